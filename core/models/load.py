@@ -1,0 +1,77 @@
+"""Load a prepared model for work. Needs torch; imported by workers and the command line only."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from core import catalog
+from core.data.tokenizer import ChatTokenizer
+from core.errors import UserError
+from core.models import acquire
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    id: str
+    model: nn.Module
+    """Frozen, in evaluation mode; methods attach to it without changing it."""
+    tokenizer: ChatTokenizer
+    dtype: torch.dtype
+    """Precision of the matrix products: the dtype of the frozen weights."""
+    answers: dict[tuple[int, ...], str] = field(default_factory=dict[tuple[int, ...], str])
+    """Greedy answers the untouched model gave, by length limit and prompt ids."""
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+
+def load(model: str, *, dtype: torch.dtype) -> LoadedModel:
+    """Read weights and tokenizer of a prepared model.
+
+    Raises `UserError` when it is not prepared or its folder is damaged.
+    """
+    entry = catalog.find_model(model)
+    folder = acquire.model_dir(entry)
+    if not acquire.is_ready(entry):
+        raise UserError(f"The model {entry.id} is not prepared yet; run: python -m core prepare")
+    return load_folder(folder, id=entry.id, dtype=dtype)
+
+
+def load_folder(folder: Path, *, id: str, dtype: torch.dtype) -> LoadedModel:
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    from transformers import AutoModelForCausalLM
+
+    tokenizer = ChatTokenizer.load(folder)
+    try:
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            str(folder),
+            dtype=dtype,
+            attn_implementation="eager",
+            use_safetensors=True,
+            local_files_only=True,
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(f"The model in {folder} cannot be loaded: {error}") from error
+    model.requires_grad_(False).eval().to(best_device())
+    return LoadedModel(id, model, tokenizer, dtype)
+
+
+def best_device() -> torch.device:
+    """CUDA, else Apple's GPU, else the CPU; `TUNING_FORK_DEVICE` overrides."""
+    chosen = os.environ.get("TUNING_FORK_DEVICE")
+    if chosen:
+        try:
+            return torch.device(chosen)
+        except RuntimeError as error:
+            raise UserError(f"TUNING_FORK_DEVICE={chosen!r} is not a device of torch.") from error
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -1,0 +1,1 @@
+"""Runs: their states, the store that records them, and the processes that carry them out."""

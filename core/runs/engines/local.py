@@ -1,0 +1,251 @@
+"""The default engine: worker processes on this machine, watched over by the web server.
+
+One worker trains, one answers; so a question never waits behind a training run. The queue and all
+results live in the store, so the engine holds nothing that a restart would lose.
+"""
+
+import atexit
+import contextlib
+import itertools
+import json
+import logging
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from core import catalog
+from core.config import RunConfig
+from core.errors import UserError
+from core.models.acquire import is_ready
+from core.paths import ROOT, data_dir, writable
+from core.runs.store import Run, RunStore
+
+log = logging.getLogger(__name__)
+WATCH_S = 0.3
+Message = dict[str, Any]
+GONE = "The model process ended unexpectedly (it was stopped, or the machine ran out of memory). A new one is starting; please try again."
+
+
+@dataclass
+class Worker:
+    """One worker process, its reader thread and what it last said of itself."""
+
+    role: str
+    process: subprocess.Popen[str]
+    started_at: float = field(default_factory=time.monotonic)
+    ready: Message = field(default_factory=dict[str, Any])
+    """Device, dtype and measured GFLOP/s, once the worker is warm."""
+    pending: dict[int, "queue.Queue[Message]"] = field(default_factory=dict[int, Any])
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How far the preparation of a model is."""
+
+    model: str
+    running: bool
+    stage: str = ""
+    message: str = ""
+    done_bytes: int = 0
+    total_bytes: int = 0
+    error: str = ""
+
+    @property
+    def share(self) -> float:
+        return self.done_bytes / self.total_bytes if self.total_bytes else 0.0
+
+
+class LocalEngine:
+    """Owns the worker processes of one server. Thread-safe; make one per process."""
+
+    def __init__(self, store: RunStore) -> None:
+        self.store = store
+        self.workers: dict[str, Worker] = {}
+        self.preparations: dict[str, Preparation] = {}
+        self._preparing: dict[str, subprocess.Popen[str]] = {}
+        self._numbers = itertools.count(1)
+        self._lock = threading.RLock()
+        self._closed = threading.Event()
+        threading.Thread(target=self._watch, daemon=True, name="engine watch").start()
+        atexit.register(self.close)
+
+    # Runs
+
+    def submit(self, config: RunConfig) -> Run:
+        """Put a run in the queue. `UserError` when the model is not prepared."""
+        if not is_ready(catalog.find_model(config.model)):
+            raise UserError("The model is not prepared yet; prepare it on the home page first.")
+        return self.store.submit(config)
+
+    def cancel(self, run_id: str) -> None:
+        self.store.request_stop(run_id)
+
+    # Questions
+
+    def ask(self, operation: str, **args: Any) -> Iterator[Message]:
+        """Send a request to the answering worker and yield its messages as they come.
+
+        Closing the iterator early cancels the request. Raises `UserError` with the worker's sentence.
+        """
+        worker = self._worker("ask")
+        number = next(self._numbers)
+        inbox: queue.Queue[Message] = queue.Queue()
+        worker.pending[number] = inbox
+        self._send(worker, {"id": number, "op": operation, "args": args})
+        done = False
+        try:
+            while True:
+                try:
+                    message = inbox.get(timeout=1.0)
+                except queue.Empty:
+                    if worker.alive:
+                        continue
+                    message = {"error": GONE}
+                if "error" in message:
+                    done = True
+                    raise UserError(message["error"])
+                if message.get("done"):
+                    done = True
+                    return
+                yield message
+        finally:
+            worker.pending.pop(number, None)
+            if not done:
+                self._send(worker, {"cancel": number})
+
+    def waiting_questions(self) -> int:
+        """Requests that the answering worker has not finished."""
+        worker = self.workers.get("ask")
+        return len(worker.pending) if worker else 0
+
+    def machine(self) -> Message:
+        """What a warm worker measured of this machine; empty until one is warm."""
+        for worker in list(self.workers.values()):
+            if worker.ready and worker.alive:
+                return worker.ready
+        return {}
+
+    def is_warm(self, role: str) -> bool:
+        worker = self.workers.get(role)
+        return bool(worker and worker.alive and worker.ready)
+
+    # Preparing a model
+
+    def prepare(self, model: str) -> None:
+        """Start `python -m core prepare` unless it is running already."""
+        with self._lock:
+            if model in self._preparing:
+                return
+            self.preparations[model] = Preparation(model, running=True, message="Starting")
+            process = self._spawn([sys.executable, "-m", "core", "prepare", "--model", model, "--json"])
+            self._preparing[model] = process
+        threading.Thread(target=self._follow_preparation, args=(model, process), daemon=True).start()
+
+    def stop_preparing(self, model: str) -> None:
+        process = self._preparing.get(model)
+        if process:
+            process.terminate()
+
+    def _follow_preparation(self, model: str, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        last: Message = {}
+        for line in process.stdout:
+            with contextlib.suppress(json.JSONDecodeError):
+                last = json.loads(line)
+                if last.get("type") == "progress":
+                    values = {k: last[k] for k in ("stage", "message", "done_bytes", "total_bytes")}
+                    self.preparations[model] = Preparation(model, running=True, **values)
+        code = process.wait()
+        error = ""
+        if code:
+            error = last.get("reason") or "Preparing was stopped; start it again when you like."
+        self.preparations[model] = Preparation(model, running=False, error=error)
+        self._preparing.pop(model, None)
+
+    # Processes
+
+    def close(self) -> None:
+        """End all workers; runs in progress are marked by the workers themselves."""
+        self._closed.set()
+        with self._lock:
+            processes = [w.process for w in self.workers.values()] + list(self._preparing.values())
+        for process in processes:
+            if process.stdin:
+                with contextlib.suppress(OSError):
+                    process.stdin.close()
+        for process in processes:
+            try:
+                process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+    def _watch(self) -> None:
+        """Keep both workers alive while a model is prepared, and mark runs whose worker died."""
+        while not self._closed.wait(WATCH_S):
+            try:
+                self.store.reap()
+                if is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]) or self.store.active():
+                    for role in ("train", "ask"):
+                        self._worker(role)
+            except (UserError, OSError):
+                log.exception("engine watch")
+
+    def _worker(self, role: str) -> Worker:
+        with self._lock:
+            worker = self.workers.get(role)
+            if worker is None or not worker.alive:
+                if worker and time.monotonic() - worker.started_at < 3:
+                    time.sleep(1)  # it dies at once: do not spin
+                worker = self._start(role)
+                self.workers[role] = worker
+            return worker
+
+    def _start(self, role: str) -> Worker:
+        worker = Worker(role, self._spawn([sys.executable, "-m", "core.runs.worker", role]))
+        threading.Thread(target=self._listen, args=(worker,), daemon=True).start()
+        return worker
+
+    def _spawn(self, command: list[str]) -> subprocess.Popen[str]:
+        logs = writable(data_dir() / "logs")
+        with (logs / "workers.log").open("a", encoding="utf-8") as errors:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                encoding="utf-8",
+                cwd=ROOT,
+            )
+
+    def _listen(self, worker: Worker) -> None:
+        """Hand each message of a worker to whoever asked; at its end tell all who wait."""
+        assert worker.process.stdout is not None
+        for line in worker.process.stdout:
+            try:
+                message = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # a library printed something
+            if message.get("state") == "ready":
+                worker.ready = message
+            inbox = worker.pending.get(message.get("id", 0))
+            if inbox:
+                inbox.put(message)
+        worker.process.wait()
+        for inbox in list(worker.pending.values()):
+            inbox.put({"error": GONE})
+
+    def _send(self, worker: Worker, message: Message) -> None:
+        assert worker.process.stdin is not None
+        with self._lock, contextlib.suppress(OSError):  # a dead worker is noticed by the reader
+            worker.process.stdin.write(json.dumps(message) + "\n")
+            worker.process.stdin.flush()

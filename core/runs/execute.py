@@ -1,0 +1,115 @@
+"""Carry out one run: train, record every event in the store, keep the artifact. Needs torch.
+
+Used by worker processes and by `python -m core train`; both leave the same record.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from core.config import RunConfig
+from core.errors import Stopped, UserError
+from core.models.load import LoadedModel
+from core.runs.store import Run, RunStore
+from core.train.loop import Trained, train
+
+log = logging.getLogger(__name__)
+HEARTBEAT_S = 5.0
+
+
+def execute(
+    run: Run,
+    store: RunStore,
+    load_base: Callable[[RunConfig], LoadedModel],
+    *,
+    on_event: Callable[[dict[str, Any]], None] = lambda event: None,
+) -> None:
+    """Run to the end, and leave the run finished, stopped or failed with a plain reason.
+
+    `on_event` sees each event after it is recorded. Raises nothing but KeyboardInterrupt, which
+    stops the run first.
+    """
+
+    def record(event: dict[str, Any]) -> None:
+        store.append(run.id, event)
+        on_event(event)
+
+    def fail(reason: str) -> None:
+        record({"type": "failed", "run_id": run.id, "reason": reason})
+        store.fail(run.id, reason)
+
+    try:
+        _train_and_keep(run, store, load_base, record)
+    except Stopped as stopped:
+        if isinstance(stopped.partial, Trained):
+            stopped.partial.save(store.artifact_dir(run.id))
+        record({"type": "stopped", "run_id": run.id})
+        store.stop(run.id, "Stopped by the reader.")
+    except KeyboardInterrupt:
+        store.stop(run.id, "Stopped from the keyboard.")
+        raise
+    except UserError as error:
+        fail(str(error))
+    except (MemoryError, RuntimeError) as error:
+        log.exception("run %s failed", run.id)
+        fail(explain(error))
+    except Exception as error:
+        log.exception("run %s failed", run.id)
+        fail(f"Something we did not foresee: {type(error).__name__}: {error}")
+
+
+def explain(error: Exception) -> str:
+    """A sentence for an error of torch or the machine."""
+    text = str(error)
+    if isinstance(error, MemoryError) or "alloc" in text or "out of memory" in text:
+        return (
+            "The machine has too little free memory for this run. "
+            "Choose LoRA, a smaller batch size or shorter texts, and run it again."
+        )
+    return f"Training failed: {text.splitlines()[0] if text else type(error).__name__}"
+
+
+def _train_and_keep(
+    run: Run,
+    store: RunStore,
+    load_base: Callable[[RunConfig], LoadedModel],
+    record: Callable[[dict[str, Any]], None],
+) -> None:
+    asked_at, stop = 0.0, False
+
+    def should_stop() -> bool:
+        """Ask the store at most five times a second."""
+        nonlocal asked_at, stop
+        now = time.monotonic()
+        if now - asked_at > 0.2:
+            asked_at, stop = now, store.stop_requested(run.id)
+        return stop
+
+    base = load_base(run.config)
+    summary: dict[str, Any] = {"scores": {}, "first_scores": {}}
+    training = train(run.config, base, should_stop=should_stop)
+    beat_at = time.monotonic()
+    while True:
+        try:
+            event = next(training)
+        except StopIteration as end:
+            trained: Trained = end.value
+            break
+        message = event.to_dict()
+        if "run_id" in message:
+            message["run_id"] = run.id
+        if message["type"] == "evaluation":
+            summary["scores"][message["task"]] = message["score"]
+            summary["first_scores"].setdefault(message["task"], message["score"])
+        if message["type"] == "finished":
+            summary |= {k: v for k, v in message.items() if k not in ("type", "run_id")}
+            finished = message
+            continue
+        record(message)
+        if time.monotonic() - beat_at > HEARTBEAT_S:
+            beat_at = time.monotonic()
+            store.heartbeat(run.id)
+    trained.save(store.artifact_dir(run.id))
+    record(finished)
+    store.finish(run.id, summary)

@@ -1,0 +1,98 @@
+"""What the store gives out: a `Run`, and how it gets its id, its version and its JSON."""
+
+import math
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Row
+
+from core import __version__, catalog
+from core.config import RunConfig
+from core.errors import UserError
+from core.runs.states import RunStatus
+
+RUN_ID = re.compile(r"[0-9a-z-]{1,40}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One row of the record, as it was when it was read."""
+
+    id: str
+    """UTC time of submission and a random end, such as 20261123-101500-ab12cd."""
+    config_dict: dict[str, Any]
+    """The config as it was stored; always readable, even when `config` no longer is."""
+    config_hash: str
+    version: str
+    """Code version and model id; with the config hash it says whether two runs are the same."""
+    status: RunStatus
+    stop_requested: bool
+    reason: str
+    """Why the run stopped or failed, for a person."""
+    created_at: float
+    """Seconds since 1970, like the other times."""
+    started_at: float | None
+    ended_at: float | None
+    worker: str
+    """Who carries it out: `host:pid:create_time`; empty while queued."""
+    summary: dict[str, Any]
+    """What `finish` was given; empty before."""
+
+    @cached_property
+    def config(self) -> RunConfig:
+        """The validated config.
+
+        Raises `UserError` when it is no longer valid, e.g. after its model folder was deleted. It
+        is built only when asked for, so that such a run can still be listed, shown and deleted.
+        """
+        try:
+            return RunConfig.from_dict(self.config_dict)
+        except (UserError, TypeError) as error:
+            raise UserError(f"The settings of run {self.id} no longer work: {error}") from error
+
+    @classmethod
+    def from_row(cls, row: Row[Any]) -> "Run":
+        """The run of a whole row of the table `runs`."""
+        return cls(
+            id=row.id,
+            config_dict=row.config,
+            config_hash=row.config_hash,
+            version=row.version,
+            status=RunStatus(row.status),
+            stop_requested=row.stop_requested,
+            reason=row.reason,
+            created_at=row.created_at,
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+            worker=row.worker,
+            summary=row.summary,
+        )
+
+
+def new_run_id(now: float) -> str:
+    """An id for a run submitted at `now` (seconds since 1970): sorts by time, safe in a URL."""
+    return time.strftime("%Y%m%d-%H%M%S", time.gmtime(now)) + "-" + secrets.token_hex(3)
+
+
+def unknown_run(run_id: str) -> UserError:
+    return UserError(f"There is no run {run_id!r}; list the runs with: python -m core runs list")
+
+
+def version_of(config: RunConfig) -> str:
+    """What besides the config decides a run's result: the code and the model."""
+    return f"{__version__} {catalog.find_model(config.model).id}"
+
+
+def strict_json(value: Any) -> Any:
+    """`value` with every NaN and infinity replaced by None."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: strict_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [strict_json(item) for item in value]
+    return value

@@ -1,0 +1,204 @@
+"""The tables of the run store, and how their database is opened.
+
+SQLite in the data folder by default, in write-ahead mode: readers never wait for the writer, and
+writers wait for one another up to `BUSY_TIMEOUT_S`. `DATABASE_URL` names another database, such as
+PostgreSQL; the queries in `core.runs.store` are the same for both.
+"""
+
+import json
+import os
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from sqlalchemy import (
+    JSON,
+    URL,
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Row,
+    Select,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+    make_url,
+)
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    NoSuchModuleError,
+    ProgrammingError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from core.errors import UserError
+from core.paths import data_dir, writable
+
+BUSY_TIMEOUT_S = 30.0
+"""How long a writer waits for another one before it gives up."""
+
+metadata = MetaData()
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("number", Integer, primary_key=True),  # order of submission, whatever the clock does
+    Column("id", String(40), unique=True, nullable=False),
+    Column("config", JSON, nullable=False),
+    Column("config_hash", String(16), nullable=False, index=True),
+    Column("version", Text, nullable=False),
+    Column("status", String(16), nullable=False, index=True),
+    Column("stop_requested", Boolean, nullable=False, default=False),
+    Column("reason", Text, nullable=False, default=""),
+    Column("created_at", Float, nullable=False),  # times are seconds since 1970, UTC
+    Column("started_at", Float),
+    Column("ended_at", Float),
+    Column("worker", Text, nullable=False, default=""),
+    Column("heartbeat_at", Float),
+    Column("summary", JSON, nullable=False, default=dict),
+    Column("n_events", Integer, nullable=False, default=0),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("seq", Integer, primary_key=True),  # 1, 2, 3, … within a run
+    Column("at", Float, nullable=False),
+    Column("type", String(40), nullable=False),
+    Column("payload", JSON, nullable=False),
+)
+
+
+class Database:
+    """An open database. Errors of the machine leave it as `UserError`."""
+
+    def __init__(self, address: str) -> None:
+        """Connect to `address` (empty: the SQLite file in the data folder); create the tables.
+
+        Processes that do this at once wait for one another. Raises `UserError` for an address that
+        is not understood and for a database that cannot be reached, written or read.
+        """
+        folder = writable(data_dir())
+        default = URL.create("sqlite", database=str(folder / "runs.sqlite3"))
+        self._url = _parse(address) if address else default
+        self._engine = _engine(self._url)
+        try:
+            with FileLock(folder / "runs.lock", timeout=BUSY_TIMEOUT_S):
+                self._create_tables()
+        except OSError as error:
+            raise UserError(
+                f"The folder {folder} cannot be used: {error.strerror or error}."
+            ) from error
+
+    def _create_tables(self) -> None:
+        with self.transaction() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            metadata.create_all(connection)
+
+    @contextmanager
+    def transaction(self) -> Generator[Connection]:
+        """All that is executed within is recorded together at the end, or not at all."""
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except (DataError, IntegrityError, ProgrammingError):
+            raise  # a mistake of ours
+        except (DatabaseError, PoolTimeout) as error:
+            raise explain(error, self._url) from error
+
+    def rows(self, query: Select[*tuple[Any, ...]]) -> list[Row[Any]]:
+        """The result of one query."""
+        with self.transaction() as connection:
+            return list(connection.execute(query))
+
+
+def _parse(address: str) -> URL:
+    try:
+        url = make_url(address)
+        url.get_dialect()
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise UserError(
+            "The database address is not understood; DATABASE_URL looks like "
+            "postgresql://user:password@host/name or sqlite:////folder/runs.sqlite3."
+        ) from error
+    return url
+
+
+def _engine(url: URL) -> Engine:
+    options: dict[str, Any] = {"json_serializer": partial(json.dumps, allow_nan=False)}
+    if url.get_backend_name() == "sqlite":
+        _check_file(Path(url.database or ""))
+        options["connect_args"] = {"timeout": BUSY_TIMEOUT_S}
+    try:
+        engine = create_engine(url, **options)
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"The run database {describe(url)} needs the Python package {error.name}; "
+            "install it, or unset DATABASE_URL."
+        ) from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+    return engine
+
+
+def _check_file(file: Path) -> None:
+    if not file.name or str(file) == ":memory:":
+        raise UserError("The run database must be a file that several processes can open.")
+    writable(file.parent)
+    if file.exists() and not os.access(file, os.W_OK):
+        raise UserError(f"The run database {file} cannot be written; check its permissions.")
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = NORMAL")  # safe in write-ahead mode, one fsync less
+
+
+def describe(url: URL) -> str:
+    """The address for a person: a file path, or the URL without its password."""
+    sqlite = url.get_backend_name() == "sqlite"
+    return str(url.database) if sqlite else url.render_as_string(hide_password=True)
+
+
+FULL = "The disk is full: {where} cannot record more. Free some space, then try again."
+SENTENCES = (
+    ("No space left", FULL),
+    ("is full", FULL),
+    (
+        "locked",
+        "The run database {where} is busy: another program has been holding it for "
+        f"{BUSY_TIMEOUT_S:.0f} seconds. Close that program, then try again.",
+    ),
+    ("readonly", "The run database {where} cannot be written; check its permissions."),
+    ("unable to open", "The run database {where} cannot be opened; check its permissions."),
+    ("not a database", "The file {where} is not a run database; move it away and start again."),
+    ("malformed", "The run database {where} is damaged; move it away and start again."),
+)
+"""What the database says -> what we say."""
+
+
+def explain(error: DatabaseError | PoolTimeout, url: URL) -> UserError:
+    """A sentence for trouble with the machine."""
+    if isinstance(error, PoolTimeout):
+        return UserError("Too many requests wait for the run database; try again in a moment.")
+    cause = str(error.orig)
+    for said, sentence in SENTENCES:
+        if said in cause:
+            return UserError(sentence.format(where=describe(url)))
+    return UserError(f"The run database {describe(url)} cannot be used: {cause.strip()}.")

@@ -1,0 +1,294 @@
+"""The one record of all runs: configs, states, events and where the artifacts lie.
+
+The web server, the worker processes and the command line open it at the same time. Nothing is kept
+in memory: every method is one short transaction, and a change of status is one conditional UPDATE,
+so of two processes that want the same run only one gets it.
+
+    store = RunStore()
+    run = store.submit(RunConfig())              # queued
+    run = store.claim(worker=worker_identity())  # running
+    store.append(run.id, {"type": "step", "step": 1, "loss": 2.5})
+    store.finish(run.id, {"scores": {"sentiment": 1.0}})
+    store.events(run.id, after=0)                # [{"seq": 1, "at": …, "type": "step", …}]
+"""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from core.config import RunConfig
+from core.errors import UserError
+from core.runs import artifacts
+from core.runs.liveness import ended_unexpectedly, is_gone, worker_identity
+from core.runs.record import RUN_ID, Run, new_run_id, strict_json, unknown_run, version_of
+from core.runs.schema import Database, events, runs
+from core.runs.states import ACTIVE, OVER, IllegalTransition, RunStatus, sources
+
+__all__ = ["Run", "RunStore", "worker_identity"]
+
+SHORTEST_PREFIX = 4
+
+
+class RunStore:
+    """Safe to share between threads; each process makes its own.
+
+    Every method raises `UserError` when the database is full, locked for too long or damaged;
+    what was recorded before stays. Methods that take a run id want a whole one, except `get`.
+    """
+
+    def __init__(self, url: str | None = None) -> None:
+        """Open `url`, else `DATABASE_URL`, else the SQLite file in the data folder."""
+        self._database = Database(url or os.environ.get("DATABASE_URL", ""))
+
+    # From the queue to the end
+
+    def submit(self, config: RunConfig) -> Run:
+        """Put a new run at the end of the queue."""
+        return self._insert(config, status=RunStatus.QUEUED)
+
+    def start(self, config: RunConfig, *, worker: str) -> Run:
+        """Record a new run that this process carries out at once, past the queue."""
+        return self._insert(config, **_running(worker))
+
+    def claim(self, *, worker: str) -> Run | None:
+        """Take the oldest queued run, now running; None when the queue is empty.
+
+        Of several processes that claim at once, no two get the same run.
+        """
+        oldest = (
+            select(runs.c.number)
+            .where(runs.c.status == RunStatus.QUEUED)
+            .order_by(runs.c.number)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        while True:
+            with self._database.transaction() as connection:
+                number = connection.scalar(oldest)
+                if number is None:
+                    return None
+                row = connection.execute(
+                    update(runs)
+                    .where(runs.c.number == number, runs.c.status == RunStatus.QUEUED)
+                    .values(**_running(worker))
+                    .returning(runs)
+                ).first()
+            if row is not None:  # else another process was faster: look at the next one
+                return Run.from_row(row)
+
+    def request_stop(self, run_id: str) -> None:
+        """Stop a queued run at once, ask a running one to stop; one that is over stays as it is."""
+        mine = update(runs).where(runs.c.id == run_id)
+        ended = {"status": RunStatus.STOPPED, "ended_at": time.time()}
+        with self._database.transaction() as connection:
+            connection.execute(
+                mine.where(runs.c.status == RunStatus.QUEUED).values(
+                    stop_requested=True, reason="Stopped before it started.", **ended
+                )
+            )
+            connection.execute(
+                mine.where(runs.c.status == RunStatus.RUNNING).values(stop_requested=True)
+            )
+        self._column("id", run_id)  # an unknown id is an error
+
+    def stop_requested(self, run_id: str) -> bool:
+        """Whether someone asked the run to stop. One indexed read; ask as often as you like."""
+        return bool(self._column("stop_requested", run_id))
+
+    def finish(self, run_id: str, summary: dict[str, Any]) -> None:
+        """running -> finished. Raises `IllegalTransition` otherwise, like `stop` and `fail`."""
+        self._end(run_id, RunStatus.FINISHED, summary=strict_json(summary))
+
+    def stop(self, run_id: str, reason: str = "") -> None:
+        """queued or running -> stopped."""
+        self._end(run_id, RunStatus.STOPPED, reason=reason)
+
+    def fail(self, run_id: str, reason: str) -> None:
+        """queued or running -> failed; `reason` is a sentence for a person."""
+        text = reason.encode(errors="replace").decode()  # may quote a file name that is no text
+        self._end(run_id, RunStatus.FAILED, reason=text)
+
+    def heartbeat(self, run_id: str) -> None:
+        """Say that the run's worker is alive. `append` says so too."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                update(runs).where(runs.c.id == run_id).values(heartbeat_at=time.time())
+            )
+
+    def reap(self, *, stale_s: float = 120.0) -> list[Run]:
+        """Fail the running runs whose worker process is gone, and return them.
+
+        A worker of this host is looked up by its process number and start time; one of another host
+        is given up when it has said nothing for more than `stale_s` seconds.
+        """
+        running = self._database.rows(select(runs).where(runs.c.status == RunStatus.RUNNING))
+        reaped: list[Run] = []
+        for row in running:
+            silent_s = time.time() - row.heartbeat_at
+            if not is_gone(row.worker, silent_s=silent_s, stale_s=stale_s):
+                continue
+            with self._database.transaction() as connection:
+                failed = connection.execute(
+                    update(runs)
+                    .where(runs.c.id == row.id, runs.c.status == RunStatus.RUNNING)
+                    .where(runs.c.heartbeat_at == row.heartbeat_at)  # it did not speak up since
+                    .values(
+                        status=RunStatus.FAILED,
+                        ended_at=time.time(),
+                        reason=ended_unexpectedly(_last_step(connection, row.id)),
+                    )
+                    .returning(runs)
+                ).first()
+            if failed is not None:
+                reaped.append(Run.from_row(failed))
+        return reaped
+
+    # Events
+
+    def append(self, run_id: str, event: dict[str, Any]) -> int:
+        """Record an event, which has a "type", and return its seq: 1, 2, 3, … within the run.
+
+        NaN and infinities become null, as JSON has no word for them.
+        """
+        now = time.time()
+        with self._database.transaction() as connection:
+            seq = connection.scalar(
+                update(runs)
+                .where(runs.c.id == run_id)
+                .values(n_events=runs.c.n_events + 1, heartbeat_at=now)
+                .returning(runs.c.n_events)
+            )
+            if seq is None:
+                raise unknown_run(run_id)
+            connection.execute(
+                insert(events).values(
+                    run_id=run_id,
+                    seq=seq,
+                    at=now,
+                    type=event["type"],
+                    payload=strict_json(event),
+                )
+            )
+        return seq
+
+    def events(self, run_id: str, *, after: int = 0) -> list[dict[str, Any]]:
+        """The events with seq > `after`, in order, each with its "seq" and "at" (a time)."""
+        query = (
+            select(events.c.payload, events.c.seq, events.c.at)
+            .where(events.c.run_id == run_id, events.c.seq > after)
+            .order_by(events.c.seq)
+        )
+        return [{**row.payload, "seq": row.seq, "at": row.at} for row in self._database.rows(query)]
+
+    # Looking up
+
+    def get(self, run_id: str) -> Run:
+        """The run of an id, or of the beginning of one (4 characters or more) if only one fits."""
+        wanted = run_id.strip().lower()
+        if not RUN_ID.fullmatch(wanted):
+            raise unknown_run(run_id)
+        fits = runs.c.id == wanted
+        if len(wanted) >= SHORTEST_PREFIX:
+            fits |= runs.c.id.startswith(wanted, autoescape=True)
+        query = select(runs).where(fits).order_by(runs.c.id).limit(2)
+        rows = self._database.rows(query)
+        if not rows:
+            raise unknown_run(run_id)
+        if len(rows) > 1 and rows[0].id != wanted:
+            raise UserError(f"Several runs begin with {run_id!r}; give more of the id.")
+        return Run.from_row(rows[0])
+
+    def runs(self, *, limit: int = 200) -> list[Run]:
+        """The latest runs, newest first."""
+        query = select(runs).order_by(runs.c.number.desc()).limit(limit)
+        return [Run.from_row(row) for row in self._database.rows(query)]
+
+    def active(self) -> list[Run]:
+        """Queued and running runs, oldest first."""
+        query = select(runs).where(runs.c.status.in_(ACTIVE)).order_by(runs.c.number)
+        return [Run.from_row(row) for row in self._database.rows(query)]
+
+    def queue_position(self, run_id: str) -> int:
+        """1 for the run that is taken next; 0 for one that is not queued."""
+        mine = select(runs.c.number).where(runs.c.id == run_id, runs.c.status == RunStatus.QUEUED)
+        ahead = select(func.count()).where(
+            runs.c.status == RunStatus.QUEUED, runs.c.number <= mine.scalar_subquery()
+        )
+        return self._database.rows(ahead)[0][0]
+
+    def find_finished(self, config: RunConfig) -> Run | None:
+        """The newest finished run of the same config, code version and model."""
+        query = (
+            select(runs)
+            .where(runs.c.config_hash == config.hash, runs.c.version == version_of(config))
+            .where(runs.c.status == RunStatus.FINISHED)
+            .order_by(runs.c.number.desc())
+            .limit(1)
+        )
+        rows = self._database.rows(query)
+        return Run.from_row(rows[0]) if rows else None
+
+    # Artifacts
+
+    def artifact_dir(self, run_id: str) -> Path:
+        """Where the run's weights lie, or will; not created here."""
+        return artifacts.folder_of(run_id)
+
+    def size_bytes(self, run_id: str) -> int:
+        """Disk space of the run's artifacts; 0 when it has none."""
+        return artifacts.size_bytes(artifacts.folder_of(run_id))
+
+    def delete(self, run_id: str) -> None:
+        """Remove a run with its events and artifacts. `UserError` while it is active."""
+        status = RunStatus(self._column("status", run_id))
+        if not status.is_over:
+            raise UserError(f"The run {run_id} is {status}; stop it before you delete it.")
+        with self._database.transaction() as connection:
+            connection.execute(delete(runs).where(runs.c.id == run_id, runs.c.status.in_(OVER)))
+            artifacts.remove(artifacts.folder_of(run_id))  # if this fails, the run stays listed
+
+    # Shared steps
+
+    def _insert(self, config: RunConfig, **values: Any) -> Run:
+        now = time.time()
+        query = insert(runs).values(
+            id=new_run_id(now),
+            config=config.to_dict(),
+            config_hash=config.hash,
+            version=version_of(config),
+            created_at=now,
+            **values,
+        )
+        with self._database.transaction() as connection:
+            return Run.from_row(connection.execute(query.returning(runs)).one())
+
+    def _end(self, run_id: str, status: RunStatus, **values: Any) -> None:
+        query = update(runs).where(runs.c.id == run_id, runs.c.status.in_(sources(status)))
+        with self._database.transaction() as connection:
+            result = connection.execute(query.values(status=status, ended_at=time.time(), **values))
+        if not result.rowcount:
+            raise IllegalTransition(self._column("status", run_id), status)
+
+    def _column(self, name: str, run_id: str) -> Any:
+        rows = self._database.rows(select(runs.c[name]).where(runs.c.id == run_id))
+        if not rows:
+            raise unknown_run(run_id)
+        return rows[0][0]
+
+
+def _running(worker: str) -> dict[str, Any]:
+    now = time.time()
+    return {"status": RunStatus.RUNNING, "started_at": now, "heartbeat_at": now, "worker": worker}
+
+
+def _last_step(connection: Connection, run_id: str) -> int:
+    query = (
+        select(events.c.payload)
+        .where(events.c.run_id == run_id, events.c.type == "step")
+        .order_by(events.c.seq.desc())
+        .limit(1)
+    )
+    return (connection.scalar(query) or {}).get("step", 0)

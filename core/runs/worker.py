@@ -1,0 +1,163 @@
+"""A worker process: keeps the base model warm and does one kind of work.
+
+    python -m core.runs.worker train     takes queued runs from the store, one after another
+    python -m core.runs.worker ask       answers requests on standard input, line by line, as JSON
+
+It talks on standard output in JSON lines and logs on standard error. It ends when its standard input
+closes, that is, when the server that started it goes: no process is left behind.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from core import catalog
+from core.config import RunConfig
+from core.errors import UserError
+from core.models import load
+from core.models.acquire import is_ready
+from core.models.load import LoadedModel
+from core.models.probe import probe, resolve_dtype
+from core.runs.execute import execute, explain
+from core.runs.session import Session
+from core.runs.store import RunStore, worker_identity
+
+log = logging.getLogger(__name__)
+IDLE_S = 0.15
+"""Pause between two looks at an empty queue."""
+say_lock = threading.Lock()
+
+
+def say(message: dict[str, Any]) -> None:
+    with say_lock:
+        sys.stdout.write(json.dumps(message) + "\n")
+        sys.stdout.flush()
+
+
+def say_ready() -> None:
+    """Tell the server what this machine is, as the probe found it."""
+    found = probe()
+    say({"state": "ready", "device": found.device, "dtype": found.dtype, "gflops": found.gflops})
+
+
+class BaseKeeper:
+    """The base model of the last run, kept for the next."""
+
+    def __init__(self) -> None:
+        self.base: LoadedModel | None = None
+
+    def __call__(self, config: RunConfig) -> LoadedModel:
+        dtype = resolve_dtype(config.dtype)
+        wanted = catalog.find_model(config.model).id
+        if self.base is None or (self.base.id, self.base.dtype) != (wanted, dtype):
+            self.base = None  # free the old one first
+            self.base = load.load(config.model, dtype=dtype)
+        return self.base
+
+
+def train_forever(store: RunStore) -> None:
+    keeper, me = BaseKeeper(), worker_identity()
+    threading.Thread(target=_exit_with_parent, args=(store, me), daemon=True).start()
+    if is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
+        keeper(RunConfig())
+    say_ready()
+    while True:
+        run = store.claim(worker=me)
+        if run is None:
+            time.sleep(IDLE_S)
+            continue
+        say({"state": "busy", "run": run.id})
+        execute(run, store, keeper)
+        say({"state": "idle"})
+
+
+def _exit_with_parent(store: RunStore, me: str) -> None:
+    """Wait for standard input to close, say so in the record of a run in progress, and go."""
+    sys.stdin.read()
+    for run in store.active():
+        if run.worker == me:
+            with contextlib.suppress(ValueError, UserError):  # it may just have ended by itself
+                store.fail(
+                    run.id, "The app was closed during this run. What it recorded is kept; run it again."
+                )
+    os._exit(0)
+
+
+def answer_forever(store: RunStore) -> None:
+    """Requests {"id", "op", "args"} come in, messages {"id", …} go out, {"id", "done"} ends each.
+
+    {"cancel": id} stops a request that is running or waiting. A mistake of the user comes back as
+    {"id", "error"}.
+    """
+    requests: queue.Queue[dict[str, Any]] = queue.Queue()
+    cancelled: set[int] = set()
+
+    def listen() -> None:
+        for line in sys.stdin:
+            message = json.loads(line)
+            if "cancel" in message:
+                cancelled.add(message["cancel"])
+            else:
+                requests.put(message)
+        os._exit(0)
+
+    session = Session(store)
+    threading.Thread(target=listen, daemon=True).start()
+    if is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
+        list(session.warm(model=catalog.DEFAULT_MODEL))
+    say_ready()
+    while True:
+        request = requests.get()
+        _answer(session, request, lambda number=request["id"]: number in cancelled)
+        cancelled.discard(request["id"])
+
+
+def _answer(session: Session, request: dict[str, Any], is_cancelled: Callable[[], bool]) -> None:
+    number = request["id"]
+    try:
+        for message in _perform(session, request, is_cancelled):
+            if is_cancelled():
+                break
+            say({"id": number, **message})
+    except UserError as error:
+        say({"id": number, "error": str(error)})
+    except (MemoryError, RuntimeError) as error:
+        log.exception("request failed")
+        say({"id": number, "error": explain(error)})
+    except Exception as error:
+        log.exception("request failed")
+        say({"id": number, "error": f"Something we did not foresee: {error}"})
+    say({"id": number, "done": True})
+
+
+def _perform(
+    session: Session, request: dict[str, Any], is_cancelled: Callable[[], bool]
+) -> Iterator[dict[str, Any]]:
+    operations: dict[str, Callable[..., Iterator[dict[str, Any]]]] = {
+        "warm": session.warm,
+        "next_tokens": session.next_tokens,
+        "step_through": session.step_through,
+        "losses": session.losses,
+    }
+    if request["op"] == "generate":
+        return session.generate(should_stop=is_cancelled, **request["args"])
+    return operations[request["op"]](**request["args"])
+
+
+def main(role: str) -> None:
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    store = RunStore()
+    {"train": train_forever, "ask": answer_forever}[role](store)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

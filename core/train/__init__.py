@@ -1,0 +1,1 @@
+"""The training core: trie batches, the loop, the schedule. Needs torch."""

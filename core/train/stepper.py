@@ -1,0 +1,173 @@
+"""Training one phase at a time, with everything each phase produced: the loop under a magnifier.
+
+The phases are those of `core.train.loop.take_step`, in its order, on the same functions: stepping
+through n steps leaves the same weights as running them (tests/core/train/test_stepper.py).
+"""
+
+import re
+from typing import Any
+
+import torch
+from torch import nn
+
+from core import methods
+from core.config import RunConfig
+from core.data.encode import Encoded, encode
+from core.data.examples import load_splits
+from core.models.load import LoadedModel
+from core.train.batches import batches
+from core.train.loop import make_optimizer, seed_everything
+from core.train.precision import autocast
+from core.train.schedule import learning_rate
+from core.train.trie import TrieBatch, backbone_and_head, build, hidden_states, token_losses
+
+PHASES = ("batch", "forward", "loss", "backward", "clip", "update")
+Result = dict[str, Any]
+
+
+class Stepper:
+    """Holds a model in training between two clicks; `advance` does the next phase."""
+
+    def __init__(self, config: RunConfig, base: LoadedModel) -> None:
+        seed_everything(config.seed)
+        self.config, self.base = config, base
+        self.n_done = 0
+        self.pairs = [
+            encode(example, base.tokenizer)
+            for example in load_splits(config.data, seed=config.seed).train
+        ]
+        self.model = methods.find(config.method.name).attach(base.model, config.method).train()
+        self.optimizer = make_optimizer(self.model, config)
+        self.supply = batches(self.pairs, config.optimizer.batch_size, seed=config.seed)
+        self.chosen: list[Encoded] = []
+        self.batch: TrieBatch
+        self.losses: torch.Tensor
+        self.grad_norm: float = 0.0
+
+    @property
+    def step(self) -> int:
+        """The optimizer step the next phase belongs to: 1, 2, …"""
+        return self.n_done // len(PHASES) + 1
+
+    @property
+    def trainable(self) -> dict[str, nn.Parameter]:
+        return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+
+    def advance(self) -> Result:
+        """Do the next phase; returns {"name", "step", …what it produced}."""
+        name = PHASES[self.n_done % len(PHASES)]
+        step = self.step
+        result: Result = getattr(self, f"_{name}")()
+        self.n_done += 1
+        return {"name": name, "step": step, **result}
+
+    def _batch(self) -> Result:
+        """Take the next examples and merge them into a tree."""
+        self.chosen = next(self.supply)
+        self.batch = build(self.chosen).to(self.base.device)
+        pieces = self.base.tokenizer.pieces
+        return {
+            "examples": [
+                {"prompt": pieces(pair.prompt_ids), "completion": pieces(pair.completion_ids)}
+                for pair in self.chosen
+            ],
+            "tokens_computed": len(self.batch.token_ids),
+            "tokens_padded": self.batch.n_tokens_padded,
+            "n_targets": int(self.batch.counts.sum()),
+        }
+
+    def _forward(self) -> Result:
+        """Run the model: each target's probability before this step."""
+        with autocast(self.base.device, self.base.dtype):
+            self.losses = token_losses(self.model, self.batch)
+        return {
+            "rows": self._target_rows(),
+            "hidden_size": int(self.base.model.config.hidden_size),  # pyright: ignore
+            "vocabulary": int(self.base.model.config.vocab_size),  # pyright: ignore
+        }
+
+    def _loss(self) -> Result:
+        """Average the tokens' losses into one number."""
+        counts = self.batch.counts
+        self.mean = (self.losses * counts).sum() / counts.sum()
+        return {"loss": self.mean.item(), "rows": self._target_rows()}
+
+    def _backward(self) -> Result:
+        """Fill the gradient of every trained parameter."""
+        self.mean.backward()
+        gradients = {name: p.grad for name, p in self.trainable.items() if p.grad is not None}
+        total = torch.stack([g.norm() for g in gradients.values()]).norm().item()
+        return {"layers": by_layer(gradients), "grad_norm": total, "n_parameters": _count(gradients)}
+
+    def _clip(self) -> Result:
+        """Shorten the gradient if it is longer than clip_norm."""
+        limit = self.config.optimizer.clip_norm
+        self.grad_norm = nn.utils.clip_grad_norm_(self.trainable.values(), limit).item()
+        return {
+            "before": self.grad_norm,
+            "after": min(self.grad_norm, limit),
+            "clip_norm": limit,
+            "scale": min(1.0, limit / (self.grad_norm + 1e-6)),
+        }
+
+    def _update(self) -> Result:
+        """AdamW moves every trained parameter a little; the gradient is then cleared."""
+        rate = learning_rate(self.step, self.config.optimizer)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        before = {name: p.detach().clone() for name, p in self.trainable.items()}
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        change = {name: p.detach() - before[name] for name, p in self.trainable.items()}
+        with torch.no_grad(), autocast(self.base.device, self.base.dtype):
+            counts = self.batch.counts
+            again = (token_losses(self.model, self.batch) * counts).sum() / counts.sum()
+        return {
+            "layers": by_layer(change),
+            "learning_rate": rate,
+            "loss_before": self.mean.item(),
+            "loss_after": again.item(),
+        }
+
+    def _target_rows(self) -> list[Result]:
+        """One row per distinct target: its token, loss in nats, probability, and how many share it."""
+        pieces = self.base.tokenizer.pieces(self.batch.targets.tolist())
+        losses = self.losses.detach().tolist()
+        counts = self.batch.counts.tolist()
+        return [
+            {"token": piece, "loss": loss, "probability": float(torch.exp(torch.tensor(-loss))), "count": count}
+            for piece, loss, count in zip(pieces, losses, counts, strict=True)
+        ]
+
+
+def by_layer(tensors: dict[str, torch.Tensor]) -> list[Result]:
+    """Euclidean norm of all tensors of each transformer layer; others under their own names."""
+    squares: dict[str, float] = {}
+    for name, tensor in tensors.items():
+        found = re.search(r"\.(?:layers|h)\.(\d+)\.", name)
+        place = f"layer {int(found.group(1)):02d}" if found else _outside(name)
+        squares[place] = squares.get(place, 0.0) + tensor.float().square().sum().item()
+    return [{"place": place, "norm": square**0.5} for place, square in sorted(squares.items())]
+
+
+def _outside(name: str) -> str:
+    return "embeddings" if "emb" in name or "wte" in name or "wpe" in name else "last norm"
+
+
+def _count(tensors: dict[str, torch.Tensor]) -> int:
+    return sum(t.numel() for t in tensors.values())
+
+
+@torch.no_grad()
+def pair_losses(model: nn.Module, base: LoadedModel, pair: Encoded) -> list[Result]:
+    """Every token of a pair with whether the loss sees it and its loss in nats (None where not)."""
+    batch = build([Encoded(pair.prompt_ids[:1], pair.ids[1:])]).to(base.device)
+    with autocast(base.device, base.dtype):
+        hidden = hidden_states(model, batch)
+        logits = backbone_and_head(model)[1](hidden).float()
+    losses = nn.functional.cross_entropy(logits, batch.targets, reduction="none").tolist()
+    first = len(pair.prompt_ids)
+    return [
+        {"token": piece, "seen": at >= first, "loss": losses[at - 1] if at >= first else None}
+        for at, piece in enumerate(base.tokenizer.pieces(pair.ids))
+    ]

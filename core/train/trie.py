@@ -1,0 +1,158 @@
+"""Trie batches: every distinct prefix token of a batch is computed once.
+
+In a causal language model the activations at a token depend only on the tokens before it. Examples
+that begin alike (the same system prompt, the same instruction) therefore share those activations,
+and a batch is a tree:
+
+    "Review:" ── "I" ── "loved" ── …           3 + 2 tokens instead of 2 + 2 + 2 + …
+              └─ "Bad" ── …
+
+We lay the tree's nodes out in one row of N tokens without padding, give each node its depth as its
+position, let it attend to its ancestors only, and take the loss only where a completion token is
+predicted. Loss and gradients are those of the padded batch, up to floating-point order (proved in
+tests/core/train/test_trie.py against transformers' own loss).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from core.data.encode import Encoded
+
+EAGER_LIMIT = 1536
+"""Up to this many nodes plain attention is fastest here; above it, its N x N scores cost too much."""
+
+
+@dataclass(frozen=True)
+class TrieBatch:
+    """B examples as one tree of N nodes (D ≤ N of which predict one of M distinct targets)."""
+
+    token_ids: torch.Tensor
+    """(N,) the token at each node; parents stand before their children."""
+    depth: torch.Tensor
+    """(N,) distance from the root: the token's position in its own sequence."""
+    attends: torch.Tensor
+    """(N, N) bool: row i is true at i and its ancestors."""
+    predict_at: torch.Tensor
+    """(M,) the node whose output predicts a completion token."""
+    targets: torch.Tensor
+    """(M,) that token."""
+    counts: torch.Tensor
+    """(M,) how many examples of the batch have this very prefix and target."""
+    n_tokens_padded: int
+    """What a padded batch of the same examples would compute, for comparison."""
+    n_tokens: int
+    """Tokens of the examples themselves, without padding."""
+
+    def to(self, device: torch.device) -> "TrieBatch":
+        moved = {k: v.to(device) if torch.is_tensor(v) else v for k, v in vars(self).items()}
+        return TrieBatch(**moved)
+
+
+class Trie:
+    """A growing tree of tokens; `insert` returns the nodes along a sequence."""
+
+    def __init__(self) -> None:
+        self.tokens: list[int] = []
+        self.depths: list[int] = []
+        self.parents: list[int] = []
+        self._children: dict[tuple[int, int], int] = {}
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def insert(self, ids: Sequence[int]) -> list[int]:
+        path: list[int] = []
+        parent = -1
+        for depth, token in enumerate(ids):
+            node = self._children.get((parent, token))
+            if node is None:
+                node = self.add(token, parent, depth)
+                self._children[parent, token] = node
+            path.append(node)
+            parent = node
+        return path
+
+    def add(self, token: int, parent: int, depth: int) -> int:
+        self.tokens.append(token)
+        self.parents.append(parent)
+        self.depths.append(depth)
+        return len(self.tokens) - 1
+
+    def attends(self) -> torch.Tensor:
+        """(N, N) bool ancestor matrix: a node's row is its parent's row plus itself."""
+        n = len(self)
+        rows = torch.zeros(n, n, dtype=torch.bool)
+        table = rows.numpy()
+        for node, parent in enumerate(self.parents):
+            if parent >= 0:
+                table[node, :node] = table[parent, :node]
+            table[node, node] = True
+        return rows
+
+
+def build(batch: Sequence[Encoded]) -> TrieBatch:
+    """Merge encoded pairs into one tree. The last token of a pair predicts nothing and is left out."""
+    trie = Trie()
+    predictions: dict[tuple[int, int], int] = {}
+    for pair in batch:
+        path = trie.insert(pair.ids[:-1])
+        first = len(pair.prompt_ids) - 1
+        for node, target in zip(path[first:], pair.completion_ids, strict=True):
+            predictions[node, target] = predictions.get((node, target), 0) + 1
+    lengths = [len(pair.ids) for pair in batch]
+    return TrieBatch(
+        token_ids=torch.tensor(trie.tokens),
+        depth=torch.tensor(trie.depths),
+        attends=trie.attends(),
+        predict_at=torch.tensor([node for node, _ in predictions]),
+        targets=torch.tensor([target for _, target in predictions]),
+        counts=torch.tensor(list(predictions.values())),
+        n_tokens_padded=max(lengths) * len(batch),
+        n_tokens=sum(lengths),
+    )
+
+
+def additive_mask(attends: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """(1, 1, Q, K) mask for transformers: 0 where a query attends, the lowest number elsewhere."""
+    mask = torch.zeros(attends.shape, dtype=dtype, device=attends.device)
+    return mask.masked_fill_(~attends, torch.finfo(dtype).min)[None, None]
+
+
+def backbone_and_head(model: nn.Module) -> tuple[nn.Module, nn.Module]:
+    """The decoder without its output layer, and the output layer, of a transformers (or PEFT) model."""
+    causal: Any = model.get_base_model() if hasattr(model, "get_base_model") else model  # pyright: ignore[reportCallIssue]
+    return causal.base_model, causal.get_output_embeddings()
+
+
+def hidden_states(model: nn.Module, batch: TrieBatch) -> torch.Tensor:
+    """(N, H) the decoder's outputs at every node of the tree."""
+    backbone, _ = backbone_and_head(model)
+    config: Any = backbone.config
+    wide = len(batch.token_ids) > EAGER_LIMIT
+    config._attn_implementation = "sdpa" if wide else "eager"
+    dtype = next(backbone.parameters()).dtype
+    output: Any = backbone(
+        input_ids=batch.token_ids[None],
+        position_ids=batch.depth[None],
+        attention_mask=additive_mask(batch.attends, dtype),
+        use_cache=False,
+    )
+    return output.last_hidden_state[0]
+
+
+def token_losses(model: nn.Module, batch: TrieBatch) -> torch.Tensor:
+    """(M,) cross-entropy in nats of each distinct (prefix, target); logits exist only there."""
+    hidden = hidden_states(model, batch)[batch.predict_at]
+    _, head = backbone_and_head(model)
+    return F.cross_entropy(head(hidden).float(), batch.targets, reduction="none")
+
+
+def mean_loss(model: nn.Module, batch: TrieBatch) -> torch.Tensor:
+    """The padded batch's loss: mean over all completion tokens of all examples."""
+    losses = token_losses(model, batch)
+    return (losses * batch.counts).sum() / batch.counts.sum()

@@ -1,0 +1,659 @@
+"""The run store: one truth for several threads and processes, and plain sentences when it fails."""
+
+import json
+import math
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from sqlalchemy import Pool, event
+from sqlalchemy.exc import StatementError
+
+from core.config import DataConfig, RunConfig
+from core.errors import UserError
+from core.paths import data_dir
+from core.runs import record, schema
+from core.runs.states import ALLOWED, IllegalTransition, RunStatus
+from core.runs.store import Run, RunStore, worker_identity
+
+ROOT = Path(__file__).resolve().parents[3]
+ME = worker_identity()
+ELSEWHERE = "another-host:17:1.00"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TUNING_FORK_HOME", str(tmp_path))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def store() -> RunStore:
+    return RunStore()
+
+
+def spawn(code: str) -> subprocess.Popen[str]:
+    """Another process with its own store, on the same file."""
+    preamble = (
+        "import sys, time\n"
+        "from core.config import RunConfig\n"
+        "from core.runs.store import RunStore, worker_identity\n"
+        "store = RunStore()\n"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", preamble + code],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def output_of(process: subprocess.Popen[str]) -> list[str]:
+    out, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    return out.split()
+
+
+def run_in(store: RunStore, status: RunStatus) -> Run:
+    if status is RunStatus.QUEUED:
+        return store.submit(RunConfig())
+    run = store.start(RunConfig(), worker=ME)
+    move(store, run.id, status)
+    return store.get(run.id)
+
+
+def move(store: RunStore, run_id: str, status: RunStatus) -> None:
+    match status:
+        case RunStatus.FINISHED:
+            store.finish(run_id, {})
+        case RunStatus.STOPPED:
+            store.stop(run_id, "enough")
+        case RunStatus.FAILED:
+            store.fail(run_id, "no luck")
+        case _:
+            pass
+
+
+def sql(statement: str, *values: Any) -> None:
+    """Change the database behind the store's back."""
+    connection = sqlite3.connect(data_dir() / "runs.sqlite3")
+    with connection:
+        connection.execute(statement, values)
+    connection.close()
+
+
+# The state machine
+
+
+@pytest.mark.parametrize("before", list(RunStatus))
+@pytest.mark.parametrize("after", [RunStatus.FINISHED, RunStatus.STOPPED, RunStatus.FAILED])
+def test_only_allowed_transitions_happen(
+    store: RunStore, before: RunStatus, after: RunStatus
+) -> None:
+    run = run_in(store, before)
+    if after in ALLOWED[before]:
+        move(store, run.id, after)
+        assert store.get(run.id).status is after
+        assert store.get(run.id).ended_at is not None
+    else:
+        with pytest.raises(IllegalTransition, match=f"{before} cannot become {after}"):
+            move(store, run.id, after)
+        assert store.get(run.id) == run
+
+
+def test_over_means_that_nothing_follows() -> None:
+    assert [s for s in RunStatus if s.is_over] == ["finished", "stopped", "failed"]
+    assert ALLOWED[RunStatus.QUEUED] == {"running", "stopped", "failed"}
+
+
+def test_a_run_from_the_queue_to_its_end(store: RunStore) -> None:
+    config = RunConfig(seed=7)
+    queued = store.submit(config)
+    assert (queued.status, queued.worker, queued.started_at) == (RunStatus.QUEUED, "", None)
+    assert queued.config == config
+    assert queued.config_hash == config.hash
+
+    running = store.claim(worker=ME)
+    assert running is not None
+    assert (running.id, running.status, running.worker) == (queued.id, RunStatus.RUNNING, ME)
+    assert running.started_at is not None
+    assert running.started_at >= queued.created_at
+
+    store.finish(running.id, {"score": 1.0, "loss": math.nan})
+    finished = RunStore().get(running.id)
+    assert finished.status is RunStatus.FINISHED
+    assert finished.summary == {"score": 1.0, "loss": None}
+
+
+def test_failing_with_a_file_name_that_is_no_text(store: RunStore) -> None:
+    run = store.start(RunConfig(), worker=ME)
+    store.fail(run.id, "Cannot read caf\udce9.jsonl")
+    assert store.get(run.id).reason == "Cannot read caf?.jsonl"
+
+
+# The queue
+
+
+def test_the_queue_is_first_in_first_out(store: RunStore) -> None:
+    ids = [store.submit(RunConfig(seed=n)).id for n in range(3)]
+    assert [store.queue_position(i) for i in ids] == [1, 2, 3]
+    claimed = store.claim(worker=ME)
+    assert claimed is not None
+    assert claimed.id == ids[0]
+    assert [store.queue_position(i) for i in ids] == [0, 1, 2]
+    assert [r.id for r in store.active()] == ids
+    assert [r.id for r in store.runs()] == ids[::-1]
+    assert [r.id for r in store.runs(limit=1)] == ids[2:]
+    assert store.queue_position("unknown") == 0
+
+
+def test_the_order_survives_a_clock_that_goes_back(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = store.submit(RunConfig())
+    with monkeypatch.context() as patch:
+        patch.setattr("core.runs.store.time.time", lambda: 1000.0)
+        second = store.submit(RunConfig())
+    assert second.created_at < first.created_at
+    assert [r.id for r in store.runs()] == [second.id, first.id]
+    assert store.queue_position(first.id) == 1
+
+
+def test_an_empty_queue_gives_nothing(store: RunStore) -> None:
+    store.start(RunConfig(), worker=ME)
+    assert store.claim(worker=ME) is None
+
+
+def test_processes_that_claim_at_once_get_each_run_once(store: RunStore) -> None:
+    ids = [store.submit(RunConfig(seed=n)).id for n in range(40)]
+    claim_all = (
+        "print('ready', flush=True)\n"
+        "sys.stdin.readline()\n"
+        "while (run := store.claim(worker=worker_identity())): print(run.id)\n"
+    )
+    processes = [spawn(claim_all) for _ in range(3)]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    claimed = [run_id for process in processes for run_id in output_of(process)]
+    assert Counter(claimed) == Counter(ids)
+
+
+def test_threads_that_claim_at_once_get_each_run_once(store: RunStore) -> None:
+    ids = [store.submit(RunConfig(seed=n)).id for n in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        claimed = list(pool.map(lambda n: store.claim(worker=f"w{n}"), range(30)))
+    assert Counter(run.id for run in claimed if run) == Counter(ids)
+
+
+# Stopping
+
+
+def test_a_queued_run_stops_at_once(store: RunStore) -> None:
+    run = store.submit(RunConfig())
+    store.request_stop(run.id)
+    stopped = store.get(run.id)
+    assert stopped.status is RunStatus.STOPPED
+    assert stopped.reason == "Stopped before it started."
+    assert stopped.ended_at is not None
+    assert store.claim(worker=ME) is None
+
+
+def test_a_running_run_is_asked_to_stop(store: RunStore) -> None:
+    run = store.start(RunConfig(), worker=ME)
+    assert not store.stop_requested(run.id)
+    RunStore().request_stop(run.id)
+    assert store.stop_requested(run.id)
+    assert store.get(run.id).status is RunStatus.RUNNING
+    store.stop(run.id, "Stopped by the reader.")
+    assert store.get(run.id).reason == "Stopped by the reader."
+
+
+@pytest.mark.parametrize("status", [s for s in RunStatus if s.is_over])
+def test_stopping_a_run_that_is_over_changes_nothing(store: RunStore, status: RunStatus) -> None:
+    run = run_in(store, status)
+    store.request_stop(run.id)
+    assert store.get(run.id) == run
+    assert not store.stop_requested(run.id)
+
+
+# Events
+
+
+def test_events_are_counted_from_one_and_read_from_anywhere(store: RunStore) -> None:
+    run, other = store.submit(RunConfig()), store.submit(RunConfig())
+    assert [store.append(run.id, {"type": "step", "step": n}) for n in range(3)] == [1, 2, 3]
+    assert store.append(other.id, {"type": "started"}) == 1
+    read = store.events(run.id, after=1)
+    assert [(e["seq"], e["type"], e["step"]) for e in read] == [(2, "step", 1), (3, "step", 2)]
+    assert all(run.created_at <= e["at"] <= time.time() for e in read)
+    assert store.events(run.id, after=3) == []
+
+
+def test_events_of_many_threads_are_all_kept_in_order(store: RunStore) -> None:
+    run = store.start(RunConfig(), worker=ME)
+
+    def write(thread: int) -> list[int]:
+        return [store.append(run.id, {"type": "step", "thread": thread, "n": n}) for n in range(10)]
+
+    with ThreadPoolExecutor(8) as pool:
+        given = list(pool.map(write, range(8)))
+    read = store.events(run.id)
+    assert [e["seq"] for e in read] == list(range(1, 81))
+    for thread, seqs in enumerate(given):
+        assert [e["seq"] for e in read if e["thread"] == thread] == seqs
+        assert [e["n"] for e in read if e["thread"] == thread] == list(range(10))
+
+
+def test_events_are_strict_json(store: RunStore) -> None:
+    run = store.submit(RunConfig())
+    odd = {"a": math.nan, "b": [math.inf, 1.5], "c": {"d": (-math.inf, 2)}, "e": "caf\udce9 \0 é"}
+    store.append(run.id, {"type": "step", **odd})
+    read = store.events(run.id)[0]
+    assert (read["a"], read["b"], read["c"]) == (None, [None, 1.5], {"d": [None, 2]})
+    assert read["e"] == odd["e"]
+    json.dumps(read, allow_nan=False)
+
+
+def test_a_payload_that_is_no_json_keeps_its_traceback(store: RunStore) -> None:
+    run = store.submit(RunConfig())
+    with pytest.raises(StatementError, match="not JSON serializable"):
+        store.append(run.id, {"type": "step", "loss": object()})
+    assert store.append(run.id, {"type": "step"}) == 1
+
+
+def test_pages_keep_reading_while_a_writer_writes(store: RunStore) -> None:
+    writer = spawn(
+        "run = store.start(RunConfig(), worker=worker_identity())\n"
+        "print(run.id, flush=True)\n"
+        "for n in range(1, 301): store.append(run.id, {'type': 'step', 'step': n})\n"
+        "store.finish(run.id, {})\n"
+    )
+    assert writer.stdout is not None
+    run_id = writer.stdout.readline().strip()
+    seen: list[int] = []
+    while not store.get(run_id).status.is_over:
+        seen += [e["step"] for e in store.events(run_id, after=len(seen))]
+        assert seen == list(range(1, len(seen) + 1))
+    output_of(writer)
+    seen += [e["step"] for e in store.events(run_id, after=len(seen))]
+    assert seen == list(range(1, 301))
+
+
+def test_reading_does_not_wait_for_an_open_write(store: RunStore) -> None:
+    run = store.submit(RunConfig())
+    writer = sqlite3.connect(data_dir() / "runs.sqlite3", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    writer.execute("UPDATE runs SET reason = 'not committed yet'")
+    assert store.get(run.id).reason == ""
+    writer.execute("ROLLBACK")
+    writer.close()
+
+
+# Workers that die
+
+
+def test_a_killed_worker_fails_its_run_and_keeps_its_events(store: RunStore) -> None:
+    mine = store.start(RunConfig(), worker=ME)
+    worker = spawn(
+        "run = store.start(RunConfig(), worker=worker_identity())\n"
+        "for n in (1, 2, 3): store.append(run.id, {'type': 'step', 'step': n})\n"
+        "store.append(run.id, {'type': 'sample', 'step': 3})\n"
+        "print(run.id, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    assert worker.stdout is not None
+    run_id = worker.stdout.readline().strip()
+    assert store.reap(stale_s=0.0) == []
+
+    os.kill(worker.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)  # dead, but still a zombie
+    reaped = store.reap()
+    worker.communicate()
+
+    assert [r.id for r in reaped] == [run_id]
+    assert reaped == [store.get(run_id)]
+    assert reaped[0].status is RunStatus.FAILED
+    assert reaped[0].reason == (
+        "The training process ended unexpectedly (it was stopped, or the machine ran out of "
+        "memory). Everything up to step 3 was kept; run it again."
+    )
+    assert len(store.events(run_id)) == 4
+    assert store.get(mine.id).status is RunStatus.RUNNING
+    assert store.reap() == []
+
+
+def test_a_worker_that_is_gone_before_the_first_step(store: RunStore) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    store.start(RunConfig(), worker=f"{socket.gethostname()}:{process.pid}:1.00")
+    assert "No step was completed" in store.reap()[0].reason
+
+
+def test_a_process_number_used_again_is_not_the_worker(store: RunStore) -> None:
+    began_at = psutil.Process().create_time()
+    again = f"{socket.gethostname()}:{os.getpid()}:{began_at - 60:.2f}"
+    run = store.start(RunConfig(), worker=again)
+    assert [r.id for r in store.reap()] == [run.id]
+
+
+def test_a_worker_elsewhere_is_judged_by_its_heartbeat(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = store.start(RunConfig(), worker=ELSEWHERE)
+    beating = store.start(RunConfig(), worker=ELSEWHERE)
+    writing = store.start(RunConfig(), worker=ELSEWHERE)
+    later = time.time() + 300
+    monkeypatch.setattr("core.runs.store.time.time", lambda: later)
+    store.heartbeat(beating.id)
+    store.append(writing.id, {"type": "step", "step": 1})
+    assert [r.id for r in store.reap()] == [silent.id]
+
+
+def test_a_worker_that_speaks_up_while_it_is_judged_is_spared(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = store.start(RunConfig(), worker=ELSEWHERE)
+
+    def judge(worker: str, **_: float) -> bool:
+        store.heartbeat(run.id)
+        return True
+
+    monkeypatch.setattr("core.runs.store.is_gone", judge)
+    assert store.reap() == []
+    assert store.get(run.id).status is RunStatus.RUNNING
+
+
+# Looking up
+
+
+def test_a_unique_beginning_of_an_id_is_enough(store: RunStore) -> None:
+    run, other = store.submit(RunConfig()), store.submit(RunConfig())
+    sql("UPDATE runs SET id = '20260101-000000-aaaaaa' WHERE id = ?", run.id)
+    sql("UPDATE runs SET id = '20260101-000000-aaab' WHERE id = ?", other.id)
+    assert store.get("20260101-000000-aaaa").id == "20260101-000000-aaaaaa"
+    assert store.get(" 20260101-000000-AAAB ").id == "20260101-000000-aaab"
+    with pytest.raises(UserError, match="Several runs begin with '2026'"):
+        store.get("2026")
+    sql("UPDATE runs SET id = '20260101-000000-aaabbb' WHERE id = '20260101-000000-aaaaaa'")
+    assert store.get("20260101-000000-aaab").id == "20260101-000000-aaab"
+
+
+@pytest.mark.parametrize(
+    "wanted", ["", "202", "2099-nothing", "%%%%", "____", "../..", "é\0\udce9"]
+)
+def test_an_unknown_id_is_named(store: RunStore, wanted: str) -> None:
+    store.submit(RunConfig())
+    with pytest.raises(UserError, match="There is no run"):
+        store.get(wanted)
+
+
+def test_every_change_of_an_unknown_run_is_refused(store: RunStore) -> None:
+    for change in (
+        lambda: store.append("nothing", {"type": "step"}),
+        lambda: store.finish("nothing", {}),
+        lambda: store.request_stop("nothing"),
+        lambda: store.stop_requested("nothing"),
+        lambda: store.delete("nothing"),
+    ):
+        with pytest.raises(UserError, match="There is no run 'nothing'"):
+            change()
+
+
+def test_a_finished_run_of_the_same_config_and_version_is_found(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = RunConfig(seed=1)
+    older, newer, failed = (store.start(config, worker=ME) for _ in range(3))
+    assert store.find_finished(config) is None
+    store.finish(older.id, {})
+    store.finish(newer.id, {})
+    store.fail(failed.id, "no luck")
+    found = store.find_finished(RunConfig.from_dict(config.to_dict()))
+    assert found is not None
+    assert found.id == newer.id
+    assert store.find_finished(RunConfig(seed=2)) is None
+    monkeypatch.setattr(record, "__version__", "9.9.9")
+    assert store.find_finished(config) is None
+
+
+def test_a_config_that_no_longer_works_can_still_be_listed(store: RunStore, home: Path) -> None:
+    folder = home / "my model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    run = store.submit(RunConfig(model=str(folder), data=DataConfig(task="names")))
+    (folder / "config.json").unlink()
+    folder.rmdir()
+    assert [r.config_dict["data"]["task"] for r in store.runs()] == ["names"]
+    with pytest.raises(UserError, match=rf"settings of run {run.id} no longer work: The model"):
+        _ = store.get(run.id).config
+    claimed = store.claim(worker=ME)
+    assert claimed is not None
+    store.fail(claimed.id, "The model folder is gone.")
+    store.delete(run.id)
+    assert store.runs() == []
+
+
+@pytest.mark.parametrize(
+    "stored", [{"colour": "red"}, {"seed": "0"}, {"method": {"target_modules": 5}}, {"data": 3}, []]
+)
+def test_settings_of_another_version_raise_a_user_error(store: RunStore, stored: Any) -> None:
+    run = store.submit(RunConfig())
+    sql("UPDATE runs SET config = ?", json.dumps(stored))
+    assert store.get(run.id).config_dict == stored
+    with pytest.raises(UserError, match="no longer work"):
+        _ = store.get(run.id).config
+
+
+def test_ids_sort_by_time_and_fit_a_url() -> None:
+    ids = [record.new_run_id(moment) for moment in (0.0, 1.0, 1_795_429_000.0)]
+    assert ids == sorted(ids)
+    assert ids[0].startswith("19700101-000000-")
+    assert all(record.RUN_ID.fullmatch(i) for i in ids)
+
+
+# Artifacts and deleting
+
+
+def test_deleting_removes_the_run_its_events_and_its_files(store: RunStore) -> None:
+    run, kept = run_in(store, RunStatus.FINISHED), run_in(store, RunStatus.FINISHED)
+    for one in (run, kept):
+        store.append(one.id, {"type": "finished"})
+        assert not store.artifact_dir(one.id).exists()
+        assert store.size_bytes(one.id) == 0
+        (store.artifact_dir(one.id) / "deep").mkdir(parents=True)
+        (store.artifact_dir(one.id) / "deep" / "adapter.bin").write_bytes(b"x" * 1000)
+        (store.artifact_dir(one.id) / "config.json").write_bytes(b"{}")
+    assert store.size_bytes(run.id) == 1002
+    store.delete(run.id)
+    assert not store.artifact_dir(run.id).exists()
+    assert store.events(run.id) == []
+    assert [r.id for r in store.runs()] == [kept.id]
+    assert store.size_bytes(kept.id) == 1002
+    assert len(store.events(kept.id)) == 1
+
+
+@pytest.mark.parametrize("status", [RunStatus.QUEUED, RunStatus.RUNNING])
+def test_an_active_run_is_not_deleted(store: RunStore, status: RunStatus) -> None:
+    run = run_in(store, status)
+    with pytest.raises(UserError, match=f"is {status}; stop it before"):
+        store.delete(run.id)
+    assert store.get(run.id) == run
+
+
+def test_a_run_whose_files_cannot_be_deleted_stays_listed(store: RunStore) -> None:
+    run = run_in(store, RunStatus.FINISHED)
+    store.append(run.id, {"type": "finished"})
+    store.artifact_dir(run.id).parent.mkdir()
+    store.artifact_dir(run.id).write_text("a file where the folder should be")
+    with pytest.raises(UserError, match="cannot be deleted"):
+        store.delete(run.id)
+    assert store.get(run.id) == run
+    assert len(store.events(run.id)) == 1
+
+
+@pytest.mark.parametrize("run_id", ["..", "../x", "", "a/b", "/etc"])
+def test_a_path_is_not_an_id(store: RunStore, run_id: str) -> None:
+    with pytest.raises(UserError, match="There is no run"):
+        store.artifact_dir(run_id)
+
+
+# Opening the database, and trouble with it
+
+
+def test_processes_that_create_the_database_at_once_all_succeed() -> None:
+    processes = [spawn("print(store.submit(RunConfig()).id)") for _ in range(4)]
+    ids = [run_id for process in processes for run_id in output_of(process)]
+    assert {r.id for r in RunStore().runs()} == set(ids)
+    assert len(ids) == 4
+
+
+def test_threads_that_create_the_database_at_once_all_succeed() -> None:
+    with ThreadPoolExecutor(8) as pool:
+        stores = list(pool.map(lambda _: RunStore(), range(8)))
+    run = stores[0].submit(RunConfig())
+    assert all(s.get(run.id) == run for s in stores)
+
+
+def test_the_file_is_in_write_ahead_mode(store: RunStore) -> None:
+    connection = sqlite3.connect(data_dir() / "runs.sqlite3")
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+
+
+def test_the_address_comes_from_the_argument_or_the_environment(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{home}/named/by environment.sqlite3")
+    RunStore().submit(RunConfig())
+    RunStore(f"sqlite:///{home}/given.sqlite3")
+    assert (home / "named" / "by environment.sqlite3").is_file()
+    assert (home / "given.sqlite3").is_file()
+    assert not (home / "data" / "runs.sqlite3").exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("no address", "is not understood"),
+        ("nosuch://host/name", "is not understood"),
+        ("sqlite://", "must be a file"),
+        ("sqlite:///:memory:", "must be a file"),
+    ],
+)
+def test_an_address_that_makes_no_sense_is_refused(address: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        RunStore(address)
+
+
+def test_a_missing_driver_is_named_and_the_password_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(UserError, match="needs the Python package") as caught:
+        RunStore("postgresql+psycopg://teacher:secret@host/tuning")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_is_refused() -> None:
+    data_dir().mkdir(parents=True)
+    (data_dir() / "runs.sqlite3").write_text("these are not the bytes of a database" * 100)
+    with pytest.raises(UserError, match="is not a run database; move it away"):
+        RunStore()
+
+
+def test_a_folder_that_cannot_be_written_is_refused(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "file").write_text("")
+    monkeypatch.setenv("TUNING_FORK_HOME", str(home / "file"))
+    with pytest.raises(UserError, match="cannot be created"):
+        RunStore()
+
+
+def test_a_folder_in_the_place_of_the_file_is_refused() -> None:
+    (data_dir() / "runs.sqlite3").mkdir(parents=True)
+    with pytest.raises(UserError, match="cannot be opened; check its permissions"):
+        RunStore()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
+def test_a_read_only_file_is_refused(store: RunStore) -> None:
+    (data_dir() / "runs.sqlite3").chmod(0o444)
+    with pytest.raises(UserError, match="cannot be written; check its permissions"):
+        RunStore()
+
+
+@pytest.fixture
+def on_connect() -> Iterator[list[str]]:
+    """Statements that every new connection begins with."""
+    statements: list[str] = []
+
+    def begin(connection: sqlite3.Connection, _record: object) -> None:
+        for statement in statements:
+            connection.execute(statement)
+
+    event.listen(Pool, "connect", begin)
+    yield statements
+    event.remove(Pool, "connect", begin)
+
+
+def test_a_database_that_becomes_read_only(store: RunStore, on_connect: list[str]) -> None:
+    run = store.start(RunConfig(), worker=ME)
+    on_connect.append("PRAGMA query_only = ON")
+    reader = RunStore()
+    with pytest.raises(UserError, match="cannot be written; check its permissions"):
+        reader.append(run.id, {"type": "step"})
+    assert reader.get(run.id) == run
+
+
+def test_a_full_disk_loses_nothing_recorded_before(on_connect: list[str]) -> None:
+    on_connect.append("PRAGMA max_page_count = 40")
+    store = RunStore()
+    run = store.start(RunConfig(), worker=ME)
+    recorded = 0
+
+    def fill() -> None:
+        nonlocal recorded
+        while True:
+            recorded = store.append(run.id, {"type": "sample", "output": "word " * 200})
+
+    with pytest.raises(UserError, match="The disk is full"):
+        fill()
+    assert recorded > 5
+    assert [e["seq"] for e in store.events(run.id)] == list(range(1, recorded + 1))
+    on_connect[:] = []
+    assert RunStore().append(run.id, {"type": "sample", "output": "word " * 200}) == recorded + 1
+
+
+def test_a_locked_database_loses_nothing_recorded_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "BUSY_TIMEOUT_S", 0.2)
+    store = RunStore()
+    run = store.start(RunConfig(), worker=ME)
+    store.append(run.id, {"type": "step"})
+    other = sqlite3.connect(data_dir() / "runs.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(UserError, match="is busy: another program"):
+        store.append(run.id, {"type": "step"})
+    other.execute("ROLLBACK")
+    other.close()
+    assert store.append(run.id, {"type": "step"}) == 2
+    assert [e["seq"] for e in store.events(run.id)] == [1, 2]
