@@ -127,7 +127,8 @@ class Task:
     """The allowed answers, for a classification task."""
     max_new_tokens: int = 16
     """Length limit of an answer while scoring."""
-    learning_rates: tuple[tuple[str, float], ...] = ()
+    probe_template: str = ""
+    """Template of the probe split, where it differs."""
 
     def path(self, split: str) -> Path:
         """The JSONL file of a split: train, test (or probe)."""
@@ -158,7 +159,8 @@ TASKS: dict[str, Task] = {
             id="names",
             title="Names",
             summary="Who is named in a text?",
-            template="{text}\n\n{question}",
+            template="Text: {text}\n\nQuestion: {question}",
+            probe_template="{text} {question}",
             metric="contains",
             max_new_tokens=20,
         ),

@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from core import catalog
 from core.cli import commands
@@ -18,6 +18,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message} (see: {self.prog} --help)")
+
+
+Actions = Any  # argparse hides the type of what add_subparsers returns
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -47,9 +50,6 @@ def main(arguments: Sequence[str]) -> int:
 def _stop_by_signal(number: int, frame: object) -> NoReturn:
     del number, frame
     raise KeyboardInterrupt
-
-
-Actions = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _model_option(parser: argparse.ArgumentParser) -> None:

@@ -61,7 +61,9 @@ def task_records(task: str, split: str) -> list[dict[str, Any]]:
 
 def task_examples(task: str, split: str, *, template: str = "") -> list[Example]:
     """Prompt-completion pairs of a built-in split, through the task's template or another one."""
-    chosen = template or catalog.find_task(task).template
+    known = catalog.find_task(task)
+    own = known.probe_template if split == "probe" and known.probe_template else known.template
+    chosen = template or own
     return [make_example(record, chosen) for record in task_records(task, split)]
 
 

@@ -3,6 +3,7 @@
 Used by worker processes and by `python -m core train`; both leave the same record.
 """
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -11,11 +12,11 @@ from typing import Any
 from core.config import RunConfig
 from core.errors import Stopped, UserError
 from core.models.load import LoadedModel
+from core.runs.states import IllegalTransition
 from core.runs.store import Run, RunStore
 from core.train.loop import Trained, train
 
 log = logging.getLogger(__name__)
-HEARTBEAT_S = 5.0
 
 
 def execute(
@@ -36,8 +37,10 @@ def execute(
         on_event(event)
 
     def fail(reason: str) -> None:
-        record({"type": "failed", "run_id": run.id, "reason": reason})
-        store.fail(run.id, reason)
+        with contextlib.suppress(UserError):  # a full disk may refuse the event, or the run is gone
+            record({"type": "failed", "run_id": run.id, "reason": reason})
+        with contextlib.suppress(UserError, IllegalTransition):
+            store.fail(run.id, reason)
 
     try:
         _train_and_keep(run, store, load_base, record)
@@ -49,6 +52,8 @@ def execute(
     except KeyboardInterrupt:
         store.stop(run.id, "Stopped from the keyboard.")
         raise
+    except IllegalTransition:
+        log.warning("run %s was ended from outside", run.id)
     except UserError as error:
         fail(str(error))
     except (MemoryError, RuntimeError) as error:
@@ -88,8 +93,8 @@ def _train_and_keep(
 
     base = load_base(run.config)
     summary: dict[str, Any] = {"scores": {}, "first_scores": {}}
+    trained_message: dict[str, Any] = {}
     training = train(run.config, base, should_stop=should_stop)
-    beat_at = time.monotonic()
     while True:
         try:
             event = next(training)
@@ -104,12 +109,9 @@ def _train_and_keep(
             summary["first_scores"].setdefault(message["task"], message["score"])
         if message["type"] == "finished":
             summary |= {k: v for k, v in message.items() if k not in ("type", "run_id")}
-            finished = message
+            trained_message = message
             continue
         record(message)
-        if time.monotonic() - beat_at > HEARTBEAT_S:
-            beat_at = time.monotonic()
-            store.heartbeat(run.id)
     trained.save(store.artifact_dir(run.id))
-    record(finished)
+    record(trained_message)
     store.finish(run.id, summary)

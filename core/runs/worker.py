@@ -27,6 +27,7 @@ from core.models.load import LoadedModel
 from core.models.probe import probe, resolve_dtype
 from core.runs.execute import execute, explain
 from core.runs.session import Session
+from core.runs.states import IllegalTransition
 from core.runs.store import RunStore, worker_identity
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ def _exit_with_parent(store: RunStore, me: str) -> None:
     sys.stdin.read()
     for run in store.active():
         if run.worker == me:
-            with contextlib.suppress(ValueError, UserError):  # it may just have ended by itself
+            with contextlib.suppress(IllegalTransition, UserError):  # it may just have ended by itself
                 store.fail(
                     run.id, "The app was closed during this run. What it recorded is kept; run it again."
                 )

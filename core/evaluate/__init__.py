@@ -1,0 +1,1 @@
+"""How answers are judged: n-gram overlap, labels, whole answers, and how sure we can be."""

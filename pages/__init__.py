@@ -1,0 +1,1 @@
+"""The Streamlit pages: thin scripts over `core`. Imports no torch."""

@@ -1,0 +1,1 @@
+"""Widgets that pages share: the engine, run controls, live charts, token views."""

@@ -1,0 +1,178 @@
+"""A run as it happens: status, curves, answers. Polls the store, so a reload loses nothing."""
+
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from core.runs.states import RunStatus
+from core.runs.store import Run
+from pages.ui.engine import engine, store
+
+POLL_S = 0.7
+GREY, BLUE, ORANGE, GREEN = "#8a8f98", "#0072B2", "#D55E00", "#009E73"
+MEASURES = {"score": "main score", "precision": "precision", "recall": "recall", "f1": "F1"}
+Event = dict[str, Any]
+
+
+def run_view(run_id: str) -> None:
+    """Everything about a run; redraws itself while the run waits or trains."""
+    active = not store().get(run_id).status.is_over
+    st.fragment(_view, run_every=POLL_S if active else None)(run_id, active)
+
+
+def _view(run_id: str, was_active: bool) -> None:
+    run = store().get(run_id)
+    if was_active and run.status.is_over:
+        st.rerun()  # draw the page around it again, and stop polling
+    events = store().events(run_id)
+    _status(run, events)
+    steps = [e for e in events if e["type"] == "step"]
+    if steps:
+        left, right = st.columns(2)
+        left.altair_chart(loss_chart(events), width="stretch")
+        scores = score_chart(events, run.config_dict["data"]["task"])
+        right.altair_chart(scores, width="stretch")
+    evaluations = [e for e in events if e["type"] == "evaluation"]
+    if evaluations:
+        with st.expander("Scores in numbers, with 95 % intervals"):
+            st.dataframe(score_table(evaluations), hide_index=True)
+    samples = [e for e in events if e["type"] == "sample"]
+    if samples:
+        st.markdown("**The same prompts, asked again at every check**")
+        st.dataframe(sample_table(samples), hide_index=True, width="stretch")
+
+
+def _status(run: Run, events: list[Event]) -> None:
+    wanted = run.config_dict["optimizer"]["steps"]
+    steps = [e for e in events if e["type"] == "step"]
+    done = steps[-1]["step"] if steps else 0
+    if run.status is RunStatus.QUEUED:
+        place = store().queue_position(run.id)
+        text = f"Waiting: number {place} in the queue."
+        if not engine().is_warm("train"):
+            text += " The worker is loading the model."
+        st.progress(0.0, text=text)
+    elif run.status is RunStatus.RUNNING:
+        asked = " Stopping…" if run.stop_requested else ""
+        text = f"Step {done} of {wanted}" if done else "Measuring the untouched model first"
+        st.progress(done / wanted, text=f"{text}.{asked}")
+    elif run.status is RunStatus.FAILED:
+        st.error(run.reason)
+    else:
+        seconds = (run.ended_at or 0) - (run.started_at or run.created_at)
+        st.success(f"{run.status.capitalize()} after {done} steps, {seconds:.0f} s. {run.reason}")
+    for event in events:
+        if event["type"] == "notice":
+            st.caption(event["message"])
+    if not run.status.is_over and st.button("Stop", key=f"live_stop_{run.id}"):
+        engine().cancel(run.id)
+    if steps:
+        last = steps[-1]
+        st.caption(
+            f"{last['examples_per_s']:.0f} examples/s, {last['step_s']:.2f} s per step. "
+            f"{last['tokens_computed']} tokens computed where a padded batch would take "
+            f"{last['tokens_padded']}."
+        )
+
+
+def loss_chart(events: list[Event]) -> alt.Chart | alt.LayerChart:
+    """Training loss per step and validation loss at the checks."""
+    rows = [
+        {
+            "step": e["step"],
+            "loss": e["loss"],
+            "set": "training" if e["type"] == "step" else "validation",
+        }
+        for e in events
+        if e["type"] in ("step", "validation") and e["loss"] is not None
+    ]
+    training = [r["loss"] for r in rows if r["set"] == "training"]
+    title = f"Training loss: {training[0]:.2f} at first, {training[-1]:.2f} now"
+    colour = alt.Color(
+        "set:N",
+        title=None,
+        scale=alt.Scale(domain=["training", "validation"], range=[GREY, BLUE]),
+        legend=alt.Legend(orient="top"),
+    )
+    return (
+        alt.Chart(pd.DataFrame(rows), title=title, height=260)
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("step:Q", title="optimizer step", axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y("loss:Q", title="loss (nats per token)", scale=alt.Scale(zero=True)),
+            color=colour,
+            strokeDash=alt.StrokeDash("set:N", legend=None),
+            tooltip=["step", "set", alt.Tooltip("loss", format=".3f")],
+        )
+        .properties(description=title)
+    )
+
+
+def score_chart(events: list[Event], task: str) -> alt.Chart | alt.LayerChart:
+    """Main score with its interval, precision, recall and F1 of the trained task."""
+    found = [e for e in events if e["type"] == "evaluation" and e["task"] == task]
+    rows = [
+        {"step": e["step"], "measure": name, "value": e[key], "n": e["n"]}
+        for e in found
+        for key, name in MEASURES.items()
+    ]
+    bands = [{"step": e["step"], "low": e["interval"][0], "high": e["interval"][1]} for e in found]
+    title = f"{task.capitalize()}: {found[-1]['metric'].replace('_', ' ')} {found[-1]['score']:.2f}"
+    title += f" on {found[-1]['n']} test examples"
+    x = alt.X("step:Q", title="optimizer step", axis=alt.Axis(tickMinStep=1))
+    scale = alt.Scale(domain=[0, 1])
+    band = (
+        alt.Chart(pd.DataFrame(bands))
+        .mark_area(opacity=0.18, color=BLUE)
+        .encode(x=x, y=alt.Y("low:Q", scale=scale, title="share of 1"), y2="high:Q")
+    )
+    lines = (
+        alt.Chart(pd.DataFrame(rows))
+        .mark_line(point=True)
+        .encode(
+            x=x,
+            y=alt.Y("value:Q", scale=scale),
+            color=alt.Color(
+                "measure:N",
+                title=None,
+                scale=alt.Scale(
+                    domain=list(MEASURES.values()), range=[BLUE, "#E69F00", GREEN, "#CC79A7"]
+                ),
+                legend=alt.Legend(orient="top"),
+            ),
+            strokeDash=alt.StrokeDash("measure:N", legend=None),
+            tooltip=["step", "measure", alt.Tooltip("value", format=".2f"), "n"],
+        )
+    )
+    return (band + lines).properties(title=title, height=260, description=title)
+
+
+def score_table(evaluations: list[Event]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "step": e["step"],
+                "task": e["task"],
+                "examples": e["n"],
+                e["metric"]: round(e["score"], 3),
+                "95 % interval": f"{e['interval'][0]:.2f} to {e['interval'][1]:.2f}",
+                "precision": round(e["precision"], 3),
+                "recall": round(e["recall"], 3),
+                "F1": round(e["f1"], 3),
+            }
+            for e in evaluations
+        ]
+    )
+
+
+def sample_table(samples: list[Event]) -> pd.DataFrame:
+    """One row per prompt, one column per check."""
+    rows: dict[str, dict[str, str]] = {}
+    for e in samples:
+        row = rows.setdefault(
+            e["prompt"], {"prompt": e["prompt"], "right answer": e["reference"]}
+        )
+        row["untouched" if e["step"] == 0 else f"step {e['step']}"] = e["output"]
+    return pd.DataFrame(list(rows.values())).fillna("")
