@@ -6,6 +6,7 @@ hands over to the chosen page.
 
 import streamlit as st
 
+from core.errors import UserError
 from pages.ui.engine import engine
 
 st.set_page_config(page_title="Tuning Fork", page_icon="🎼", layout="wide")
@@ -21,8 +22,13 @@ navigation = st.navigation(
                 url_path="instruction",
             ),
         ],
-        "Lab": [st.Page("pages/lab/runs.py", title="Runs", icon=":material/list:", url_path="runs")],
+        "Lab": [
+            st.Page("pages/lab/runs.py", title="Runs", icon=":material/list:", url_path="runs")
+        ],
     }
 )
-engine()  # workers warm up while the reader reads
-navigation.run()
+try:
+    engine()  # workers warm up while the reader reads
+    navigation.run()
+except UserError as error:
+    st.error(str(error))

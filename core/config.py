@@ -28,7 +28,6 @@ def default_learning_rate(method: str) -> float:
     return LEARNING_RATES[method]
 
 
-
 def check_number(
     name: str, value: Any, low: float, high: float, *, whole: bool = False, above: bool = False
 ) -> None:

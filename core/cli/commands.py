@@ -18,7 +18,14 @@ from core.config import (
     RunConfig,
     default_learning_rate,
 )
-from core.data.examples import CUSTOM_TEMPLATE, Example, import_file, make_example, parse, task_examples
+from core.data.examples import (
+    CUSTOM_TEMPLATE,
+    Example,
+    import_file,
+    make_example,
+    parse,
+    task_examples,
+)
 from core.errors import UserError
 from core.generate.settings import SamplingSettings, check_prompt
 from core.models import acquire

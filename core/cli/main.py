@@ -82,7 +82,9 @@ def _add_generate(actions: Actions) -> None:
     parser.add_argument("--repetition-penalty", type=float, default=1.0)
     parser.add_argument("--max-new-tokens", type=int, default=80)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--next-tokens", action="store_true", help="show the next-token distribution")
+    parser.add_argument(
+        "--next-tokens", action="store_true", help="show the next-token distribution"
+    )
     _json_option(parser)
     parser.set_defaults(run=commands.generate)
 

@@ -159,6 +159,4 @@ def load_splits(config: DataConfig, *, seed: int) -> Splits:
     random.Random(f"train {seed}").shuffle(pool)
     n_validation = round(len(pool) * config.validation_share)
     validation, train = pool[:n_validation], pool[n_validation:]
-    return Splits(
-        train=train[: config.train_examples or None], validation=validation, test=test
-    )
+    return Splits(train=train[: config.train_examples or None], validation=validation, test=test)

@@ -83,9 +83,10 @@ class ChatTokenizer:
         environment = ImmutableSandboxedEnvironment(
             trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
         )
-        environment.filters["tojson"] = lambda value, **kw: json.dumps(value, ensure_ascii=False, **kw)  # pyright: ignore[reportUnknownLambdaType]
-        environment.globals["raise_exception"] = _raise
-        environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)  # noqa: DTZ005
+        environment.filters["tojson"] = _to_json
+        names: dict[str, Any] = environment.globals
+        names["raise_exception"] = _raise
+        names["strftime_now"] = _now
         context: dict[str, Any] = {**self.special, "messages": messages}
         try:
             compiled = environment.from_string(self.template)
@@ -102,3 +103,11 @@ class ChatTokenizer:
 
 def _raise(message: str) -> None:
     raise TemplateError(message)
+
+
+def _to_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _now(form: str) -> str:
+    return datetime.now().strftime(form)

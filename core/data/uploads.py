@@ -23,7 +23,9 @@ def keep(records: list[dict[str, Any]]) -> str:
     path = writable(folder()) / f"{address}.jsonl"
     if not path.is_file():
         try:
-            with tempfile.NamedTemporaryFile("w", dir=folder(), delete=False, encoding="utf-8") as f:
+            with tempfile.NamedTemporaryFile(
+                "w", dir=folder(), delete=False, encoding="utf-8"
+            ) as f:
                 f.write(content)
             os.replace(f.name, path)  # noqa: PTH105
         except (OSError, UnicodeEncodeError) as error:
@@ -35,9 +37,13 @@ def load(address: str) -> list[dict[str, Any]]:
     """Records of a kept dataset; `UserError` for an address that is not here."""
     path = folder() / f"{address}.jsonl"
     if not re.fullmatch(r"[0-9a-f]{16}", address) or not path.is_file():
-        raise UserError(f"The uploaded dataset {address!r} is not on this machine; upload it again.")
+        raise UserError(
+            f"The uploaded dataset {address!r} is not on this machine; upload it again."
+        )
     return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
 
 
 def is_here(address: str) -> bool:
-    return bool(re.fullmatch(r"[0-9a-f]{16}", address)) and (folder() / f"{address}.jsonl").is_file()
+    return (
+        bool(re.fullmatch(r"[0-9a-f]{16}", address)) and (folder() / f"{address}.jsonl").is_file()
+    )

@@ -14,7 +14,7 @@ from transformers import DynamicCache
 from core.errors import Stopped
 from core.models.load import LoadedModel
 from core.train.precision import autocast
-from core.train.trie import Trie, additive_mask, backbone_and_head
+from core.train.trie import Trie, additive_mask, backbone_and_head, use_attention
 
 PROMPTS_AT_ONCE = 64
 
@@ -49,7 +49,7 @@ def _answer_group(
     model: nn.Module, base: LoadedModel, prompts: Sequence[Sequence[int]], max_new_tokens: int
 ) -> list[list[int]]:
     backbone, head = backbone_and_head(model)
-    backbone.config._attn_implementation = "eager"  # pyright: ignore[reportAttributeAccessIssue]
+    use_attention(backbone, "eager")
     dtype = next(backbone.parameters()).dtype
     trie, cache = Trie(), DynamicCache()
     ends = [trie.insert(prompt)[-1] for prompt in prompts]

@@ -53,7 +53,6 @@ def _replace(
     for name, old in model.named_parameters():
         new[id(old)] = nn.Parameter(value(name, old), requires_grad=train)
     for module in model.modules():
-        for key, old in module._parameters.items():
-            if old is not None:
-                module._parameters[key] = new[id(old)]
+        for key, old in list(module.named_parameters(recurse=False)):
+            setattr(module, key, new[id(old)])
     return model

@@ -20,7 +20,9 @@ def export_peft(store: RunStore, run_id: str, to: Path) -> Path:
         )
     source = store.artifact_dir(run.id)
     if not (source / "adapter_config.json").is_file():
-        raise UserError(f"The run {run.id} has no saved adapter (it is {run.status}); run it again.")
+        raise UserError(
+            f"The run {run.id} has no saved adapter (it is {run.status}); run it again."
+        )
     try:
         if to.exists() and any(to.iterdir()):
             raise UserError(f"The folder {to} is not empty; choose a new one.")

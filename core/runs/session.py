@@ -105,16 +105,14 @@ class Session:
         """
         wanted = RunConfig.from_dict(config)
         _, base = self.model_for(wanted.model)
-        if (
-            self.stepper is None
-            or self.stepper.config != wanted
-            or self.stepper.n_done > phase + 1
-        ):
+        if self.stepper is None or self.stepper.config != wanted or self.stepper.n_done > phase + 1:
             self.stepper = Stepper(wanted, base)
         while self.stepper.n_done <= phase:
             yield {"phase": self.stepper.n_done, **self.stepper.advance()}
 
-    def losses(self, *, model: str, prompt: str, completion: str, run: str = "") -> Iterator[Message]:
+    def losses(
+        self, *, model: str, prompt: str, completion: str, run: str = ""
+    ) -> Iterator[Message]:
         """Loss at each completion token of one pair, for the template preview."""
         from core.train.stepper import pair_losses
 

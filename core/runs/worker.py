@@ -84,9 +84,12 @@ def _exit_with_parent(store: RunStore, me: str) -> None:
     sys.stdin.read()
     for run in store.active():
         if run.worker == me:
-            with contextlib.suppress(IllegalTransition, UserError):  # it may just have ended by itself
+            with contextlib.suppress(
+                IllegalTransition, UserError
+            ):  # it may just have ended by itself
                 store.fail(
-                    run.id, "The app was closed during this run. What it recorded is kept; run it again."
+                    run.id,
+                    "The app was closed during this run. What it recorded is kept; run it again.",
                 )
     os._exit(0)
 

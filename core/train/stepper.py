@@ -97,7 +97,11 @@ class Stepper:
         self.mean.backward()
         gradients = {name: p.grad for name, p in self.trainable.items() if p.grad is not None}
         total = torch.stack([g.norm() for g in gradients.values()]).norm().item()
-        return {"layers": by_layer(gradients), "grad_norm": total, "n_parameters": _count(gradients)}
+        return {
+            "layers": by_layer(gradients),
+            "grad_norm": total,
+            "n_parameters": _count(gradients),
+        }
 
     def _clip(self) -> Result:
         """Shorten the gradient if it is longer than clip_norm."""
@@ -135,7 +139,12 @@ class Stepper:
         losses = self.losses.detach().tolist()
         counts = self.batch.counts.tolist()
         return [
-            {"token": piece, "loss": loss, "probability": float(torch.exp(torch.tensor(-loss))), "count": count}
+            {
+                "token": piece,
+                "loss": loss,
+                "probability": float(torch.exp(torch.tensor(-loss))),
+                "count": count,
+            }
             for piece, loss, count in zip(pieces, losses, counts, strict=True)
         ]
 

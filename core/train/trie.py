@@ -49,7 +49,9 @@ class TrieBatch:
     """Tokens of the examples themselves, without padding."""
 
     def to(self, device: torch.device) -> "TrieBatch":
-        moved = {k: v.to(device) if torch.is_tensor(v) else v for k, v in vars(self).items()}
+        moved: dict[str, Any] = {
+            k: v.to(device) if torch.is_tensor(v) else v for k, v in vars(self).items()
+        }
         return TrieBatch(**moved)
 
 
@@ -129,12 +131,16 @@ def backbone_and_head(model: nn.Module) -> tuple[nn.Module, nn.Module]:
     return causal.base_model, causal.get_output_embeddings()
 
 
+def use_attention(backbone: nn.Module, kind: str) -> None:
+    """Choose how transformers computes attention from the next call on: eager or sdpa."""
+    config: Any = backbone.config
+    config._attn_implementation = kind
+
+
 def hidden_states(model: nn.Module, batch: TrieBatch) -> torch.Tensor:
     """(N, H) the decoder's outputs at every node of the tree."""
     backbone, _ = backbone_and_head(model)
-    config: Any = backbone.config
-    wide = len(batch.token_ids) > EAGER_LIMIT
-    config._attn_implementation = "sdpa" if wide else "eager"
+    use_attention(backbone, "sdpa" if len(batch.token_ids) > EAGER_LIMIT else "eager")
     dtype = next(backbone.parameters()).dtype
     output: Any = backbone(
         input_ids=batch.token_ids[None],

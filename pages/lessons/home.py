@@ -22,7 +22,9 @@ st.image(
 )
 
 if model_ready():
-    asked = st.pills("Ask the untouched model", QUESTIONS, default=QUESTIONS[0], key="home_question")
+    asked = st.pills(
+        "Ask the untouched model", QUESTIONS, default=QUESTIONS[0], key="home_question"
+    )
     if st.button("Ask it now", type="primary", key="home_ask") and asked:
         place = st.empty()
         try:

@@ -171,8 +171,6 @@ def sample_table(samples: list[Event]) -> pd.DataFrame:
     """One row per prompt, one column per check."""
     rows: dict[str, dict[str, str]] = {}
     for e in samples:
-        row = rows.setdefault(
-            e["prompt"], {"prompt": e["prompt"], "right answer": e["reference"]}
-        )
+        row = rows.setdefault(e["prompt"], {"prompt": e["prompt"], "right answer": e["reference"]})
         row["untouched" if e["step"] == 0 else f"step {e['step']}"] = e["output"]
     return pd.DataFrame(list(rows.values())).fillna("")

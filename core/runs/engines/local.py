@@ -146,9 +146,13 @@ class LocalEngine:
             if model in self._preparing:
                 return
             self.preparations[model] = Preparation(model, running=True, message="Starting")
-            process = self._spawn([sys.executable, "-m", "core", "prepare", "--model", model, "--json"])
+            process = self._spawn(
+                [sys.executable, "-m", "core", "prepare", "--model", model, "--json"]
+            )
             self._preparing[model] = process
-        threading.Thread(target=self._follow_preparation, args=(model, process), daemon=True).start()
+        threading.Thread(
+            target=self._follow_preparation, args=(model, process), daemon=True
+        ).start()
 
     def stop_preparing(self, model: str) -> None:
         process = self._preparing.get(model)

@@ -1,0 +1,197 @@
+"""Lesson 2: instruction fine-tuning, from prompt-completion pairs to a tuned model."""
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from core import catalog, paths
+from core.config import DataConfig, RunConfig
+from core.data import uploads
+from core.data.encode import encode
+from core.data.examples import (
+    CUSTOM_TEMPLATE,
+    Splits,
+    load_splits,
+    parse,
+)
+from core.runs.states import RunStatus
+from pages.ui.engine import engine, require_model, store, tokenizer
+from pages.ui.live import run_view
+from pages.ui.marked import show_marked
+from pages.ui.settings import run_settings
+from pages.ui.stepping import PSEUDOCODE, step_through
+
+TRAINABLE = [task for task in catalog.TASKS.values() if "train" in task.splits]
+TITLES = {task.id: task.title for task in TRAINABLE} | {catalog.CUSTOM_TASK: "Your own pairs"}
+
+
+def choose_data() -> DataConfig:
+    """Which pairs to learn from: a built-in task, or an upload or edit, named in the URL."""
+    task = st.segmented_control(
+        "Dataset",
+        list(TITLES),
+        format_func=TITLES.__getitem__,
+        default="sentiment",
+        required=True,
+        key="instruction_task",
+        bind="query-params",
+    )
+    dataset = st.query_params.get("dataset", "")
+    if task != catalog.CUSTOM_TASK:
+        return DataConfig(task=task, template=template_for(catalog.find_task(task).template, task))
+    file = st.file_uploader(
+        "JSONL or CSV with prompt and completion", type=["jsonl", "csv"], key="instruction_file"
+    )
+    if file:
+        dataset = uploads.keep(parse(file.getvalue(), name=file.name))
+        st.query_params["dataset"] = dataset
+    if not dataset:
+        st.caption(
+            "Upload a file, or edit the pairs of another dataset and press “Use my edited pairs”. "
+            'One pair per line: {"prompt": "2 + 2 =", "completion": "4"}.'
+        )
+        st.stop()
+    uploads.load(dataset)
+    return DataConfig(task=task, dataset=dataset, template=template_for(CUSTOM_TEMPLATE, dataset))
+
+
+def template_for(default: str, name: str) -> str:
+    written = st.text_area(
+        "Template: {field} places are filled from each record",
+        default,
+        key=f"instruction_template_{name}",
+        height=110,
+    )
+    return "" if written == default else written
+
+
+def browse(data: DataConfig, splits: Splits) -> None:
+    """The pairs as a table that can be edited into a dataset of one's own."""
+    a, b, c = st.columns(3)
+    a.metric("Training pairs", len(splits.train))
+    b.metric("Validation pairs", len(splits.validation))
+    c.metric("Test pairs", len(splits.test))
+    with st.expander("Browse and edit the training pairs"):
+        pairs = [{"prompt": e.prompt, "completion": e.completion} for e in splits.train]
+        edited = st.data_editor(
+            pd.DataFrame(pairs), num_rows="dynamic", key=f"instruction_edit_{data.task}", height=280
+        )
+        if st.button("Use my edited pairs", key="instruction_use_edits"):
+            content = edited.to_json(orient="records", lines=True, force_ascii=False)
+            kept = uploads.keep(parse(content.encode(), name="edited.jsonl"))
+            st.query_params.from_dict({"instruction_task": catalog.CUSTOM_TASK, "dataset": kept})
+            del st.session_state["instruction_task"]
+            st.rerun()
+
+
+def preview(data: DataConfig, splits: Splits) -> None:
+    """One pair as the model reads it; blue tokens are those the loss sees."""
+    which = st.slider("Pair", 1, min(50, len(splits.train)), 1, key="instruction_pair")
+    example = splits.train[which - 1]
+    pair = encode(example, tokenizer())
+    pieces = tokenizer().pieces(pair.ids)
+    seen = [label != -100 for label in pair.labels]
+    tokens = [{"token": p, "seen": s} for p, s in zip(pieces, seen, strict=True)]
+    if st.toggle("Measure the untouched model's loss on it", key="instruction_losses"):
+        (answer,) = engine().ask(
+            "losses",
+            model=catalog.DEFAULT_MODEL,
+            prompt=example.prompt,
+            completion=example.completion,
+        )
+        tokens = answer["tokens"]
+    show_marked(tokens, label="The pair token by token; the loss sees the completion")
+    st.caption(
+        f"{len(pieces)} tokens. The loss sees the {sum(seen)} blue ones: the completion and the "
+        "token that ends it. The grey prompt is read, but never a target."
+    )
+
+
+def current_run() -> str:
+    """The run in the URL, else one that is in progress now: a reload or a second screen finds it."""
+    wanted = st.query_params.get("run", "")
+    if wanted:
+        return store().get(wanted).id
+    running = [run.id for run in store().active() if run.status is RunStatus.RUNNING]
+    return running[0] if running else ""
+
+
+def start(config: RunConfig) -> None:
+    """The run button, and the offer of an equal run that is finished already."""
+    done = store().find_finished(config)
+    label = "Run again" if done else "Run"
+    go, show = st.columns(2)
+    if go.button(label, type="primary", key="instruction_run", width="stretch"):
+        st.query_params["run"] = engine().submit(config).id
+        st.rerun()
+    if done and show.button("Show the finished run", key="instruction_show", width="stretch"):
+        st.query_params["run"] = done.id
+        st.rerun()
+    if done:
+        st.caption("A run with exactly these settings is finished already on this machine.")
+
+
+def compare(run_id: str) -> None:
+    """Base and tuned model answer the same prompt."""
+    st.header("Before and after")
+    text = st.text_input(
+        "Ask both models",
+        "Is this review positive or negative? Answer with one word.\n\nReview: "
+        "The soup was cold and the waiter laughed at us.",
+        key="instruction_ask",
+    )
+    if not st.button("Ask both", key="instruction_ask_both"):
+        return
+    sides = zip(st.columns(2), (("Untouched model", ""), ("Tuned model", run_id)), strict=True)
+    for column, (title, run) in sides:
+        column.markdown(f"**{title}**")
+        place = column.empty()
+        for message in engine().ask(
+            "generate",
+            model=store().get(run_id).config.model,
+            text=text,
+            run=run,
+            settings={"max_new_tokens": 48},
+        ):
+            place.markdown(f"> {message['text'] or '…'}")
+
+
+def lesson() -> None:
+    st.title("Instruction fine-tuning")
+    st.markdown(
+        "Show a model prompts together with the completions you want, and move its weights until "
+        "those completions are likely. That is all fine-tuning is."
+    )
+    st.header("1 · Pairs and template")
+    data = choose_data()
+    splits = load_splits(data, seed=0)
+    record = splits.train[0].fields
+    st.caption("Fields: " + ", ".join(f"`{{{name}}}`" for name in record if name != "completion"))
+    browse(data, splits)
+    preview(data, splits)
+    st.header("2 · The loop, one phase at a time")
+    left, right = st.columns(2)
+    left.markdown("**The classical loop**, PyTorch-style")
+    left.code(PSEUDOCODE, language="python")
+    with left.expander("The loop that really runs here"):
+        source = Path(paths.ROOT / "core/train/loop.py").read_text("utf-8")
+        begin, end = source.index("def take_step("), source.index("@torch.no_grad()")
+        st.code(source[begin:end].strip(), language="python")
+    stepper = right.container()
+    st.header("3 · Run")
+    config = run_settings(data)
+    with stepper:
+        step_through(config)
+    start(config)
+    run_id = current_run()
+    if not run_id:
+        st.caption("Press Run: the curves appear here within seconds and grow while it trains.")
+        return
+    run_view(run_id)
+    if store().get(run_id).status in (RunStatus.FINISHED, RunStatus.STOPPED):
+        compare(run_id)
+
+
+require_model()
+lesson()

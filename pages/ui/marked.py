@@ -1,0 +1,29 @@
+"""Tokens drawn as chips, with what the loss sees and how much each costs."""
+
+import html
+from typing import Any
+
+import streamlit as st
+
+SEEN = "rgba(0,114,178,.32)"
+HIDDEN = "rgba(138,143,152,.18)"
+
+
+def show_marked(tokens: list[dict[str, Any]], *, label: str) -> None:
+    """Draw {"token", "seen", "loss"} rows; blue ones are those the loss sees, hover shows it."""
+    chips: list[str] = []
+    for token in tokens:
+        text = html.escape(token["token"]).replace("\n", "↵")
+        hint = "the loss sees this token" if token["seen"] else "the loss does not look here"
+        if token.get("loss") is not None:
+            hint += f": {token['loss']:.2f} nats"
+        below = "" if token.get("loss") is None else f"<sub> {token['loss']:.1f}</sub>"
+        style = (
+            f"background:{SEEN if token['seen'] else HIDDEN};border-radius:4px;"
+            "padding:1px 3px;margin:1px;display:inline-block;white-space:pre"
+        )
+        chips.append(f'<span style="{style}" title="{hint}">{text or "·"}{below}</span>')
+    st.html(
+        f'<div role="img" aria-label="{html.escape(label)}" '
+        f'style="line-height:1.9;font-family:monospace;font-size:.85rem">{"".join(chips)}</div>'
+    )

@@ -1,0 +1,89 @@
+"""The settings of a run as widgets whose values live in the URL: a link opens the same settings."""
+
+import streamlit as st
+
+from core import catalog
+from core.config import (
+    LORA_TARGETS,
+    DataConfig,
+    EvaluationConfig,
+    MethodConfig,
+    OptimizerConfig,
+    RunConfig,
+    default_learning_rate,
+)
+
+METHOD_TITLES = {"lora": "LoRA", "full": "Full fine-tuning"}
+RATES = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 1e-2)
+
+
+def run_settings(data: DataConfig) -> RunConfig:
+    """Draw the widgets of method and optimizer and return the config they spell.
+
+    Raises `UserError` for values that do not go together.
+    """
+    method = st.segmented_control(
+        "Method",
+        list(METHOD_TITLES),
+        format_func=METHOD_TITLES.__getitem__,
+        default="lora",
+        required=True,
+        key="instruction_method",
+        bind="query-params",
+        help="LoRA trains two small matrices beside some layers; full fine-tuning trains every weight.",
+    )
+    rate = st.select_slider(
+        "Learning rate",
+        RATES,
+        value=default_learning_rate(method),
+        format_func="{:.0e}".format,
+        key=f"instruction_rate_{method}",
+        bind="query-params",
+    )
+    one, two, three = st.columns(3)
+    steps = one.number_input("Steps", 1, 500, 20, key="instruction_steps", bind="query-params")
+    batch_size = two.number_input(
+        "Batch size", 1, 64, 8, key="instruction_batch_size", bind="query-params"
+    )
+    seed = three.number_input("Seed", 0, 9999, 0, key="instruction_seed", bind="query-params")
+    settings = MethodConfig(name=method)
+    patience = 0
+    with st.expander("More settings"):
+        if method == "lora":
+            rank = st.select_slider(
+                "Rank", (1, 2, 4, 8, 16, 32, 64), 8, key="instruction_rank", bind="query-params"
+            )
+            targets = st.pills(
+                "Target modules",
+                LORA_TARGETS,
+                selection_mode="multi",
+                default=["q_proj", "v_proj"],
+                key="instruction_targets",
+                bind="query-params",
+            )
+            settings = MethodConfig(
+                name="lora", rank=rank, alpha=2.0 * rank, target_modules=tuple(targets)
+            )
+        early = st.toggle(
+            "Stop early when the validation loss no longer falls",
+            key="instruction_early",
+            bind="query-params",
+        )
+        patience = 2 if early else 0
+        also = st.pills(
+            "Score these tasks too",
+            [t for t in catalog.TASKS if t != data.task],
+            selection_mode="multi",
+            key="instruction_also",
+            bind="query-params",
+            help="Shows what else changed. Each adds some seconds.",
+        )
+    return RunConfig(
+        data=data,
+        method=settings,
+        optimizer=OptimizerConfig(
+            learning_rate=rate, steps=steps, batch_size=batch_size, patience=patience
+        ),
+        evaluation=EvaluationConfig(tasks=tuple(also)),
+        seed=seed,
+    )

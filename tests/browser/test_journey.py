@@ -1,0 +1,78 @@
+"""A reader's way through the app, on the real model, in Chromium."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+
+
+def button(page: Page, name: str | re.Pattern[str]):
+    return page.get_by_role("button", name=name).first
+
+
+def test_home_answers_with_the_real_model(app: str, page: Page) -> None:
+    page.goto(app)
+    button(page, "Ask it now").click()
+    expect(page.get_by_text("The capital of France is Paris.")).to_be_visible()
+
+
+@pytest.mark.parametrize("path", ["", "before", "instruction", "runs"])
+def test_cold_deep_link_opens_through_the_app(app: str, page: Page, path: str) -> None:
+    """Streamlit's legacy scan of pages/ would serve a page without navigation."""
+    page.goto(f"{app}/{path}")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.get_by_role("link", name="Runs").first).to_be_visible()
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_step_through_shows_each_phase(app: str, page: Page) -> None:
+    page.goto(f"{app}/instruction")
+    for phase, proof in (
+        ("batch", "a padded batch would compute"),
+        ("forward", "probability"),
+        ("loss", "nats per token"),
+        ("backward", "gradient norm"),
+        ("clip", "after clipping"),
+        ("update", "after the update"),
+    ):
+        button(page, f"Next phase: {phase}").click()
+        expect(page.get_by_text(re.compile(rf"Step 1, {phase}\."))).to_be_visible()
+        if phase != "forward":
+            expect(page.get_by_text(re.compile(proof)).first).to_be_visible()
+
+
+def test_run_survives_reload_and_second_screen_then_before_and_after(
+    app: str, page: Page, chromium: Browser
+) -> None:
+    page.goto(f"{app}/instruction?instruction_steps=12&instruction_seed=3")
+    button(page, "Run").click()
+    expect(page.get_by_text(re.compile(r"Step [1-9]\d* of 12"))).to_be_visible(timeout=120_000)
+    assert "run=" in page.url
+    page.reload()
+    expect(page.get_by_text(re.compile(r"Step \d+ of 12|Finished after 12"))).to_be_visible()
+    second = chromium.new_page()
+    second.goto(page.url)
+    expect(second.get_by_text("Finished after 12 steps")).to_be_visible(timeout=180_000)
+    second.close()
+    expect(page.get_by_text("Finished after 12 steps")).to_be_visible()
+    expect(page.get_by_label("Steps")).to_have_value("12")
+    expect(page.get_by_text("The same prompts, asked again")).to_be_visible()
+    button(page, "Ask both").click()
+    tuned = page.locator("blockquote").last
+    expect(tuned).to_have_text(re.compile(r"^\s*(positive|negative)\s*$"), timeout=60_000)
+
+
+def test_stop_keeps_what_was_recorded(app: str, page: Page) -> None:
+    page.goto(f"{app}/instruction?instruction_steps=400&instruction_seed=4")
+    button(page, "Run").click()
+    expect(page.get_by_text(re.compile(r"Step [1-9]\d* of 400"))).to_be_visible(timeout=120_000)
+    button(page, re.compile("^Stop$")).click()
+    expect(page.get_by_text(re.compile(r"Stopped after \d+ steps"))).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Before and after")).to_be_visible()
+
+
+def test_bad_address_gives_one_sentence(app: str, page: Page) -> None:
+    page.goto(f"{app}/instruction?run=nosuchrun")
+    expect(page.get_by_text(re.compile("There is no run 'nosuchrun'|nosuchrun"))).to_be_visible()

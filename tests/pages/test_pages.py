@@ -1,0 +1,54 @@
+"""Every page runs without an error, says what to do while there is no model, and needs no torch."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(str(p) for d in ("lessons", "lab") for p in (ROOT / "pages" / d).glob("[a-z]*.py"))
+    str(p) for folder in ("lessons", "lab") for p in Path("pages", folder).glob("[a-z]*.py")
+)
+
+
+@pytest.fixture
+def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    import streamlit as st
+
+    monkeypatch.setenv("TUNING_FORK_HOME", str(tmp_path))
+    st.cache_resource.clear()
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_opens_before_the_model_is_there(page: str, empty_home: Path) -> None:
+    app = AppTest.from_file(page, default_timeout=30).run()
+    assert not app.exception
+    assert app.title
+    if "lab" not in page:
+        assert any("Prepare the model" in b.label for b in app.button)
+
+
+def test_files_directly_in_pages_would_bypass_the_app() -> None:
+    assert [p.name for p in (ROOT / "pages").glob("*.py")] == ["__init__.py"]
+
+
+def test_web_process_never_imports_torch(tmp_path: Path) -> None:
+    code = (
+        "import sys; from streamlit.testing.v1 import AppTest\n"
+        f"for page in {['app.py', *PAGES]!r}:\n"
+        "    AppTest.from_file(page, default_timeout=30).run()\n"
+        "bad = {'torch', 'transformers', 'peft'} & set(sys.modules)\n"
+        "assert not bad, bad"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"TUNING_FORK_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
