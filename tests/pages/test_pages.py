@@ -10,8 +10,6 @@ from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(str(p) for d in ("lessons", "lab") for p in (ROOT / "pages" / d).glob("[a-z]*.py"))
-    str(p) for folder in ("lessons", "lab") for p in Path("pages", folder).glob("[a-z]*.py")
-)
 
 
 @pytest.fixture

@@ -105,9 +105,13 @@ def test_stop_keeps_the_model_so_far(home: Path, tiny: LoadedModel, tmp_path: Pa
     def stop() -> bool:
         return steps >= 2
 
-    with pytest.raises(Stopped) as stopped:
+    def drain() -> None:
+        nonlocal steps
         for event in train(config(steps=50), tiny, should_stop=stop):
             steps += event.type == "step"
+
+    with pytest.raises(Stopped) as stopped:
+        drain()
     assert steps == 2
     assert isinstance(stopped.value.partial, Trained)
     stopped.value.partial.save(tmp_path / "partial")
@@ -121,7 +125,7 @@ def test_divergence_is_said_in_words(
         return float("nan"), 1.0
 
     monkeypatch.setattr("core.train.loop.take_step", diverge)
-    with pytest.raises(UserError, match="diverged.*Lower the learning rate"):
+    with pytest.raises(UserError, match=r"diverged.*Lower the learning rate"):
         run(config(), tiny)
 
 
