@@ -155,7 +155,10 @@ def token_losses(model: nn.Module, batch: TrieBatch) -> torch.Tensor:
     """(M,) cross-entropy in nats of each distinct (prefix, target); logits exist only there."""
     hidden = hidden_states(model, batch)[batch.predict_at]
     _, head = backbone_and_head(model)
-    return F.cross_entropy(head(hidden).float(), batch.targets, reduction="none")
+    logits = head(hidden)
+    if logits.dtype is torch.bfloat16:
+        logits = logits.float()
+    return F.cross_entropy(logits, batch.targets, reduction="none")
 
 
 def mean_loss(model: nn.Module, batch: TrieBatch) -> torch.Tensor:

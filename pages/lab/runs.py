@@ -1,3 +1,73 @@
+"""Every run with its settings, status and curves: open, compare two, delete, run again."""
+
 import streamlit as st
 
+from core.errors import UserError
+from core.runs.store import Run
+from pages.ui.engine import engine, store
+from pages.ui.live import run_view
+from pages.ui.runs import command_line, compare_runs, flat, run_table
+
+
+def choose(runs: list[Run]) -> list[Run]:
+    """The runs selected in the table, else the one in the URL."""
+    st.caption("Select one run to open it, two to compare them.")
+    event = st.dataframe(
+        run_table(runs),
+        hide_index=True,
+        width="stretch",
+        on_select="rerun",
+        selection_mode="multi-row",
+        key="runs_table",
+    )
+    chosen = [runs[row] for row in event.selection.rows]
+    if len(chosen) == 1:
+        st.query_params["run"] = chosen[0].id
+    if not chosen and "run" in st.query_params:
+        chosen = [store().get(st.query_params["run"])]
+    return chosen
+
+
+def show(run: Run) -> None:
+    """One run: what can be done with it, its curves, and how to repeat it."""
+    st.header(f"Run {run.id}")
+    again, delete = st.columns(2)
+    if again.button("Run again", key="runs_again", width="stretch"):
+        st.query_params["run"] = engine().submit(run.config).id
+        del st.session_state["runs_table"]
+        st.rerun()
+    if run.status.is_over:
+        with delete.popover("Delete", width="stretch"):
+            st.write("Its curves, answers and weights go for good.")
+            if st.button("Delete this run", type="primary", key="runs_delete"):
+                store().delete(run.id)
+                st.query_params.clear()
+                st.rerun()
+    run_view(run.id)
+    with st.expander("Settings and the command that repeats it"):
+        st.code(command_line(run.config_dict), language="bash", wrap_lines=True)
+        if run.config_dict["method"]["name"] == "lora":
+            st.caption("Take the adapter out, for plain peft:")
+            st.code(f"python -m core export --run {run.id} --to my-adapter", language="bash")
+        rows = [{"setting": k, "value": v} for k, v in flat(run.config_dict).items()]
+        st.dataframe(rows, hide_index=True, width="stretch")
+
+
 st.title("Runs")
+runs = store().runs()
+if not runs:
+    st.write("No runs yet. Train a model and it appears here, with everything it measured.")
+    st.page_link("pages/lessons/instruction.py", label="Train your first model")
+    st.stop()
+try:
+    chosen = choose(runs)
+except UserError as error:
+    st.error(str(error))
+    st.stop()
+if len(chosen) == 1:
+    show(chosen[0])
+elif len(chosen) == 2:
+    st.header("Two runs compared")
+    compare_runs(chosen[0], chosen[1])
+elif len(chosen) > 2:
+    st.caption("Choose at most two.")

@@ -1,3 +1,107 @@
+"""Lesson 1: before fine-tuning. Tasks, prompting, and where the next token comes from."""
+
 import streamlit as st
 
+from core import catalog
+from core.data.examples import Example, task_examples
+from pages.ui.engine import require_model, tokenizer
+from pages.ui.marked import show_marked
+from pages.ui.prompting import answer, look_ahead, sampling_panel
+
+SHOTS = {"Zero-shot": 0, "One-shot": 1, "Few-shot (2)": 2, "Few-shot (4)": 4}
+
+
+def choose_task() -> str:
+    titles = {task.id: task.title for task in catalog.TASKS.values()}
+    return st.segmented_control(
+        "Task",
+        list(titles),
+        format_func=titles.__getitem__,
+        default="sentiment",
+        required=True,
+        key="before_task",
+        bind="query-params",
+    )
+
+
+def show_task(task: str) -> None:
+    """One example of a task, and what the untouched model says to it."""
+    examples = task_examples(task, "test")
+    st.caption(catalog.find_task(task).summary)
+    which = st.slider("Example", 1, min(40, len(examples)), 1, key="before_example")
+    example = examples[which - 1]
+    left, right = st.columns(2)
+    left.markdown("**Prompt**")
+    left.code(example.prompt, language=None, wrap_lines=True)
+    right.markdown("**The completion we want**")
+    right.code(example.completion, language=None)
+    with right:
+        answer("before_try", text=example.prompt, settings={"max_new_tokens": 40}, label="Try it")
+
+
+def with_shots(question: Example, shots: list[Example]) -> str:
+    """A prompt that shows solved examples before it asks."""
+    worked = [f"{e.prompt}\nAnswer: {e.completion}" for e in shots]
+    return "\n\n".join([*worked, f"{question.prompt}\nAnswer:" if shots else question.prompt])
+
+
+def compose(task: str, side: str = "") -> tuple[str, bool]:
+    """The prompt box: shots build it visibly, the reader may change it. Returns (text, raw)."""
+    question = task_examples(task, "test")[3]
+    split = "train" if "train" in catalog.find_task(task).splits else "test"
+    pool = [e for e in task_examples(task, split)[:12] if e.prompt != question.prompt]
+    chosen = st.segmented_control(
+        "Examples in the prompt",
+        list(SHOTS),
+        default="Zero-shot",
+        required=True,
+        key=f"before_shots{side}",
+        bind="query-params",
+    )
+    text = st.text_area(
+        "Prompt",
+        with_shots(question, pool[: SHOTS[chosen]]),
+        key=f"before_prompt{side}_{task}_{chosen}",
+        height=220,
+    )
+    raw = st.toggle(
+        "Raw completion (no chat template)",
+        key=f"before_raw{side}",
+        bind="query-params",
+        help="With the template the model sees a user's turn and answers it. Raw, it just goes on.",
+    )
+    return text, raw
+
+
+def show_tokens(text: str, raw: bool) -> None:
+    """What the model reads, token by token; blue is what you typed, grey the chat template."""
+    if not text.strip():
+        return
+    ids = tokenizer().ask(text, raw=raw)
+    typed = set(tokenizer().encode(text))
+    pieces = tokenizer().pieces(ids)
+    special = [piece.startswith("<|") for piece in pieces]
+    rows = [
+        {"token": p, "seen": not s and i in typed, "loss": None}
+        for p, s, i in zip(pieces, special, ids, strict=True)
+    ]
+    with st.expander(f"What the model reads: {len(ids)} tokens", expanded=True):
+        show_marked(rows, label="The prompt token by token", hints=("your words", "the template"))
+
+
 st.title("Before fine-tuning")
+st.markdown("A pretrained model can already do much. See what it does when you only ask.")
+require_model()
+st.header("Tasks one could tune for")
+task = choose_task()
+show_task(task)
+st.header("Prompt the model")
+two = st.toggle("Two prompts or settings side by side", key="before_two", bind="query-params")
+for side, column in zip(("", "_b") if two else ("",), st.columns(2 if two else 1), strict=True):
+    with column:
+        text, raw = compose(task, side)
+        show_tokens(text, raw)
+        settings = sampling_panel(f"before{side}")
+        answer(f"before_ask{side}", text=text, raw=raw, settings=settings, label="Ask")
+        st.subheader("What comes next?")
+        look_ahead(f"before_next{side}", text=text, raw=raw, settings=settings)

@@ -158,11 +158,6 @@ def compare(run_id: str) -> None:
 
 
 def lesson() -> None:
-    st.title("Instruction fine-tuning")
-    st.markdown(
-        "Show a model prompts together with the completions you want, and move its weights until "
-        "those completions are likely. That is all fine-tuning is."
-    )
     st.header("1 · Pairs and template")
     data = choose_data()
     splits = load_splits(data, seed=0)
@@ -193,5 +188,10 @@ def lesson() -> None:
         compare(run_id)
 
 
+st.title("Instruction fine-tuning")
+st.markdown(
+    "Show a model prompts together with the completions you want, and move its weights until "
+    "those completions are likely. That is all fine-tuning is."
+)
 require_model()
 lesson()

@@ -9,12 +9,17 @@ SEEN = "rgba(0,114,178,.32)"
 HIDDEN = "rgba(138,143,152,.18)"
 
 
-def show_marked(tokens: list[dict[str, Any]], *, label: str) -> None:
-    """Draw {"token", "seen", "loss"} rows; blue ones are those the loss sees, hover shows it."""
+LOSS_HINTS = ("the loss sees this token", "the loss does not look here")
+
+
+def show_marked(
+    tokens: list[dict[str, Any]], *, label: str, hints: tuple[str, str] = LOSS_HINTS
+) -> None:
+    """Draw {"token", "seen", "loss"} rows: blue where seen, grey elsewhere, `hints` on hover."""
     chips: list[str] = []
     for token in tokens:
         text = html.escape(token["token"]).replace("\n", "↵")
-        hint = "the loss sees this token" if token["seen"] else "the loss does not look here"
+        hint = hints[0] if token["seen"] else hints[1]
         if token.get("loss") is not None:
             hint += f": {token['loss']:.2f} nats"
         below = "" if token.get("loss") is None else f"<sub> {token['loss']:.1f}</sub>"

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from core import catalog, paths
 from core.models.acquire import is_ready
 
 ROOT = Path(__file__).resolve().parents[2]
+expect.set_options(timeout=60_000)
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",

@@ -3,6 +3,8 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
+from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
 from core import methods
 from core.config import MethodConfig
@@ -20,13 +22,32 @@ BATCHES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def no_float32_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """transformers computes norms and softmax in float32 even in a float64 model; not here."""
+    softmax = F.softmax
+
+    def in_own_dtype(x: torch.Tensor, dim: int, dtype: object = None) -> torch.Tensor:
+        return softmax(x, dim=dim)
+
+    def norm(self: LlamaRMSNorm, x: torch.Tensor) -> torch.Tensor:
+        return self.weight * x * torch.rsqrt(x.square().mean(-1, True) + self.variance_epsilon)
+
+    monkeypatch.setattr(nn.functional, "softmax", in_own_dtype)
+    monkeypatch.setattr(LlamaRMSNorm, "forward", norm)
+
+
 def padded_loss(model: nn.Module, batch: list[Encoded]) -> torch.Tensor:
-    """transformers' loss of the same pairs, padded on the right."""
+    """transformers' logits of the same pairs padded on the right, and its loss in float64."""
     width = max(len(pair.ids) for pair in batch)
     ids = torch.tensor([p.ids + [0] * (width - len(p.ids)) for p in batch])
     labels = torch.tensor([p.labels + [-100] * (width - len(p.ids)) for p in batch])
     mask = torch.tensor([[1] * len(p.ids) + [0] * (width - len(p.ids)) for p in batch])
-    return model(input_ids=ids, attention_mask=mask, labels=labels).loss
+    output = model(input_ids=ids, attention_mask=mask, labels=labels)
+    logits = output.logits[:, :-1].flatten(0, 1)
+    loss = F.cross_entropy(logits, labels[:, 1:].flatten())
+    assert loss.item() == pytest.approx(output.loss.item(), rel=1e-5)  # its own, in float32
+    return loss
 
 
 def gradients(model: nn.Module, loss: torch.Tensor) -> dict[str, torch.Tensor]:
