@@ -95,10 +95,10 @@ def _exit_with_parent(store: RunStore, me: str) -> None:
 
 
 def answer_forever(store: RunStore) -> None:
-    """Requests {"id", "op", "args"} come in, messages {"id", …} go out, {"id", "done"} ends each.
+    """Requests {"request", "op", "args"} come in, messages {"request", …} go out, {"request", "done"} ends each.
 
-    {"cancel": id} stops a request that is running or waiting. A mistake of the user comes back as
-    {"id", "error"}.
+    {"cancel": number} stops a request that is running or waiting. A mistake of the user comes back as
+    {"request", "error"}.
     """
     requests: queue.Queue[dict[str, Any]] = queue.Queue()
     cancelled: set[int] = set()
@@ -119,26 +119,26 @@ def answer_forever(store: RunStore) -> None:
     say_ready()
     while True:
         request = requests.get()
-        _answer(session, request, lambda number=request["id"]: number in cancelled)
-        cancelled.discard(request["id"])
+        _answer(session, request, lambda number=request["request"]: number in cancelled)
+        cancelled.discard(request["request"])
 
 
 def _answer(session: Session, request: dict[str, Any], is_cancelled: Callable[[], bool]) -> None:
-    number = request["id"]
+    number = request["request"]
     try:
         for message in _perform(session, request, is_cancelled):
             if is_cancelled():
                 break
-            say({"id": number, **message})
+            say({"request": number, **message})
     except UserError as error:
-        say({"id": number, "error": str(error)})
+        say({"request": number, "error": str(error)})
     except (MemoryError, RuntimeError) as error:
         log.exception("request failed")
-        say({"id": number, "error": explain(error)})
+        say({"request": number, "error": explain(error)})
     except Exception as error:
         log.exception("request failed")
-        say({"id": number, "error": f"Something we did not foresee: {error}"})
-    say({"id": number, "done": True})
+        say({"request": number, "error": f"Something we did not foresee: {error}"})
+    say({"request": number, "done": True})
 
 
 def _perform(

@@ -100,7 +100,7 @@ class LocalEngine:
         number = next(self._numbers)
         inbox: queue.Queue[Message] = queue.Queue()
         worker.pending[number] = inbox
-        self._send(worker, {"id": number, "op": operation, "args": args})
+        self._send(worker, {"request": number, "op": operation, "args": args})
         done = False
         try:
             while True:
@@ -241,7 +241,7 @@ class LocalEngine:
                 continue  # a library printed something
             if message.get("state") == "ready":
                 worker.ready = message
-            inbox = worker.pending.get(message.get("id", 0))
+            inbox = worker.pending.get(message.get("request", 0))
             if inbox:
                 inbox.put(message)
         worker.process.wait()
