@@ -130,9 +130,9 @@ class OptimizerConfig:
 class EvaluationConfig:
     tasks: tuple[str, ...] = ()
     """Tasks to score besides the one trained on; the trained task comes first by itself."""
-    every: int = 5
+    every: int = 10
     """Steps between two evaluations while training."""
-    examples: int = 24
+    examples: int = 16
     """Test examples per task at each evaluation while training; the last one takes them all."""
     samples: int = 4
     """How many fixed prompts per task answer again at every evaluation."""

@@ -7,10 +7,11 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
-from jinja2 import TemplateError
+from jinja2 import Template, TemplateError
 from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
@@ -80,17 +81,9 @@ class ChatTokenizer:
         if not self.template:
             text = "\n\n".join(m["content"] for m in messages)
             return f"{text}\n" if answer else text
-        environment = ImmutableSandboxedEnvironment(
-            trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
-        )
-        environment.filters["tojson"] = _to_json
-        names: dict[str, Any] = environment.globals
-        names["raise_exception"] = _raise
-        names["strftime_now"] = _now
         context: dict[str, Any] = {**self.special, "messages": messages}
         try:
-            compiled = environment.from_string(self.template)
-            return compiled.render(**context, add_generation_prompt=answer)
+            return _compile(self.template).render(**context, add_generation_prompt=answer)
         except TemplateError as error:
             raise UserError(f"The model's chat template refuses this chat: {error}") from error
 
@@ -99,6 +92,19 @@ class ChatTokenizer:
         if raw or not self.template:
             return self.encode(prompt if raw else self.chat([{"role": "user", "content": prompt}]))
         return self.encode(self.chat([{"role": "user", "content": prompt}]))
+
+
+@cache
+def _compile(template: str) -> Template:
+    """A chat template as transformers compiles it; compiling costs more than rendering."""
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
+    )
+    environment.filters["tojson"] = _to_json
+    names: dict[str, Any] = environment.globals
+    names["raise_exception"] = _raise
+    names["strftime_now"] = _now
+    return environment.from_string(template)
 
 
 def _raise(message: str) -> None:

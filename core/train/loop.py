@@ -28,7 +28,7 @@ from core.train.precision import autocast
 from core.train.schedule import learning_rate
 from core.train.trie import TrieBatch, build, mean_loss
 
-VALIDATION_PAIRS = 32
+VALIDATION_PAIRS = 16
 """Validation pairs used at each check; more would slow a lesson and move the mean little."""
 
 
@@ -79,7 +79,7 @@ def take_step(
     with autocast(batch.token_ids.device, dtype):
         loss = mean_loss(model, batch)  # forward, and loss at the completion tokens only
     loss.backward()  # gradients of everything the method trains
-    trainable = [p for p in model.parameters() if p.requires_grad]
+    trainable = [p for group in optimizer.param_groups for p in group["params"]]
     grad_norm = nn.utils.clip_grad_norm_(trainable, clip_norm)
     for group in optimizer.param_groups:
         group["lr"] = rate
@@ -172,7 +172,8 @@ def take_steps(
     train_s = 0.0
     for step in range(1, wanted.steps + 1):
         tick = time.perf_counter()
-        model.train()
+        if not model.training:  # a check came between
+            model.train()
         batch = build(next(supply)).to(base.device)
         rate = learning_rate(step, wanted)
         loss, grad_norm = take_step(

@@ -13,7 +13,8 @@ predicted. Loss and gradients are those of the padded batch, up to floating-poin
 tests/core/train/test_trie.py against transformers' own loss).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +23,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from core.data.encode import Encoded
-
-EAGER_LIMIT = 1536
-"""Up to this many nodes plain attention is fastest here; above it, its N x N scores cost too much."""
+from core.train.attention import attention_for
 
 
 @dataclass(frozen=True)
@@ -131,23 +130,29 @@ def backbone_and_head(model: nn.Module) -> tuple[nn.Module, nn.Module]:
     return causal.base_model, causal.get_output_embeddings()
 
 
-def use_attention(backbone: nn.Module, kind: str) -> None:
-    """Choose how transformers computes attention from the next call on: eager or sdpa."""
+@contextmanager
+def using_attention(backbone: nn.Module, kind: str) -> Iterator[None]:
+    """Let transformers compute attention in another way inside the block."""
     config: Any = backbone.config
+    usual = config._attn_implementation
     config._attn_implementation = kind
+    try:
+        yield
+    finally:
+        config._attn_implementation = usual
 
 
 def hidden_states(model: nn.Module, batch: TrieBatch) -> torch.Tensor:
     """(N, H) the decoder's outputs at every node of the tree."""
     backbone, _ = backbone_and_head(model)
-    use_attention(backbone, "sdpa" if len(batch.token_ids) > EAGER_LIMIT else "eager")
     dtype = next(backbone.parameters()).dtype
-    output: Any = backbone(
-        input_ids=batch.token_ids[None],
-        position_ids=batch.depth[None],
-        attention_mask=additive_mask(batch.attends, dtype),
-        use_cache=False,
-    )
+    with using_attention(backbone, attention_for(len(batch.token_ids))):
+        output: Any = backbone(
+            input_ids=batch.token_ids[None],
+            position_ids=batch.depth[None],
+            attention_mask=additive_mask(batch.attends, dtype),
+            use_cache=False,
+        )
     return output.last_hidden_state[0]
 
 

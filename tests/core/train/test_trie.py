@@ -10,7 +10,7 @@ from core import methods
 from core.config import MethodConfig
 from core.data.encode import Encoded
 from core.models.load import LoadedModel
-from core.train import trie
+from core.train import attention, trie
 
 BATCHES = {
     "shared head": [Encoded([5, 6, 7, 8], [9, 1]), Encoded([5, 6, 7, 9, 9], [10, 11, 1])],
@@ -65,13 +65,13 @@ def tuned_model(base: LoadedModel, method: str) -> nn.Module:
     return model
 
 
-@pytest.mark.parametrize("limit", [trie.EAGER_LIMIT, 0], ids=["eager", "sdpa"])
+@pytest.mark.parametrize("limit", [attention.LIMIT, 0], ids=["tree", "sdpa"])
 @pytest.mark.parametrize("method", ["full", "lora"])
 @pytest.mark.parametrize("name", BATCHES)
 def test_loss_and_every_gradient_equal_the_padded_batch(
     name: str, method: str, limit: int, tiny64: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trie, "EAGER_LIMIT", limit)
+    monkeypatch.setattr(attention, "LIMIT", limit)
     model, batch = tuned_model(tiny64, method), BATCHES[name]
     ours = trie.mean_loss(model, trie.build(batch))
     found = gradients(model, ours)
