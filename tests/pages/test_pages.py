@@ -23,7 +23,8 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_page_opens_before_the_model_is_there(page: str, empty_home: Path) -> None:
-    app = AppTest.from_file(page, default_timeout=30).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    app.switch_page(str(Path(page).relative_to(ROOT))).run()
     assert not app.exception
     assert app.title
     if "lab" not in page:
@@ -37,8 +38,9 @@ def test_files_directly_in_pages_would_bypass_the_app() -> None:
 def test_web_process_never_imports_torch(tmp_path: Path) -> None:
     code = (
         "import sys; from streamlit.testing.v1 import AppTest\n"
-        f"for page in {['app.py', *PAGES]!r}:\n"
-        "    AppTest.from_file(page, default_timeout=30).run()\n"
+        "app = AppTest.from_file('app.py', default_timeout=30).run()\n"
+        f"for page in {[str(Path(p).relative_to(ROOT)) for p in PAGES]!r}:\n"
+        "    assert not app.switch_page(page).run().exception\n"
         "bad = {'torch', 'transformers', 'peft'} & set(sys.modules)\n"
         "assert not bad, bad"
     )
