@@ -4,13 +4,19 @@ Start it with `streamlit run app.py`. This script runs at every interaction: it 
 hands over to the chosen page.
 """
 
+from urllib.parse import urlparse
+
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 from core.errors import UserError
 from pages.ui.engine import engine
 
 st.set_page_config(page_title="Tuning Fork", page_icon="🎼", layout="wide")
 
+# Until the first `st.navigation` of a server, Streamlit looks for pages as files in pages/. The very
+# first visitor who opens a link to a lesson would be told that it does not exist: load it once more.
+is_first_visit = PagesManager.uses_pages_directory
 navigation = st.navigation(
     {
         "": [st.Page("pages/lessons/home.py", title="Home", icon=":material/home:", default=True)],
@@ -27,6 +33,9 @@ navigation = st.navigation(
         ],
     }
 )
+if is_first_visit and urlparse(st.context.url or "").path.strip("/"):
+    st.html("<script>window.location.reload()</script>", unsafe_allow_javascript=True)
+    st.stop()
 try:
     engine()  # workers warm up while the reader reads
     navigation.run()

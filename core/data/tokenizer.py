@@ -87,6 +87,14 @@ class ChatTokenizer:
         except TemplateError as error:
             raise UserError(f"The model's chat template refuses this chat: {error}") from error
 
+    def typed(self, prompt: str, *, raw: bool = False) -> list[bool]:
+        """For each token of `ask(prompt)`: does it hold text of the prompt, not of the template?"""
+        text = prompt if raw else self.chat([{"role": "user", "content": prompt}])
+        begin = text.find(prompt)
+        end = begin + len(prompt)
+        offsets = self.backend.encode(text, add_special_tokens=False).offsets
+        return [begin <= start and stop <= end for start, stop in offsets]
+
     def ask(self, prompt: str, *, raw: bool = False) -> list[int]:
         """Token ids of one prompt: as a user's turn in the chat template, or `raw` as it stands."""
         if raw or not self.template:

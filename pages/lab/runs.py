@@ -7,6 +7,7 @@ from core.runs.store import Run
 from pages.ui.engine import engine, store
 from pages.ui.live import run_view
 from pages.ui.runs import command_line, compare_runs, flat, run_table
+from pages.ui.settings import METHOD_TITLES
 
 
 def choose(runs: list[Run]) -> list[Run]:
@@ -30,7 +31,10 @@ def choose(runs: list[Run]) -> list[Run]:
 
 def show(run: Run) -> None:
     """One run: what can be done with it, its curves, and how to repeat it."""
-    st.header(f"Run {run.id}")
+    config = run.config_dict
+    task, method = config["data"]["task"], config["method"]["name"]
+    st.header(f"{task.capitalize()}, {METHOD_TITLES.get(method, method)}")
+    st.caption(f"Run {run.id}, learning rate {config['optimizer']['learning_rate']:g}")
     again, delete = st.columns(2)
     if again.button("Run again", key="runs_again", width="stretch"):
         st.query_params["run"] = engine().submit(run.config).id

@@ -28,7 +28,9 @@ def show_task(task: str) -> None:
     """One example of a task, and what the untouched model says to it."""
     examples = task_examples(task, "test")
     st.caption(catalog.find_task(task).summary)
-    which = st.slider("Example", 1, min(40, len(examples)), 1, key="before_example")
+    which = st.slider(
+        "Example", 1, min(40, len(examples)), 1, key="before_example", bind="query-params"
+    )
     example = examples[which - 1]
     left, right = st.columns(2)
     left.markdown("**Prompt**")
@@ -61,7 +63,8 @@ def compose(task: str, side: str = "") -> tuple[str, bool]:
     text = st.text_area(
         "Prompt",
         with_shots(question, pool[: SHOTS[chosen]]),
-        key=f"before_prompt{side}_{task}_{chosen}",
+        key=f"before_prompt{side}_{task}_{SHOTS[chosen]}",
+        bind="query-params",
         height=220,
     )
     raw = st.toggle(
@@ -78,12 +81,11 @@ def show_tokens(text: str, raw: bool) -> None:
     if not text.strip():
         return
     ids = tokenizer().ask(text, raw=raw)
-    typed = set(tokenizer().encode(text))
-    pieces = tokenizer().pieces(ids)
-    special = [piece.startswith("<|") for piece in pieces]
     rows = [
-        {"token": p, "seen": not s and i in typed, "loss": None}
-        for p, s, i in zip(pieces, special, ids, strict=True)
+        {"token": piece, "seen": typed, "loss": None}
+        for piece, typed in zip(
+            tokenizer().pieces(ids), tokenizer().typed(text, raw=raw), strict=True
+        )
     ]
     with st.expander(f"What the model reads: {len(ids)} tokens", expanded=True):
         show_marked(rows, label="The prompt token by token", hints=("your words", "the template"))

@@ -1,5 +1,7 @@
 """Home: what fine-tuning is in one picture, the way through the lessons, and something true at once."""
 
+from typing import Any
+
 import psutil
 import streamlit as st
 
@@ -10,42 +12,84 @@ from pages.ui.engine import engine, model_ready, preparation, store
 GREEDY = {"max_new_tokens": 40}
 QUESTIONS = ("What is the capital of France?", "What is your name?", "What do bees make?")
 
+
+def ask_untouched() -> None:
+    """A question, and the untouched model's answer as it comes."""
+    asked = st.pills(
+        "Ask the untouched model",
+        QUESTIONS,
+        default=QUESTIONS[0],
+        required=True,
+        key="home_question",
+        wrap=True,
+    )
+    if not st.button("Ask it now", type="primary", key="home_ask"):
+        return
+    place = st.empty()
+    last: dict[str, Any] = {}
+    try:
+        for last in engine().ask(
+            "generate", model=catalog.DEFAULT_MODEL, text=asked, settings=GREEDY
+        ):
+            place.markdown(f"> {last['text']}")
+    except UserError as error:
+        st.error(str(error))
+        return
+    st.caption(
+        f"{last['n_tokens']} tokens in {last['elapsed_s']:.1f} s, computed on this machine just "
+        "now. This is the model before any fine-tuning."
+    )
+
+
+@st.fragment(run_every=2.0)
+def machine() -> None:
+    """What the worker measured here, and how much memory is free."""
+    found = engine().machine()
+    memory = psutil.virtual_memory()
+    left, middle, right = st.columns(3)
+    entry = catalog.MODELS[catalog.DEFAULT_MODEL]
+    state = "not prepared"
+    if model_ready():
+        state = "ready" if found else "loading"
+    left.metric("Model", state)
+    left.caption(f"{entry.title}, {entry.parameters / 1e6:.1f} million weights, {entry.licence}")
+    middle.metric("Precision of products", found.get("dtype", "–"))
+    if found:
+        speeds = " and ".join(f"{v:.0f} in {k}" for k, v in found["gflops"].items())
+        middle.caption(
+            f"The {found['device'].upper()} does {speeds} (10⁹ operations/s, measured at the start "
+            "of the worker). The faster one is used."
+        )
+    else:
+        middle.caption("Measured when the model is first loaded.")
+    right.metric("Free memory", f"{memory.available / 1e9:.1f} GB")
+    n = len(store().active())
+    right.caption(
+        f"of {memory.total / 1e9:.1f} GB; {n} run{'' if n == 1 else 's'} waiting or training"
+    )
+
+
 st.title("Tuning Fork")
 st.subheader("Fine-tune a real language model, here, in seconds, and see what changes.")
-st.image(
+picture, ask = st.columns([3, 2], gap="large", vertical_alignment="center")
+picture.image(
     "assets/images/fine_tuning.svg",
     caption=(
         "Fine-tuning: a pretrained model reads prompt-completion pairs, and its weights move a "
         "little so that the completions become likelier."
     ),
-    width=760,
+    width="stretch",
 )
-
-if model_ready():
-    asked = st.pills(
-        "Ask the untouched model", QUESTIONS, default=QUESTIONS[0], key="home_question"
-    )
-    if st.button("Ask it now", type="primary", key="home_ask") and asked:
-        place = st.empty()
-        try:
-            last = {}
-            for last in engine().ask(
-                "generate", model=catalog.DEFAULT_MODEL, text=asked, settings=GREEDY
-            ):
-                place.markdown(f"> {last['text']}")
-            st.caption(
-                f"{last['n_tokens']} tokens in {last['elapsed_s']:.1f} s, computed on this machine "
-                "just now. This is the model before any fine-tuning."
-            )
-        except UserError as error:
-            st.error(str(error))
-    st.page_link(
-        "pages/lessons/instruction.py",
-        label="Now tune it yourself: 20 steps on reviews",
-        icon=":material/arrow_forward:",
-    )
-else:
-    preparation()
+with ask:
+    if model_ready():
+        ask_untouched()
+        st.page_link(
+            "pages/lessons/instruction.py",
+            label="Now tune it yourself: 20 steps on reviews",
+            icon=":material/arrow_forward:",
+        )
+    else:
+        preparation()
 
 st.header("The way through")
 st.markdown(
@@ -58,17 +102,4 @@ Every run you start is kept in **[Runs](runs)**, with its settings, curves and a
 )
 
 st.header("This machine")
-found = engine().machine()
-memory = psutil.virtual_memory()
-left, middle, right = st.columns(3)
-entry = catalog.MODELS[catalog.DEFAULT_MODEL]
-left.metric("Model", "ready" if model_ready() else "not prepared")
-left.caption(f"{entry.title}, {entry.parameters / 1e6:.1f} million weights, {entry.licence}")
-middle.metric("Precision of products", found.get("dtype", "not measured yet"))
-if found:
-    speeds = ", ".join(f"{k} {v:.0f}" for k, v in found["gflops"].items())
-    middle.caption(f"Measured on {found['device']}, GFLOP/s: {speeds}. The faster one is used.")
-else:
-    middle.caption("A worker measures this when the model is first loaded.")
-right.metric("Free memory", f"{memory.available / 1e9:.1f} GB")
-right.caption(f"of {memory.total / 1e9:.1f} GB; {len(store().active())} runs waiting or running")
+machine()

@@ -1,5 +1,6 @@
 """Lesson 2: instruction fine-tuning, from prompt-completion pairs to a tuned model."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -28,6 +29,11 @@ TITLES = {task.id: task.title for task in TRAINABLE} | {catalog.CUSTOM_TASK: "Yo
 
 def choose_data() -> DataConfig:
     """Which pairs to learn from: a built-in task, or an upload or edit, named in the URL."""
+    if (
+        "instruction_edited" in st.session_state
+    ):  # a widget's value can only change before it is drawn
+        st.query_params["dataset"] = st.session_state.pop("instruction_edited")
+        st.session_state["instruction_task"] = catalog.CUSTOM_TASK
     task = st.segmented_control(
         "Dataset",
         list(TITLES),
@@ -61,9 +67,33 @@ def template_for(default: str, name: str) -> str:
         "Template: {field} places are filled from each record",
         default,
         key=f"instruction_template_{name}",
+        bind="query-params",
         height=110,
     )
     return "" if written == default else written
+
+
+def choose_split(data: DataConfig) -> DataConfig:
+    """How the pairs are divided. Test pairs are never trained on."""
+    left, right = st.columns(2)
+    share = left.slider(
+        "Share kept for validation",
+        0.0,
+        0.5,
+        data.validation_share,
+        0.05,
+        key="instruction_validation",
+        bind="query-params",
+    )
+    n_train = right.number_input(
+        "Training pairs to use (0 takes all)",
+        0,
+        100_000,
+        0,
+        key="instruction_train_examples",
+        bind="query-params",
+    )
+    return replace(data, validation_share=share, train_examples=n_train)
 
 
 def browse(data: DataConfig, splits: Splits) -> None:
@@ -80,8 +110,7 @@ def browse(data: DataConfig, splits: Splits) -> None:
         if st.button("Use my edited pairs", key="instruction_use_edits"):
             content = edited.to_json(orient="records", lines=True, force_ascii=False)
             kept = uploads.keep(parse(content.encode(), name="edited.jsonl"))
-            st.query_params.from_dict({"instruction_task": catalog.CUSTOM_TASK, "dataset": kept})
-            del st.session_state["instruction_task"]
+            st.session_state["instruction_edited"] = kept
             st.rerun()
 
 
@@ -135,11 +164,12 @@ def start(config: RunConfig) -> None:
 def compare(run_id: str) -> None:
     """Base and tuned model answer the same prompt."""
     st.header("Before and after")
-    text = st.text_input(
+    text = st.text_area(
         "Ask both models",
         "Is this review positive or negative? Answer with one word.\n\nReview: "
         "The soup was cold and the waiter laughed at us.",
         key="instruction_ask",
+        bind="query-params",
     )
     if not st.button("Ask both", key="instruction_ask_both"):
         return
@@ -159,10 +189,11 @@ def compare(run_id: str) -> None:
 
 def lesson() -> None:
     st.header("1 · Pairs and template")
-    data = choose_data()
+    data = choose_split(choose_data())
     splits = load_splits(data, seed=0)
     record = splits.train[0].fields
-    st.caption("Fields: " + ", ".join(f"`{{{name}}}`" for name in record if name != "completion"))
+    fields = [name for name in record if name not in ("completion", "tags")]
+    st.caption("Fields: " + ", ".join(f"`{{{name}}}`" for name in fields))
     browse(data, splits)
     preview(data, splits)
     st.header("2 · The loop, one phase at a time")

@@ -1,5 +1,7 @@
 """A run as it happens: status, curves, answers. Polls the store, so a reload loses nothing."""
 
+from os.path import commonprefix
+from statistics import median
 from typing import Any
 
 import altair as alt
@@ -11,8 +13,8 @@ from core.runs.store import Run
 from pages.ui.engine import engine, store
 
 POLL_S = 0.7
+CHART_HEIGHT = 340
 GREY, BLUE, ORANGE, GREEN = "#8a8f98", "#0072B2", "#D55E00", "#009E73"
-MEASURES = {"score": "main score", "precision": "precision", "recall": "recall", "f1": "F1"}
 Event = dict[str, Any]
 
 
@@ -69,9 +71,10 @@ def _status(run: Run, events: list[Event]) -> None:
     if not run.status.is_over and st.button("Stop", key=f"live_stop_{run.id}"):
         engine().cancel(run.id)
     if steps:
-        last = steps[-1]
+        last, usual_s = steps[-1], median(e["step_s"] for e in steps)
         st.caption(
-            f"{last['examples_per_s']:.0f} examples/s, {last['step_s']:.2f} s per step. "
+            f"{run.config_dict['optimizer']['batch_size'] / usual_s:.0f} examples/s, "
+            f"{usual_s:.2f} s per step (median). The last step: "
             f"{last['tokens_computed']} tokens computed where a padded batch would take "
             f"{last['tokens_padded']}."
         )
@@ -97,7 +100,7 @@ def loss_chart(events: list[Event]) -> alt.Chart | alt.LayerChart:
         legend=alt.Legend(orient="top"),
     )
     return (
-        alt.Chart(pd.DataFrame(rows), title=title, height=260)
+        alt.Chart(pd.DataFrame(rows), title=title, height=CHART_HEIGHT)
         .mark_line(point=True)
         .encode(
             x=alt.X("step:Q", title="optimizer step", axis=alt.Axis(tickMinStep=1)),
@@ -113,13 +116,15 @@ def loss_chart(events: list[Event]) -> alt.Chart | alt.LayerChart:
 def score_chart(events: list[Event], task: str) -> alt.Chart | alt.LayerChart:
     """Main score with its interval, precision, recall and F1 of the trained task."""
     found = [e for e in events if e["type"] == "evaluation" and e["task"] == task]
+    metric = found[-1]["metric"].replace("_", " ")
+    measures = {"score": metric, "precision": "precision", "recall": "recall", "f1": "F1"}
     rows = [
         {"step": e["step"], "measure": name, "value": e[key], "n": e["n"]}
         for e in found
-        for key, name in MEASURES.items()
+        for key, name in measures.items()
     ]
     bands = [{"step": e["step"], "low": e["interval"][0], "high": e["interval"][1]} for e in found]
-    title = f"{task.capitalize()}: {found[-1]['metric'].replace('_', ' ')} {found[-1]['score']:.2f}"
+    title = f"{task.capitalize()}: {metric} {found[-1]['score']:.2f}"
     title += f" on {found[-1]['n']} test examples"
     x = alt.X("step:Q", title="optimizer step", axis=alt.Axis(tickMinStep=1))
     scale = alt.Scale(domain=[0, 1])
@@ -138,7 +143,7 @@ def score_chart(events: list[Event], task: str) -> alt.Chart | alt.LayerChart:
                 "measure:N",
                 title=None,
                 scale=alt.Scale(
-                    domain=list(MEASURES.values()), range=[BLUE, "#E69F00", GREEN, "#CC79A7"]
+                    domain=list(measures.values()), range=[BLUE, "#E69F00", GREEN, "#CC79A7"]
                 ),
                 legend=alt.Legend(orient="top"),
             ),
@@ -146,7 +151,7 @@ def score_chart(events: list[Event], task: str) -> alt.Chart | alt.LayerChart:
             tooltip=["step", "measure", alt.Tooltip("value", format=".2f"), "n"],
         )
     )
-    return (band + lines).properties(title=title, height=260, description=title)
+    return (band + lines).properties(title=title, height=CHART_HEIGHT, description=title)
 
 
 def score_table(evaluations: list[Event]) -> pd.DataFrame:
@@ -170,7 +175,17 @@ def score_table(evaluations: list[Event]) -> pd.DataFrame:
 def sample_table(samples: list[Event]) -> pd.DataFrame:
     """One row per prompt, one column per check."""
     rows: dict[str, dict[str, str]] = {}
+    shared = shared_words([e["prompt"] for e in samples])
     for e in samples:
-        row = rows.setdefault(e["prompt"], {"prompt": e["prompt"], "right answer": e["reference"]})
+        short = ("… " if shared else "") + e["prompt"][shared:]
+        row = rows.setdefault(e["prompt"], {"prompt": short, "right answer": e["reference"]})
         row["untouched" if e["step"] == 0 else f"step {e['step']}"] = e["output"]
     return pd.DataFrame(list(rows.values())).fillna("")
+
+
+def shared_words(prompts: list[str]) -> int:
+    """How many characters all prompts begin with alike, up to the end of a word."""
+    if len(set(prompts)) < 2:
+        return 0
+    common = commonprefix(prompts)  # noqa: RUF071  (characters are meant)
+    return max(common.rfind(" "), common.rfind("\n")) + 1

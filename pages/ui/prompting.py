@@ -111,14 +111,23 @@ def look_ahead(name: str, *, text: str, raw: bool, settings: dict[str, Any]) -> 
         memory |= {"asked": asked, "rows": found["rows"]}
     rows = memory["rows"]
     stage = st.select_slider("After which setting?", STAGES, STAGES[-1], key=f"{name}_stage")
-    st.altair_chart(next_token_chart(rows, stage), width="stretch")
+    picked = st.altair_chart(
+        next_token_chart(rows, stage),
+        width="stretch",
+        key=f"{name}_chart_{len(forced)}",
+        on_select="rerun",
+    )
     likely = {row["id"]: row["token"].replace("\n", "↵") for row in rows[:10]}
     chosen = st.pills(
-        "Take a token and go on from there",
+        "Take a token, here or by a click on its bar, and go on from there",
         list(likely),
         format_func=lambda i: f"“{likely[i]}”",
         key=f"{name}_take_{len(forced)}",
+        wrap=True,
     )
+    clicked = picked.selection["token"] if picked.selection else []  # bars of the chart
+    if clicked and clicked[0].get("id", -1) >= 0:
+        chosen = int(clicked[0]["id"])
     if chosen is not None:
         forced.append(chosen)
         st.rerun()
@@ -141,9 +150,10 @@ def next_token_chart(rows: list[dict[str, Any]], stage: str) -> alt.Chart:
     """Grey: the bare model. Blue: after the chosen setting."""
     shown = [
         {
-            "token": f"{rank:2d}  {row['token']}".replace("\n", "↵"),
+            "token": f"{rank}. {row['token']}".replace("\n", "↵"),
             "which": which,
             "probability": row[key],
+            "id": row["id"],
         }
         for rank, row in enumerate(rows, start=1)
         for which, key in (("bare model", "model"), (f"after {stage}", stage))
@@ -154,7 +164,7 @@ def next_token_chart(rows: list[dict[str, Any]], stage: str) -> alt.Chart:
         alt.Chart(pd.DataFrame(shown), title=title)
         .mark_bar()
         .encode(
-            y=alt.Y("token:N", sort=None, title="token"),
+            y=alt.Y("token:N", sort=None, title=None, axis=alt.Axis(labelOverlap=False)),
             yOffset=alt.YOffset("which:N", sort=["bare model", f"after {stage}"]),
             x=alt.X("probability:Q", title="probability", scale=alt.Scale(domain=[0, 1])),
             color=alt.Color(
@@ -165,5 +175,6 @@ def next_token_chart(rows: list[dict[str, Any]], stage: str) -> alt.Chart:
             ),
             tooltip=["token", "which", alt.Tooltip("probability", format=".4f")],
         )
-        .properties(height=520, description=title)
+        .add_params(alt.selection_point("token", fields=["id"]))
+        .properties(height=alt.Step(11), description=title)
     )

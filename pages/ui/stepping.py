@@ -11,6 +11,8 @@ from core.errors import UserError
 from pages.ui.engine import engine
 
 PHASES = ("batch", "forward", "loss", "backward", "clip", "update")
+MOST_PHASES = 60
+"""Ten steps: a link that asks for more is cut short, as each must be computed again."""
 MEANING = {
     "batch": "Take the next pairs. What begins alike is merged, so it is computed once.",
     "forward": "The model predicts every next token. Here: each completion token's probability.",
@@ -33,32 +35,40 @@ for batch in batches:                  # batch
 
 
 def step_through(config: RunConfig) -> None:
-    """Buttons and results; the results of this reader's clicks stay until the settings change."""
+    """Buttons and results. The number of phases done is in the URL: a reload replays them."""
     memory: dict[str, Any] = st.session_state.setdefault("stepping", {})
-    if memory.get("hash") != config.hash:
-        memory.clear()
-        memory |= {"hash": config.hash, "results": []}
-    results: list[dict[str, Any]] = memory["results"]
+    results: list[dict[str, Any]] = memory.setdefault("results", [])
+    wanted = _phases_in_url()
+    if memory.get("hash", config.hash) != config.hash:  # other settings: another training
+        results.clear()
+        wanted = 0
+    memory["hash"] = config.hash
     following = PHASES[len(results) % len(PHASES)]
     go, again = st.columns([2, 1])
-    clicked = go.button(
+    if go.button(
         f"Next phase: {following}", type="primary", key="instruction_step", width="stretch"
-    )
+    ):
+        wanted = len(results) + 1
     if again.button("Start over", key="instruction_step_reset", disabled=not results):
         results.clear()
-        st.rerun()
-    if clicked:
+        wanted = 0
+    if wanted > len(results):
         try:
             with st.spinner(f"{following.capitalize()} …"):
                 for message in engine().ask(
-                    "step_through", config=config.to_dict(), phase=len(results)
+                    "step_through", config=config.to_dict(), phase=wanted - 1
                 ):
                     del results[message["phase"] :]
                     results.append(message)
         except UserError as error:
             st.error(str(error))
             return
-        st.rerun()
+    if wanted != _phases_in_url():
+        if wanted:
+            st.query_params["phases"] = str(wanted)
+        else:
+            del st.query_params["phases"]
+        st.rerun()  # the next phase's name goes on the button
     if not results:
         st.caption(
             "One click does one phase of the loop on the real model, with the settings below."
@@ -74,6 +84,11 @@ def step_through(config: RunConfig) -> None:
         "clip": _clip,
         "update": _update,
     }[last["name"]](last)
+
+
+def _phases_in_url() -> int:
+    text = st.query_params.get("phases", "0")
+    return min(int(text), MOST_PHASES) if text.isdecimal() else 0
 
 
 def _batch(result: dict[str, Any]) -> None:
