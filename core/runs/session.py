@@ -36,6 +36,8 @@ class Session:
         self.base: LoadedModel | None = None
         self.tuned: OrderedDict[str, nn.Module] = OrderedDict()
         self.stepper: Stepper | None = None
+        self.stepped: list[Message] = []
+        """What the stepper's phases produced so far."""
 
     def model_for(self, model: str, run: str = "") -> tuple[nn.Module, LoadedModel]:
         """The base model's module, or that of a finished run, and the base it stands on."""
@@ -97,18 +99,22 @@ class Session:
         ids = [*base.tokenizer.ask(check_prompt(text), raw=raw), *(forced or [])]
         yield {"rows": next_tokens(module, base, ids, SamplingSettings(**settings))}
 
-    def step_through(self, *, config: dict[str, Any], phase: int) -> Iterator[Message]:
-        """Results of phases 0 … `phase` of training, the last one computed now if it is new.
+    def step_through(
+        self, *, config: dict[str, Any], phase: int, known: int = 0
+    ) -> Iterator[Message]:
+        """Results of the phases `known` … `phase` of training, counted from 0.
 
-        A stepper is a pure function of its config, so one that was lost (another reader's, a restart)
-        is replayed.
+        What is new is computed now. A stepper is a pure function of its config, so one that was lost
+        (another reader's, a restart) is replayed.
         """
         wanted = RunConfig.from_dict(config)
         _, base = self.model_for(wanted.model)
-        if self.stepper is None or self.stepper.config != wanted or self.stepper.n_done > phase + 1:
-            self.stepper = Stepper(wanted, base)
-        while self.stepper.n_done <= phase:
-            yield {"phase": self.stepper.n_done, **self.stepper.advance()}
+        if self.stepper is None or self.stepper.config != wanted:
+            self.stepper, self.stepped = Stepper(wanted, base), []
+        for number in range(known, phase + 1):
+            while number >= len(self.stepped):
+                self.stepped.append({"phase": len(self.stepped), **self.stepper.advance()})
+            yield self.stepped[number]
 
     def losses(
         self, *, model: str, prompt: str, completion: str, run: str = ""

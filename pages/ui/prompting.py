@@ -117,7 +117,7 @@ def look_ahead(name: str, *, text: str, raw: bool, settings: dict[str, Any]) -> 
         key=f"{name}_chart_{len(forced)}",
         on_select="rerun",
     )
-    likely = {row["id"]: row["token"].replace("\n", "↵") for row in rows[:10]}
+    likely = {row["id"]: row["token"].replace("\n", "↵") for row in rows[:-1]}
     chosen = st.pills(
         "Take a token, here or by a click on its bar, and go on from there",
         list(likely),

@@ -56,19 +56,20 @@ def step_through(config: RunConfig) -> None:
         try:
             with st.spinner(f"{following.capitalize()} …"):
                 for message in engine().ask(
-                    "step_through", config=config.to_dict(), phase=wanted - 1
+                    "step_through",
+                    config=config.to_dict(),
+                    phase=wanted - 1,
+                    known=len(results),
                 ):
-                    del results[message["phase"] :]
                     results.append(message)
         except UserError as error:
             st.error(str(error))
             return
-    if wanted != _phases_in_url():
-        if wanted:
-            st.query_params["phases"] = str(wanted)
-        else:
-            del st.query_params["phases"]
+        st.query_params["phases"] = str(wanted)
         st.rerun()  # the next phase's name goes on the button
+    if not wanted and _phases_in_url():
+        del st.query_params["phases"]
+        st.rerun()
     if not results:
         st.caption(
             "One click does one phase of the loop on the real model, with the settings below."

@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from core import catalog, paths
 from core.models.acquire import is_ready
 
 ROOT = Path(__file__).resolve().parents[2]
-expect.set_options(timeout=60_000)
+expect.set_options(timeout=30_000)
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -42,13 +43,13 @@ def prepared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture(scope="session")
-def app(prepared_home: Path) -> Iterator[str]:
-    """The address of the running app."""
+@contextmanager
+def running_app(home: Path) -> Iterator[str]:
+    """Start the app as a reader would; gives its address."""
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
-    environment = os.environ | {"TUNING_FORK_HOME": str(prepared_home)}
-    with (prepared_home / "server.log").open("w") as log:
+    environment = os.environ | {"TUNING_FORK_HOME": str(home)}
+    with (home / "server.log").open("a") as log:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     address = f"http://localhost:{port}"
     try:
@@ -62,6 +63,20 @@ def app(prepared_home: Path) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def app(prepared_home: Path) -> Iterator[str]:
+    """The address of the one app that most tests share."""
+    with running_app(prepared_home) as address:
+        yield address
+
+
+@pytest.fixture
+def cold_app(tmp_path: Path) -> Iterator[str]:
+    """A server that nobody has visited, without a model."""
+    with running_app(tmp_path) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -19,12 +19,19 @@ def test_home_answers_with_the_real_model(app: str, page: Page) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "before", "instruction", "runs"])
-def test_cold_deep_link_opens_through_the_app(app: str, page: Page, path: str) -> None:
-    """Streamlit's legacy scan of pages/ would serve a page without navigation."""
+def test_deep_link_opens_through_the_app(app: str, page: Page, path: str) -> None:
     page.goto(f"{app}/{path}")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     expect(page.get_by_role("link", name="Runs").first).to_be_visible()
     expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_first_visit_of_a_server_may_be_a_deep_link(cold_app: str, page: Page) -> None:
+    """Streamlit's legacy scan of pages/ would say that the page does not exist."""
+    page.goto(f"{cold_app}/before")
+    expect(page.get_by_role("heading", name="Before fine-tuning")).to_be_visible()
+    expect(button(page, "Prepare the model")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 def test_step_through_shows_each_phase(app: str, page: Page) -> None:
@@ -41,6 +48,9 @@ def test_step_through_shows_each_phase(app: str, page: Page) -> None:
         expect(page.get_by_text(re.compile(rf"Step 1, {phase}\."))).to_be_visible()
         if phase != "forward":
             expect(page.get_by_text(re.compile(proof)).first).to_be_visible()
+    page.reload()
+    expect(page.get_by_text(re.compile(r"Step 1, update\."))).to_be_visible()
+    expect(button(page, "Next phase: batch")).to_be_visible()
 
 
 def test_run_survives_reload_and_second_screen_then_before_and_after(

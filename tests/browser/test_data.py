@@ -1,0 +1,63 @@
+"""Editing and uploading pairs in Chromium: what is wrong is said, what is right is kept."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+
+
+def open_own_pairs(page: Page, app: str) -> None:
+    page.goto(f"{app}/instruction?instruction_task=Your own pairs")
+    expect(page.get_by_test_id("stFileUploader")).to_be_visible()
+
+
+def upload(page: Page, name: str, content: bytes) -> None:
+    page.locator("input[type=file]").set_input_files(
+        {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+    )
+
+
+def pairs(n: int) -> bytes:
+    lines = [f'{{"prompt": "What is {i} plus 1?", "completion": "{i + 1}"}}' for i in range(n)]
+    return "\n".join(lines).encode()
+
+
+def test_uploaded_pairs_stay_after_a_reload(app: str, page: Page) -> None:
+    open_own_pairs(page, app)
+    upload(page, "sums.jsonl", pairs(30))
+    expect(page.get_by_text("Training pairs", exact=True)).to_be_visible()
+    expect(page.get_by_text("{prompt}").first).to_be_visible()
+    assert "dataset=" in page.url
+    page.reload()
+    expect(page.get_by_text("What is").first).to_be_visible()
+    expect(page.get_by_role("button", name="Run", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("bad.jsonl", pairs(3) + b"\n{not json", "line 4"),
+        ("empty.jsonl", b"", "empty"),
+        ("bytes.csv", b"\xff\xfe\x00prompt", "UTF-8"),
+        ("columns.csv", b"question,answer\na,b\n", "prompt"),
+    ],
+)
+def test_unusable_file_gets_one_sentence(
+    name: str, content: bytes, sentence: str, app: str, page: Page
+) -> None:
+    open_own_pairs(page, app)
+    upload(page, name, content)
+    expect(page.get_by_test_id("stAlert")).to_contain_text(re.compile(sentence, re.IGNORECASE))
+    expect(page.get_by_test_id("stFileUploader")).to_be_visible()
+
+
+def test_edited_pairs_become_a_dataset_of_their_own(app: str, page: Page) -> None:
+    page.goto(f"{app}/instruction?instruction_task=Names")
+    page.get_by_text("Browse and edit the training pairs").click()
+    expect(page.get_by_role("radio", name="Names")).to_be_checked()
+    page.get_by_role("button", name="Use my edited pairs").click()
+    expect(page.get_by_role("radio", name="Your own pairs")).to_be_checked()
+    expect(page.get_by_text("{prompt}").first).to_be_visible()
+    assert "dataset=" in page.url
