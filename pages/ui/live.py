@@ -33,8 +33,9 @@ def _view(run_id: str, was_active: bool) -> None:
     steps = [e for e in events if e["type"] == "step"]
     if steps:
         left, right = st.columns(2)
-        left.altair_chart(loss_chart(events), width="stretch")
-        scores = score_chart(events, run.config_dict["data"]["task"])
+        wanted = run.config_dict["optimizer"]["steps"]
+        left.altair_chart(loss_chart(events, wanted), width="stretch")
+        scores = score_chart(events, wanted, run.config_dict["data"]["task"])
         right.altair_chart(scores, width="stretch")
     evaluations = [e for e in events if e["type"] == "evaluation"]
     if evaluations:
@@ -80,7 +81,17 @@ def _status(run: Run, events: list[Event]) -> None:
         )
 
 
-def loss_chart(events: list[Event]) -> alt.Chart | alt.LayerChart:
+def step_axis(n_steps: int) -> alt.X:
+    """The whole run from the start, so that the curves grow into a fixed frame."""
+    return alt.X(
+        "step:Q",
+        title="optimizer step",
+        scale=alt.Scale(domain=[0, n_steps]),
+        axis=alt.Axis(tickMinStep=1, format="d"),
+    )
+
+
+def loss_chart(events: list[Event], n_steps: int) -> alt.Chart | alt.LayerChart:
     """Training loss per step and validation loss at the checks."""
     rows = [
         {
@@ -103,7 +114,7 @@ def loss_chart(events: list[Event]) -> alt.Chart | alt.LayerChart:
         alt.Chart(pd.DataFrame(rows), title=title, height=CHART_HEIGHT)
         .mark_line(point=True)
         .encode(
-            x=alt.X("step:Q", title="optimizer step", axis=alt.Axis(tickMinStep=1)),
+            x=step_axis(n_steps),
             y=alt.Y("loss:Q", title="loss (nats per token)", scale=alt.Scale(zero=True)),
             color=colour,
             strokeDash=alt.StrokeDash("set:N", legend=None),
@@ -113,7 +124,7 @@ def loss_chart(events: list[Event]) -> alt.Chart | alt.LayerChart:
     )
 
 
-def score_chart(events: list[Event], task: str) -> alt.Chart | alt.LayerChart:
+def score_chart(events: list[Event], n_steps: int, task: str) -> alt.Chart | alt.LayerChart:
     """Main score with its interval, precision, recall and F1 of the trained task."""
     found = [e for e in events if e["type"] == "evaluation" and e["task"] == task]
     metric = found[-1]["metric"].replace("_", " ")
@@ -126,7 +137,7 @@ def score_chart(events: list[Event], task: str) -> alt.Chart | alt.LayerChart:
     bands = [{"step": e["step"], "low": e["interval"][0], "high": e["interval"][1]} for e in found]
     title = f"{task.capitalize()}: {metric} {found[-1]['score']:.2f}"
     title += f" on {found[-1]['n']} test examples"
-    x = alt.X("step:Q", title="optimizer step", axis=alt.Axis(tickMinStep=1))
+    x = step_axis(n_steps)
     scale = alt.Scale(domain=[0, 1])
     band = (
         alt.Chart(pd.DataFrame(bands))

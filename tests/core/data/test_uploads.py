@@ -49,9 +49,10 @@ def test_an_address_has_nothing_after_it(end: str, home: Path) -> None:
 
 def test_what_cannot_be_written_leaves_nothing_behind(home: Path) -> None:
     """A lone surrogate, which JSON can spell, is no text in any file."""
+    address = uploads.keep(RECORDS)
     with pytest.raises(UserError, match="cannot be saved"):
         uploads.keep([{"prompt": "\ud800", "completion": "x"}])
-    assert list(uploads.folder().iterdir()) == []
+    assert [path.stem for path in uploads.folder().iterdir()] == [address]
 
 
 def test_a_folder_that_cannot_be_made_is_said(
