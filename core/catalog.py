@@ -96,10 +96,14 @@ def find_model(model: str) -> ModelEntry:
 
     Raises `UserError` for anything else.
     """
-    if model in MODELS:
-        return MODELS[model]
-    folder = Path(model).expanduser()
-    if model and folder.is_dir():
+    try:
+        if model in MODELS:
+            return MODELS[model]
+        folder = Path(model).expanduser()
+        is_folder = bool(model) and folder.is_dir()
+    except (OSError, RuntimeError, TypeError):
+        folder, is_folder = Path(), False
+    if is_folder:
         if not (folder / "config.json").is_file():
             raise UserError(f"The folder {model} has no config.json, so it is not a model folder.")
         return ModelEntry(

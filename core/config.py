@@ -7,7 +7,7 @@ sentence a student understands.
 
 import hashlib
 import json
-import math
+import re
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
@@ -28,6 +28,12 @@ def default_learning_rate(method: str) -> float:
     return LEARNING_RATES[method]
 
 
+def check_type(name: str, value: Any, kind: type, words: str) -> None:
+    """Raise `UserError` unless `value` is a `kind`, in `words` a reader knows."""
+    if not isinstance(value, kind):
+        raise UserError(f"{name} must be {words}; got {value!r}.")
+
+
 def check_number(
     name: str, value: Any, low: float, high: float, *, whole: bool = False, above: bool = False
 ) -> None:
@@ -35,11 +41,9 @@ def check_number(
     kind = "a whole number" if whole else "a number"
     limits = f"above {low:g} and at most {high:g}" if above else f"from {low:g} to {high:g}"
     wanted = f"{name} must be {kind} {limits}; got {value!r}."
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
         raise UserError(wanted)
-    if whole and not isinstance(value, int):
-        raise UserError(wanted)
-    if not low <= value <= high or (above and value == low):
+    if not low <= value <= high or (above and value == low):  # NaN is in no range
         raise UserError(wanted)
 
 
@@ -64,11 +68,13 @@ class DataConfig:
     def __post_init__(self) -> None:
         choices = (*catalog.TASKS, catalog.CUSTOM_TASK)
         check_choice("The task", self.task, choices)
+        check_type("The dataset", self.dataset, str, "a text")
+        check_type("The template", self.template, str, "a text")
         if (self.task == catalog.CUSTOM_TASK) != bool(self.dataset):
             raise UserError('An uploaded dataset goes with the task "custom", and only with it.')
         check_number("train_examples", self.train_examples, 0, 100_000, whole=True)
         check_number("validation_share", self.validation_share, 0.0, 0.5)
-        if self.template and "{" not in self.template:
+        if self.template and not re.search(r"\{\w+\}", self.template):
             raise UserError("The template needs at least one {field}, for example {text}.")
 
 
@@ -90,6 +96,7 @@ class MethodConfig:
         check_number("rank", self.rank, 1, 256, whole=True)
         check_number("alpha", self.alpha, 0, 1024, above=True)
         check_number("dropout", self.dropout, 0, 0.9)
+        check_type("target_modules", self.target_modules, tuple, "a list")
         if not self.target_modules:
             raise UserError("Choose at least one target module for LoRA.")
         for target in self.target_modules:
@@ -138,6 +145,7 @@ class EvaluationConfig:
     """How many fixed prompts per task answer again at every evaluation."""
 
     def __post_init__(self) -> None:
+        check_type("The evaluation tasks", self.tasks, tuple, "a list")
         for task in self.tasks:
             check_choice("The evaluation task", task, tuple(catalog.TASKS))
         check_number("evaluation.every", self.every, 1, 10_000, whole=True)
@@ -185,12 +193,18 @@ class RunConfig:
     @property
     def hash(self) -> str:
         """16 hex digits that are equal exactly when two configs are."""
-        canonical = json.dumps(self.to_dict(), sort_keys=True)
+        canonical = json.dumps(_plain(self.to_dict()), sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
     def evaluation_tasks(self) -> tuple[str, ...]:
         """The trained task first, then the others, each once."""
         return tuple(dict.fromkeys((self.data.task, *self.evaluation.tasks)))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _known(part: type, values: Any) -> dict[str, Any]:

@@ -43,10 +43,11 @@ class Splits:
 
 
 def make_example(record: dict[str, Any], template: str) -> Example:
+    tags = record.get("tags")
     return Example(
         prompt=fill(template, record),
         completion=str(record["completion"]).strip(),
-        tags=tuple(record.get("tags", ())),
+        tags=tuple(map(str, tags)) if isinstance(tags, list) else (),
         fields=record,
     )
 
@@ -107,7 +108,7 @@ def _jsonl_records(text: str, name: str) -> Iterable[tuple[int, dict[str, Any]]]
             continue
         try:
             record = json.loads(content)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{name}, line {line}: not valid JSON ({error}).") from error
         if not isinstance(record, dict):
             raise UserError(f'{name}, line {line}: expected {{"prompt": …, "completion": …}}.')
@@ -124,7 +125,9 @@ def _csv_records(text: str, name: str) -> Iterable[tuple[int, dict[str, Any]]]:
                 )
             yield reader.line_num, dict(record)
     except csv.Error as error:
-        raise UserError(f"{name}, line {reader.line_num}: not valid CSV ({error}).") from error
+        raise UserError(
+            f"{name}, line {reader.reader.line_num}: not valid CSV ({error})."
+        ) from error
 
 
 def import_file(path: Path) -> str:
@@ -144,7 +147,8 @@ def load_splits(config: DataConfig, *, seed: int) -> Splits:
     """
     if config.task == catalog.CUSTOM_TASK:
         template = config.template or CUSTOM_TEMPLATE
-        pool = [make_example(record, template) for record in uploads.load(config.dataset)]
+        records = uploads.load(config.dataset)
+        pool = list(dict.fromkeys(make_example(record, template) for record in records))
         if len(pool) < 4:
             raise UserError(f"The dataset has {len(pool)} pairs; training needs at least 4.")
         random.Random(f"test {seed}").shuffle(pool)

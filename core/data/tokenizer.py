@@ -90,7 +90,8 @@ class ChatTokenizer:
     def typed(self, prompt: str, *, raw: bool = False) -> list[bool]:
         """For each token of `ask(prompt)`: does it hold text of the prompt, not of the template?"""
         text = prompt if raw else self.chat([{"role": "user", "content": prompt}])
-        begin = text.find(prompt)
+        head = "" if raw else self.chat([{"role": "user", "content": "\0"}]).split("\0")[0]
+        begin = text.find(prompt, len(head))
         end = begin + len(prompt)
         offsets = self.backend.encode(text, add_special_tokens=False).offsets
         return [begin <= start and stop <= end for start, stop in offsets]

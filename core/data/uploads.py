@@ -18,17 +18,19 @@ def folder() -> Path:
 
 def keep(records: list[dict[str, Any]]) -> str:
     """Store records and return their address (16 hex digits of the SHA-256 of their JSONL)."""
-    content = "".join(json.dumps(r, ensure_ascii=False, sort_keys=True) + "\n" for r in records)
-    address = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    text = "".join(json.dumps(r, ensure_ascii=False, sort_keys=True) + "\n" for r in records)
+    try:
+        content = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise UserError(f"The dataset cannot be saved: {error}.") from error
+    address = hashlib.sha256(content).hexdigest()[:16]
     path = writable(folder()) / f"{address}.jsonl"
     if not path.is_file():
         try:
-            with tempfile.NamedTemporaryFile(
-                "w", dir=folder(), delete=False, encoding="utf-8"
-            ) as f:
+            with tempfile.NamedTemporaryFile(dir=folder(), delete=False) as f:
                 f.write(content)
             os.replace(f.name, path)  # noqa: PTH105
-        except (OSError, UnicodeEncodeError) as error:
+        except OSError as error:
             raise UserError(f"The dataset cannot be saved: {error}.") from error
     return address
 

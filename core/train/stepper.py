@@ -123,9 +123,11 @@ class Stepper:
         self.optimizer.step()
         self.optimizer.zero_grad()
         change = {name: p.detach() - before[name] for name, p in self.trainable.items()}
+        self.model.eval()  # no dropout here: it would draw random numbers the run does not
         with torch.no_grad(), autocast(self.base.device, self.base.dtype):
             counts = self.batch.counts
             again = (token_losses(self.model, self.batch) * counts).sum() / counts.sum()
+        self.model.train()
         return {
             "layers": by_layer(change),
             "learning_rate": rate,

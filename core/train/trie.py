@@ -13,7 +13,7 @@ predicted. Loss and gradients are those of the padded batch, up to floating-poin
 tests/core/train/test_trie.py against transformers' own loss).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -131,7 +131,7 @@ def backbone_and_head(model: nn.Module) -> tuple[nn.Module, nn.Module]:
 
 
 @contextmanager
-def using_attention(backbone: nn.Module, kind: str) -> Iterator[None]:
+def using_attention(backbone: nn.Module, kind: str) -> Generator[None]:
     """Let transformers compute attention in another way inside the block."""
     config: Any = backbone.config
     usual = config._attn_implementation
