@@ -48,6 +48,9 @@ def load_folder(folder: Path, *, id: str, dtype: torch.dtype) -> LoadedModel:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
 
     tokenizer = ChatTokenizer.load(folder)
     try:

@@ -245,11 +245,16 @@ class LocalEngine:
             if inbox:
                 inbox.put(message)
         worker.process.wait()
+        with self._lock, contextlib.suppress(OSError):
+            worker.process.stdout.close()
+            if worker.process.stdin:
+                worker.process.stdin.close()
         for inbox in list(worker.pending.values()):
             inbox.put({"error": GONE})
 
     def _send(self, worker: Worker, message: Message) -> None:
         assert worker.process.stdin is not None
-        with self._lock, contextlib.suppress(OSError):  # a dead worker is noticed by the reader
+        # A dead worker (a closed pipe) is noticed by its listener, which tells all who wait.
+        with self._lock, contextlib.suppress(OSError, ValueError):
             worker.process.stdin.write(json.dumps(message) + "\n")
             worker.process.stdin.flush()

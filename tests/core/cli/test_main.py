@@ -1,0 +1,246 @@
+"""The command line on a tiny real model: what it prints, what it leaves behind, how it refuses."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+
+from core.cli.main import main
+from core.methods import lora
+from core.paths import ROOT
+from core.runs.store import RunStore
+
+PAIRS = "\n".join(f'{{"prompt": "cat {i}", "completion": "positive"}}' for i in range(20))
+STEP = {"step", "loss", "learning_rate", "grad_norm", "examples_per_s", "tokens_per_s", "elapsed_s"}
+EVALUATION = {
+    *("step", "task", "n", "score", "metric", "exact_match", "contains"),
+    *("precision", "recall", "f1", "answered_with_sentiment"),
+}
+
+
+@pytest.fixture
+def data(home: Path) -> Path:
+    file = home / "pairs.jsonl"
+    file.write_text(PAIRS, "utf-8")
+    return file
+
+
+@pytest.fixture
+def train(tiny_folder: Path, data: Path) -> list[str]:
+    """A command that trains the tiny model in a second."""
+    return [
+        *("train", "--model", str(tiny_folder), "--data", str(data), "--steps", "3"),
+        *("--batch-size", "4", "--eval-every", "2", "--samples", "1", "--dtype", "float32"),
+    ]
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line a mistake gets."""
+    capsys.readouterr()
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    assert "Traceback" not in printed.err
+    return printed.err
+
+
+def test_train_prints_what_design_names_and_records_it(
+    train: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*train, "--json"]) == 0
+    printed = lines(capsys)
+    by_type = {message["type"]: message for message in printed}
+    assert printed[0]["type"] == "started"
+    assert by_type["step"].keys() >= STEP
+    assert by_type["evaluation"].keys() >= EVALUATION
+    assert by_type["sample"].keys() >= {"step", "task", "prompt", "reference", "output"}
+    assert printed[-1]["type"] == "finished"
+    assert printed[-1].keys() >= {"run_id", "trainable_params", "total_params", "peak_memory_mb"}
+    assert [m["step"] for m in printed if m["type"] == "step"] == [1, 2, 3]
+    store = RunStore()
+    run_id = printed[0]["run_id"]
+    assert store.get(run_id).status == "finished"
+    assert [e["type"] for e in store.events(run_id)] == [m["type"] for m in printed]
+
+
+def test_equal_seeds_print_equal_losses(
+    train: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    losses = []
+    for seed in ("1", "1", "2"):
+        assert main([*train, "--seed", seed, "--json"]) == 0
+        losses.append([m["loss"] for m in lines(capsys) if m["type"] == "step"])
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_a_run_is_listed_asked_scored_exported_and_deleted(
+    train: list[str],
+    data: Path,
+    home: Path,
+    tiny_folder: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([*train, "--json"]) == 0
+    run = lines(capsys)[0]["run_id"]
+    assert main(["runs", "list", "--json"]) == 0
+    assert [m["run_id"] for m in lines(capsys)] == [run]
+    assert main(["runs", "show", run, "--json"]) == 0
+    assert lines(capsys)[-1]["type"] == "finished"
+    assert main(["generate", "--prompt", "cat", "--adapter", run, "--json"]) == 0
+    assert lines(capsys)[-1]["type"] == "answer"
+    assert main(["evaluate", "--run", run, "--data", str(data), "--json"]) == 0
+    assert lines(capsys)[-1]["n"] == 20
+    folder = home / "adapter"
+    assert main(["export", "--run", run, "--to", str(folder)]) == 0
+    base = AutoModelForCausalLM.from_pretrained(str(tiny_folder), dtype=torch.float32)
+    ids = torch.tensor([[5, 6, 7]])
+    with torch.no_grad():
+        before = base(ids).logits
+        after = PeftModel.from_pretrained(base, str(folder))(ids).logits
+    assert not torch.equal(before, after)
+    assert main(["runs", "delete", run]) == 0
+    assert run in refused(["runs", "show", run], capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["frobnicate"], "frobnicate"),
+        (["train", "--task", "poetry"], "'poetry' is not known|must be one of|choose one of"),
+        (["train", "--model", "gpt-9"], "'gpt-9' is not known"),
+        (["train", "--method", "magic"], "magic"),
+        (["train", "--targets", "nose"], "nose"),
+        (["train", "--lr", "nan"], "learning_rate"),
+        (["train", "--lr", "-1"], "learning_rate"),
+        (["train", "--lr", "1e9"], "learning_rate"),
+        (["train", "--lr", "fast"], "--lr"),
+        (["train", "--steps", "0"], "steps"),
+        (["train", "--batch-size", "0"], "batch_size"),
+        (["train", "--rank", "0"], "rank"),
+        (["train", "--eval-tasks", "names,poetry"], "poetry"),
+        (["train", "--data", "nowhere.jsonl"], "nowhere.jsonl"),
+        (["train"], "prepare"),
+        (["generate", "--prompt", ""], "empty"),
+        (["generate", "--prompt", "hi", "--temperature", "nan"], "temperature"),
+        (["evaluate", "--base"], "--task or --data"),
+        (["evaluate", "--base", "--task", "poetry"], "poetry"),
+        (["evaluate", "--run", "nosuch", "--task", "names"], "nosuch"),
+        (["runs", "show", "nosuch"], "nosuch"),
+        (["runs", "stop", "nosuch"], "nosuch"),
+        (["runs", "delete", "nosuch"], "nosuch"),
+        (["export", "--run", "nosuch", "--to", "x"], "nosuch"),
+    ],
+)
+def test_a_mistake_gets_one_line_and_status_2(
+    arguments: list[str], words: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed = refused(arguments, capsys)
+    assert any(word in printed for word in words.split("|")), printed
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "holds no prompt-completion pairs"),
+        (b"\xff\xfe\x00", "UTF-8"),
+        (b'{"prompt": "a", "completion": "b"}\n{oops\n', "line 2"),
+        (b'{"prompt": "a"}\n', "completion"),
+        (PAIRS.replace("cat", "cat " * 400).encode(), "tokens long"),
+    ],
+)
+def test_an_unusable_file_gets_one_line(
+    content: bytes,
+    words: str,
+    train: list[str],
+    data: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data.write_bytes(content)
+    if words == "tokens long":  # noticed when the run begins: it is recorded as failed
+        assert main(train) == 1
+        assert words in capsys.readouterr().err
+    else:
+        assert words in refused(train, capsys)
+
+
+def test_json_says_why_it_failed(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs", "show", "nosuch", "--json"]) == 2
+    (message,) = lines(capsys)
+    assert message["type"] == "failed"
+    assert "nosuch" in message["reason"]
+
+
+def test_a_home_that_cannot_be_written_gets_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a file"
+    file.write_text("")
+    monkeypatch.setenv("TUNING_FORK_HOME", str(file / "home"))
+    assert "TUNING_FORK_HOME" in refused(["runs", "list"], capsys)
+
+
+def test_a_full_disk_keeps_the_curves(
+    train: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(lora, "save", full)
+    assert main([*train, "--json"]) == 1
+    printed = lines(capsys)
+    assert "free some disk space" in printed[-1]["reason"]
+    run = RunStore().get(printed[0]["run_id"])
+    assert run.status == "failed"
+    assert [e["step"] for e in RunStore().events(run.id) if e["type"] == "step"] == [1, 2, 3]
+
+
+def start(arguments: list[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "core", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+
+
+def test_control_c_keeps_the_run(train: list[str]) -> None:
+    process = start([*train, "--steps", "5000", "--eval-every", "10000", "--json"])
+    assert process.stdout is not None
+    for line in process.stdout:
+        if json.loads(line)["type"] == "step":
+            break
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    (run,) = RunStore().runs()
+    assert run.status == "stopped"
+    assert any(e["type"] == "step" for e in RunStore().events(run.id))
+
+
+def test_a_reader_that_goes_away_is_no_error(
+    train: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*train, "--json"]) == 0
+    run = lines(capsys)[0]["run_id"]
+    process = start(["runs", "show", run, "--json"])
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()
+    process.wait(timeout=60)

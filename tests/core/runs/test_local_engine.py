@@ -1,0 +1,171 @@
+"""The engine with real worker processes on a tiny real model: queue, cancel, crashes, questions."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from core.config import DataConfig, EvaluationConfig, OptimizerConfig, RunConfig
+from core.data import uploads
+from core.errors import UserError
+from core.paths import ROOT
+from core.runs.engines.local import LocalEngine
+from core.runs.store import RunStore
+
+pytestmark = pytest.mark.timeout(180)
+LONG = 5_000
+
+
+@pytest.fixture
+def engine(home: Path) -> Iterator[LocalEngine]:
+    made = LocalEngine(RunStore())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def config(home: Path, tiny_folder: Path) -> Callable[..., RunConfig]:
+    dataset = uploads.keep([{"prompt": f"cat {i}", "completion": "dog"} for i in range(20)])
+
+    def make(*, steps: int = 3, seed: int = 0) -> RunConfig:
+        return RunConfig(
+            model=str(tiny_folder.resolve()),
+            data=DataConfig(task="custom", dataset=dataset),
+            optimizer=OptimizerConfig(steps=steps, batch_size=2),
+            evaluation=EvaluationConfig(every=10_000, samples=0),
+            seed=seed,
+        )
+
+    return make
+
+
+def wait_for(condition: Callable[[], bool], *, limit_s: float = 60) -> None:
+    end = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.1)
+
+
+def ask(engine: LocalEngine, config: RunConfig, n: int = 5) -> list[dict[str, object]]:
+    settings = {"max_new_tokens": n}
+    return list(engine.ask("generate", model=config.model, text="cat", settings=settings))
+
+
+def test_runs_wait_for_each_other_and_all_finish(
+    engine: LocalEngine, config: Callable[..., RunConfig]
+) -> None:
+    first, second = engine.submit(config(seed=1)), engine.submit(config(seed=2))
+    store = engine.store
+    wait_for(lambda: store.get(second.id).status.is_over)
+    one, two = store.get(first.id), store.get(second.id)
+    assert (one.status, two.status) == ("finished", "finished")
+    assert one.ended_at <= two.started_at
+    steps = [e["step"] for e in store.events(second.id) if e["type"] == "step"]
+    assert steps == [1, 2, 3]
+
+
+def test_waiting_and_training_runs_can_be_stopped(
+    engine: LocalEngine, config: Callable[..., RunConfig]
+) -> None:
+    training, waiting = engine.submit(config(steps=LONG)), engine.submit(config(steps=LONG, seed=1))
+    store = engine.store
+    wait_for(lambda: any(e["type"] == "step" for e in store.events(training.id)))
+    engine.cancel(waiting.id)
+    engine.cancel(training.id)
+    wait_for(lambda: not store.active())
+    assert store.get(training.id).status == "stopped"
+    assert store.get(waiting.id).status in ("stopped", "cancelled")
+    assert not [e for e in store.events(waiting.id) if e["type"] == "step"]
+
+
+def test_killed_worker_fails_its_run_and_the_next_one_goes_on(
+    engine: LocalEngine, config: Callable[..., RunConfig]
+) -> None:
+    doomed, following = engine.submit(config(steps=LONG)), engine.submit(config(seed=1))
+    store = engine.store
+    wait_for(lambda: any(e["type"] == "step" for e in store.events(doomed.id)))
+    os.kill(engine.workers["train"].process.pid, signal.SIGKILL)
+    wait_for(lambda: store.get(following.id).status.is_over)
+    failed = store.get(doomed.id)
+    assert failed.status == "failed"
+    assert "run it again" in failed.reason.lower()
+    assert any(e["type"] == "step" for e in store.events(doomed.id))
+    assert store.get(following.id).status == "finished"
+
+
+def test_questions_are_answered_beside_a_run_and_after_a_crash(
+    engine: LocalEngine, config: Callable[..., RunConfig]
+) -> None:
+    run = engine.submit(config(steps=LONG))
+    wait_for(lambda: any(e["type"] == "step" for e in engine.store.events(run.id)))
+    messages = ask(engine, config())
+    assert 1 <= len(messages) <= 5
+    assert {"id", "text", "probability"} <= messages[0].keys()  # a token's id is not the request's
+    assert engine.store.get(run.id).status == "running"
+    engine.cancel(run.id)
+    answers = engine.ask(
+        "generate", model=run.config.model, text="cat", settings={"max_new_tokens": 200}
+    )
+    next(answers)
+    os.kill(engine.workers["ask"].process.pid, signal.SIGKILL)
+    with pytest.raises(UserError, match="ended unexpectedly"):
+        list(answers)
+    assert ask(engine, config())
+
+
+def test_mistakes_come_back_as_one_sentence(
+    engine: LocalEngine, config: Callable[..., RunConfig]
+) -> None:
+    with pytest.raises(UserError, match="nosuch"):
+        list(engine.ask("generate", model=config().model, text="x", run="nosuch", settings={}))
+    with pytest.raises(UserError, match="not prepared"):
+        engine.submit(RunConfig())
+
+
+def test_closing_an_answer_early_frees_the_worker(
+    engine: LocalEngine, config: Callable[..., RunConfig]
+) -> None:
+    answers = engine.ask(
+        "generate", model=config().model, text="cat", settings={"max_new_tokens": 200}
+    )
+    next(answers)
+    answers.close()
+    assert engine.waiting_questions() == 0
+    assert ask(engine, config())
+
+
+SERVER = """
+import sys, time
+from core.config import RunConfig
+from core.runs.engines.local import LocalEngine
+from core.runs.store import RunStore
+engine = LocalEngine(RunStore())
+run = engine.submit(RunConfig.from_dict(__import__("json").loads(sys.argv[1])))
+print(run.id, flush=True)
+time.sleep(600)
+"""
+
+
+def test_workers_of_a_killed_server_go_and_its_run_is_marked(
+    home: Path, config: Callable[..., RunConfig]
+) -> None:
+    settings = json.dumps(config(steps=LONG).to_dict())
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER, settings], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert server.stdout is not None
+    run_id = server.stdout.readline().strip()
+    store = RunStore()
+    wait_for(lambda: any(e["type"] == "step" for e in store.events(run_id)))
+    server.kill()
+    server.wait()
+    wait_for(lambda: store.get(run_id).status.is_over, limit_s=20)
+    assert store.get(run_id).status == "failed"
+    assert "run it again" in store.get(run_id).reason
+    assert any(e["type"] == "step" for e in store.events(run_id))
