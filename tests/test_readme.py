@@ -9,7 +9,7 @@ from core.cli.main import build_parser
 from core.paths import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
-COMMANDS = sorted(set(re.findall(r"python -m core ([^\n`]+)", README)))
+COMMANDS = sorted(set(re.findall(r"python -m core ([^\n`&]+)", README)))
 TREE = re.findall(r"^((?:app|pages|core|assets)[\w/.]*) {2,}", README, re.MULTILINE)
 LINKS = re.findall(r"\]\((?!http)([^)]+)\)", README)
 

@@ -12,7 +12,7 @@ from core.runs.states import RunStatus
 from core.runs.store import Run
 from pages.ui.engine import engine, store
 
-POLL_S = 0.7
+POLL_S = 1.0
 CHART_HEIGHT = 340
 GREY, BLUE, ORANGE, GREEN = "#8a8f98", "#0072B2", "#D55E00", "#009E73"
 Event = dict[str, Any]

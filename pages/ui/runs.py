@@ -10,6 +10,7 @@ import streamlit as st
 from core import catalog
 from core.runs.store import Run
 from pages.ui.engine import store
+from pages.ui.live import shared_words
 
 COLOURS = ("#0072B2", "#D55E00")
 Config = dict[str, Any]
@@ -100,14 +101,13 @@ def compare_runs(a: Run, b: Run) -> None:
     left, right = st.columns(2)
     left.plotly_chart(_loss_figure(events), width="stretch", key="runs_compare_loss")
     right.plotly_chart(_score_figure(events), width="stretch", key="runs_compare_score")
+    samples = [(r, e) for r, happened in events.items() for e in happened if e["type"] == "sample"]
+    shared = shared_words([e["prompt"] for _, e in samples])
     answers: dict[str, dict[str, str]] = {}
-    for run_id, happened in events.items():
-        for e in happened:
-            if e["type"] == "sample":
-                row = answers.setdefault(
-                    e["prompt"], {"prompt": e["prompt"], "right answer": e["reference"]}
-                )
-                row[run_id] = e["output"]  # the last one stays
+    for run_id, e in samples:
+        shown = {"prompt": e["prompt"][shared:], "right answer": e["reference"]}
+        row = answers.setdefault(e["prompt"], shown)
+        row[run_id] = e["output"]  # the last one stays
     if answers:
         st.markdown("**Their last answers to the same prompts**")
         frame = pd.DataFrame(list(answers.values())).fillna("")
