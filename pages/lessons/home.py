@@ -79,6 +79,7 @@ picture.image(
         "little so that the completions become likelier."
     ),
     width="stretch",
+    alt="A pretrained model, prompt-completion pairs, and the tuned model whose weights moved.",
 )
 with ask:
     if model_ready():

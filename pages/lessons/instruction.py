@@ -193,7 +193,7 @@ def lesson() -> None:
     splits = load_splits(data, seed=0)
     record = splits.train[0].fields
     fields = [name for name in record if name not in ("completion", "tags")]
-    st.caption("Fields: " + ", ".join(f"`{{{name}}}`" for name in fields))
+    st.caption("Fields: " + ", ".join(f"{{{name}}}" for name in fields))
     browse(data, splits)
     preview(data, splits)
     st.header("2 · The loop, one phase at a time")

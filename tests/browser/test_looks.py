@@ -1,0 +1,60 @@
+"""Accessibility by axe, and a phone's width, on every page."""
+
+import socket
+import subprocess
+import sys
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from core.paths import ROOT
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+PAGES = ["", "before", "instruction", "runs"]
+STREAMLITS_OWN = {"list", "listitem"}
+"""The sidebar's navigation, which we cannot change, nests its list in a way axe refuses."""
+
+
+def open_page(page: Page, address: str) -> None:
+    page.goto(address)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing_serious(app: str, page: Page, path: str) -> None:
+    open_page(page, f"{app}/{path}")
+    found = [
+        (v["id"], v["nodes"][0]["html"])
+        for v in Axe().run(page).response["violations"]
+        if v["impact"] in ("serious", "critical") and v["id"] not in STREAMLITS_OWN
+    ]
+    assert not found
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_is_wider_than_a_phone(app: str, chromium: Browser, path: str) -> None:
+    page = chromium.new_page(viewport={"width": 390, "height": 800})
+    open_page(page, f"{app}/{path}")
+    wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+    page.close()
+    assert wide <= 390
+
+
+def test_a_port_in_use_is_said_in_one_line() -> None:
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode != 0
+    printed = done.stdout + done.stderr
+    assert f"Port {port} is" in printed
+    assert "Traceback" not in printed
