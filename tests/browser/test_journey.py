@@ -67,7 +67,7 @@ def test_run_survives_reload_and_second_screen_then_before_and_after(
     expect(second.get_by_text("Finished after 12 steps")).to_be_visible(timeout=180_000)
     second.close()
     expect(page.get_by_text("Finished after 12 steps")).to_be_visible()
-    expect(page.get_by_label("Steps")).to_have_value("12")
+    expect(page.get_by_label("Steps", exact=True)).to_have_value("12")
     expect(page.get_by_text("The same prompts, asked again")).to_be_visible()
     button(page, "Ask both").click()
     tuned = page.locator("blockquote").last
