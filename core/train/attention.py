@@ -31,21 +31,25 @@ def tree_attention(
     scaling: float,
     **options: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attend within one row of nodes.
+    """Attend within each row of nodes.
 
-    query (1, H, Q, D); key and value (1, G, K, D) with G key heads, H a multiple of G;
-    attention_mask (1, 1, Q, K), added to the scores. Returns (1, Q, H, D).
+    query (B, H, Q, D); key and value (B, G, K, D) with G key heads, H a multiple of G;
+    attention_mask (B or 1, 1, Q, K), added to the scores. Returns (B, Q, H, D).
     """
     del module, options
-    _, n_heads, n_queries, size = query.shape
+    n_rows, n_heads, n_queries, size = query.shape
     n_groups, n_keys = key.shape[1], key.shape[2]
-    stacked = query.reshape(n_groups, -1, size)
-    mask = attention_mask[0, 0].repeat(n_heads // n_groups, 1)
+    in_group = n_heads // n_groups
+    stacked = query.reshape(n_rows * n_groups, in_group * n_queries, size)
+    mask = attention_mask.expand(n_rows, n_groups, n_queries, n_keys).repeat(1, 1, in_group, 1)
     scores = torch.baddbmm(
-        mask.expand(n_groups, -1, n_keys), stacked, key[0].transpose(1, 2), alpha=scaling
+        mask.view(n_rows * n_groups, -1, n_keys),
+        stacked,
+        key.reshape(n_rows * n_groups, n_keys, size).transpose(1, 2),
+        alpha=scaling,
     )
-    mixed = torch.bmm(scores.softmax(-1), value[0])
-    return mixed.view(1, n_heads, n_queries, size).transpose(1, 2).contiguous(), None
+    mixed = torch.bmm(scores.softmax(-1), value.reshape(n_rows * n_groups, n_keys, size))
+    return mixed.view(query.shape).transpose(1, 2).contiguous(), None
 
 
 ALL_ATTENTION_FUNCTIONS.register(NAME, tree_attention)

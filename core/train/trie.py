@@ -72,17 +72,14 @@ class Trie:
         for depth, token in enumerate(ids):
             node = self._children.get((parent, token))
             if node is None:
-                node = self.add(token, parent, depth)
+                node = len(self)
+                self.tokens.append(token)
+                self.parents.append(parent)
+                self.depths.append(depth)
                 self._children[parent, token] = node
             path.append(node)
             parent = node
         return path
-
-    def add(self, token: int, parent: int, depth: int) -> int:
-        self.tokens.append(token)
-        self.parents.append(parent)
-        self.depths.append(depth)
-        return len(self.tokens) - 1
 
     def attends(self) -> torch.Tensor:
         """(N, N) bool ancestor matrix: a node's row is its parent's row plus itself."""
@@ -119,9 +116,12 @@ def build(batch: Sequence[Encoded]) -> TrieBatch:
 
 
 def additive_mask(attends: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """(1, 1, Q, K) mask for transformers: 0 where a query attends, the lowest number elsewhere."""
+    """(B, 1, Q, K) mask for transformers: 0 where a query attends, the lowest number elsewhere.
+
+    `attends` is (B, Q, K) bool.
+    """
     mask = torch.zeros(attends.shape, dtype=dtype, device=attends.device)
-    return mask.masked_fill_(~attends, torch.finfo(dtype).min)[None, None]
+    return mask.masked_fill_(~attends, torch.finfo(dtype).min)[:, None]
 
 
 def backbone_and_head(model: nn.Module) -> tuple[nn.Module, nn.Module]:
@@ -150,7 +150,7 @@ def hidden_states(model: nn.Module, batch: TrieBatch) -> torch.Tensor:
         output: Any = backbone(
             input_ids=batch.token_ids[None],
             position_ids=batch.depth[None],
-            attention_mask=additive_mask(batch.attends, dtype),
+            attention_mask=additive_mask(batch.attends[None], dtype),
             use_cache=False,
         )
     return output.last_hidden_state[0]
