@@ -17,9 +17,13 @@ from core.errors import UserError
 LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 SCHEDULES = ("constant", "linear", "cosine")
 DTYPES = ("auto", "float32", "bfloat16")
-METHODS = ("full", "lora")
-LEARNING_RATES = {"full": 5e-5, "lora": 1e-3}
+METHODS = ("full", "top_layers", "lora", "prompt")
+LEARNING_RATES = {"full": 5e-5, "top_layers": 1e-4, "lora": 1e-3, "prompt": 3e-2}
 """Peak rates that learn sentiment in 20 steps and keep most else (measured; see the README)."""
+ORDERS = ("mixed", "sequential")
+EARLIER = "earlier"
+"""Instead of a task to rehearse: those that came before in a sequence."""
+REGULARIZERS = ("none", "l2sp", "ewc", "kl")
 
 
 def default_learning_rate(method: str) -> float:
@@ -64,6 +68,17 @@ class DataConfig:
     """Use only the first n training examples after the seeded shuffle; 0 takes all."""
     validation_share: float = 0.1
     """Share of the training pairs kept out of training to watch the validation loss."""
+    others: tuple[str, ...] = ()
+    """Further tasks to train on, together with `task` or after it."""
+    order: str = "mixed"
+    """With others: `mixed` in every batch, or `sequential`, one task after another."""
+    weights: tuple[float, ...] = ()
+    """Mixed: how much of each task, in the order of `tasks`; empty takes equal parts."""
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """All tasks trained on, `task` first."""
+        return (self.task, *self.others)
 
     def __post_init__(self) -> None:
         choices = (*catalog.TASKS, catalog.CUSTOM_TASK)
@@ -74,14 +89,38 @@ class DataConfig:
             raise UserError('An uploaded dataset goes with the task "custom", and only with it.')
         check_number("train_examples", self.train_examples, 0, 100_000, whole=True)
         check_number("validation_share", self.validation_share, 0.0, 0.5)
+        self._check_others()
         if self.template and not re.search(r"\{\w+\}", self.template):
             raise UserError("The template needs at least one {field}, for example {text}.")
+
+    def _check_others(self) -> None:
+        check_choice("The order", self.order, ORDERS)
+        check_type("The other tasks", self.others, tuple, "a list")
+        check_type("The weights", self.weights, tuple, "a list")
+        for task in self.others:
+            check_choice("The task", task, tuple(catalog.TASKS))
+        if len(set(self.tasks)) < len(self.tasks):
+            raise UserError("Name each task to train on only once.")
+        if self.others and (self.task == catalog.CUSTOM_TASK or self.template):
+            raise UserError("Your own pairs or template go with one task only.")
+        for weight in self.weights:
+            check_number("A weight", weight, 0, 1_000, above=True)
+        if self.weights and (len(self.weights) != len(self.tasks) or self.order != "mixed"):
+            raise UserError(
+                "Weights are for mixed tasks, one for each: "
+                f"{len(self.tasks)} tasks, {len(self.weights)} weights."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class MethodConfig:
     name: str = "lora"
-    """`full` trains every weight; `lora` trains two small matrices beside each target."""
+    """`full` trains every weight; `top_layers` those of the last layers; `lora` two small matrices
+    beside each target; `prompt` embeddings of virtual tokens before the text."""
+    layers: int = 8
+    """`top_layers`: how many decoder layers are trained, counted from the last."""
+    virtual_tokens: int = 10
+    """`prompt`: how many embeddings are trained."""
     rank: int = 8
     """LoRA's r: the inner width of B·A."""
     alpha: float = 16.0
@@ -93,6 +132,8 @@ class MethodConfig:
 
     def __post_init__(self) -> None:
         check_choice("The method", self.name, METHODS)
+        check_number("layers", self.layers, 1, 1_000, whole=True)
+        check_number("virtual_tokens", self.virtual_tokens, 1, 256, whole=True)
         check_number("rank", self.rank, 1, 256, whole=True)
         check_number("alpha", self.alpha, 0, 1024, above=True)
         check_number("dropout", self.dropout, 0, 0.9)
@@ -108,7 +149,7 @@ class OptimizerConfig:
     learning_rate: float = 1e-3
     """Peak learning rate of AdamW."""
     steps: int = 20
-    """Optimizer steps."""
+    """Optimizer steps; with sequential tasks, for each of them."""
     batch_size: int = 8
     """Examples per step."""
     warmup_steps: int = 5
@@ -134,6 +175,40 @@ class OptimizerConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CureConfig:
+    """What is done against forgetting, besides the choice of method and learning rate."""
+
+    regularizer: str = "none"
+    """A penalty on moving away from the start: `l2sp` on weights, `ewc` on weights that matter to the
+    kept tasks, `kl` on changed answers to the kept tasks' prompts."""
+    strength: float = 0.0
+    """The penalty's factor; 0 is no penalty."""
+    keep: tuple[str, ...] = ("names",)
+    """Tasks whose training prompts `ewc` and `kl` look at."""
+    rehearse: str = ""
+    """A task whose training pairs are mixed in; `earlier` rehearses the earlier ones of a sequence."""
+    rehearse_share: float = 0.0
+    """Share of each training batch that is rehearsal."""
+
+    def __post_init__(self) -> None:
+        check_choice("The regularizer", self.regularizer, REGULARIZERS)
+        check_number("The strength", self.strength, 0, 1e9)
+        check_type("The tasks to keep", self.keep, tuple, "a list")
+        trainable = tuple(t.id for t in catalog.TASKS.values() if "train" in t.splits)
+        for task in self.keep:
+            check_choice("The task to keep", task, trainable)
+        if self.regularizer in ("ewc", "kl") and not self.keep:
+            raise UserError(f"Name a task to keep: {self.regularizer} looks at its prompts.")
+        if (self.regularizer == "none") != (self.strength == 0):
+            raise UserError("A regularizer goes with a strength above 0, and only with it.")
+        check_number("rehearse_share", self.rehearse_share, 0, 0.9)
+        if self.rehearse:
+            check_choice("The task to rehearse", self.rehearse, (EARLIER, *trainable))
+        if bool(self.rehearse) != (self.rehearse_share > 0):
+            raise UserError("Rehearsal needs a task and a share above 0, for example names:0.2.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class EvaluationConfig:
     tasks: tuple[str, ...] = ()
     """Tasks to score besides the one trained on; the trained task comes first by itself."""
@@ -143,8 +218,20 @@ class EvaluationConfig:
     """Test examples per task at each evaluation while training; the last one takes them all."""
     samples: int = 4
     """How many fixed prompts per task answer again at every evaluation."""
+    final_examples: int = 0
+    """Test examples per task at the last evaluation; 0 takes all."""
+    prompts: tuple[str, ...] = ()
+    """Free prompts that are answered again at every evaluation, with next-token probabilities."""
 
     def __post_init__(self) -> None:
+        check_type("The prompts", self.prompts, tuple, "a list")
+        for prompt in self.prompts:
+            check_type("A prompt", prompt, str, "a text")
+            if not 0 < len(prompt.strip()) <= 2_000:
+                raise UserError("A prompt to watch needs 1 to 2,000 characters.")
+        if len(self.prompts) > 20:
+            raise UserError(f"At most 20 prompts can be watched; got {len(self.prompts)}.")
+        check_number("evaluation.final_examples", self.final_examples, 0, 10_000, whole=True)
         check_type("The evaluation tasks", self.tasks, tuple, "a list")
         for task in self.tasks:
             check_choice("The evaluation task", task, tuple(catalog.TASKS))
@@ -161,6 +248,7 @@ class RunConfig:
     method: MethodConfig = field(default_factory=MethodConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    cure: CureConfig = field(default_factory=CureConfig)
     seed: int = 0
     """Seeds the split, the batch order, LoRA's initialisation and dropout."""
     dtype: str = "auto"
@@ -170,6 +258,14 @@ class RunConfig:
         catalog.find_model(self.model)
         check_number("seed", self.seed, 0, 2**31 - 1, whole=True)
         check_choice("The dtype", self.dtype, DTYPES)
+        if self.cure.rehearse == EARLIER and self.data.order != "sequential":
+            raise UserError("Rehearsing earlier tasks goes with a sequence of tasks.")
+        if self.optimizer.patience and self.data.order == "sequential":
+            raise UserError(
+                "Stopping early goes with one task or mixed tasks, not with a sequence."
+            )
+        if self.cure.rehearse in self.data.tasks:
+            raise UserError(f"{self.cure.rehearse} is trained on already; rehearse another task.")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data; `from_dict` gives an equal config back."""
@@ -183,6 +279,7 @@ class RunConfig:
             "method": MethodConfig,
             "optimizer": OptimizerConfig,
             "evaluation": EvaluationConfig,
+            "cure": CureConfig,
         }
         arguments: dict[str, Any] = {}
         for name, value in _known(cls, values).items():
@@ -197,8 +294,8 @@ class RunConfig:
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
     def evaluation_tasks(self) -> tuple[str, ...]:
-        """The trained task first, then the others, each once."""
-        return tuple(dict.fromkeys((self.data.task, *self.evaluation.tasks)))
+        """The trained tasks first, then the others, each once."""
+        return tuple(dict.fromkeys((*self.data.tasks, *self.evaluation.tasks)))
 
 
 def _plain(value: Any) -> Any:

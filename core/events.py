@@ -47,6 +47,19 @@ class Step(Event):
     step_s: float
     elapsed_s: float
     """Time in optimizer steps so far."""
+    penalty: float = 0.0
+    """What the regularizer added to the loss."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase(Event):
+    """With sequential tasks: the next task begins."""
+
+    type: ClassVar[str] = "phase"
+    index: int
+    task: str
+    first_step: int
+    last_step: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +92,7 @@ class Evaluation(Event):
     classification: dict[str, Any] | None
     """Per-class and macro figures and the confusion matrix, where the task has labels."""
     elapsed_s: float
+    """Time to answer; where several tasks are answered together, the time of all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +103,25 @@ class Sample(Event):
     prompt: str
     reference: str
     output: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextTokens(Event):
+    """What could come next after a watched prompt: likely tokens, and those watched from the start."""
+
+    type: ClassVar[str] = "next_tokens"
+    step: int
+    prompt: str
+    rows: list[dict[str, Any]]
+    """{"token", "probability"}, likeliest first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Movement(Event):
+    type: ClassVar[str] = "movement"
+    step: int
+    rows: list[dict[str, Any]]
+    """{"layer", "module", "relative"}: how far each matrix has moved from the start."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 from core import catalog
 from core.config import (
+    CureConfig,
     DataConfig,
     EvaluationConfig,
     MethodConfig,
@@ -140,14 +141,22 @@ def train(arguments: Namespace) -> int:
 
 def _train_config(arguments: Namespace) -> RunConfig:
     dataset = import_file(arguments.data) if arguments.data else ""
-    task = catalog.CUSTOM_TASK if dataset else arguments.task or "sentiment"
+    first, *others = _names(arguments.tasks) or (arguments.task or "sentiment",)
+    task = catalog.CUSTOM_TASK if dataset else first
+    if (len(others) > 0) != (arguments.order is not None):
+        raise UserError("Several tasks go with --mixed or --sequential: --tasks a,b,c --mixed.")
     rate = arguments.lr
+    regularizer, strength = _name_and_number(arguments.regularizer, "--regularizer", "ewc:1")
+    rehearse, share = _name_and_number(arguments.rehearse, "--rehearse", "names:0.2")
     return RunConfig(
         model=catalog.find_model(arguments.model).id,
         data=DataConfig(
             task=task,
             dataset=dataset,
             template=arguments.template,
+            others=tuple(others),
+            order=arguments.order or "mixed",
+            weights=tuple(_number(w, "--weights", "2,1,1") for w in _names(arguments.weights)),
             train_examples=arguments.train_examples,
             validation_share=arguments.validation_share,
         ),
@@ -157,6 +166,8 @@ def _train_config(arguments: Namespace) -> RunConfig:
             alpha=2.0 * arguments.rank if arguments.alpha is None else arguments.alpha,
             target_modules=_names(arguments.targets),
             dropout=arguments.dropout,
+            layers=arguments.layers,
+            virtual_tokens=arguments.virtual_tokens,
         ),
         optimizer=OptimizerConfig(
             learning_rate=default_learning_rate(arguments.method) if rate is None else rate,
@@ -173,6 +184,15 @@ def _train_config(arguments: Namespace) -> RunConfig:
             every=arguments.eval_every,
             examples=arguments.eval_examples,
             samples=arguments.samples,
+            final_examples=arguments.final_examples,
+            prompts=tuple(arguments.watch),
+        ),
+        cure=CureConfig(
+            regularizer=regularizer or "none",
+            strength=strength,
+            keep=_names(arguments.keep),
+            rehearse=rehearse,
+            rehearse_share=share,
         ),
         seed=arguments.seed,
         dtype=arguments.dtype,
@@ -181,6 +201,21 @@ def _train_config(arguments: Namespace) -> RunConfig:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _number(text: str, option: str, example: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise UserError(f"{option} wants a number, for example {example}; got {text!r}.") from error
+
+
+def _name_and_number(text: str, option: str, example: str) -> tuple[str, float]:
+    """("ewc", 1.0) of "ewc:1"; ("", 0.0) of an empty text."""
+    if not text:
+        return "", 0.0
+    name, _, number = text.partition(":")
+    return name, _number(number, option, example)
 
 
 def _show_event(event: Message) -> None:

@@ -93,6 +93,13 @@ def _add_train(actions: Actions) -> None:
     parser = actions.add_parser("train", help="fine-tune on a task or a data file")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--task", default=None, help=f"one of: {', '.join(catalog.TASKS)}")
+    source.add_argument("--tasks", default="", help="several: a,b,c, with --mixed or --sequential")
+    order = parser.add_mutually_exclusive_group()
+    order.add_argument(
+        "--mixed", action="store_const", const="mixed", dest="order", help="all in every batch"
+    )
+    order.add_argument("--sequential", action="store_const", const="sequential", dest="order")
+    parser.add_argument("--weights", default="", help="of mixed tasks: 2,1,1 (default: equal)")
     source.add_argument("--data", type=Path, help="JSONL or CSV with prompt and completion")
     _model_option(parser)
     parser.add_argument("--template", default="", help="prompt template with {field} places")
@@ -102,8 +109,17 @@ def _add_train(actions: Actions) -> None:
     parser.add_argument("--alpha", type=float, default=None, help="default: 2 x rank")
     parser.add_argument("--targets", default=",".join(method.target_modules))
     parser.add_argument("--dropout", type=float, default=method.dropout)
+    parser.add_argument("--layers", type=int, default=method.layers, help="of top_layers")
+    parser.add_argument("--virtual-tokens", type=int, default=method.virtual_tokens)
     parser.add_argument(
-        "--lr", type=float, default=None, help="default: the method's own (full 5e-5, lora 1e-3)"
+        "--regularizer", default="", metavar="NAME:STRENGTH", help="l2sp:0.01, ewc:1 or kl:1"
+    )
+    parser.add_argument("--keep", default="names", help="tasks that ewc and kl look at")
+    parser.add_argument(
+        "--rehearse", default="", metavar="TASK:SHARE", help="names:0.2, or earlier:0.2"
+    )
+    parser.add_argument(
+        "--lr", type=float, default=None, help="default: the method's own (lora 1e-3, full 5e-5)"
     )
     parser.add_argument("--steps", type=int, default=optimizer.steps)
     parser.add_argument("--batch-size", type=int, default=optimizer.batch_size)
@@ -117,6 +133,10 @@ def _add_train(actions: Actions) -> None:
     parser.add_argument("--eval-tasks", default="", help="score these too: names,general")
     parser.add_argument("--eval-every", type=int, default=evaluation.every)
     parser.add_argument("--eval-examples", type=int, default=evaluation.examples)
+    parser.add_argument("--final-examples", type=int, default=0, help="0 takes all")
+    parser.add_argument(
+        "--watch", action="append", default=[], metavar="PROMPT", help="answer it at every check"
+    )
     parser.add_argument("--samples", type=int, default=evaluation.samples)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--dtype", default=RunConfig.dtype)

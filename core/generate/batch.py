@@ -14,9 +14,8 @@ from transformers import DynamicCache
 
 from core.errors import Stopped
 from core.models.load import LoadedModel
-from core.train import attention
+from core.models.parts import backbone_and_head, run_layers
 from core.train.precision import autocast
-from core.train.trie import additive_mask, backbone_and_head, using_attention
 
 PROMPTS_AT_ONCE = 64
 """On two cores 160 reviews took 5.0 s in groups of 16 and 5.5 s of 64 (short answers); 110 questions
@@ -28,27 +27,29 @@ def answer_greedily(
     base: LoadedModel,
     prompts: Sequence[Sequence[int]],
     *,
-    max_new_tokens: int,
+    max_new_tokens: int | Sequence[int],
     should_stop: Callable[[], bool] = lambda: False,
 ) -> list[str]:
     """The greedy answer to each prompt (token ids), without the end token.
 
+    `max_new_tokens` is one limit for all, or one for each prompt.
     What the untouched base answers is remembered in `base.answers`, as it never changes. Raises
     `Stopped` between two tokens when `should_stop` says so.
     """
-    keys = [(max_new_tokens, *prompt) for prompt in prompts]
+    limits = [max_new_tokens] * len(prompts) if isinstance(max_new_tokens, int) else max_new_tokens
+    keys = [(limit, *prompt) for limit, prompt in zip(limits, prompts, strict=True)]
     known = base.answers if model is base.model else {}
     new = sorted({key for key in keys if key not in known}, key=lambda key: (len(key), key))
     if not new:
         return [known[key] for key in keys]
-    unanswered = [list(key[1:]) for key in new]
-    answerer = _Answerer(
-        model, base, unanswered, max_new_tokens=max_new_tokens, should_stop=should_stop
-    )
-    for start in range(0, len(new), PROMPTS_AT_ONCE):
-        found = answerer.answer(unanswered[start : start + PROMPTS_AT_ONCE])
-        for key, ids in zip(new[start:], found, strict=False):
-            known[key] = base.tokenizer.decode(ids).strip()
+    # One autocast around all: float32 weights are then cast once, not for every token.
+    with autocast(base.device, base.dtype):
+        answerer = _Answerer(model, base, [list(key[1:]) for key in new], should_stop)
+        for start in range(0, len(new), PROMPTS_AT_ONCE):
+            group = new[start : start + PROMPTS_AT_ONCE]
+            found = answerer.answer([list(key[1:]) for key in group], [key[0] for key in group])
+            for key, ids in zip(group, found, strict=True):
+                known[key] = base.tokenizer.decode(ids).strip()
     return [known[key] for key in keys]
 
 
@@ -67,12 +68,10 @@ class _Answerer:
         model: nn.Module,
         base: LoadedModel,
         prompts: Sequence[list[int]],
-        *,
-        max_new_tokens: int,
         should_stop: Callable[[], bool],
     ) -> None:
-        self.base, self.max_new_tokens, self.should_stop = base, max_new_tokens, should_stop
-        self.backbone, self.head = backbone_and_head(model)
+        self.base, self.should_stop = base, should_stop
+        self.model, (_, self.head) = model, backbone_and_head(model)
         self.n_shared = _n_shared(prompts)
         self.shared = DynamicCache()
         if self.n_shared:
@@ -81,8 +80,8 @@ class _Answerer:
             self._compute(row, torch.arange(self.n_shared)[None], causal[None], self.shared)
 
     @torch.no_grad()
-    def answer(self, prompts: Sequence[list[int]]) -> list[list[int]]:
-        """The token ids each of B prompts is answered with, without the end token."""
+    def answer(self, prompts: Sequence[list[int]], limits: Sequence[int]) -> list[list[int]]:
+        """The token ids each of B prompts is answered with, at most its limit, without the end."""
         rests = [prompt[self.n_shared :] for prompt in prompts]
         lengths = torch.tensor([len(rest) for rest in rests])
         n_rows, width = len(rests), int(lengths.max())
@@ -100,16 +99,18 @@ class _Answerer:
         seen = torch.cat([before[:, 0], is_token], dim=1)  # (B, K) what the next token attends to
         place = self.n_shared + lengths  # (B,) its position
         answers: list[list[int]] = [[] for _ in prompts]
-        live = torch.arange(n_rows)
+        live, left = torch.arange(n_rows), torch.tensor(limits)
         while True:
             for which, token in zip(live.tolist(), chosen.tolist(), strict=True):
                 answers[which].append(token)
-            going = (chosen != self.base.tokenizer.eos_id).nonzero()[:, 0]
-            if not len(going) or len(answers[live[going[0]]]) >= self.max_new_tokens:
+            left = left - 1
+            going = ((chosen != self.base.tokenizer.eos_id) & (left > 0)).nonzero()[:, 0]
+            if not len(going):
                 break
             if len(going) < len(live):  # the others have ended
                 cache.batch_select_indices(going)
-                live, chosen, seen, place = live[going], chosen[going], seen[going], place[going]
+                live, left, chosen = live[going], left[going], chosen[going]
+                seen, place = seen[going], place[going]
             seen = torch.cat([seen, torch.ones(len(live), 1, dtype=torch.bool)], dim=1)
             hidden = self._compute(chosen[:, None], place[:, None], seen[:, None], cache)
             chosen, place = self._likeliest(hidden[:, 0]), place + 1
@@ -130,18 +131,11 @@ class _Answerer:
         """
         if self.should_stop():
             raise Stopped
-        device, dtype = self.base.device, next(self.backbone.parameters()).dtype
-        with autocast(device, self.base.dtype), using_attention(self.backbone, attention.NAME):
-            output = self.backbone(
-                input_ids=tokens.to(device),
-                position_ids=places.to(device),
-                attention_mask=additive_mask(attends, dtype).to(device),
-                past_key_values=cache,
-                use_cache=True,
-            )
-        return output.last_hidden_state
+        device = self.base.device
+        return run_layers(
+            self.model, tokens.to(device), places.to(device), attends.to(device), cache=cache
+        )
 
     def _likeliest(self, hidden: torch.Tensor) -> torch.Tensor:
         """(B,) the token ids with the highest logits, on the CPU."""
-        with autocast(self.base.device, self.base.dtype):
-            return self.head(hidden).argmax(-1).cpu()
+        return self.head(hidden).argmax(-1).cpu()

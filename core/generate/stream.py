@@ -14,6 +14,7 @@ from core.errors import UserError
 from core.generate.sampling import final_probabilities, stages
 from core.generate.settings import SamplingSettings
 from core.models.load import LoadedModel
+from core.models.parts import backbone_and_head, run_layers
 from core.train.precision import autocast
 
 
@@ -101,7 +102,7 @@ def next_tokens(
     "top-p"}, ordered by the bare model's probability, plus a last row "(all others)" with id -1.
     """
     check_length(ids, base.tokenizer, 1)
-    logits = _Decoder(model, base)(ids)
+    logits = next_logits(model, base, ids)
     found = list(stages(logits, ids, settings))
     order = found[0][1].topk(top).indices.tolist()
     pieces = base.tokenizer.pieces(order)
@@ -113,21 +114,27 @@ def next_tokens(
     return [*rows, {"id": -1, "token": "(all others)", **rest}]
 
 
+@torch.no_grad()
+def next_logits(model: nn.Module, base: LoadedModel, ids: Sequence[int]) -> torch.Tensor:
+    """(V,) logits of the token after `ids`."""
+    return _Decoder(model, base)(ids)
+
+
 class _Decoder:
     """Feeds tokens to the model with a growing key-value cache; each call gives (V,) logits."""
 
     def __init__(self, model: nn.Module, base: LoadedModel) -> None:
-        self.model: Any = model
-        self.base = base
+        self.model, self.base = model.eval(), base
+        _, self.head = backbone_and_head(model)
         self.cache = DynamicCache()
+        self.n_seen = 0
 
     def __call__(self, ids: Sequence[int]) -> torch.Tensor:
-        self.model.eval()
-        with autocast(self.base.device, self.base.dtype):
-            output = self.model(
-                input_ids=torch.tensor([list(ids)], device=self.base.device),
-                past_key_values=self.cache,
-                use_cache=True,
-                logits_to_keep=1,
-            )
-        return output.logits[0, -1].float()
+        device, n_new = self.base.device, len(ids)
+        tokens = torch.tensor([list(ids)], device=device)
+        places = torch.arange(self.n_seen, self.n_seen + n_new, device=device)
+        self.n_seen += n_new
+        attends = places[:, None] >= torch.arange(self.n_seen, device=device)
+        with autocast(device, self.base.dtype):
+            hidden = run_layers(self.model, tokens, places[None], attends[None], cache=self.cache)
+            return self.head(hidden[0, -1]).float()

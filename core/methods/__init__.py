@@ -17,7 +17,7 @@ from typing import Protocol, cast
 from torch import nn
 
 from core.config import MethodConfig
-from core.methods import full, lora
+from core.methods import full, lora, prompt, top_layers
 
 
 class Method(Protocol):
@@ -30,7 +30,12 @@ class Method(Protocol):
     def load(self, base: nn.Module, folder: Path) -> nn.Module: ...
 
 
-_MODULES: dict[str, ModuleType] = {"full": full, "lora": lora}
+_MODULES: dict[str, ModuleType] = {
+    "full": full,
+    "top_layers": top_layers,
+    "lora": lora,
+    "prompt": prompt,
+}
 
 
 def find(name: str) -> Method:

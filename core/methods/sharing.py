@@ -1,7 +1,9 @@
 """A second module tree over the same tensors: what lets methods leave the base model untouched."""
 
 import copy
+from collections.abc import Callable
 
+import torch
 from torch import nn
 
 
@@ -13,3 +15,30 @@ def shared_copy(model: nn.Module) -> nn.Module:
     """
     shared = {id(t): t for t in (*model.parameters(), *model.buffers())}
     return copy.deepcopy(model, shared)
+
+
+def with_parameters(
+    model: nn.Module, value: Callable[[str, nn.Parameter], torch.Tensor | None], *, train: bool
+) -> nn.Module:
+    """A shared copy in which the parameters `value` gives a tensor for have it as their own.
+
+    A tied parameter stays tied. With `train`, the new ones require a gradient, and only they.
+    """
+    copied = shared_copy(model)
+    new: dict[int, nn.Parameter] = {}
+    for name, old in copied.named_parameters():
+        tensor = value(name, old)
+        if tensor is not None:
+            new[id(old)] = nn.Parameter(tensor, requires_grad=train)
+    for module in copied.modules():
+        for key, old in list(module.named_parameters(recurse=False)):
+            if id(old) in new:
+                setattr(module, key, new[id(old)])
+    return copied
+
+
+def in_dtype(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """`model` with its trained float32 weights rounded to `dtype`; every other tensor is shared."""
+    return with_parameters(
+        model, lambda name, p: p.detach().to(dtype) if p.requires_grad else None, train=False
+    )

@@ -15,11 +15,12 @@ from core.config import RunConfig
 from core.data.encode import Encoded, encode
 from core.data.examples import load_splits
 from core.models.load import LoadedModel
+from core.models.parts import backbone_and_head
 from core.train.batches import batches
 from core.train.loop import make_optimizer, seed_everything
 from core.train.precision import autocast
 from core.train.schedule import learning_rate
-from core.train.trie import TrieBatch, backbone_and_head, build, hidden_states, token_losses
+from core.train.trie import TrieBatch, build, hidden_states, token_losses
 
 PHASES = ("batch", "forward", "loss", "backward", "clip", "update")
 Result = dict[str, Any]

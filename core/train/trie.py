@@ -13,8 +13,7 @@ predicted. Loss and gradients are those of the padded batch, up to floating-poin
 tests/core/train/test_trie.py against transformers' own loss).
 """
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +22,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from core.data.encode import Encoded
-from core.train.attention import attention_for
+from core.models.parts import backbone_and_head, run_layers
 
 
 @dataclass(frozen=True)
@@ -115,45 +114,9 @@ def build(batch: Sequence[Encoded]) -> TrieBatch:
     )
 
 
-def additive_mask(attends: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """(B, 1, Q, K) mask for transformers: 0 where a query attends, the lowest number elsewhere.
-
-    `attends` is (B, Q, K) bool.
-    """
-    mask = torch.zeros(attends.shape, dtype=dtype, device=attends.device)
-    return mask.masked_fill_(~attends, torch.finfo(dtype).min)[:, None]
-
-
-def backbone_and_head(model: nn.Module) -> tuple[nn.Module, nn.Module]:
-    """The decoder without its output layer, and the output layer, of a transformers (or PEFT) model."""
-    causal: Any = model.get_base_model() if hasattr(model, "get_base_model") else model  # pyright: ignore[reportCallIssue]
-    return causal.base_model, causal.get_output_embeddings()
-
-
-@contextmanager
-def using_attention(backbone: nn.Module, kind: str) -> Generator[None]:
-    """Let transformers compute attention in another way inside the block."""
-    config: Any = backbone.config
-    usual = config._attn_implementation
-    config._attn_implementation = kind
-    try:
-        yield
-    finally:
-        config._attn_implementation = usual
-
-
 def hidden_states(model: nn.Module, batch: TrieBatch) -> torch.Tensor:
     """(N, H) the decoder's outputs at every node of the tree."""
-    backbone, _ = backbone_and_head(model)
-    dtype = next(backbone.parameters()).dtype
-    with using_attention(backbone, attention_for(len(batch.token_ids))):
-        output: Any = backbone(
-            input_ids=batch.token_ids[None],
-            position_ids=batch.depth[None],
-            attention_mask=additive_mask(batch.attends[None], dtype),
-            use_cache=False,
-        )
-    return output.last_hidden_state[0]
+    return run_layers(model, batch.token_ids[None], batch.depth[None], batch.attends[None])[0]
 
 
 def token_losses(model: nn.Module, batch: TrieBatch) -> torch.Tensor:

@@ -10,6 +10,7 @@ import pytest
 from core.config import (
     LORA_TARGETS,
     METHODS,
+    CureConfig,
     DataConfig,
     EvaluationConfig,
     MethodConfig,
@@ -84,9 +85,14 @@ CHANGES: dict[str, dict[str, Any]] = {
         "template": "{text}",
         "train_examples": 1,
         "validation_share": 0.2,
+        "others": ["names"],
+        "order": "sequential",
+        "weights": [2.0],
     },
     "method": {
         "name": "full",
+        "layers": 3,
+        "virtual_tokens": 5,
         "rank": 9,
         "alpha": 16.5,
         "target_modules": ["q_proj"],
@@ -102,7 +108,29 @@ CHANGES: dict[str, dict[str, Any]] = {
         "clip_norm": 0.5,
         "patience": 1,
     },
-    "evaluation": {"tasks": ["names"], "every": 11, "examples": 17, "samples": 5},
+    "evaluation": {
+        "tasks": ["names"],
+        "every": 11,
+        "examples": 17,
+        "samples": 5,
+        "final_examples": 9,
+        "prompts": ["What is your name?"],
+    },
+    "cure": {
+        "regularizer": "kl",
+        "strength": 2.0,
+        "keep": ["sentiment"],
+        "rehearse": "names",
+        "rehearse_share": 0.25,
+    },
+}
+# Settings that go with another one.
+TOGETHER: dict[str, dict[str, Any]] = {
+    "dataset": CUSTOM,
+    "regularizer": {"strength": 1.0},
+    "strength": {"regularizer": "l2sp"},
+    "rehearse": {"rehearse_share": 0.5},
+    "rehearse_share": {"rehearse": "names"},
 }
 
 
@@ -158,8 +186,7 @@ def test_hash_sees_every_setting() -> None:
     for part, changes in CHANGES.items():
         assert list(changes) == list(RunConfig().to_dict()[part])  # no setting is forgotten here
         for name, value in changes.items():
-            both = CUSTOM if name == "dataset" else {}  # the two go together
-            settings.append({part: {**both, name: value}})
+            settings.append({part: {**TOGETHER.get(name, {}), name: value}})
     assert len({RunConfig.from_dict(s).hash for s in settings}) == len(settings)
 
 
@@ -182,6 +209,34 @@ def test_equal_configs_have_equal_hashes() -> None:
     whole = RunConfig.from_dict({"method": {"alpha": 16}, "optimizer": {"weight_decay": 0}})
     assert whole == RunConfig()
     assert whole.hash == RunConfig().hash
+
+
+@pytest.mark.parametrize(
+    ("part", "values", "words"),
+    [
+        (DataConfig, {"others": ("poetry",)}, "'poetry' is not known"),
+        (DataConfig, {"others": ("sentiment",)}, "only once"),
+        (DataConfig, {"others": ("names",), "template": "{text}"}, "one task only"),
+        (DataConfig, {"others": ("names",), "weights": (1.0,)}, "2 tasks, 1 weights"),
+        (DataConfig, {"weights": (float("nan"),)}, "A weight"),
+        (DataConfig, {"order": "shuffled"}, "mixed, sequential"),
+        (CureConfig, {"regularizer": "magic", "strength": 1.0}, "'magic' is not known"),
+        (CureConfig, {"regularizer": "ewc"}, "strength above 0"),
+        (CureConfig, {"strength": 1.0}, "strength above 0"),
+        (CureConfig, {"regularizer": "kl", "strength": 1.0, "keep": ()}, "Name a task to keep"),
+        (CureConfig, {"keep": ("general",)}, "'general' is not known"),
+        (CureConfig, {"rehearse": "names"}, "a share above 0"),
+        (CureConfig, {"rehearse": "names", "rehearse_share": 1.0}, "from 0 to 0.9"),
+        (EvaluationConfig, {"prompts": ("",)}, "1 to 2,000 characters"),
+        (EvaluationConfig, {"prompts": ("a",) * 21}, "At most 20"),
+        (RunConfig, {"cure": CureConfig(rehearse="sentiment", rehearse_share=0.2)}, "already"),
+        (RunConfig, {"cure": CureConfig(rehearse="earlier", rehearse_share=0.2)}, "sequence"),
+    ],
+)
+def test_cures_and_tasks_that_do_not_fit_are_refused(
+    part: type, values: dict[str, Any], words: str
+) -> None:
+    assert words in refusal(part, **values)
 
 
 def test_trained_task_is_evaluated_first_and_once() -> None:

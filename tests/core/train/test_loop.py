@@ -121,8 +121,8 @@ def test_stop_keeps_the_model_so_far(home: Path, tiny: LoadedModel, tmp_path: Pa
 def test_divergence_is_said_in_words(
     home: Path, tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def diverge(*_: object, **__: object) -> tuple[float, float]:
-        return float("nan"), 1.0
+    def diverge(*_: object, **__: object) -> tuple[float, float, float]:
+        return float("nan"), 0.0, 1.0
 
     monkeypatch.setattr("core.train.loop.take_step", diverge)
     with pytest.raises(UserError, match=r"diverged.*Lower the learning rate"):

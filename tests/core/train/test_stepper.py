@@ -8,10 +8,9 @@ import torch
 from core import catalog, methods
 from core.config import DataConfig, MethodConfig, OptimizerConfig, RunConfig
 from core.data import uploads
-from core.data.encode import encode
-from core.data.examples import load_splits
 from core.models.load import LoadedModel
 from core.train.loop import seed_everything, take_steps
+from core.train.plan import make_plan
 from core.train.stepper import PHASES, Stepper, by_layer, pair_losses
 from core.train.trie import build, mean_loss
 
@@ -52,9 +51,9 @@ def reported(results: list[dict[str, Any]], phase: str, key: str) -> list[float]
 def test_stepping_equals_running_bit_for_bit(case: str, tiny: LoadedModel) -> None:
     wanted = config(*CASES[case])
     seed_everything(wanted.seed)
-    pairs = [encode(e, tiny.tokenizer) for e in load_splits(wanted.data, seed=wanted.seed).train]
+    (stage,) = make_plan(wanted, tiny.tokenizer).stages
     ran = methods.find(wanted.method.name).attach(tiny.model, wanted.method)
-    steps = list(take_steps(wanted, tiny, ran, pairs))
+    steps = list(take_steps(wanted, tiny, ran, stage))
     stepper = Stepper(wanted, tiny)
     results = advance(stepper, wanted.optimizer.steps)
     assert reported(results, "loss", "loss") == [step.loss for step in steps]

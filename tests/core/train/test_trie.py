@@ -9,8 +9,9 @@ from transformers.models.llama.modeling_llama import LlamaRMSNorm
 from core import methods
 from core.config import MethodConfig
 from core.data.encode import Encoded
+from core.models import attention
 from core.models.load import LoadedModel
-from core.train import attention, trie
+from core.train import trie
 
 BATCHES = {
     "shared head": [Encoded([5, 6, 7, 8], [9, 1]), Encoded([5, 6, 7, 9, 9], [10, 11, 1])],
