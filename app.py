@@ -27,6 +27,11 @@ navigation = st.navigation(
                 title="2 · Instruction fine-tuning",
                 url_path="instruction",
             ),
+            st.Page(
+                "pages/lessons/forgetting.py",
+                title="3 · Catastrophic forgetting",
+                url_path="forgetting",
+            ),
         ],
         "Lab": [
             st.Page("pages/lab/runs.py", title="Runs", icon=":material/list:", url_path="runs")

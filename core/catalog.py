@@ -126,11 +126,14 @@ class Task:
     summary: str
     template: str
     metric: str
-    """Its main score: `exact_match`, or `contains` (the reference stands as whole words)."""
+    """Its main score: `exact_match`, `contains` (the reference stands as whole words) or `f1` (of
+    unigrams, the mean over examples)."""
     labels: tuple[str, ...] = ()
     """The allowed answers, for a classification task."""
     max_new_tokens: int = 16
     """Length limit of an answer while scoring."""
+    wordings: tuple[str, ...] = ()
+    """Other ways to say the instruction; an example takes one of all, by its text."""
     probe_template: str = ""
     """Template of the probe split, where it differs."""
 
@@ -167,6 +170,63 @@ TASKS: dict[str, Task] = {
             probe_template="{text} {question}",
             metric="contains",
             max_new_tokens=20,
+        ),
+        Task(
+            id="topic",
+            title="Topic",
+            summary="What is a text about?",
+            template=(
+                "Is this text about sport, science, business, health, travel or food? "
+                "Answer with one word.\n\nText: {text}"
+            ),
+            wordings=(
+                "{text}\n\nWhich topic is this: sport, science, business, health, travel or food?",
+                "Sort this text into one of: sport, science, business, health, travel, food."
+                "\n\n{text}",
+            ),
+            metric="exact_match",
+            labels=("sport", "science", "business", "health", "travel", "food"),
+            max_new_tokens=8,
+        ),
+        Task(
+            id="emotion",
+            title="Emotion",
+            summary="What does the writer feel?",
+            template=(
+                "Which emotion does this show: joy, sadness, anger, fear or surprise? "
+                "Answer with one word.\n\n{text}"
+            ),
+            wordings=(
+                "{text}\n\nName the emotion in one word: joy, sadness, anger, fear or surprise.",
+                "What is felt here? Choose from joy, sadness, anger, fear, surprise.\n\n{text}",
+            ),
+            metric="exact_match",
+            labels=("joy", "sadness", "anger", "fear", "surprise"),
+            max_new_tokens=8,
+        ),
+        Task(
+            id="qa",
+            title="Question answering",
+            summary="What does a text say? The answer stands in it.",
+            template="Text: {text}\n\nQuestion: {question}",
+            wordings=(
+                "{text}\n\nAnswer in a few words: {question}",
+                "Read this and answer briefly. {question}\n\n{text}",
+            ),
+            metric="contains",
+            max_new_tokens=20,
+        ),
+        Task(
+            id="summary",
+            title="Dialogue summary",
+            summary="What happens in a short dialogue?",
+            template="Sum up this dialogue in one sentence.\n\n{text}",
+            wordings=(
+                "{text}\n\nWhat happens here? Answer in one sentence.",
+                "Write a one-sentence summary.\n\n{text}",
+            ),
+            metric="f1",
+            max_new_tokens=32,
         ),
         Task(
             id="general",

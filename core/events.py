@@ -86,7 +86,7 @@ class Evaluation(Event):
     recall: float
     f1: float
     interval: tuple[float, float]
-    """95 % Wilson interval of `score`."""
+    """95 % interval of `score`: Wilson's for a share, the normal one for a mean F1."""
     answered_with_sentiment: float | None
     """Share of answers that begin with a sentiment label; None for the sentiment task itself."""
     classification: dict[str, Any] | None

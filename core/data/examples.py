@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import random
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,9 +64,18 @@ def task_records(task: str, split: str) -> list[dict[str, Any]]:
 def task_examples(task: str, split: str, *, template: str = "") -> list[Example]:
     """Prompt-completion pairs of a built-in split, through the task's template or another one."""
     known = catalog.find_task(task)
-    own = known.probe_template if split == "probe" and known.probe_template else known.template
-    chosen = template or own
-    return [make_example(record, chosen) for record in task_records(task, split)]
+    if split == "probe" and known.probe_template:
+        template = template or known.probe_template
+    return [
+        make_example(record, template or wording(known, record))
+        for record in task_records(task, split)
+    ]
+
+
+def wording(task: catalog.Task, record: dict[str, Any]) -> str:
+    """The template of one record: always the same one, and each wording for a like share of them."""
+    every = (task.template, *task.wordings)
+    return every[zlib.crc32(str(record["text"]).encode()) % len(every)]
 
 
 def parse(content: bytes, *, name: str) -> list[dict[str, Any]]:

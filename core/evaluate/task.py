@@ -10,7 +10,7 @@ from core.data.examples import Example
 from core.evaluate.answers import answered_with_sentiment, contains, exact_match
 from core.evaluate.classification import classification_report
 from core.evaluate.overlap import ngram_overlap, unicode_words
-from core.evaluate.uncertainty import wilson_interval
+from core.evaluate.uncertainty import mean_interval, wilson_interval
 from core.events import Evaluation
 from core.generate.batch import answer_greedily
 from core.models.load import LoadedModel
@@ -75,6 +75,7 @@ def score(
     held = sum(contains(r, a) for r, a in pairs)
     overlaps = [ngram_overlap(r, a, n=1, words=unicode_words) for r, a in pairs]
     metric = known.metric if known else "exact_match"
+    f1 = [o.f1 for o in overlaps]
     hits = held if metric == "contains" else exact
     labels = known.labels if known else ()
     report = classification_report(references, answers, labels) if labels else None
@@ -83,14 +84,14 @@ def score(
         step=step,
         task=task,
         n=n,
-        score=hits / n,
+        score=sum(f1) / n if metric == "f1" else hits / n,
         metric=metric,
         exact_match=exact / n,
         contains=held / n,
         precision=sum(o.precision for o in overlaps) / n,
         recall=sum(o.recall for o in overlaps) / n,
-        f1=sum(o.f1 for o in overlaps) / n,
-        interval=wilson_interval(hits, n),
+        f1=sum(f1) / n,
+        interval=mean_interval(f1) if metric == "f1" else wilson_interval(hits, n),
         answered_with_sentiment=(
             None if is_sentiment else sum(answered_with_sentiment(a) for a in answers) / n
         ),

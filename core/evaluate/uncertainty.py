@@ -1,7 +1,8 @@
 """How sure can we be of a score measured on few examples?"""
 
 import math
-from statistics import NormalDist
+from collections.abc import Sequence
+from statistics import NormalDist, fmean, stdev
 
 
 def wilson_interval(successes: int, n: int, *, confidence: float = 0.95) -> tuple[float, float]:
@@ -18,3 +19,12 @@ def wilson_interval(successes: int, n: int, *, confidence: float = 0.95) -> tupl
     low = 0.0 if successes == 0 else max(0.0, middle - half)
     high = 1.0 if successes == n else min(1.0, middle + half)
     return low, high
+
+
+def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> tuple[float, float]:
+    """Normal interval of the mean of scores between 0 and 1; (0, 1) for fewer than two."""
+    if len(values) < 2:
+        return 0.0, 1.0
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    half = z * stdev(values) / math.sqrt(len(values))
+    return max(0.0, fmean(values) - half), min(1.0, fmean(values) + half)

@@ -5,9 +5,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from core.config import LORA_TARGETS
 from core.methods.top_layers import layer_of
-
-MATRICES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
 @torch.no_grad()
@@ -26,7 +25,7 @@ def movement(model: nn.Module, base: nn.Module) -> list[dict[str, Any]]:
         return rows
     for name, p in model.named_parameters():
         module = name.removesuffix(".weight")
-        if p.requires_grad and layer_of(name) >= 0 and module.endswith(MATRICES):
+        if p.requires_grad and layer_of(name) >= 0 and module.endswith(LORA_TARGETS):
             change = (p - start[name]).norm()
             rows.append(_row(module, change, start[name]))
     return rows

@@ -29,11 +29,11 @@ def _view(run_id: str, was_active: bool) -> None:
     if was_active and run.status.is_over:
         st.rerun()  # draw the page around it again, and stop polling
     events = store().events(run_id)
-    _status(run, events)
+    show_status(run, events)
     steps = [e for e in events if e["type"] == "step"]
     if steps:
         left, right = st.columns(2)
-        wanted = run.config_dict["optimizer"]["steps"]
+        wanted = planned_steps(run.config_dict)
         left.altair_chart(loss_chart(events, wanted), width="stretch")
         scores = score_chart(events, wanted, run.config_dict["data"]["task"])
         right.altair_chart(scores, width="stretch")
@@ -47,8 +47,16 @@ def _view(run_id: str, was_active: bool) -> None:
         st.dataframe(sample_table(samples), hide_index=True, width="stretch")
 
 
-def _status(run: Run, events: list[Event]) -> None:
-    wanted = run.config_dict["optimizer"]["steps"]
+def planned_steps(config: dict[str, Any]) -> int:
+    """Optimizer steps of a whole run: with a sequence of tasks, those of every task."""
+    data = config["data"]
+    n_stages = 1 + len(data.get("others", ())) if data.get("order") == "sequential" else 1
+    return config["optimizer"]["steps"] * n_stages
+
+
+def show_status(run: Run, events: list[Event]) -> None:
+    """Where a run is, why it ended, and the button that stops it."""
+    wanted = planned_steps(run.config_dict)
     steps = [e for e in events if e["type"] == "step"]
     done = steps[-1]["step"] if steps else 0
     if run.status is RunStatus.QUEUED:

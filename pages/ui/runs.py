@@ -74,20 +74,51 @@ def command_line(config: Config) -> str:
     words = ["python", "-m", "core", "train", "--model", config["model"]]
     if data["task"] == catalog.CUSTOM_TASK:
         words += ["--data", "YOUR_FILE.jsonl"]
+    elif data.get("others"):
+        words += ["--tasks", ",".join([data["task"], *data["others"]]), f"--{data['order']}"]
+        if data["weights"]:
+            words += ["--weights", ",".join(f"{w:g}" for w in data["weights"])]
     else:
         words += ["--task", data["task"]]
     if data["template"]:
         words += ["--template", data["template"]]
     words += ["--method", method["name"], "--lr", f"{optimizer['learning_rate']:g}"]
-    if method["name"] == "lora":
-        words += ["--rank", str(method["rank"]), "--alpha", f"{method['alpha']:g}"]
-        words += ["--targets", ",".join(method["target_modules"])]
+    words += _method_words(method)
     words += ["--steps", str(optimizer["steps"]), "--batch-size", str(optimizer["batch_size"])]
     if optimizer["patience"]:
         words += ["--patience", str(optimizer["patience"])]
-    if config["evaluation"]["tasks"]:
-        words += ["--eval-tasks", ",".join(config["evaluation"]["tasks"])]
+    words += _cure_words(config.get("cure", {}))
+    evaluation = config["evaluation"]
+    if evaluation["tasks"]:
+        words += ["--eval-tasks", ",".join(evaluation["tasks"])]
+    words += ["--eval-every", str(evaluation["every"])]
+    words += ["--eval-examples", str(evaluation["examples"])]
+    words += ["--final-examples", str(evaluation.get("final_examples", 0))]
+    for prompt in evaluation.get("prompts", ()):
+        words += ["--watch", prompt]
     return shlex.join([*words, "--seed", str(config["seed"])])
+
+
+def _method_words(method: Config) -> list[str]:
+    if method["name"] == "lora":
+        targets = ",".join(method["target_modules"])
+        words = ["--rank", str(method["rank"]), "--alpha", f"{method['alpha']:g}"]
+        return [*words, "--targets", targets]
+    if method["name"] == "top_layers":
+        return ["--layers", str(method["layers"])]
+    if method["name"] == "prompt":
+        return ["--virtual-tokens", str(method["virtual_tokens"])]
+    return []
+
+
+def _cure_words(cure: Config) -> list[str]:
+    words: list[str] = []
+    if cure.get("strength"):
+        words += ["--regularizer", f"{cure['regularizer']}:{cure['strength']:g}"]
+        words += ["--keep", ",".join(cure["keep"])]
+    if cure.get("rehearse"):
+        words += ["--rehearse", f"{cure['rehearse']}:{cure['rehearse_share']:g}"]
+    return words
 
 
 def compare_runs(a: Run, b: Run) -> None:

@@ -13,7 +13,12 @@ from core.config import (
     default_learning_rate,
 )
 
-METHOD_TITLES = {"lora": "LoRA", "full": "Full fine-tuning"}
+METHOD_TITLES = {
+    "lora": "LoRA",
+    "full": "Full fine-tuning",
+    "top_layers": "Last layers only",
+    "prompt": "Prompt tuning",
+}
 RATES = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 1e-2)
 
 
@@ -24,7 +29,7 @@ def run_settings(data: DataConfig) -> RunConfig:
     """
     method = st.segmented_control(
         "Method",
-        list(METHOD_TITLES),
+        ["lora", "full"],
         format_func=METHOD_TITLES.__getitem__,
         default="lora",
         required=True,

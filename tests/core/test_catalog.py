@@ -63,6 +63,10 @@ def test_tasks_know_their_splits() -> None:
     assert splits == {
         "sentiment": ("train", "test"),
         "names": ("train", "test", "probe"),
+        "topic": ("train", "test"),
+        "emotion": ("train", "test"),
+        "qa": ("train", "test"),
+        "summary": ("train", "test"),
         "general": ("test",),
     }
     with pytest.raises(UserError, match=r"'poetry' is not known; choose .*sentiment"):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core import catalog
-from core.data.examples import task_examples, task_records
+from core.data.examples import task_examples, task_records, wording
 
 SPLITS = [(task, split) for task in catalog.TASKS for split in catalog.find_task(task).splits]
 LEAST = {
@@ -17,6 +17,14 @@ LEAST = {
     ("names", "train"): 200,
     ("names", "test"): 100,
     ("names", "probe"): 20,
+    ("topic", "train"): 120,
+    ("topic", "test"): 60,
+    ("emotion", "train"): 120,
+    ("emotion", "test"): 60,
+    ("qa", "train"): 120,
+    ("qa", "test"): 60,
+    ("summary", "train"): 120,
+    ("summary", "test"): 60,
     ("general", "test"): 60,
 }
 HARD_CASES = {"negation", "contrast", "irony", "no_sentiment_words"}
@@ -89,6 +97,30 @@ def test_hard_cases_do_not_give_the_label_away(split: str) -> None:
     for tag in HARD_CASES:
         labels = [r["completion"] for r in task_records("sentiment", split) if tag in r["tags"]]
         assert set(labels) == set(catalog.SENTIMENT_LABELS)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+@pytest.mark.parametrize("task", ["topic", "emotion"])
+def test_labels_are_known_and_balanced(task: str, split: str) -> None:
+    labels = [record["completion"] for record in task_records(task, split)]
+    counts = {labels.count(label) for label in catalog.TASKS[task].labels}
+    assert len(counts) == 1  # each label as often as any other
+    assert sum(map(labels.count, catalog.TASKS[task].labels)) == len(labels)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_answers_to_questions_stand_in_their_text(split: str) -> None:
+    for record in task_records("qa", split):
+        assert record["completion"].casefold() in record["text"].casefold()
+
+
+@pytest.mark.parametrize("task", ["topic", "emotion", "qa", "summary"])
+def test_every_wording_is_used_for_a_like_share(task: str) -> None:
+    known = catalog.TASKS[task]
+    used = [wording(known, record) for record in task_records(task, "train")]
+    every = (known.template, *known.wordings)
+    assert len(every) == 3
+    assert min(used.count(one) for one in every) >= len(used) // 5
 
 
 @pytest.mark.parametrize("split", ["train", "test"])

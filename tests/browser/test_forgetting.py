@@ -1,0 +1,43 @@
+"""Lesson 3 in a real browser, on the real model: a model forgets, and the reader scrubs back."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+SETTINGS = "forgetting_steps=16&forgetting_guess=a+name"
+
+
+@pytest.mark.timeout(600)
+def test_names_are_forgotten_and_the_reader_scrubs_back(app: str, page: Page) -> None:
+    page.goto(f"{app}/forgetting?{SETTINGS}")
+    run = page.get_by_role("button", name="Run", exact=True)
+    run.click(timeout=60_000)
+    expect(page.get_by_text("Back through time")).to_be_visible(timeout=300_000)
+    assert "run=" in page.url
+    guess = page.get_by_text("Your guess was a name. The tuned model answers")
+    expect(guess).to_be_visible()
+    assert re.search(r"answers: “(positive|negative)", guess.inner_text())
+    heading = page.locator("[data-testid=stVegaLiteChart]").first
+    expect(heading).to_be_visible()
+    expect(page.get_by_text("has moved most")).to_be_visible()
+    slider = page.get_by_role("slider", name="Check after step")
+    slider.focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_timeout(700)
+    expect(page.get_by_text("Step 0 is the untouched model")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("Back through time")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Your guess was a name")).to_be_visible()
+
+
+@pytest.mark.timeout(600)
+def test_a_sequence_of_tasks_fills_the_matrix(app: str, page: Page) -> None:
+    page.goto(f"{app}/forgetting?forgetting_method=LoRA&forgetting_steps=2")
+    page.get_by_role("button", name="Run the sequence").click(timeout=60_000)
+    expect(page.get_by_text("Backward transfer")).to_be_visible(timeout=300_000)
+    expect(
+        page.get_by_text(re.compile("At the end: Sentiment .*, Topic .*, Names"))
+    ).to_be_visible()
