@@ -143,8 +143,8 @@ def one_task() -> RunConfig:
     st.markdown(
         "**Why?** The loss sees reviews and nothing else. Every step moves the weights to where "
         "reviews are answered better, and nothing in the loss holds back what other prompts need "
-        "from the same weights. How far they move is set by the learning rate times the number of "
-        "steps: try the gentle rate, and compare."
+        "from the same weights. How far they move is set, roughly, by the learning rate times the "
+        "number of steps: try the gentle rate, and compare."
     )
     scrub(run_id)
     return config
@@ -198,7 +198,7 @@ def sequence(single: RunConfig) -> None:
 st.title("Catastrophic forgetting")
 st.markdown(
     "Tune a model on one task only, and it may lose what it could do before. McCloskey and Cohen "
-    "saw it in 1989 and called it catastrophic. Make it happen."
+    "saw it in small networks in 1989 and called it catastrophic interference. Make it happen."
 )
 require_model()
 sequence(one_task())

@@ -157,16 +157,14 @@ def scrub(run_id: str) -> None:
 def next_token_chart(look: Event) -> alt.Chart:
     """The likeliest next tokens of a watched prompt at one check."""
     frame = pd.DataFrame(look["rows"])
-    frame["kind"] = frame["first"].map(
-        {True: "the untouched model’s first choice", False: "others"}
-    )
+    frame["kind"] = frame["first"].map({True: "the untouched model’s choice", False: "other"})
     frame.loc[frame.token.isin(catalog.SENTIMENT_LABELS), "kind"] = "a sentiment"
     frame["shown"] = [f"“{token}”".replace("\n", "↵") for token in frame.token]
     best = frame.iloc[0]
     title = f"After “{look['prompt']}” comes {best.shown} with {best.probability:.2f}"
-    kinds = ["the untouched model’s first choice", "a sentiment", "others"]
+    kinds = ["the untouched model’s choice", "a sentiment", "other"]
     return (
-        alt.Chart(frame, title=title, height=300)
+        alt.Chart(frame, title=title, height=alt.Step(24))
         .mark_bar()
         .encode(
             x=alt.X("probability:Q", scale=alt.Scale(domain=[0, 1])),
@@ -180,7 +178,7 @@ def next_token_chart(look: Event) -> alt.Chart:
                 "kind:N",
                 title=None,
                 scale=alt.Scale(domain=kinds, range=[ORANGE, BLUE, GREY]),
-                legend=alt.Legend(orient="bottom", labelLimit=300),
+                legend=alt.Legend(orient="top", labelLimit=300),
             ),
             tooltip=["token", alt.Tooltip("probability", format=".4f")],
         )
