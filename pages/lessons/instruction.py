@@ -1,12 +1,11 @@
 """Lesson 2: instruction fine-tuning, from prompt-completion pairs to a tuned model."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
-from core import catalog, paths
+from core import catalog
 from core.config import DataConfig, RunConfig
 from core.data import uploads
 from core.data.encode import encode
@@ -21,7 +20,7 @@ from pages.ui.engine import engine, require_model, store, tokenizer
 from pages.ui.live import run_view
 from pages.ui.marked import show_marked
 from pages.ui.settings import run_settings
-from pages.ui.stepping import PSEUDOCODE, step_through
+from pages.ui.stepping import PSEUDOCODE, source_of, step_through
 
 TRAINABLE = [task for task in catalog.TASKS.values() if "train" in task.splits]
 TITLES = {task.id: task.title for task in TRAINABLE} | {catalog.CUSTOM_TASK: "Your own pairs"}
@@ -201,9 +200,7 @@ def lesson() -> None:
     left.markdown("**The classical loop**, PyTorch-style")
     left.code(PSEUDOCODE, language="python")
     with left.expander("The loop that really runs here"):
-        source = Path(paths.ROOT / "core/train/loop.py").read_text("utf-8")
-        begin, end = source.index("def take_step("), source.index("@torch.no_grad()")
-        st.code(source[begin:end].strip(), language="python")
+        st.code(source_of("core/train/loop.py", "take_step"), language="python")
     stepper = right.container()
     st.header("3 · Run")
     config = run_settings(data)

@@ -1,5 +1,6 @@
 """Step through training: one click, one phase, on the real model, and what it produced."""
 
+import ast
 from typing import Any
 
 import altair as alt
@@ -8,6 +9,7 @@ import streamlit as st
 
 from core.config import RunConfig
 from core.errors import UserError
+from core.paths import ROOT
 from pages.ui.engine import engine
 
 PHASES = ("batch", "forward", "loss", "backward", "clip", "update")
@@ -32,6 +34,15 @@ for batch in batches:                  # batch
     optimizer.step()                   # update
     optimizer.zero_grad()
 """
+
+
+def source_of(file: str, function: str) -> str:
+    """The source text of a function of ours, read without importing its module (and torch)."""
+    text = (ROOT / file).read_text("utf-8")
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            return ast.get_source_segment(text, node) or ""
+    raise LookupError(f"{file} has no function {function}.")
 
 
 def step_through(config: RunConfig) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.ui.stepping import source_of
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(str(p) for d in ("lessons", "lab") for p in (ROOT / "pages" / d).glob("[a-z]*.py"))
 
@@ -52,3 +54,12 @@ def test_web_process_never_imports_torch(tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_lesson_two_shows_the_loop_that_runs() -> None:
+    shown = source_of("core/train/loop.py", "take_step")
+    assert shown.startswith("def take_step(")
+    assert "loss.backward()" in shown
+    assert shown.endswith("return loss.item(), penalty, grad_norm.item()")
+    with pytest.raises(LookupError, match="no function make_tea"):
+        source_of("core/train/loop.py", "make_tea")
