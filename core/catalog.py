@@ -229,6 +229,36 @@ TASKS: dict[str, Task] = {
             max_new_tokens=32,
         ),
         Task(
+            id="paraphrase",
+            title="Paraphrase",
+            summary="Do two sentences say the same?",
+            template=(
+                "Do these two sentences say the same? Answer yes or no.\n\n"
+                "First: {text}\nSecond: {other}"
+            ),
+            wordings=(
+                "{text}\n{other}\n\nDo both mean the same, yes or no?",
+                "Answer yes if the sentences have one meaning, no if they differ.\n\n"
+                "{text}\n{other}",
+            ),
+            metric="exact_match",
+            labels=("yes", "no"),
+            max_new_tokens=8,
+        ),
+        Task(
+            id="formality",
+            title="Formality",
+            summary="Is a message formal or informal? Never trained on: it shows what carries over.",
+            template="Is this message formal or informal? Answer with one word.\n\n{text}",
+            wordings=(
+                "{text}\n\nIs the tone formal or informal? One word.",
+                "Name the tone of this message: formal or informal.\n\n{text}",
+            ),
+            metric="exact_match",
+            labels=("formal", "informal"),
+            max_new_tokens=8,
+        ),
+        Task(
             id="general",
             title="General questions",
             summary="Short questions the untouched model usually gets right.",

@@ -67,6 +67,8 @@ def test_tasks_know_their_splits() -> None:
         "emotion": ("train", "test"),
         "qa": ("train", "test"),
         "summary": ("train", "test"),
+        "paraphrase": ("train", "test"),
+        "formality": ("test",),
         "general": ("test",),
     }
     with pytest.raises(UserError, match=r"'poetry' is not known; choose .*sentiment"):
