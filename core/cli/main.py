@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core import catalog
-from core.cli import commands
+from core.cli import commands, experiment
 from core.config import EvaluationConfig, MethodConfig, OptimizerConfig, RunConfig
 from core.errors import Stopped, UserError
 
@@ -26,7 +26,15 @@ Actions = Any  # argparse hides the type of what add_subparsers returns
 def build_parser() -> argparse.ArgumentParser:
     parser = Parser(prog="python -m core", description="Tuning Fork without the browser.")
     actions = parser.add_subparsers(dest="action", required=True, parser_class=Parser)
-    for add in (_add_prepare, _add_generate, _add_train, _add_evaluate, _add_runs, _add_export):
+    for add in (
+        _add_prepare,
+        _add_generate,
+        _add_train,
+        _add_experiment,
+        _add_evaluate,
+        _add_runs,
+        _add_export,
+    ):
         add(actions)
     return parser
 
@@ -142,6 +150,18 @@ def _add_train(actions: Actions) -> None:
     parser.add_argument("--dtype", default=RunConfig.dtype)
     _json_option(parser)
     parser.set_defaults(run=commands.train)
+
+
+def _add_experiment(actions: Actions) -> None:
+    parser = actions.add_parser(
+        "experiment", help="run what a lesson compares; resumes when stopped"
+    )
+    parser.add_argument("name", choices=experiment.NAMES)
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--cures", default="", help="only these: lora,ewc")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write what was measured here")
+    _json_option(parser)
+    parser.set_defaults(run=experiment.run_experiment)
 
 
 def _add_evaluate(actions: Actions) -> None:

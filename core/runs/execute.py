@@ -25,10 +25,11 @@ def execute(
     load_base: Callable[[RunConfig], LoadedModel],
     *,
     on_event: Callable[[dict[str, Any]], None] = lambda event: None,
+    keep_weights: bool = True,
 ) -> None:
     """Run to the end, and leave the run finished, stopped or failed with a plain reason.
 
-    `on_event` sees each event after it is recorded. Raises nothing but KeyboardInterrupt, which
+    `on_event` sees each event after it is recorded. Without `keep_weights` only the record stays. Raises nothing but KeyboardInterrupt, which
     stops the run first.
     """
 
@@ -43,7 +44,7 @@ def execute(
             store.fail(run.id, reason)
 
     try:
-        _train_and_keep(run, store, load_base, record)
+        _train_and_keep(run, store, load_base, record, keep_weights=keep_weights)
     except Stopped as stopped:
         if isinstance(stopped.partial, Trained):
             stopped.partial.save(store.artifact_dir(run.id))
@@ -80,6 +81,8 @@ def _train_and_keep(
     store: RunStore,
     load_base: Callable[[RunConfig], LoadedModel],
     record: Callable[[dict[str, Any]], None],
+    *,
+    keep_weights: bool,
 ) -> None:
     asked_at, stop = 0.0, False
 
@@ -112,6 +115,7 @@ def _train_and_keep(
             trained_message = message
             continue
         record(message)
-    trained.save(store.artifact_dir(run.id))
+    if keep_weights:
+        trained.save(store.artifact_dir(run.id))
     record(trained_message)
     store.finish(run.id, summary)

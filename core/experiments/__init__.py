@@ -1,0 +1,1 @@
+"""Experiments: many runs whose comparison a lesson shows, from the page or headless."""

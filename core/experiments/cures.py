@@ -1,0 +1,198 @@
+"""The cures of lesson 4: one experiment, tune on sentiment and ask for names, under many methods.
+
+Each cure has one knob. A cure at one value of its knob is a *setting*; it is run with several seeds.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.config import (
+    CureConfig,
+    DataConfig,
+    EvaluationConfig,
+    MethodConfig,
+    OptimizerConfig,
+    RunConfig,
+)
+from core.errors import UserError
+
+LEARNED, KEPT = "sentiment", "names"
+TEXTBOOK_RATE = 3e-4
+"""At this rate full fine-tuning for 20 steps loses the names."""
+PROMPTS = ("What is your name?", "What is the capital of France?")
+Parts = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cure:
+    """A way to tune on sentiment, and the one knob a reader turns."""
+
+    id: str
+    title: str
+    how: str
+    """One sentence: what it does against forgetting."""
+    knob: str
+    values: tuple[float, ...]
+    """The knob's positions on the slider, weak to strong."""
+    usual: float
+    recorded: tuple[float, ...]
+    """Values of which the app ships recorded runs."""
+    parts: Callable[[float], Parts]
+    """The parts of the RunConfig that the knob sets."""
+
+
+def _full(rate: float = TEXTBOOK_RATE, **cure: Any) -> Parts:
+    return {
+        "method": MethodConfig(name="full"),
+        "optimizer": OptimizerConfig(learning_rate=rate),
+        "cure": CureConfig(**cure),
+    }
+
+
+def _method(name: str, rate: float, **settings: Any) -> Parts:
+    return {
+        "method": MethodConfig(name=name, **settings),
+        "optimizer": OptimizerConfig(learning_rate=rate),
+        "cure": CureConfig(),
+    }
+
+
+CURES: dict[str, Cure] = {
+    cure.id: cure
+    for cure in (
+        Cure(
+            id="full",
+            title="Full fine-tuning",
+            how="No cure but the learning rate: smaller steps move the weights less far.",
+            knob="learning rate",
+            values=(1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 3e-4),
+            usual=3e-4,
+            recorded=(2e-5, 5e-5, 1e-4, 3e-4),
+            parts=_full,
+        ),
+        Cure(
+            id="lora",
+            title="LoRA",
+            how="Freezes the model and trains two small matrices beside some of its layers.",
+            knob="learning rate",
+            values=(1e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 1e-2),
+            usual=1e-3,
+            recorded=(5e-4, 1e-3, 3e-3),
+            parts=lambda rate: _method("lora", rate),
+        ),
+        Cure(
+            id="l2sp",
+            title="L2-SP",
+            how="Adds a penalty on every weight's distance from where it started.",
+            knob="strength",
+            values=(0.1, 0.3, 1, 3, 10, 30),
+            usual=3,
+            recorded=(3, 30),
+            parts=lambda strength: _full(regularizer="l2sp", strength=strength),
+        ),
+        Cure(
+            id="ewc",
+            title="EWC",
+            how="The same penalty, heavier on weights that matter for the names (Fisher information).",
+            knob="strength",
+            values=(0.1, 0.3, 1, 3, 10, 30),
+            usual=1,
+            recorded=(1, 10),
+            parts=lambda strength: _full(regularizer="ewc", strength=strength, keep=(KEPT,)),
+        ),
+        Cure(
+            id="kl",
+            title="KL to the base model",
+            how="Adds a penalty when answers to some name prompts drift from the untouched model's.",
+            knob="strength",
+            values=(0.1, 0.3, 1, 3, 10),
+            usual=1,
+            recorded=(1, 5),
+            parts=lambda strength: _full(regularizer="kl", strength=strength, keep=(KEPT,)),
+        ),
+        Cure(
+            id="rehearse",
+            title="Rehearsal",
+            how="Mixes training pairs of the old task into every batch.",
+            knob="share of the batch",
+            values=(0.125, 0.25, 0.375, 0.5),
+            usual=0.25,
+            recorded=(0.125, 0.25),
+            parts=lambda share: _full(rehearse=KEPT, rehearse_share=share),
+        ),
+        Cure(
+            id="top_layers",
+            title="Last layers only",
+            how="Freezes the lower layers and trains the last ones.",
+            knob="layers trained",
+            values=(1, 2, 4, 8, 12, 16, 24, 30),
+            usual=8,
+            recorded=(2, 8),
+            parts=lambda layers: _method("top_layers", TEXTBOOK_RATE, layers=int(layers)),
+        ),
+        Cure(
+            id="prompt",
+            title="Soft prompt",
+            how="Freezes the whole model and trains the embeddings of virtual tokens before the text.",
+            knob="virtual tokens",
+            values=(1, 2, 5, 10, 20, 50),
+            usual=10,
+            recorded=(10,),
+            parts=lambda n: _method("prompt", 3e-2, virtual_tokens=int(n)),
+        ),
+    )
+}
+
+
+def cure_config(cure: str, value: float, *, seed: int = 0) -> RunConfig:
+    """The run of a cure at a value of its knob; every cure is measured alike."""
+    return RunConfig(
+        data=DataConfig(task=LEARNED),
+        evaluation=EvaluationConfig(
+            tasks=(KEPT, "general"),
+            every=5,
+            examples=16,
+            final_examples=60,
+            samples=2,
+            prompts=PROMPTS,
+        ),
+        seed=seed,
+        **find_cure(cure).parts(value),
+    )
+
+
+def find_cure(cure: str) -> Cure:
+    if cure not in CURES:
+        raise UserError(f"The cure {cure!r} is not known; choose one of: {', '.join(CURES)}.")
+    return CURES[cure]
+
+
+def recorded_configs(cures: Sequence[str], seeds: Sequence[int]) -> Iterator[RunConfig]:
+    """Every setting of the recorded plane, seed by seed, so that an early stop leaves whole seeds."""
+    for seed in seeds:
+        for cure in cures or CURES:
+            for value in find_cure(cure).recorded:
+                yield cure_config(cure, value, seed=seed)
+
+
+def cure_of(config: dict[str, Any]) -> tuple[str, float] | None:
+    """Which cure a stored config is, and its knob's value; None for another kind of run.
+
+    The plane takes any run that was tuned on sentiment alone and scored on names: also those of
+    lesson 3, and those with other step numbers.
+    """
+    data, method, cure = (config.get(part, {}) for part in ("data", "method", "cure"))
+    if data.get("task") != LEARNED or data.get("others"):
+        return None
+    if KEPT not in config.get("evaluation", {}).get("tasks", ()):
+        return None
+    name, regularizer = method.get("name"), cure.get("regularizer", "none")
+    if regularizer != "none":
+        return (regularizer, cure["strength"]) if name == "full" else None
+    if cure.get("rehearse"):
+        known = name == "full" and cure["rehearse"] == KEPT
+        return ("rehearse", cure["rehearse_share"]) if known else None
+    rate = config["optimizer"]["learning_rate"]
+    knobs = {"top_layers": method.get("layers"), "prompt": method.get("virtual_tokens")}
+    return (name, knobs.get(name, rate)) if name in CURES else None

@@ -1,0 +1,134 @@
+"""Multi-task tuning (lesson 5): all tasks at once, against one task alone, and a task never trained on.
+
+The order of `TRAINED` decides which tasks a mixture of k has: the first k.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core import catalog
+from core.config import DataConfig, EvaluationConfig, MethodConfig, OptimizerConfig, RunConfig
+
+TRAINED = ("sentiment", "names", "topic", "emotion", "qa", "summary", "paraphrase")
+HELD_OUT = "formality"
+"""Never trained on: does tuning on other tasks carry over to it?"""
+GENERAL = "general"
+SCORED = (*TRAINED, HELD_OUT, GENERAL)
+METHOD, RATE, STEPS = "full", 1e-4, 40
+FINAL_EXAMPLES = 30
+"""Test examples of each task before and after a run."""
+
+
+def mixture_config(
+    tasks: Sequence[str],
+    *,
+    weights: Sequence[float] = (),
+    method: str = METHOD,
+    rate: float = RATE,
+    steps: int = STEPS,
+    seed: int = 0,
+    every: int = 10_000,
+) -> RunConfig:
+    """Tune on `tasks` together and score every task before and after; each batch mixes by `weights`.
+
+    `every` steps, a third of the examples is scored in between.
+    """
+    return RunConfig(
+        data=DataConfig(task=tasks[0], others=tuple(tasks[1:]), weights=tuple(weights)),
+        method=MethodConfig(name=method),
+        optimizer=OptimizerConfig(learning_rate=rate, steps=steps),
+        evaluation=EvaluationConfig(
+            tasks=tuple(task for task in SCORED if task not in tasks),
+            every=every,
+            examples=FINAL_EXAMPLES if every >= steps else FINAL_EXAMPLES // 3,
+            final_examples=FINAL_EXAMPLES,
+            samples=1,
+        ),
+        seed=seed,
+    )
+
+
+def recorded_configs(seeds: Sequence[int]) -> Iterator[RunConfig]:
+    """All mixtures of 1 to n tasks, and each task alone."""
+    for seed in seeds:
+        for k in range(1, len(TRAINED) + 1):
+            yield mixture_config(TRAINED[:k], seed=seed)
+        for task in TRAINED[1:]:
+            yield mixture_config((task,), seed=seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskScore:
+    """A task's score, 0 to 1, before and after a run."""
+
+    task: str
+    before: float
+    after: float
+    interval: tuple[float, float]
+    """95 % interval of `after`, over test examples."""
+    n: int
+
+    @property
+    def change(self) -> float:
+        return self.after - self.before
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixture:
+    """One run over a set of tasks."""
+
+    tasks: tuple[str, ...]
+    seed: int
+    scores: dict[str, TaskScore]
+    is_recorded: bool
+    run_id: str = ""
+
+    def mean(self, tasks: Sequence[str], *, before: bool = False) -> float | None:
+        """Mean score over `tasks`; None when one of them was not scored."""
+        if not tasks or any(task not in self.scores for task in tasks):
+            return None
+        found = [self.scores[task] for task in tasks]
+        return sum(s.before if before else s.after for s in found) / len(found)
+
+    @property
+    def untrained(self) -> tuple[str, ...]:
+        """Tasks of the lesson that this run did not train on, without the held-out one."""
+        return tuple(task for task in TRAINED if task not in self.tasks)
+
+
+def mixture(
+    config: dict[str, Any],
+    events: Sequence[dict[str, Any]],
+    *,
+    run_id: str = "",
+    is_recorded: bool = False,
+) -> Mixture | None:
+    """What a run over mixed tasks scored; None for a sequence, other data, or before its end."""
+    data = config.get("data", {})
+    tasks = (data.get("task", ""), *data.get("others", ()))
+    if data.get("order") == "sequential" or any(task not in catalog.TASKS for task in tasks):
+        return None
+    found = [e for e in events if e["type"] == "evaluation"]
+    last = max((e["step"] for e in found), default=0)
+    first_of = {e["task"]: e["score"] for e in found if e["step"] == 0}
+    scores = {
+        e["task"]: TaskScore(
+            task=e["task"],
+            before=first_of[e["task"]],
+            after=e["score"],
+            interval=(e["interval"][0], e["interval"][1]),
+            n=e["n"],
+        )
+        for e in found
+        if e["step"] == last and e["task"] in first_of
+    }
+    if last == 0:
+        return None
+    return Mixture(
+        tasks=tasks,
+        seed=config.get("seed", 0),
+        scores=scores,
+        run_id=run_id,
+        is_recorded=is_recorded,
+    )

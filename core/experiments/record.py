@@ -1,0 +1,94 @@
+"""Recorded experiments, shipped in assets/recorded: what was measured, when, where and how."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from core.errors import UserError
+from core.machine import describe_machine
+from core.paths import ASSETS
+from core.runs.store import Run, RunStore
+
+FOLDER = ASSETS / "recorded"
+KEPT_FIELDS = (
+    "type",
+    "step",
+    "task",
+    "n",
+    "score",
+    "metric",
+    "interval",
+    "answered_with_sentiment",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """Finished runs and how they came about."""
+
+    experiment: str
+    command: str
+    machine: str
+    date: str
+    """UTC, of the last run."""
+    runs: tuple[dict[str, Any], ...]
+    """Each {"config", "version", "elapsed_s", "train_s", "peak_memory_mb", "events"}, the events only
+    evaluations."""
+
+    @property
+    def where(self) -> str:
+        """One sentence for a caption."""
+        return f"Recorded on {self.date}: {len(self.runs)} runs on {self.machine}."
+
+
+def record(experiment: str, runs: Sequence[Run], store: RunStore, *, command: str) -> Recorded:
+    """What is kept of finished runs."""
+    ended = max((run.ended_at or 0.0 for run in runs), default=0.0)
+    return Recorded(
+        experiment=experiment,
+        command=command,
+        machine=describe_machine(),
+        date=time.strftime("%Y-%m-%d", time.gmtime(ended)),
+        runs=tuple(_kept(run, store) for run in runs),
+    )
+
+
+def _kept(run: Run, store: RunStore) -> dict[str, Any]:
+    events = [
+        {key: event[key] for key in KEPT_FIELDS}
+        for event in store.events(run.id)
+        if event["type"] == "evaluation"
+    ]
+    figures = ("elapsed_s", "train_s", "peak_memory_mb")
+    return {
+        "config": run.config_dict,
+        "version": run.version,
+        **{key: round(run.summary[key], 2) for key in figures},
+        "events": events,
+    }
+
+
+def save(found: Recorded, path: Path) -> None:
+    """Write a record as JSON, one run a line; `UserError` when the disk refuses."""
+    head = {k: v for k, v in vars(found).items() if k != "runs"}
+    lines = ",\n".join(json.dumps(run, ensure_ascii=False) for run in found.runs)
+    text = json.dumps(head, indent=1, ensure_ascii=False)[:-2] + f',\n "runs": [\n{lines}\n]\n}}\n'
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+@cache
+def recorded(experiment: str) -> Recorded | None:
+    """The shipped record of an experiment; None when there is none."""
+    path = FOLDER / f"{experiment}.json"
+    if not path.is_file():
+        return None
+    found = json.loads(path.read_text("utf-8"))
+    runs = tuple(found.pop("runs"))
+    return Recorded(**found, runs=runs)
