@@ -32,6 +32,7 @@ navigation = st.navigation(
                 title="3 · Catastrophic forgetting",
                 url_path="forgetting",
             ),
+            st.Page("pages/lessons/cures.py", title="4 · Cures", url_path="cures"),
         ],
         "Lab": [
             st.Page("pages/lab/runs.py", title="Runs", icon=":material/list:", url_path="runs")

@@ -45,7 +45,7 @@ class Cure:
 def _full(rate: float = TEXTBOOK_RATE, **cure: Any) -> Parts:
     return {
         "method": MethodConfig(name="full"),
-        "optimizer": OptimizerConfig(learning_rate=rate),
+        "optimizer": OptimizerConfig(learning_rate=rate, schedule="linear"),
         "cure": CureConfig(**cure),
     }
 
@@ -53,7 +53,7 @@ def _full(rate: float = TEXTBOOK_RATE, **cure: Any) -> Parts:
 def _method(name: str, rate: float, **settings: Any) -> Parts:
     return {
         "method": MethodConfig(name=name, **settings),
-        "optimizer": OptimizerConfig(learning_rate=rate),
+        "optimizer": OptimizerConfig(learning_rate=rate, schedule="linear"),
         "cure": CureConfig(),
     }
 
@@ -106,7 +106,7 @@ CURES: dict[str, Cure] = {
             title="KL to the base model",
             how="Adds a penalty when answers to some name prompts drift from the untouched model's.",
             knob="strength",
-            values=(0.1, 0.3, 1, 3, 10),
+            values=(0.1, 0.3, 1, 3, 5, 10),
             usual=1,
             recorded=(1, 5),
             parts=lambda strength: _full(regularizer="kl", strength=strength, keep=(KEPT,)),

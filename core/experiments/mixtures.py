@@ -37,7 +37,7 @@ def mixture_config(
     return RunConfig(
         data=DataConfig(task=tasks[0], others=tuple(tasks[1:]), weights=tuple(weights)),
         method=MethodConfig(name=method),
-        optimizer=OptimizerConfig(learning_rate=rate, steps=steps),
+        optimizer=OptimizerConfig(learning_rate=rate, steps=steps, schedule="linear"),
         evaluation=EvaluationConfig(
             tasks=tuple(task for task in SCORED if task not in tasks),
             every=every,

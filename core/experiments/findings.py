@@ -1,0 +1,159 @@
+"""What three papers claim about cures, beside what the runs on the plane show, as plain comparisons.
+
+Two groups of runs are compared by all their values: `above` or `below` only where every run of one
+lies above every run of the other. With three seeds a group, more would be pretending.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from core.experiments.cures import TEXTBOOK_RATE
+from core.experiments.plane import Point, Setting
+
+LEARNED_ENOUGH = 0.85
+"""Runs are compared at equal learning where the new task's score is at least this."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Runs taken together, and one of their scores."""
+
+    title: str
+    values: tuple[float, ...]
+
+    @property
+    def words(self) -> str:
+        """Such as "0.52 (0.41 to 0.60, 6 runs)"."""
+        n = len(self.values)
+        if n == 1:
+            return f"{self.values[0]:.2f} (1 run)"
+        return (
+            f"{fmean(self.values):.2f} ({min(self.values):.2f} to {max(self.values):.2f}, {n} runs)"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Two groups by one score."""
+
+    score: str
+    first: Group
+    second: Group
+
+    @property
+    def verdict(self) -> str:
+        """`above`, `below`, `overlap`, or `missing` where a group has fewer than two runs."""
+        a, b = self.first.values, self.second.values
+        if min(len(a), len(b)) < 2:
+            return "missing"
+        if min(a) > max(b):
+            return "above"
+        if max(a) < min(b):
+            return "below"
+        return "overlap"
+
+    @property
+    def words(self) -> str:
+        """One sentence."""
+        a, b = self.first, self.second
+        if self.verdict == "missing":
+            return f"{self.score}: not enough runs of {a.title} and {b.title} to compare."
+        ends = {
+            "above": f"every run of {a.title} is above every run of {b.title}.",
+            "below": f"every run of {a.title} is below every run of {b.title}.",
+            "overlap": "the runs overlap, so this does not decide it.",
+        }
+        values = f"{a.title} {a.words}, {b.title} {b.words}"
+        return f"{self.score}: {values}; {ends[self.verdict]}"
+
+
+def group(
+    found: Sequence[Setting],
+    cure: str,
+    score: str,
+    title: str,
+    *,
+    value: float | None = None,
+    least: float = 0.0,
+) -> Group:
+    """`learned`, `kept` or `general` at the end of the runs of a cure: of one value of its knob, and of
+    those whose new task reached `least`."""
+
+    def is_wanted(p: Point) -> bool:
+        same = value is None or abs(p.value - value) < 1e-12
+        return p.cure == cure and same and p.end.learned >= least
+
+    ends = [getattr(p.end, score) for s in found for p in s.points if is_wanted(p)]
+    return Group(title=title, values=tuple(sorted(v for v in ends if v is not None)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What a paper says, and the comparisons that test it here."""
+
+    source: str
+    claim: str
+    comparisons: tuple[Comparison, ...]
+
+
+def claims(found: Sequence[Setting]) -> list[Claim]:
+    """The three papers of the lesson against `found`."""
+    textbook = TEXTBOOK_RATE
+
+    def full(score: str) -> Group:
+        return group(found, "full", score, "full at 3e-04", value=textbook)
+
+    def enough(cure: str, title: str) -> Group:
+        return group(found, cure, "kept", title, least=LEARNED_ENOUGH)
+
+    equal = f"Names kept, only runs with sentiment of at least {LEARNED_ENOUGH}"
+    return [
+        Claim(
+            source="Biderman et al. 2024, “LoRA Learns Less and Forgets Less”",
+            claim=(
+                "At its usual rate LoRA forgets less than full fine-tuning. Where both learn "
+                "equally well, they often lie on one curve."
+            ),
+            comparisons=(
+                Comparison(
+                    score="Sentiment learned",
+                    first=group(found, "lora", "learned", "LoRA at 1e-03", value=1e-3),
+                    second=full("learned"),
+                ),
+                Comparison(
+                    score="Names kept",
+                    first=group(found, "lora", "kept", "LoRA at 1e-03", value=1e-3),
+                    second=full("kept"),
+                ),
+                Comparison(
+                    score=equal + ", all rates",
+                    first=enough("lora", "LoRA"),
+                    second=enough("full", "full fine-tuning"),
+                ),
+            ),
+        ),
+        Claim(
+            source="Li, Grandvalet and Davoine 2018, “Explicit Inductive Bias” (L2-SP)",
+            claim="A pull towards the start keeps what the pretrained model knew.",
+            comparisons=(
+                Comparison(score=equal, first=enough("l2sp", "L2-SP"), second=full("kept")),
+                Comparison(
+                    score=equal,
+                    first=enough("l2sp", "L2-SP"),
+                    second=enough("full", "full fine-tuning, all rates"),
+                ),
+            ),
+        ),
+        Claim(
+            source="Kirkpatrick et al. 2017, “Overcoming catastrophic forgetting” (EWC)",
+            claim=(
+                "Holding the weights that matter to the old task keeps it better than holding all "
+                "weights alike."
+            ),
+            comparisons=(
+                Comparison(score=equal, first=enough("ewc", "EWC"), second=full("kept")),
+                Comparison(score=equal, first=enough("ewc", "EWC"), second=enough("l2sp", "L2-SP")),
+            ),
+        ),
+    ]

@@ -1,0 +1,184 @@
+"""The learning-forgetting plane: recorded runs and the reader's own, settings by cure, Pareto front."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from core.experiments import record
+from core.experiments.cures import CURES
+from core.experiments.plane import Point, Setting, pareto_front, point, settings
+from pages.ui.engine import store
+
+COLOURS = {
+    "full": "#D55E00",
+    "lora": "#0072B2",
+    "l2sp": "#56B4E9",
+    "ewc": "#009E73",
+    "kl": "#CC79A7",
+    "rehearse": "#E69F00",
+    "top_layers": "#8a8f98",
+    "prompt": "#882255",
+}
+SYMBOLS = {
+    "full": "circle",
+    "lora": "square",
+    "l2sp": "triangle-up",
+    "ewc": "triangle-down",
+    "kl": "diamond",
+    "rehearse": "star",
+    "top_layers": "hexagon",
+    "prompt": "cross",
+}
+"""Told apart by shape as well as by colour."""
+KEPT_TITLES = {"kept": "names", "general": "general questions"}
+
+
+@st.cache_data(show_spinner=False)
+def recorded_points() -> list[Point]:
+    """The runs that come with the app; empty when there are none."""
+    found = record.recorded("cures")
+    runs = found.runs if found else ()
+    made = (point(run["config"], run["events"], is_recorded=True) for run in runs)
+    return [p for p in made if p]
+
+
+@st.cache_data(show_spinner=False, max_entries=500)
+def finished_point(run_id: str) -> Point | None:
+    """A finished run's place on the plane; its record does not change any more."""
+    return point(store().get(run_id).config_dict, store().events(run_id), run_id=run_id)
+
+
+def own_points() -> list[Point]:
+    """The reader's finished runs that belong on the plane, newest first."""
+    ended = [run for run in store().runs() if run.status == "finished"]
+    return [p for run in ended if (p := finished_point(run.id))]
+
+
+def setting_name(setting: Setting | Point) -> str:
+    cure = CURES[setting.cure]
+    return f"{cure.title}, {cure.knob} {setting.value:g}"
+
+
+def plane_figure(
+    recorded: Sequence[Point],
+    own: Sequence[Point],
+    *,
+    score: str = "kept",
+    base: float | None = None,
+    last_run: str = "",
+) -> go.Figure:
+    """x: the new task; y: `score` ("kept" or "general"). Recorded settings are small, with the range of
+    their seeds; the reader's are large, with their path over training."""
+    figure = go.Figure()
+    if base is not None:
+        figure.add_hline(
+            y=base,
+            line={"dash": "dot", "color": "#8a8f98"},
+            annotation_text=f"untouched model: {base:.2f}",
+            annotation_position="bottom left",
+        )
+    together = settings(recorded)
+    for cure in CURES:
+        mine = [s for s in together if s.cure == cure and value_of(s, score) is not None]
+        if mine:
+            figure.add_trace(_settings_trace(cure, mine, score))
+    for p in own:
+        if value_of(p, score) is not None:
+            figure.add_trace(_path_trace(p, score, is_last=p.run_id == last_run))
+    if score == "kept" and (front := pareto_front([*together, *settings(own)])):
+        figure.add_trace(
+            go.Scatter(
+                x=[s.learned for s in front],
+                y=[s.kept for s in front],
+                mode="lines",
+                line={"shape": "hv", "dash": "dash", "width": 1.5, "color": "#8a8f98"},
+                name="Pareto front",
+                hoverinfo="skip",
+            )
+        )
+    what = KEPT_TITLES[score]
+    return figure.update_layout(
+        xaxis={"title": "learned: sentiment score", "range": [-0.04, 1.04]},
+        yaxis={"title": f"kept: {what} score", "range": [-0.04, 1.04]},
+        height=560,
+        margin={"l": 10, "r": 10, "t": 30},
+        legend={"orientation": "h", "y": -0.18},
+    )
+
+
+def value_of(found: Setting | Point, score: str) -> float | None:
+    """`learned`, `kept` or `general` of a setting's mean or a run's end."""
+    return getattr(found.end if isinstance(found, Point) else found, score)
+
+
+def _settings_trace(cure: str, mine: Sequence[Setting], score: str) -> go.Scatter:
+    def bars(name: str) -> dict[str, Any]:
+        means = [value_of(s, name) or 0.0 for s in mine]
+        spreads = [s.spread(name) for s in mine]
+        return {
+            "array": [high - mean for (_, high), mean in zip(spreads, means, strict=True)],
+            "arrayminus": [mean - low for (low, _), mean in zip(spreads, means, strict=True)],
+            "thickness": 1,
+            "width": 3,
+        }
+
+    return go.Scatter(
+        x=[s.learned for s in mine],
+        y=[value_of(s, score) for s in mine],
+        error_x=bars("learned"),
+        error_y=bars(score),
+        mode="markers",
+        marker={"symbol": SYMBOLS[cure], "size": 10, "color": COLOURS[cure]},
+        name=CURES[cure].title,
+        text=[f"{setting_name(s)}<br>recorded, {len(s.points)} seeds" for s in mine],
+        hovertemplate="%{text}<br>learned %{x:.2f}, kept %{y:.2f}<extra></extra>",
+    )
+
+
+def _path_trace(p: Point, score: str, *, is_last: bool) -> go.Scatter:
+    path = [c for c in p.path if getattr(c, score) is not None]
+    *_, end = path
+    sizes = [4] * (len(path) - 1) + [18 if is_last else 13]
+    return go.Scatter(
+        x=[c.learned for c in path],
+        y=[getattr(c, score) for c in path],
+        mode="lines+markers",
+        line={"color": COLOURS[p.cure], "width": 2 if is_last else 1},
+        opacity=1.0 if is_last else 0.6,
+        marker={
+            "symbol": [SYMBOLS[p.cure]] * len(path),
+            "size": sizes,
+            "color": COLOURS[p.cure],
+            "line": {"width": [0] * (len(path) - 1) + [2], "color": "#ffffff"},
+        },
+        name=f"yours: {setting_name(p)}, seed {p.seed}",
+        showlegend=is_last,
+        text=[f"{setting_name(p)}, seed {p.seed}<br>your run, step {c.step}" for c in path],
+        hovertemplate="%{text}<br>learned %{x:.2f}, kept %{y:.2f}"
+        + f" (n = {end.n} at the end)<extra></extra>",
+    )
+
+
+def setting_table(found: Sequence[Setting]) -> pd.DataFrame:
+    """One row per setting: its scores over seeds, best kept first among those that learned most."""
+    rows = [
+        {
+            "cure": CURES[s.cure].title,
+            "knob": f"{CURES[s.cure].knob} {s.value:g}",
+            "seeds": len(s.points),
+            "sentiment learned": _with_range(s, "learned"),
+            "names kept": _with_range(s, "kept"),
+            "general kept": _with_range(s, "general") if s.general is not None else "–",
+        }
+        for s in sorted(found, key=lambda s: -(s.learned + s.kept))
+    ]
+    return pd.DataFrame(rows)
+
+
+def _with_range(s: Setting, name: str) -> str:
+    low, high = s.spread(name)
+    mean = value_of(s, name)
+    return f"{mean:.2f}" if len(s.points) == 1 else f"{mean:.2f} ({low:.2f} to {high:.2f})"

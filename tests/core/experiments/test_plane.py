@@ -1,0 +1,150 @@
+"""Runs as points on the learning-forgetting plane, fronts, and verdicts on claims."""
+
+from typing import Any
+
+import pytest
+
+from core.config import CureConfig, DataConfig, EvaluationConfig, MethodConfig, RunConfig
+from core.errors import UserError
+from core.experiments.cures import CURES, cure_config, cure_of, recorded_configs
+from core.experiments.findings import Comparison, Group, claims
+from core.experiments.plane import (
+    Check,
+    Point,
+    kept_at_equal_learning,
+    pareto_front,
+    point,
+    settings,
+)
+
+
+def made(cure: str, value: float, seed: int, learned: float, kept: float) -> Point:
+    end = Check(step=20, learned=learned, kept=kept, general=0.5, n=60)
+    return Point(cure=cure, value=value, seed=seed, path=(end,), is_recorded=True)
+
+
+def evaluation(step: int, task: str, score: float) -> dict[str, Any]:
+    return {"type": "evaluation", "step": step, "task": task, "score": score, "n": 60}
+
+
+@pytest.mark.parametrize("cure", CURES)
+def test_a_cure_knows_its_own_runs(cure: str) -> None:
+    for value in {*CURES[cure].values, *CURES[cure].recorded}:
+        assert cure_of(cure_config(cure, value, seed=2).to_dict()) == (cure, pytest.approx(value))
+
+
+@pytest.mark.parametrize("cure", CURES)
+def test_the_slider_holds_what_is_usual_and_recorded(cure: str) -> None:
+    known = CURES[cure]
+    assert {known.usual, *known.recorded} <= set(known.values)
+
+
+def test_cures_differ_in_nothing_but_the_cure() -> None:
+    configs = [cure_config(cure, known.usual).to_dict() for cure, known in CURES.items()]
+    for part in ("model", "data", "evaluation", "seed"):
+        assert all(config[part] == configs[0][part] for config in configs)
+    steps = {(c["optimizer"]["steps"], c["optimizer"]["batch_size"]) for c in configs}
+    assert len(steps) == 1
+
+
+def test_other_runs_are_not_on_the_plane() -> None:
+    names = EvaluationConfig(tasks=("names",))
+    for other in (
+        RunConfig(data=DataConfig(task="topic"), evaluation=names),
+        RunConfig(data=DataConfig(others=("topic",)), evaluation=names),
+        RunConfig(),  # names not scored
+        RunConfig(cure=CureConfig(regularizer="ewc", strength=1), evaluation=names),  # LoRA too
+        RunConfig(
+            method=MethodConfig(name="full"),
+            cure=CureConfig(rehearse="topic", rehearse_share=0.2),
+            evaluation=names,
+        ),
+    ):
+        assert cure_of(other.to_dict()) is None
+
+
+def test_a_point_is_the_path_of_its_scores() -> None:
+    config = cure_config("kl", CURES["kl"].usual, seed=4).to_dict()
+    events = [
+        evaluation(20, "names", 0.6),
+        evaluation(20, "sentiment", 0.9),
+        evaluation(0, "sentiment", 0.1),
+        evaluation(0, "names", 0.7),
+        evaluation(0, "general", 1.0),
+        evaluation(10, "sentiment", 0.5),  # names are not measured yet
+        {"type": "step", "step": 3},
+    ]
+    found = point(config, events, run_id="r")
+    assert found is not None
+    assert [(c.step, c.learned, c.kept, c.general) for c in found.path] == [
+        (0, 0.1, 0.7, 1.0),
+        (20, 0.9, 0.6, None),
+    ]
+    assert (found.cure, found.seed, found.run_id) == ("kl", 4, "r")
+    assert point(config, events[2:], run_id="r") is None  # only the untouched model
+
+
+def test_settings_take_seeds_together() -> None:
+    found = settings([made("lora", 1e-3, s, 0.8 + s / 10, 0.2 * s) for s in range(3)])
+    assert len(found) == 1
+    assert found[0].learned == pytest.approx(0.9)
+    assert found[0].kept == pytest.approx(0.2)
+    assert found[0].spread("kept") == (0.0, 0.4)
+    assert len(settings([made("lora", 1e-3, 0, 1, 1), made("lora", 3e-3, 0, 1, 1)])) == 2
+
+
+def test_no_setting_of_the_front_is_beaten() -> None:
+    found = settings(
+        [
+            made("full", 1, 0, 0.9, 0.1),
+            made("full", 2, 0, 0.5, 0.8),
+            made("full", 3, 0, 0.5, 0.7),  # equal in one, worse in the other
+            made("full", 4, 0, 0.7, 0.5),
+            made("full", 5, 0, 0.6, 0.4),
+        ]
+    )
+    assert [s.value for s in pareto_front(found)] == [2, 4, 1]
+
+
+def test_equal_learning_leaves_out_runs_that_learned_little() -> None:
+    found = settings(
+        [made("full", 1, 0, 0.9, 0.1), made("full", 1, 1, 0.6, 0.9), made("ewc", 1, 0, 0.85, 0.5)]
+    )
+    assert kept_at_equal_learning(found, least=0.85) == {
+        "full": (0.1, 0.1, 0.1, 1),
+        "ewc": (0.5, 0.5, 0.5, 1),
+    }
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "verdict"),
+    [
+        ((0.5, 0.6), (0.1, 0.4), "above"),
+        ((0.1, 0.4), (0.5, 0.6), "below"),
+        ((0.1, 0.5), (0.5, 0.6), "overlap"),
+        ((0.9,), (0.1, 0.2), "missing"),
+    ],
+)
+def test_verdicts(a: tuple[float, ...], b: tuple[float, ...], verdict: str) -> None:
+    first, second = Group(title="A", values=a), Group(title="B", values=b)
+    found = Comparison(score="kept", first=first, second=second)
+    assert found.verdict == verdict
+    assert "A" in found.words
+
+
+def test_claims_are_tested_at_equal_learning() -> None:
+    points = [made("full", 3e-4, s, 0.9, 0.0 + s / 100) for s in range(3)]
+    points += [made("ewc", 1, s, 0.9, 0.5 + s / 100) for s in range(3)]
+    points += [made("ewc", 10, s, 0.2, 0.9) for s in range(3)]  # kept all by learning little
+    *_, kirkpatrick = claims(settings(points))
+    against_full, against_l2sp = kirkpatrick.comparisons
+    assert against_full.verdict == "above"
+    assert against_full.first.values == pytest.approx((0.5, 0.51, 0.52))
+    assert against_l2sp.verdict == "missing"
+
+
+def test_the_recorded_plane_has_at_least_thirty_runs() -> None:
+    configs = list(recorded_configs((), (0, 1, 2)))
+    assert len({config.hash for config in configs}) == len(configs) >= 30
+    with pytest.raises(UserError, match="not known; choose one of: full"):
+        list(recorded_configs(("cake",), (0,)))
