@@ -21,9 +21,10 @@ def run_experiment(arguments: Namespace) -> int:
     configs = _configs(arguments)
     if not acquire.is_ready(catalog.find_model(configs[0].model)):
         raise UserError("The model is not prepared yet; run: python -m core prepare")
-    from core.experiments.carry_out import carry_out
+    from core.experiments.carry_out import carry_out, score_untouched
+    from core.runs.worker import BaseKeeper
 
-    store = RunStore()
+    store, keeper = RunStore(), BaseKeeper()
 
     def show_run(number: int, run: Run, was_done: bool) -> None:
         scores = ", ".join(f"{task} {score:.2f}" for task, score in run.summary["scores"].items())
@@ -31,12 +32,12 @@ def run_experiment(arguments: Namespace) -> int:
         say(f"{number + 1} of {len(configs)}: {_title(run.config)}: {scores} ({how})")
 
     on_event = emit if arguments.json else lambda event: None
-    finished = carry_out(configs, store, on_run=show_run, on_event=on_event)
+    finished = carry_out(configs, store, keeper, on_run=show_run, on_event=on_event)
     if arguments.record:
         command = f"python -m core experiment {arguments.name} --seeds {arguments.seeds}"
-        record.save(
-            record.record(arguments.name, finished, store, command=command), arguments.record
-        )
+        untouched = score_untouched(configs[0], keeper)
+        found = record.record(arguments.name, finished, store, untouched=untouched, command=command)
+        record.save(found, arguments.record)
     if arguments.name == "cures":
         _report_cures(finished, store, json_wanted=arguments.json)
     return 0

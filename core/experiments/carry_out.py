@@ -4,15 +4,19 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from core.config import RunConfig
+from core.data.examples import task_examples
 from core.errors import UserError
+from core.evaluate.task import evaluate_task
 from core.runs.execute import execute
 from core.runs.store import Run, RunStore, worker_identity
 from core.runs.worker import BaseKeeper
+from core.train.checks import spread
 
 
 def carry_out(
     configs: Sequence[RunConfig],
     store: RunStore,
+    keeper: BaseKeeper,
     *,
     on_run: Callable[[int, Run, bool], None] = lambda number, run, was_done: None,
     on_event: Callable[[dict[str, Any]], None] = lambda event: None,
@@ -23,7 +27,7 @@ def carry_out(
     that was stopped goes on where it was. Tuned weights are not kept, the record is. Raises
     `UserError` when a run fails; what was done before stays.
     """
-    keeper, finished = BaseKeeper(), list[Run]()
+    finished = list[Run]()
     for number, config in enumerate(configs):
         done = store.find_finished(config)
         if done is None:
@@ -40,3 +44,14 @@ def carry_out(
             on_run(number, done, True)
             finished.append(done)
     return finished
+
+
+def score_untouched(config: RunConfig, keeper: BaseKeeper) -> list[dict[str, Any]]:
+    """The untouched model's evaluations on the very examples that the last check of `config` scores."""
+    base, found = keeper(config), list[dict[str, Any]]()
+    for task in config.evaluation_tasks():
+        examples = task_examples(task, "test")
+        limit = config.evaluation.final_examples or len(examples)
+        evaluation, _ = evaluate_task(base.model, base, task, spread(examples, limit))
+        found.append(evaluation.to_dict())
+    return found

@@ -35,9 +35,15 @@ class Recorded:
     machine: str
     date: str
     """UTC, of the last run."""
+    untouched: tuple[dict[str, Any], ...]
+    """Evaluations of the base model on the examples of the last checks."""
     runs: tuple[dict[str, Any], ...]
     """Each {"config", "version", "elapsed_s", "train_s", "peak_memory_mb", "events"}, the events only
     evaluations."""
+
+    def untouched_score(self, task: str) -> float | None:
+        """The base model's score on a task, 0 to 1; None when it was not measured."""
+        return next((e["score"] for e in self.untouched if e["task"] == task), None)
 
     @property
     def where(self) -> str:
@@ -45,7 +51,14 @@ class Recorded:
         return f"Recorded on {self.date}: {len(self.runs)} runs on {self.machine}."
 
 
-def record(experiment: str, runs: Sequence[Run], store: RunStore, *, command: str) -> Recorded:
+def record(
+    experiment: str,
+    runs: Sequence[Run],
+    store: RunStore,
+    *,
+    untouched: Sequence[dict[str, Any]],
+    command: str,
+) -> Recorded:
     """What is kept of finished runs."""
     ended = max((run.ended_at or 0.0 for run in runs), default=0.0)
     return Recorded(
@@ -53,16 +66,13 @@ def record(experiment: str, runs: Sequence[Run], store: RunStore, *, command: st
         command=command,
         machine=describe_machine(),
         date=time.strftime("%Y-%m-%d", time.gmtime(ended)),
+        untouched=tuple(_brief(event) for event in untouched),
         runs=tuple(_kept(run, store) for run in runs),
     )
 
 
 def _kept(run: Run, store: RunStore) -> dict[str, Any]:
-    events = [
-        {key: event[key] for key in KEPT_FIELDS}
-        for event in store.events(run.id)
-        if event["type"] == "evaluation"
-    ]
+    events = [_brief(e) for e in store.events(run.id) if e["type"] == "evaluation"]
     figures = ("elapsed_s", "train_s", "peak_memory_mb")
     return {
         "config": run.config_dict,
@@ -70,6 +80,10 @@ def _kept(run: Run, store: RunStore) -> dict[str, Any]:
         **{key: round(run.summary[key], 2) for key in figures},
         "events": events,
     }
+
+
+def _brief(evaluation: dict[str, Any]) -> dict[str, Any]:
+    return {key: evaluation[key] for key in KEPT_FIELDS}
 
 
 def save(found: Recorded, path: Path) -> None:
@@ -90,5 +104,5 @@ def recorded(experiment: str) -> Recorded | None:
     if not path.is_file():
         return None
     found = json.loads(path.read_text("utf-8"))
-    runs = tuple(found.pop("runs"))
-    return Recorded(**found, runs=runs)
+    runs, untouched = tuple(found.pop("runs")), tuple(found.pop("untouched"))
+    return Recorded(**found, untouched=untouched, runs=runs)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.experiments import record
-from core.experiments.cures import CURES, cure_config
+from core.experiments.cures import CURES, KEPT, cure_config
 from core.experiments.findings import LEARNED_ENOUGH, claims
 from core.experiments.plane import settings
 from pages.ui.engine import require_model
@@ -81,9 +81,8 @@ def plane(run_id: str) -> None:
         key="cures_score",
         bind="query-params",
     )
-    starts = [p.path[0] for p in recorded or own if p.path[0].step == 0]
-    values = [v for c in starts if (v := getattr(c, score)) is not None]
-    base = sum(values) / len(values) if values else None
+    shipped = record.recorded("cures")
+    base = shipped.untouched_score(KEPT if score == "kept" else "general") if shipped else None
     st.markdown(
         "Right is better learned, up is better kept. The best corner is at the top right. "
         "The dashed front joins the settings that no other beats in both."
@@ -92,11 +91,11 @@ def plane(run_id: str) -> None:
     )
     figure = plane_figure(recorded, own, score=score, base=base, last_run=run_id)
     st.plotly_chart(figure, width="stretch", key=f"cures_plane_{score}")
-    if found := record.recorded("cures"):
+    if shipped:
         st.caption(
-            f"{found.where} Each small mark is one setting: the mean of its seeds, with bars from the "
+            f"{shipped.where} Each small mark is one setting: the mean of its seeds, with bars from the "
             "lowest seed to the highest. Large marks with a path are your runs. Made with "
-            f"`{found.command}`."
+            f"`{shipped.command}`."
         )
     with st.expander("The same in numbers"):
         table = setting_table(settings([*recorded, *own]))
@@ -110,7 +109,7 @@ def what_held() -> None:
         "A cure that learns less also forgets less: that alone is no merit. So the runs are compared "
         f"at equal learning, too: only those that reached {LEARNED_ENOUGH} on sentiment."
     )
-    found = settings([*recorded_points(), *own_points()])
+    found = settings(recorded_points())
     for claim in claims(found):
         st.markdown(f"**{claim.source}.** {claim.claim}")
         lines = [f"- {c.words}" for c in claim.comparisons]
@@ -128,4 +127,5 @@ st.markdown(
 )
 require_model()
 plane(try_a_cure())
-what_held()
+if recorded_points():
+    what_held()

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.experiments import record
 from core.experiments.cures import CURES
+from core.experiments.findings import LEARNED_ENOUGH
 from core.experiments.plane import Point, Setting, pareto_front, point, settings
 from pages.ui.engine import store
 
@@ -101,11 +102,24 @@ def plane_figure(
         )
     what = KEPT_TITLES[score]
     return figure.update_layout(
+        title={"text": headline([*together, *settings(own)], score), "font": {"size": 15}},
         xaxis={"title": "learned: sentiment score", "range": [-0.04, 1.04]},
         yaxis={"title": f"kept: {what} score", "range": [-0.04, 1.04]},
         height=560,
-        margin={"l": 10, "r": 10, "t": 30},
+        margin={"l": 10, "r": 10, "t": 50},
         legend={"orientation": "h", "y": -0.18},
+    )
+
+
+def headline(found: Sequence[Setting], score: str) -> str:
+    """What the plane shows, in one line: which setting kept most among those that learned enough."""
+    enough = [s for s in found if s.learned >= LEARNED_ENOUGH and value_of(s, score) is not None]
+    if not enough:
+        return f"No setting has learned sentiment to {LEARNED_ENOUGH} yet"
+    best = max(enough, key=lambda s: value_of(s, score) or 0.0)
+    return (
+        f"Of those that learned, {setting_name(best)} kept most: "
+        f"{KEPT_TITLES[score]} {value_of(best, score):.2f}"
     )
 
 
