@@ -148,6 +148,7 @@ def sequence(single: RunConfig) -> None:
         format_func=lambda task: catalog.TASKS[task].title,
         max_selections=4,
         key="forgetting_sequence",
+        bind="query-params",
     )
     if len(tasks) < 2:
         st.caption("Choose at least two tasks.")
