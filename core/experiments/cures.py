@@ -128,7 +128,7 @@ CURES: dict[str, Cure] = {
             knob="layers trained",
             values=(1, 2, 4, 8, 12, 16, 24, 30),
             usual=8,
-            recorded=(2, 8),
+            recorded=(4, 16),
             parts=lambda layers: _method("top_layers", TEXTBOOK_RATE, layers=int(layers)),
         ),
         Cure(
