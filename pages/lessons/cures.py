@@ -72,7 +72,8 @@ def plane(run_id: str) -> None:
     if not recorded and not own:
         st.caption("No run yet. Press Run above, and the first point lands here.")
         return
-    score = st.segmented_control(
+    left, right = st.columns(2, vertical_alignment="bottom")
+    score = left.segmented_control(
         "Kept is measured on",
         list(KEPT_TITLES),
         format_func=KEPT_TITLES.__getitem__,
@@ -80,6 +81,9 @@ def plane(run_id: str) -> None:
         required=True,
         key="cures_score",
         bind="query-params",
+    )
+    with_paths = right.toggle(
+        "Show the recorded runs’ paths over training", key="cures_paths", bind="query-params"
     )
     shipped = record.recorded("cures")
     base = shipped.untouched_score(KEPT if score == "kept" else "general") if shipped else None
@@ -89,7 +93,9 @@ def plane(run_id: str) -> None:
         if score == "kept"
         else "The same runs, by general questions: no cure was told to keep those."
     )
-    figure = plane_figure(recorded, own, score=score, base=base, last_run=run_id)
+    figure = plane_figure(
+        recorded, own, score=score, base=base, last_run=run_id, with_paths=with_paths
+    )
     st.plotly_chart(figure, width="stretch", key=f"cures_plane_{score}")
     if shipped:
         st.caption(

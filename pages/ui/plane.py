@@ -12,6 +12,7 @@ from core.experiments.cures import CURES
 from core.experiments.findings import LEARNED_ENOUGH
 from core.experiments.plane import Point, Setting, pareto_front, point, settings
 from pages.ui.engine import store
+from pages.ui.live import GREY
 
 COLOURS = {
     "full": "#D55E00",
@@ -20,7 +21,7 @@ COLOURS = {
     "ewc": "#009E73",
     "kl": "#CC79A7",
     "rehearse": "#E69F00",
-    "top_layers": "#8a8f98",
+    "top_layers": GREY,
     "prompt": "#882255",
 }
 SYMBOLS = {
@@ -70,14 +71,25 @@ def plane_figure(
     score: str = "kept",
     base: float | None = None,
     last_run: str = "",
+    with_paths: bool = False,
 ) -> go.Figure:
     """x: the new task; y: `score` ("kept" or "general"). Recorded settings are small, with the range of
-    their seeds; the reader's are large, with their path over training."""
+    their seeds; the reader's are large, with their path over training. `with_paths` draws the paths of
+    recorded runs, too."""
     figure = go.Figure()
+    figure.add_vrect(
+        x0=LEARNED_ENOUGH,
+        x1=1.04,
+        fillcolor=GREY,
+        opacity=0.12,
+        line_width=0,
+        annotation_text="learned enough",
+        annotation_position="top left",
+    )
     if base is not None:
         figure.add_hline(
             y=base,
-            line={"dash": "dot", "color": "#8a8f98"},
+            line={"dash": "dot", "color": GREY},
             annotation_text=f"untouched model: {base:.2f}",
             annotation_position="bottom left",
         )
@@ -86,6 +98,8 @@ def plane_figure(
         mine = [s for s in together if s.cure == cure and value_of(s, score) is not None]
         if mine:
             figure.add_trace(_settings_trace(cure, mine, score))
+    if with_paths:
+        figure.add_traces([_thin_path(p, score) for p in recorded])
     for p in own:
         if value_of(p, score) is not None:
             figure.add_trace(_path_trace(p, score, is_last=p.run_id == last_run))
@@ -95,7 +109,7 @@ def plane_figure(
                 x=[s.learned for s in front],
                 y=[s.kept for s in front],
                 mode="lines",
-                line={"shape": "hv", "dash": "dash", "width": 1.5, "color": "#8a8f98"},
+                line={"shape": "hv", "dash": "dash", "width": 1.5, "color": GREY},
                 name="Pareto front",
                 hoverinfo="skip",
             )
@@ -173,6 +187,19 @@ def _path_trace(p: Point, score: str, *, is_last: bool) -> go.Scatter:
         text=[f"{setting_name(p)}, seed {p.seed}<br>your run, step {c.step}" for c in path],
         hovertemplate="%{text}<br>learned %{x:.2f}, kept %{y:.2f}"
         + f" (n = {end.n} at the end)<extra></extra>",
+    )
+
+
+def _thin_path(p: Point, score: str) -> go.Scatter:
+    path = [c for c in p.path if getattr(c, score) is not None]
+    return go.Scatter(
+        x=[c.learned for c in path],
+        y=[getattr(c, score) for c in path],
+        mode="lines",
+        line={"color": COLOURS[p.cure], "width": 0.7},
+        opacity=0.5,
+        showlegend=False,
+        hoverinfo="skip",
     )
 
 
