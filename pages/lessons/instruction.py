@@ -44,7 +44,17 @@ def choose_data() -> DataConfig:
     )
     dataset = st.query_params.get("dataset", "")
     if task != catalog.CUSTOM_TASK:
-        return DataConfig(task=task, template=template_for(catalog.find_task(task).template, task))
+        known = catalog.find_task(task)
+        template = template_for(known.template, task)
+        if known.wordings and not template:
+            with st.expander(f"This task is asked in {1 + len(known.wordings)} wordings"):
+                st.caption(
+                    "So that the model learns the task, not one sentence. A record always takes the "
+                    "same one. A template of your own replaces them all."
+                )
+                for wording in (known.template, *known.wordings):
+                    st.code(wording, language=None, wrap_lines=True)
+        return DataConfig(task=task, template=template)
     file = st.file_uploader(
         "JSONL or CSV with prompt and completion", type=["jsonl", "csv"], key="instruction_file"
     )

@@ -1,0 +1,29 @@
+"""The checks that every part of a config makes, each with a sentence a student understands."""
+
+from typing import Any
+
+from core.errors import UserError
+
+
+def check_type(name: str, value: Any, kind: type, words: str) -> None:
+    """Raise `UserError` unless `value` is a `kind`, in `words` a reader knows."""
+    if not isinstance(value, kind):
+        raise UserError(f"{name} must be {words}; got {value!r}.")
+
+
+def check_number(
+    name: str, value: Any, low: float, high: float, *, whole: bool = False, above: bool = False
+) -> None:
+    """Raise `UserError` unless `value` is a finite number in [low, high] (in ]low, high] if `above`)."""
+    kind = "a whole number" if whole else "a number"
+    limits = f"above {low:g} and at most {high:g}" if above else f"from {low:g} to {high:g}"
+    wanted = f"{name} must be {kind} {limits}; got {value!r}."
+    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+        raise UserError(wanted)
+    if not low <= value <= high or (above and value == low):  # NaN is in no range
+        raise UserError(wanted)
+
+
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise UserError(f"{name} {value!r} is not known; choose one of: {', '.join(choices)}.")

@@ -1,0 +1,94 @@
+"""RunConfig: all parts together, to and from JSON, with a hash."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+from core import catalog
+from core.config.checks import check_choice, check_number
+from core.config.data import DataConfig
+from core.config.evaluation import EvaluationConfig
+from core.config.method import MethodConfig
+from core.config.training import EARLIER, CureConfig, OptimizerConfig
+from core.errors import UserError
+
+DTYPES = ("auto", "float32", "bfloat16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    model: str = catalog.DEFAULT_MODEL
+    """A model of the catalogue, or a local folder in Hugging Face format."""
+    data: DataConfig = field(default_factory=DataConfig)
+    method: MethodConfig = field(default_factory=MethodConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    cure: CureConfig = field(default_factory=CureConfig)
+    seed: int = 0
+    """Seeds the split, the batch order, LoRA's initialisation and dropout."""
+    dtype: str = "auto"
+    """Precision of the matrix products: auto asks the probe of this machine."""
+
+    def __post_init__(self) -> None:
+        catalog.find_model(self.model)
+        check_number("seed", self.seed, 0, 2**31 - 1, whole=True)
+        check_choice("The dtype", self.dtype, DTYPES)
+        if self.cure.rehearse == EARLIER and self.data.order != "sequential":
+            raise UserError("Rehearsing earlier tasks goes with a sequence of tasks.")
+        if self.optimizer.patience and self.data.order == "sequential":
+            raise UserError(
+                "Stopping early goes with one task or mixed tasks, not with a sequence."
+            )
+        if self.cure.rehearse in self.data.tasks:
+            raise UserError(f"{self.cure.rehearse} is trained on already; rehearse another task.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data; `from_dict` gives an equal config back."""
+        return json.loads(json.dumps(asdict(self)))
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Build and validate a config from JSON data; unknown names are refused by name."""
+        parts = {
+            "data": DataConfig,
+            "method": MethodConfig,
+            "optimizer": OptimizerConfig,
+            "evaluation": EvaluationConfig,
+            "cure": CureConfig,
+        }
+        arguments: dict[str, Any] = {}
+        for name, value in _known(cls, values).items():
+            part = parts.get(name)
+            arguments[name] = part(**_tupled(_known(part, value))) if part else value
+        return cls(**arguments)
+
+    @property
+    def hash(self) -> str:
+        """16 hex digits that are equal exactly when two configs are."""
+        canonical = json.dumps(_plain(self.to_dict()), sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def evaluation_tasks(self) -> tuple[str, ...]:
+        """The trained tasks first, then the others, each once."""
+        return tuple(dict.fromkeys((*self.data.tasks, *self.evaluation.tasks)))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _known(part: type, values: Any) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise UserError(f"Expected settings for {part.__name__}, got {values!r}.")
+    names = [f.name for f in fields(part)]
+    for name in values:
+        if name not in names:
+            raise UserError(f"The setting {name!r} is not known; known are: {', '.join(names)}.")
+    return values
+
+
+def _tupled(values: dict[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
