@@ -68,7 +68,7 @@ CURES: dict[str, Cure] = {
             knob="learning rate",
             values=(1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 3e-4),
             usual=3e-4,
-            recorded=(2e-5, 5e-5, 1e-4, 3e-4),
+            recorded=(2e-5, 1e-4, 3e-4),
             parts=_full,
         ),
         Cure(
@@ -78,7 +78,7 @@ CURES: dict[str, Cure] = {
             knob="learning rate",
             values=(1e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 1e-2),
             usual=1e-3,
-            recorded=(5e-4, 1e-3, 3e-3),
+            recorded=(1e-3, 3e-3),
             parts=lambda rate: _method("lora", rate),
         ),
         Cure(
@@ -88,7 +88,7 @@ CURES: dict[str, Cure] = {
             knob="strength",
             values=(0.1, 0.3, 1, 3, 10, 30),
             usual=10,
-            recorded=(1, 10),
+            recorded=(10,),
             parts=lambda strength: _full(regularizer="l2sp", strength=strength),
         ),
         Cure(
@@ -98,7 +98,7 @@ CURES: dict[str, Cure] = {
             knob="strength",
             values=(1, 3, 10, 30, 100, 300),
             usual=30,
-            recorded=(10, 100),
+            recorded=(100,),
             parts=lambda strength: _full(regularizer="ewc", strength=strength, keep=(KEPT,)),
         ),
         Cure(
@@ -108,7 +108,7 @@ CURES: dict[str, Cure] = {
             knob="strength",
             values=(0.1, 0.3, 1, 3, 10),
             usual=3,
-            recorded=(1, 3),
+            recorded=(3,),
             parts=lambda strength: _full(regularizer="kl", strength=strength, keep=(KEPT,)),
         ),
         Cure(
@@ -118,7 +118,7 @@ CURES: dict[str, Cure] = {
             knob="share of the batch",
             values=(0.125, 0.25, 0.375, 0.5),
             usual=0.25,
-            recorded=(0.125, 0.25),
+            recorded=(0.125,),
             parts=lambda share: _full(rehearse=KEPT, rehearse_share=share),
         ),
         Cure(
@@ -128,7 +128,7 @@ CURES: dict[str, Cure] = {
             knob="layers trained",
             values=(1, 2, 4, 8, 12, 16, 24, 30),
             usual=8,
-            recorded=(4, 16),
+            recorded=(16,),
             parts=lambda layers: _method("top_layers", TEXTBOOK_RATE, layers=int(layers)),
         ),
         Cure(

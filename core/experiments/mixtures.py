@@ -16,6 +16,8 @@ HELD_OUT = "formality"
 GENERAL = "general"
 SCORED = (*TRAINED, HELD_OUT, GENERAL)
 METHOD, RATE, STEPS = "full", 1e-4, 40
+SIZES = (1, 2, 4, len(TRAINED))
+"""How many tasks the recorded mixtures have."""
 FINAL_EXAMPLES = 30
 """Test examples of each task before and after a run."""
 
@@ -50,9 +52,9 @@ def mixture_config(
 
 
 def recorded_configs(seeds: Sequence[int]) -> Iterator[RunConfig]:
-    """All mixtures of 1 to n tasks, and each task alone."""
+    """Mixtures of 1, 2, 4 and all tasks, and each task alone."""
     for seed in seeds:
-        for k in range(1, len(TRAINED) + 1):
+        for k in SIZES:
             yield mixture_config(TRAINED[:k], seed=seed)
         for task in TRAINED[1:]:
             yield mixture_config((task,), seed=seed)
