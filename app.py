@@ -32,6 +32,11 @@ navigation = st.navigation(
                 title="3 · Catastrophic forgetting",
                 url_path="forgetting",
             ),
+            st.Page(
+                "pages/lessons/multitask.py",
+                title="5 · Multi-task tuning",
+                url_path="multitask",
+            ),
         ],
         "Lab": [
             st.Page("pages/lab/runs.py", title="Runs", icon=":material/list:", url_path="runs")

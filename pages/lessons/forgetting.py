@@ -15,9 +15,10 @@ from core.config import (
 )
 from core.evaluate.forgetting import forgetting_from_events
 from core.runs.states import RunStatus
-from pages.ui.engine import engine, require_model, store
+from pages.ui.engine import require_model, store
 from pages.ui.forgetting import forgetting_view, matrix_figure, scrub
 from pages.ui.settings import METHOD_TITLES, RATES
+from pages.ui.start import run_button
 
 WATCHED = (
     "What is your name?",
@@ -109,29 +110,12 @@ def settings() -> RunConfig:
     )
 
 
-def run_button(config: RunConfig, label: str, name: str) -> str:
-    """Start a run or show a finished equal one; returns the run in the URL, under `name`."""
-    done = store().find_finished(config)
-    go, show = st.columns(2)
-    text = f"{label} again" if done else label
-    if go.button(text, type="primary", key=f"forgetting_{name}_start", width="stretch"):
-        st.query_params[name] = engine().submit(config).id
-        st.rerun()
-    if done and show.button(
-        "Show the finished run", key=f"forgetting_{name}_show", width="stretch"
-    ):
-        st.query_params[name] = done.id
-        st.rerun()
-    wanted = st.query_params.get(name, "")
-    return store().get(wanted).id if wanted else ""
-
-
 def one_task() -> RunConfig:
     """The textbook's experiment; returns its settings for the sequence below."""
     st.header("One task learned, another lost")
     guess = st.container()
     config = settings()
-    run_id = run_button(config, "Run", "run")
+    run_id = run_button(config, "Run", key="forgetting_run", name="run")
     with guess:
         predict(run_id)
     if not run_id:
@@ -175,7 +159,7 @@ def sequence(single: RunConfig) -> None:
             every=10_000, examples=40, final_examples=40, samples=0, prompts=WATCHED[:1]
         ),
     )
-    run_id = run_button(config, "Run the sequence", "sequence")
+    run_id = run_button(config, "Run the sequence", key="forgetting_sequence_run", name="sequence")
     if not run_id:
         return
     forgetting_view(run_id)
