@@ -135,6 +135,8 @@ def number_of_tasks() -> None:
             "A dot is a run, the line joins the means, the dashed line is the untouched model. At 1 "
             "stands each task alone; at more, the first ones of the list above."
         )
+    if found := record.recorded("mixtures"):
+        st.caption(f"{found.where} Made with `{found.command}`.")
     if own:
         st.caption(f"Large rings are your runs ({len(own)}), with the settings you chose.")
 
@@ -158,8 +160,7 @@ def all_at_once() -> None:
 def carry_over() -> None:
     """Chart c: the held-out task."""
     rows = carry_rows(recorded_mixtures())
-    found = record.recorded("mixtures")
-    if rows.empty or not found:
+    if rows.empty:
         return
     st.header("Does it carry over?")
     task = catalog.TASKS[HELD_OUT]
@@ -169,7 +170,6 @@ def carry_over() -> None:
     st.markdown(f"**{carry_finding(rows)}**")
     st.altair_chart(dot_chart(rows, "model", with_offset=False), width="stretch")
     st.caption(f"Guessing one of {len(task.labels)} answers gives {1 / len(task.labels):.2f}.")
-    st.caption(f"{found.where} Made with `{found.command}`.")
 
 
 st.title("Multi-task tuning")

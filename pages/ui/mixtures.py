@@ -21,12 +21,14 @@ GROUPS = {
     "held_out": (f"{catalog.TASKS[HELD_OUT].title}, held out", GREEN),
     "general": (catalog.TASKS[GENERAL].title, ORANGE),
 }
-UNTOUCHED, ALONE, TOGETHER = "untouched model", "tuned on one task", "tuned on all seven"
+UNTOUCHED, ALONE, TOGETHER = "untouched", "tuned on one", "tuned on all"
 KINDS = {UNTOUCHED: GREY, ALONE: ORANGE, TOGETHER: BLUE}
 SHAPES = {UNTOUCHED: "circle", ALONE: "diamond", TOGETHER: "square"}
 CLEAR = 0.05
 """A mean that moved less is said to hardly move."""
 SCORE = alt.Scale(domain=[0, 1])
+TICKS = alt.Axis(tickCount=5, format=".1f")
+Chart = alt.LayerChart | alt.FacetChart
 
 
 @st.cache_data(show_spinner=False)
@@ -89,25 +91,25 @@ def moved(before: float, after: float) -> str:
 
 def forgetting_finding(rows: pd.DataFrame) -> str:
     """What the recorded runs say of the number of tasks, in two sentences."""
-    means = rows[~rows.own].groupby(["group", "k"])[["untouched", "score"]].mean()
+    recorded = rows.query("not own")
 
     def words(name: str, k: int) -> str:
-        found = means.loc[(name, k)]
-        return moved(found.untouched, found.score)
+        mine = recorded.query("group == @name and k == @k")
+        return moved(mine.untouched.mean(), mine.score.mean())
 
-    most = max(k for _, k in means.index)
+    most = int(recorded.k.max())
     return (
         f"Tuned on one task, the other tasks {words('untrained', 1)}, and general questions "
         f"{words('general', 1)}. Tuned on all {most}, general questions {words('general', most)}."
     )
 
 
-def group_chart(rows: pd.DataFrame, name: str) -> alt.LayerChart:
+def group_chart(rows: pd.DataFrame, name: str) -> Chart:
     """One group of tasks over the number of tasks trained on: runs, their means, and the untouched model."""
     title, colour = GROUPS[name]
-    mine = rows[rows.group == name]
-    recorded = mine[~mine.own]
-    means = recorded.groupby("k", as_index=False)[["score", "untouched"]].mean()
+    mine = rows.query("group == @name")
+    recorded = mine.query("not own")
+    means = recorded.pivot_table(index="k", values=["score", "untouched"]).reset_index()
     x = alt.X(
         "k:Q",
         title="tasks trained on at once",
@@ -119,7 +121,7 @@ def group_chart(rows: pd.DataFrame, name: str) -> alt.LayerChart:
     start = alt.Chart(means).mark_line(strokeDash=[5, 4], color=GREY, strokeWidth=2)
     line = alt.Chart(means).mark_line(color=colour, strokeWidth=3)
     dots = alt.Chart(recorded).mark_circle(color=colour, size=45, opacity=0.6)
-    yours = alt.Chart(mine[mine.own]).mark_point(
+    yours = alt.Chart(mine.query("own")).mark_point(
         color=colour, size=170, filled=False, strokeWidth=2
     )
     layers = (
@@ -128,7 +130,7 @@ def group_chart(rows: pd.DataFrame, name: str) -> alt.LayerChart:
         + dots.encode(x=x, y=y, tooltip=tooltip)
         + yours.encode(x=x, y=y, tooltip=tooltip)
     )
-    return layers.properties(title=title, height=230, description=f"{title}: mean score by k")
+    return layers.properties(title=title, height=270, description=f"{title}: mean score by k")
 
 
 def averaged(
@@ -220,31 +222,31 @@ def carry_finding(rows: pd.DataFrame) -> str:
     )
 
 
-def dot_chart(rows: pd.DataFrame, y_name: str, *, with_offset: bool) -> alt.LayerChart:
+def dot_chart(rows: pd.DataFrame, y_name: str, *, with_offset: bool) -> Chart:
     """Scores with their intervals, one row per value of `y_name`; kinds beside each other if asked."""
     order = list(dict.fromkeys(rows[y_name]))
     kinds = list(KINDS)
-    axis = alt.Axis(labelLimit=140, grid=not with_offset)
+    axis = alt.Axis(labelLimit=140, labelOverlap=False, grid=not with_offset)
     y: dict[str, Any] = {"y": alt.Y(f"{y_name}:N", title=None, sort=order, axis=axis)}
     if with_offset:
         y["yOffset"] = alt.YOffset("kind:N", sort=kinds, scale=alt.Scale(paddingOuter=0.6))
-    legend = alt.Legend(orient="top", columns=2, title=None, labelLimit=160)
+    legend = alt.Legend(orient="top", title=None, symbolOpacity=1, offset=4)
     palette = alt.Scale(domain=kinds, range=list(KINDS.values()))
     shapes = alt.Scale(domain=kinds, range=list(SHAPES.values()))
     colour = alt.Color("kind:N", scale=palette, legend=legend)
     chart = alt.Chart(rows)
     bars = chart.mark_rule(strokeWidth=3, opacity=0.45).encode(
-        x=alt.X("low:Q", title="score on test examples", scale=SCORE),
+        x=alt.X("low:Q", title="score on test examples", scale=SCORE, axis=TICKS),
         x2="high:Q",
         color=colour,
         **y,
     )
     dots = chart.mark_point(filled=True, size=90, opacity=1).encode(
-        x=alt.X("score:Q", scale=SCORE),
+        x=alt.X("score:Q", scale=SCORE, axis=TICKS),
         color=colour,
         shape=alt.Shape("kind:N", scale=shapes, legend=legend),
         tooltip=[y_name, "kind", *(alt.Tooltip(v, format=".2f") for v in ("score", "low", "high"))],
         **y,
     )
-    row_px = 58 if with_offset else 32
-    return (bars + dots).properties(height=row_px * len(order) + 40)
+    row_px = 64 if with_offset else 32
+    return (bars + dots).properties(height=row_px * len(order) + 110)

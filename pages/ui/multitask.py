@@ -86,23 +86,30 @@ def heading(frame: pd.DataFrame) -> str:
     return f"Step {step}, mean scores: {', '.join(parts)}"
 
 
-def score_chart(frame: pd.DataFrame) -> alt.LayerChart:
+def score_chart(frame: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     """Per task: a grey dot for the untouched model, a coloured mark with its interval for now."""
     kinds = [kind for kind in COLOURS if kind in set(frame.kind)]
     y = alt.Y(
         "task:N",
         title=None,
         sort=list(dict.fromkeys(frame.task)),
-        axis=alt.Axis(labelLimit=140, grid=True),
+        axis=alt.Axis(labelLimit=140, labelOverlap=False, grid=True),
     )
-    x = alt.X("score:Q", title="score on test examples", scale=alt.Scale(domain=[0, 1]))
+    ticks = alt.Axis(tickCount=5, format=".1f")
+    scale = alt.Scale(domain=[0, 1])
+    x = alt.X("score:Q", title="score on test examples", scale=scale, axis=ticks)
     palette = alt.Scale(domain=kinds, range=[COLOURS[kind] for kind in kinds])
-    legend = alt.Legend(orient="top", columns=2, title=None, labelLimit=160)
+    legend = alt.Legend(orient="top", columns=2, title=None, symbolOpacity=1)
     chart = alt.Chart(frame)
     bars = (
         chart.transform_filter(alt.datum.kind != UNTOUCHED)
         .mark_rule(strokeWidth=3, opacity=0.45)
-        .encode(x=alt.X("low:Q", title="score on test examples"), x2="high:Q", y=y, color=alt.Color("kind:N"))
+        .encode(
+            x=alt.X("low:Q", title="score on test examples", scale=scale, axis=ticks),
+            x2="high:Q",
+            y=y,
+            color=alt.Color("kind:N"),
+        )
     )
     dots = chart.mark_point(filled=True, size=110, opacity=1).encode(
         x=x,
@@ -124,7 +131,7 @@ def score_chart(frame: pd.DataFrame) -> alt.LayerChart:
         ],
     )
     return (bars + dots).properties(
-        height=ROW_PX * frame.task.nunique() + 30, description=heading(frame)
+        height=ROW_PX * frame.task.nunique() + 130, description=heading(frame)
     )
 
 
