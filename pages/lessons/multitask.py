@@ -167,7 +167,8 @@ def carry_over() -> None:
     st.markdown(
         f"{task.title} is the task no run ever trained on: {task.summary.split('?')[0].lower()}?"
     )
-    st.markdown(f"**{carry_finding(rows)}**")
+    if finding := carry_finding(rows):
+        st.markdown(f"**{finding}**")
     st.altair_chart(dot_chart(rows, "model", with_offset=False), width="stretch")
     st.caption(f"Guessing one of {len(task.labels)} answers gives {1 / len(task.labels):.2f}.")
 

@@ -205,7 +205,9 @@ def carry_rows(mixtures: Sequence[Mixture]) -> pd.DataFrame:
 
 
 def carry_finding(rows: pd.DataFrame) -> str:
-    """Whether the held-out task moved beyond what the intervals leave open."""
+    """Whether the held-out task moved beyond what the intervals leave open; "" without a run on all."""
+    if TOGETHER not in set(rows.kind):
+        return ""
     title = catalog.TASKS[HELD_OUT].title
     start, end = rows[rows.kind == UNTOUCHED].iloc[0], rows[rows.kind == TOGETHER].iloc[0]
     said = f"{title} scores {start.score:.2f} untouched and {end.score:.2f} after tuning on all seven. "
@@ -230,7 +232,7 @@ def dot_chart(rows: pd.DataFrame, y_name: str, *, with_offset: bool) -> Chart:
     y: dict[str, Any] = {"y": alt.Y(f"{y_name}:N", title=None, sort=order, axis=axis)}
     if with_offset:
         y["yOffset"] = alt.YOffset("kind:N", sort=kinds, scale=alt.Scale(paddingOuter=0.6))
-    legend = alt.Legend(orient="top", title=None, symbolOpacity=1, offset=4)
+    legend = alt.Legend(orient="top", columns=2, title=None, symbolOpacity=1)
     palette = alt.Scale(domain=kinds, range=list(KINDS.values()))
     shapes = alt.Scale(domain=kinds, range=list(SHAPES.values()))
     colour = alt.Color("kind:N", scale=palette, legend=legend)

@@ -13,10 +13,10 @@ from pages.ui.engine import store
 from pages.ui.live import BLUE, GREEN, GREY, ORANGE, POLL_S, show_status
 
 UNTOUCHED, TRAINED_ON, NOT_TRAINED_ON, HELD = (
-    "untouched model",
-    "now: trained on",
-    "now: not trained on",
-    "now: held out",
+    "untouched",
+    "trained on",
+    "not trained on",
+    "held out",
 )
 COLOURS = {UNTOUCHED: GREY, TRAINED_ON: BLUE, NOT_TRAINED_ON: ORANGE, HELD: GREEN}
 SHAPES = {
@@ -33,9 +33,10 @@ Event = dict[str, Any]
 def shares(tasks: Sequence[str], weights: Sequence[float]) -> str:
     """How much of every batch each task gets, in one sentence."""
     total = sum(weights)
+    if len(tasks) == 1:
+        return f"{catalog.TASKS[tasks[0]].title} gets all of the examples."
     if len(set(weights)) == 1:
-        each = "all of" if len(tasks) == 1 else f"{1 / len(tasks):.0%} of"
-        return f"Each task gets the same part: {each} the examples."
+        return f"Each task gets the same part: {1 / len(tasks):.0%} of the examples."
     parts = [
         f"{catalog.TASKS[task].title} {weight / total:.0%}"
         for task, weight in zip(tasks, weights, strict=True)
