@@ -109,7 +109,7 @@ def score_chart(frame: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
             x=alt.X("low:Q", title="score on test examples", scale=scale, axis=ticks),
             x2="high:Q",
             y=y,
-            color=alt.Color("kind:N"),
+            color=alt.Color("kind:N", scale=palette, legend=legend),
         )
     )
     dots = chart.mark_point(filled=True, size=110, opacity=1).encode(

@@ -138,8 +138,8 @@ def test_carry_over_is_claimed_only_where_intervals_do_not_overlap(
     together: float, words: str
 ) -> None:
     rows = carry_rows(record(together))
-    assert list(rows.model)[0] == "Untouched"
-    assert list(rows.model)[-1] == "All seven"
+    assert rows.model.iloc[0] == "Untouched"
+    assert rows.model.iloc[-1] == "All seven"
     said = carry_finding(rows)
     assert words in said
     assert f"0.50 untouched and {together:.2f} after" in said
