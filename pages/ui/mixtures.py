@@ -53,7 +53,7 @@ def own_mixtures() -> list[Mixture]:
     ended = [
         run
         for run in store().runs()
-        if run.status is RunStatus.FINISHED and is_comparable(run.config_dict, known)
+        if run.status == RunStatus.FINISHED and is_comparable(run.config_dict, known)
     ]
     found = (finished_mixture(run.id) for run in ended)
     return [m for m in found if m and all(task in m.scores for task in SCORED)]
