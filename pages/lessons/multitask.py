@@ -121,7 +121,8 @@ def number_of_tasks() -> None:
     recorded, own = recorded_mixtures(), own_mixtures()
     st.header("Number of tasks and forgetting")
     if not recorded:
-        st.caption(f"No runs are recorded yet. This command makes them: `{COMMAND}`")
+        st.caption("No runs are recorded yet. This command makes them:")
+        st.code(COMMAND, language="bash", wrap_lines=True)
     if not recorded and not own:
         return
     rows = group_rows([*recorded, *own])
@@ -136,7 +137,8 @@ def number_of_tasks() -> None:
             "stands each task alone; at more, the first ones of the list above."
         )
     if found := record.recorded("mixtures"):
-        st.caption(f"{found.where} Made with `{found.command}`.")
+        st.caption(f"{found.where} This command made them:")
+        st.code(found.command, language="bash", wrap_lines=True)
     if own:
         st.caption(f"Large rings are your runs ({len(own)}), with the settings you chose.")
 
