@@ -33,6 +33,11 @@ navigation = st.navigation(
                 url_path="forgetting",
             ),
             st.Page("pages/lessons/cures.py", title="4 · Cures", url_path="cures"),
+            st.Page(
+                "pages/lessons/multitask.py",
+                title="5 · Multi-task tuning",
+                url_path="multitask",
+            ),
         ],
         "Lab": [
             st.Page("pages/lab/runs.py", title="Runs", icon=":material/list:", url_path="runs")

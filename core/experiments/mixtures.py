@@ -69,6 +69,7 @@ class TaskScore:
     after: float
     interval: tuple[float, float]
     """95 % interval of `after`, over test examples."""
+    before_interval: tuple[float, float]
     n: int
 
     @property
@@ -113,13 +114,14 @@ def mixture(
         return None
     found = [e for e in events if e["type"] == "evaluation"]
     last = max((e["step"] for e in found), default=0)
-    first_of = {e["task"]: e["score"] for e in found if e["step"] == 0}
+    first_of = {e["task"]: e for e in found if e["step"] == 0}
     scores = {
         e["task"]: TaskScore(
             task=e["task"],
-            before=first_of[e["task"]],
+            before=first_of[e["task"]]["score"],
             after=e["score"],
             interval=(e["interval"][0], e["interval"][1]),
+            before_interval=tuple(first_of[e["task"]]["interval"]),
             n=e["n"],
         )
         for e in found

@@ -99,6 +99,7 @@ st.markdown(
 2. **[Instruction fine-tuning](instruction)**: pairs, templates, which tokens the loss sees; the training loop one phase at a time; then a real run.
 3. **[Catastrophic forgetting](forgetting)**: tune on one task and watch others go; one task after another; which weights moved.
 4. **[Cures](cures)**: the same experiment under LoRA, penalties, rehearsal and more, on one plane of learning and keeping.
+5. **[Multi-task tuning](multitask)**: several tasks in every batch; what that keeps, and what carries over.
 
 Every run you start is kept in **[Runs](runs)**, with its settings, curves and answers.
 """
