@@ -15,7 +15,7 @@ HELD_OUT = "formality"
 """Never trained on: does tuning on other tasks carry over to it?"""
 GENERAL = "general"
 SCORED = (*TRAINED, HELD_OUT, GENERAL)
-METHOD, RATE, STEPS = "full", 1e-4, 40
+METHOD, RATE, STEPS = "full", 1e-4, 30
 SIZES = (1, 2, 4, len(TRAINED))
 """How many tasks the recorded mixtures have."""
 FINAL_EXAMPLES = 30
