@@ -11,15 +11,15 @@ from core import catalog
 from core.config import LORA_TARGETS
 from core.evaluate.forgetting import Forgetting
 from core.evaluate.uncertainty import wilson_interval
+from core.runs.store import Run
 from pages.ui.engine import store
 from pages.ui.live import (
     BLUE,
     GREY,
     ORANGE,
-    POLL_S,
+    follow,
     planned_steps,
     sample_table,
-    show_status,
     step_axis,
 )
 
@@ -30,16 +30,10 @@ SENTIMENT_SHARE = "other prompts answered with a sentiment"
 
 def forgetting_view(run_id: str) -> None:
     """The run's curves of learning and forgetting, and its watched prompts; live while it trains."""
-    active = not store().get(run_id).status.is_over
-    st.fragment(_view, run_every=POLL_S if active else None)(run_id, active)
+    follow(run_id, _view)
 
 
-def _view(run_id: str, was_active: bool) -> None:
-    run = store().get(run_id)
-    if was_active and run.status.is_over:
-        st.rerun()
-    events = store().events(run_id)
-    show_status(run, events)
+def _view(run: Run, events: list[Event]) -> None:
     if any(e["type"] == "evaluation" for e in events):
         st.altair_chart(curves(events, planned_steps(run.config_dict)), width="stretch")
     watched = [e for e in events if e["type"] == "sample" and not e["task"]]

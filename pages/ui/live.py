@@ -1,5 +1,6 @@
 """A run as it happens: status, curves, answers. Polls the store, so a reload loses nothing."""
 
+from collections.abc import Callable
 from os.path import commonprefix
 from statistics import median
 from typing import Any
@@ -18,18 +19,27 @@ GREY, BLUE, ORANGE, GREEN = "#8a8f98", "#0072B2", "#D55E00", "#009E73"
 Event = dict[str, Any]
 
 
-def run_view(run_id: str) -> None:
-    """Everything about a run; redraws itself while the run waits or trains."""
+def follow(run_id: str, draw: Callable[[Run, list[Event]], None]) -> None:
+    """A run's status and what `draw` makes of its events, anew while the run waits or trains."""
     active = not store().get(run_id).status.is_over
-    st.fragment(_view, run_every=POLL_S if active else None)(run_id, active)
+    st.fragment(_follow, run_every=POLL_S if active else None)(run_id, draw, active)
 
 
-def _view(run_id: str, was_active: bool) -> None:
+def _follow(run_id: str, draw: Callable[[Run, list[Event]], None], was_active: bool) -> None:
     run = store().get(run_id)
     if was_active and run.status.is_over:
         st.rerun()  # draw the page around it again, and stop polling
     events = store().events(run_id)
     show_status(run, events)
+    draw(run, events)
+
+
+def run_view(run_id: str) -> None:
+    """Everything about a run."""
+    follow(run_id, _view)
+
+
+def _view(run: Run, events: list[Event]) -> None:
     steps = [e for e in events if e["type"] == "step"]
     if steps:
         left, right = st.columns(2)

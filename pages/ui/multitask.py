@@ -9,8 +9,8 @@ import streamlit as st
 
 from core import catalog
 from core.experiments.mixtures import HELD_OUT, SCORED
-from pages.ui.engine import store
-from pages.ui.live import BLUE, GREEN, GREY, ORANGE, POLL_S, show_status
+from core.runs.store import Run
+from pages.ui.live import BLUE, GREEN, GREY, ORANGE, follow
 
 UNTOUCHED, TRAINED_ON, NOT_TRAINED_ON, HELD = (
     "untouched",
@@ -151,18 +151,12 @@ def answer_table(events: Sequence[Event], trained: Sequence[str]) -> pd.DataFram
 
 
 def mixture_view(run_id: str) -> None:
-    """The scores and answers of every task; redraws itself while the run waits or trains."""
-    active = not store().get(run_id).status.is_over
-    st.fragment(_view, run_every=POLL_S if active else None)(run_id, active)
+    """The scores and answers of every task, live while the run trains."""
+    follow(run_id, _view)
 
 
-def _view(run_id: str, was_active: bool) -> None:
-    run = store().get(run_id)
-    if was_active and run.status.is_over:
-        st.rerun()
-    events = store().events(run_id)
+def _view(run: Run, events: list[Event]) -> None:
     trained = run.config.data.tasks
-    show_status(run, events)
     frame = score_rows(events, trained)
     if frame.empty:
         return
