@@ -131,8 +131,9 @@ def headline(found: Sequence[Setting], score: str) -> str:
     if not enough:
         return f"No setting has learned sentiment to {LEARNED_ENOUGH} yet"
     best = max(enough, key=lambda s: value_of(s, score) or 0.0)
+    cure = CURES[best.cure]
     return (
-        f"Of those that learned, {setting_name(best)} kept most: "
+        f"Of those that learned enough, {cure.title} ({cure.knob} {best.value:g}) kept most: "
         f"{KEPT_TITLES[score]} {value_of(best, score):.2f}"
     )
 
