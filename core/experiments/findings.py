@@ -58,7 +58,11 @@ class Comparison:
         """One sentence."""
         a, b = self.first, self.second
         if self.verdict == "missing":
-            return f"{self.score}: not enough runs of {a.title} and {b.title} to compare."
+            few = [g for g in (a, b) if len(g.values) < 2]
+            said = " and ".join(
+                f"{'no run' if not g.values else 'only one run'} of {g.title}" for g in few
+            )
+            return f"{self.score}: {said} to compare."
         ends = {
             "above": f"every run of {a.title} is above every run of {b.title}.",
             "below": f"every run of {a.title} is below every run of {b.title}.",
@@ -152,7 +156,16 @@ def claims(found: Sequence[Setting]) -> list[Claim]:
                 "weights alike."
             ),
             comparisons=(
-                Comparison(score=equal, first=enough("ewc", "EWC"), second=full("kept")),
+                Comparison(
+                    score="Sentiment learned",
+                    first=group(found, "ewc", "learned", "EWC"),
+                    second=full("learned"),
+                ),
+                Comparison(
+                    score="Names kept",
+                    first=group(found, "ewc", "kept", "EWC"),
+                    second=full("kept"),
+                ),
                 Comparison(score=equal, first=enough("ewc", "EWC"), second=enough("l2sp", "L2-SP")),
             ),
         ),

@@ -137,10 +137,12 @@ def test_claims_are_tested_at_equal_learning() -> None:
     points += [made("ewc", 1, s, 0.9, 0.5 + s / 100) for s in range(3)]
     points += [made("ewc", 10, s, 0.2, 0.9) for s in range(3)]  # kept all by learning little
     *_, kirkpatrick = claims(settings(points))
-    against_full, against_l2sp = kirkpatrick.comparisons
-    assert against_full.verdict == "above"
-    assert against_full.first.values == pytest.approx((0.5, 0.51, 0.52))
-    assert against_l2sp.verdict == "missing"
+    learned, kept, at_equal_learning = kirkpatrick.comparisons
+    assert learned.verdict == "overlap"
+    assert kept.verdict == "above"
+    assert at_equal_learning.first.values == pytest.approx((0.5, 0.51, 0.52))
+    assert at_equal_learning.verdict == "missing"
+    assert at_equal_learning.words.endswith("no run of L2-SP to compare.")
 
 
 def test_the_recorded_plane_has_at_least_thirty_runs() -> None:
