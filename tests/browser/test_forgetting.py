@@ -6,15 +6,15 @@ import pytest
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
-SETTINGS = "forgetting_steps=16&forgetting_guess=a+name"
+SETTINGS = "forgetting_guess=a+name"
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_names_are_forgotten_and_the_reader_scrubs_back(app: str, page: Page) -> None:
     page.goto(f"{app}/forgetting?{SETTINGS}")
     run = page.get_by_role("button", name="Run", exact=True)
     run.click(timeout=60_000)
-    expect(page.get_by_text("Back through time")).to_be_visible(timeout=300_000)
+    expect(page.get_by_text("Back through time")).to_be_visible(timeout=500_000)
     assert "run=" in page.url
     guess = page.get_by_text("Your guess was a name. The tuned model answers")
     expect(guess).to_be_visible()
@@ -33,7 +33,7 @@ def test_names_are_forgotten_and_the_reader_scrubs_back(app: str, page: Page) ->
     expect(page.get_by_text("Your guess was a name")).to_be_visible()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_sequence_of_tasks_fills_the_matrix(app: str, page: Page) -> None:
     page.goto(f"{app}/forgetting?forgetting_method=LoRA&forgetting_steps=2")
     page.get_by_role("button", name="Run the sequence").click(timeout=60_000)
