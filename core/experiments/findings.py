@@ -105,8 +105,8 @@ def claims(found: Sequence[Setting]) -> list[Claim]:
     """The three papers of the lesson against `found`."""
     textbook = TEXTBOOK_RATE
 
-    def full(score: str) -> Group:
-        return group(found, "full", score, "full at 3e-04", value=textbook)
+    def full(score: str, *, least: float = 0.0) -> Group:
+        return group(found, "full", score, "full at 3e-04", value=textbook, least=least)
 
     def enough(cure: str, title: str) -> Group:
         return group(found, cure, "kept", title, least=LEARNED_ENOUGH)
@@ -141,7 +141,11 @@ def claims(found: Sequence[Setting]) -> list[Claim]:
             source="Li, Grandvalet and Davoine 2018, “Explicit Inductive Bias” (L2-SP)",
             claim="A pull towards the start keeps what the pretrained model knew.",
             comparisons=(
-                Comparison(score=equal, first=enough("l2sp", "L2-SP"), second=full("kept")),
+                Comparison(
+                    score=equal,
+                    first=enough("l2sp", "L2-SP"),
+                    second=full("kept", least=LEARNED_ENOUGH),
+                ),
                 Comparison(
                     score=equal,
                     first=enough("l2sp", "L2-SP"),

@@ -10,6 +10,7 @@ from pages.ui.engine import require_model
 from pages.ui.forgetting import forgetting_view
 from pages.ui.plane import (
     KEPT_TITLES,
+    headline,
     own_points,
     plane_figure,
     recorded_points,
@@ -93,6 +94,7 @@ def plane(run_id: str) -> None:
         if score == "kept"
         else "The same runs, by general questions: no cure was told to keep those."
     )
+    st.markdown(f"**{headline(settings([*recorded, *own]), score)}**")
     figure = plane_figure(
         recorded, own, score=score, base=base, last_run=run_id, with_paths=with_paths
     )
