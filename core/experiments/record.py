@@ -83,7 +83,8 @@ def _kept(run: Run, store: RunStore) -> dict[str, Any]:
 
 
 def _brief(evaluation: dict[str, Any]) -> dict[str, Any]:
-    return {key: evaluation[key] for key in KEPT_FIELDS}
+    kept = {key: evaluation[key] for key in KEPT_FIELDS}
+    return kept | {"interval": list(evaluation["interval"])}
 
 
 def save(found: Recorded, path: Path) -> None:
