@@ -1,5 +1,7 @@
 """The one engine and run store of this server process, and what every page asks of them."""
 
+import gc
+
 import streamlit as st
 
 from core import catalog
@@ -27,6 +29,16 @@ def tokenizer(model: str = catalog.DEFAULT_MODEL) -> ChatTokenizer:
 
 def model_ready(model: str = catalog.DEFAULT_MODEL) -> bool:
     return is_ready(catalog.find_model(model))
+
+
+@st.cache_resource(show_spinner=False)
+def spare_the_collector() -> None:
+    """Take what is loaded by now out of garbage collection, once in this process.
+
+    Streamlit collects all garbage after every rerun. With its libraries loaded that took a third of a
+    core while a page followed a run, beside a training that wants both.
+    """
+    gc.freeze()
 
 
 def require_model() -> None:

@@ -11,7 +11,7 @@ import streamlit as st
 
 from core.runs.states import RunStatus
 from core.runs.store import Run
-from pages.ui.engine import engine, store
+from pages.ui.engine import engine, spare_the_collector, store
 
 POLL_S = 1.0
 CHART_HEIGHT = 340
@@ -21,6 +21,7 @@ Event = dict[str, Any]
 
 def follow(run_id: str, draw: Callable[[Run, list[Event]], None]) -> None:
     """A run's status and what `draw` makes of its events, anew while the run waits or trains."""
+    spare_the_collector()
     active = not store().get(run_id).status.is_over
     st.fragment(_follow, run_every=POLL_S if active else None)(run_id, draw, active)
 
