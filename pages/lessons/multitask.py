@@ -122,7 +122,7 @@ def number_of_tasks() -> None:
     st.header("Number of tasks and forgetting")
     if not recorded:
         st.caption("No runs are recorded yet. This command makes them:")
-        st.code(COMMAND, language="bash", wrap_lines=True)
+        st.code(COMMAND, language=None, wrap_lines=True)
     if not recorded and not own:
         return
     rows = group_rows([*recorded, *own])
@@ -138,7 +138,7 @@ def number_of_tasks() -> None:
         )
     if found := record.recorded("mixtures"):
         st.caption(f"{found.where} This command made them:")
-        st.code(found.command, language="bash", wrap_lines=True)
+        st.code(found.command, language=None, wrap_lines=True)
     if own:
         st.caption(f"Large rings are your runs ({len(own)}), with the settings you chose.")
 
