@@ -121,15 +121,15 @@ def group_chart(rows: pd.DataFrame, name: str) -> Chart:
     start = alt.Chart(means).mark_line(strokeDash=[5, 4], color=GREY, strokeWidth=2)
     line = alt.Chart(means).mark_line(color=colour, strokeWidth=3)
     dots = alt.Chart(recorded).mark_circle(color=colour, size=45, opacity=0.6)
-    yours = alt.Chart(mine.query("own")).mark_point(
-        color=colour, size=170, filled=False, strokeWidth=2
-    )
+    own = mine.query("own")
+    rings = alt.Chart(own).mark_point(color=colour, size=170, filled=False, strokeWidth=2)
     layers = (
         start.encode(x=x, y=alt.Y("untouched:Q", title="mean score", scale=SCORE))
         + line.encode(x=x, y=y)
         + dots.encode(x=x, y=y, tooltip=tooltip)
-        + yours.encode(x=x, y=y, tooltip=tooltip)
     )
+    if not own.empty:  # an empty layer has nothing to say to a screen reader
+        layers += rings.encode(x=x, y=y, tooltip=tooltip)
     return layers.properties(title=title, height=270, description=f"{title}: mean score by k")
 
 
