@@ -131,7 +131,7 @@ def train(arguments: Namespace) -> int:
         raise UserError("The model is not prepared yet; run: python -m core prepare")
     store = RunStore()
     run = store.start(config, worker=worker_identity())
-    show: Callable[[Message], None] = emit if arguments.json else show_event
+    show: Callable[[Message], None] = emit if arguments.json else _show_event
     execute(run, store, BaseKeeper(), on_event=show)
     ended = store.get(run.id)
     if not arguments.json:
@@ -218,7 +218,7 @@ def _name_and_number(text: str, option: str, example: str) -> tuple[str, float]:
     return name, _number(number, option, example)
 
 
-def show_event(event: Message) -> None:
+def _show_event(event: Message) -> None:
     kind = event["type"]
     if kind == "step":
         say(f"step {event['step']:4d}  loss {event['loss']:.4f}  {event['step_s']:.2f} s")
@@ -266,7 +266,7 @@ def evaluate(arguments: Namespace) -> int:
         if arguments.json:
             emit(found.to_dict())
         else:
-            show_event(found.to_dict())
+            _show_event(found.to_dict())
     return 0
 
 
@@ -310,7 +310,7 @@ def show_run(arguments: Namespace) -> int:
         return 0
     print(json.dumps(_run_message(run), indent=2, ensure_ascii=False))
     for event in store.events(run.id):
-        show_event(event)
+        _show_event(event)
     return 0
 
 

@@ -9,7 +9,8 @@ from core.cli.commands import emit, say
 from core.config import RunConfig
 from core.errors import UserError
 from core.experiments import cures, mixtures, record
-from core.experiments.plane import kept_at_equal_learning, point, settings
+from core.experiments.findings import LEARNED_ENOUGH, group
+from core.experiments.plane import point, settings
 from core.models import acquire
 from core.runs.store import Run, RunStore
 
@@ -35,6 +36,7 @@ def run_experiment(arguments: Namespace) -> int:
     finished = carry_out(configs, store, keeper, on_run=show_run, on_event=on_event)
     if arguments.record:
         command = f"python -m core experiment {arguments.name} --seeds {arguments.seeds}"
+        command += f" --cures {arguments.cures}" if arguments.cures else ""
         untouched = score_untouched(configs[0], keeper)
         found = record.record(arguments.name, finished, store, untouched=untouched, command=command)
         record.save(found, arguments.record)
@@ -89,12 +91,11 @@ def _report_cures(runs: Sequence[Run], store: RunStore, *, json_wanted: bool) ->
                 f"[{low:.2f}, {high:.2f}]  general {setting.general or 0:.2f}  "
                 f"({len(setting.points)} seeds)"
             )
-    equal = kept_at_equal_learning(found, least=0.85)
-    for cure, (mean, low, high, n) in equal.items():
+    for cure in cures.CURES.values():
+        enough = group(found, cure.id, "kept", cure.title, least=LEARNED_ENOUGH)
+        if not enough.values:
+            continue
         if json_wanted:
-            emit({"type": "at_equal_learning", "cure": cure, "kept": mean, "range": [low, high]})
+            emit({"type": "at_equal_learning", "cure": cure.id, "kept": enough.values})
         else:
-            print(
-                f"runs with sentiment of at least 0.85: {cures.CURES[cure].title:22} "
-                f"names {mean:.2f} [{low:.2f}, {high:.2f}]  ({n} runs)"
-            )
+            print(f"sentiment of at least {LEARNED_ENOUGH}: {cure.title:22} names {enough.words}")

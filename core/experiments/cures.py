@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core import catalog
 from core.config import (
     CureConfig,
     DataConfig,
@@ -179,10 +180,12 @@ def recorded_configs(cures: Sequence[str], seeds: Sequence[int]) -> Iterator[Run
 def cure_of(config: dict[str, Any]) -> tuple[str, float] | None:
     """Which cure a stored config is, and its knob's value; None for another kind of run.
 
-    The plane takes any run that was tuned on sentiment alone and scored on names: also those of
+    The plane takes any run of the default model that was tuned on sentiment alone and scored on names: also those of
     lesson 3, and those with other step numbers.
     """
     data, method, cure = (config.get(part, {}) for part in ("data", "method", "cure"))
+    if config.get("model") != catalog.DEFAULT_MODEL:
+        return None
     if data.get("task") != LEARNED or data.get("others"):
         return None
     if KEPT not in config.get("evaluation", {}).get("tasks", ()):

@@ -64,8 +64,8 @@ class Setting:
         return fmean(found) if found else None
 
     def spread(self, name: str) -> tuple[float, float]:
-        """Lowest and highest `learned`, `kept` or `general` over the seeds."""
-        values = [getattr(p.end, name) for p in self.points]
+        """Lowest and highest `learned`, `kept` or `general` over the seeds that measured it."""
+        values = [v for p in self.points if (v := getattr(p.end, name)) is not None]
         return min(values), max(values)
 
 
@@ -127,16 +127,3 @@ def pareto_front(found: Sequence[Setting]) -> list[Setting]:
 def _beats(a: Setting, b: Setting) -> bool:
     no_worse = a.learned >= b.learned and a.kept >= b.kept
     return no_worse and (a.learned > b.learned or a.kept > b.kept)
-
-
-def kept_at_equal_learning(
-    found: Sequence[Setting], *, least: float, most: float = 1.0
-) -> dict[str, tuple[float, float, float, int]]:
-    """For each cure: mean, lowest and highest `kept` over its runs whose new task ended between
-    `least` and `most`, and how many they are. Compares at equal learning, not at equal steps."""
-    kept: dict[str, list[float]] = {}
-    for setting in found:
-        for p in setting.points:
-            if least <= p.end.learned <= most:
-                kept.setdefault(p.cure, []).append(p.end.kept)
-    return {c: (fmean(v), min(v), max(v), len(v)) for c, v in kept.items()}

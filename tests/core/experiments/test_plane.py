@@ -1,5 +1,6 @@
 """Runs as points on the learning-forgetting plane, fronts, and verdicts on claims."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,11 +8,10 @@ import pytest
 from core.config import CureConfig, DataConfig, EvaluationConfig, MethodConfig, RunConfig
 from core.errors import UserError
 from core.experiments.cures import CURES, cure_config, cure_of, recorded_configs
-from core.experiments.findings import Comparison, Group, claims
+from core.experiments.findings import Comparison, Group, claims, group
 from core.experiments.plane import (
     Check,
     Point,
-    kept_at_equal_learning,
     pareto_front,
     point,
     settings,
@@ -61,6 +61,8 @@ def test_other_runs_are_not_on_the_plane() -> None:
         ),
     ):
         assert cure_of(other.to_dict()) is None
+    another_model = cure_config("full", 1e-4).to_dict() | {"model": "gpt2"}
+    assert cure_of(another_model) is None
 
 
 def test_a_point_is_the_path_of_its_scores() -> None:
@@ -107,13 +109,17 @@ def test_no_setting_of_the_front_is_beaten() -> None:
 
 
 def test_equal_learning_leaves_out_runs_that_learned_little() -> None:
-    found = settings(
-        [made("full", 1, 0, 0.9, 0.1), made("full", 1, 1, 0.6, 0.9), made("ewc", 1, 0, 0.85, 0.5)]
-    )
-    assert kept_at_equal_learning(found, least=0.85) == {
-        "full": (0.1, 0.1, 0.1, 1),
-        "ewc": (0.5, 0.5, 0.5, 1),
-    }
+    found = settings([made("full", 1, 0, 0.9, 0.1), made("full", 1, 1, 0.6, 0.9)])
+    assert group(found, "full", "kept", "full", least=0.85).values == (0.1,)
+    assert group(found, "full", "kept", "full").values == (0.1, 0.9)
+
+
+def test_a_seed_that_did_not_measure_a_score_is_left_out_of_its_range() -> None:
+    one, other = made("full", 1, 0, 0.9, 0.1), made("full", 1, 1, 0.9, 0.1)
+    without = replace(other, path=(replace(other.end, general=None),))
+    (found,) = settings([one, without])
+    assert found.general == 0.5
+    assert found.spread("general") == (0.5, 0.5)
 
 
 @pytest.mark.parametrize(
