@@ -38,6 +38,10 @@ navigation = st.navigation(
                 title="5 · Multi-task tuning",
                 url_path="multitask",
             ),
+            st.Page("pages/lessons/peft.py", title="6 · PEFT families", url_path="peft"),
+            st.Page("pages/lessons/lora.py", title="7 · LoRA", url_path="lora"),
+            st.Page("pages/lessons/soft_prompts.py", title="8 · Soft prompts", url_path="soft"),
+            st.Page("pages/lessons/one_base.py", title="9 · One base, many tasks", url_path="base"),
         ],
         "Lab": [
             st.Page("pages/lab/runs.py", title="Runs", icon=":material/list:", url_path="runs")

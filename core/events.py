@@ -125,6 +125,44 @@ class Movement(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Memory(Event):
+    """What the first optimizer step kept in memory, measured from its tensors."""
+
+    type: ClassVar[str] = "memory"
+    step: int
+    frozen_bytes: int
+    """Weights that are not trained; with `trained_bytes`, all of the model."""
+    trained_bytes: int
+    gradient_bytes: int
+    optimizer_bytes: int
+    activation_bytes: int
+    """What the forward pass kept for the backward pass of a batch of `n_tokens` tree nodes."""
+    n_tokens: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class VocabularyMap(Event):
+    """A fixed plane of the embedding space, with the task's words on it."""
+
+    type: ClassVar[str] = "vocabulary_map"
+    step: int
+    words: list[dict[str, Any]]
+    """{"token", "x", "y"}"""
+    explained: tuple[float, float]
+    """Share of the words' variance along each axis."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VirtualTokens(Event):
+    """Where a soft prompt's virtual tokens are on the plane of `VocabularyMap`."""
+
+    type: ClassVar[str] = "virtual_tokens"
+    step: int
+    tokens: list[dict[str, Any]]
+    """{"x", "y", "norm", "nearest": [{"token", "cosine"}]}, nearest words of the vocabulary first."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Notice(Event):
     """Something the reader should know, e.g. that training stopped early and why."""
 

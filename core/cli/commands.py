@@ -141,11 +141,11 @@ def train(arguments: Namespace) -> int:
 
 def _train_config(arguments: Namespace) -> RunConfig:
     dataset = import_file(arguments.data) if arguments.data else ""
-    first, *others = _names(arguments.tasks) or (arguments.task or "sentiment",)
+    first, *others = names(arguments.tasks) or (arguments.task or "sentiment",)
     task = catalog.CUSTOM_TASK if dataset else first
     if (len(others) > 0) != (arguments.order is not None):
         raise UserError("Several tasks go with --mixed or --sequential: --tasks a,b,c --mixed.")
-    rate = arguments.lr
+    rate, text = arguments.lr, arguments.prompt_text
     regularizer, strength = _name_and_number(arguments.regularizer, "--regularizer", "ewc:1")
     rehearse, share = _name_and_number(arguments.rehearse, "--rehearse", "names:0.2")
     return RunConfig(
@@ -156,7 +156,7 @@ def _train_config(arguments: Namespace) -> RunConfig:
             template=arguments.template,
             others=tuple(others),
             order=arguments.order or "mixed",
-            weights=tuple(_number(w, "--weights", "2,1,1") for w in _names(arguments.weights)),
+            weights=tuple(_number(w, "--weights", "2,1,1") for w in names(arguments.weights)),
             train_examples=arguments.train_examples,
             validation_share=arguments.validation_share,
         ),
@@ -164,10 +164,14 @@ def _train_config(arguments: Namespace) -> RunConfig:
             name=arguments.method,
             rank=arguments.rank,
             alpha=2.0 * arguments.rank if arguments.alpha is None else arguments.alpha,
-            target_modules=_names(arguments.targets),
+            target_modules=names(arguments.targets),
             dropout=arguments.dropout,
+            last_layers=arguments.last_layers,
             layers=arguments.layers,
+            bottleneck=arguments.bottleneck,
             virtual_tokens=arguments.virtual_tokens,
+            prompt_start=arguments.prompt_start or ("text" if text else "vocabulary"),
+            prompt_text=text,
         ),
         optimizer=OptimizerConfig(
             learning_rate=default_learning_rate(arguments.method) if rate is None else rate,
@@ -180,7 +184,7 @@ def _train_config(arguments: Namespace) -> RunConfig:
             patience=arguments.patience,
         ),
         evaluation=EvaluationConfig(
-            tasks=_names(arguments.eval_tasks),
+            tasks=names(arguments.eval_tasks),
             every=arguments.eval_every,
             examples=arguments.eval_examples,
             samples=arguments.samples,
@@ -190,7 +194,7 @@ def _train_config(arguments: Namespace) -> RunConfig:
         cure=CureConfig(
             regularizer=regularizer or "none",
             strength=strength,
-            keep=_names(arguments.keep),
+            keep=names(arguments.keep),
             rehearse=rehearse,
             rehearse_share=share,
         ),
@@ -199,7 +203,7 @@ def _train_config(arguments: Namespace) -> RunConfig:
     )
 
 
-def _names(text: str) -> tuple[str, ...]:
+def names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
@@ -237,7 +241,7 @@ def evaluate(arguments: Namespace) -> int:
     if bool(arguments.task) == bool(arguments.data):
         raise UserError("Give either --task or --data to evaluate on.")
     sets: dict[str, list[Example]] = {}
-    for task in _names(arguments.task):
+    for task in names(arguments.task):
         sets[task] = task_examples(task, arguments.split)
     if arguments.data:
         records = parse(_read(arguments.data), name=arguments.data.name)

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from core import catalog
-from core.cli.commands import emit, say
+from core.cli.commands import emit, names, say
 from core.config import RunConfig
 from core.errors import UserError
-from core.experiments import cures, mixtures, record
+from core.experiments import cures, methods, mixtures, record
 from core.experiments.findings import LEARNED_ENOUGH, group
 from core.experiments.plane import point, settings
 from core.models import acquire
 from core.runs.store import Run, RunStore
 
-NAMES = ("cures", "mixtures")
+NAMES = ("cures", "mixtures", "methods")
 
 
 def run_experiment(arguments: Namespace) -> int:
@@ -30,13 +30,16 @@ def run_experiment(arguments: Namespace) -> int:
     def show_run(number: int, run: Run, was_done: bool) -> None:
         scores = ", ".join(f"{task} {score:.2f}" for task, score in run.summary["scores"].items())
         how = "done before" if was_done else f"{run.summary['elapsed_s']:.0f} s"
-        say(f"{number + 1} of {len(configs)}: {_title(run.config)}: {scores} ({how})")
+        say(
+            f"{number + 1} of {len(configs)}: {_title(run.config, arguments.name)}: {scores} ({how})"
+        )
 
     on_event = emit if arguments.json else lambda event: None
     finished = carry_out(configs, store, keeper, on_run=show_run, on_event=on_event)
     if arguments.record:
         command = f"python -m core experiment {arguments.name} --seeds {arguments.seeds}"
         command += f" --cures {arguments.cures}" if arguments.cures else ""
+        command += f" --methods {arguments.methods}" if arguments.methods else ""
         untouched = score_untouched(configs[0], keeper)
         found = record.record(arguments.name, finished, store, untouched=untouched, command=command)
         record.save(found, arguments.record)
@@ -50,15 +53,19 @@ def _configs(arguments: Namespace) -> Sequence[RunConfig]:
         seeds = [int(seed) for seed in arguments.seeds.split(",")]
     except ValueError as error:
         raise UserError(f"--seeds wants whole numbers: 0,1,2; got {arguments.seeds!r}.") from error
-    names = [name.strip() for name in arguments.cures.split(",") if name.strip()]
+    for only in ("cures", "methods"):
+        if getattr(arguments, only) and arguments.name != only:
+            raise UserError(f"--{only} goes with the experiment {only} only.")
     if arguments.name == "mixtures":
-        if names:
-            raise UserError("--cures goes with the experiment cures only.")
         return list(mixtures.recorded_configs(seeds))
-    return list(cures.recorded_configs(names, seeds))
+    if arguments.name == "methods":
+        return list(methods.recorded_configs(names(arguments.methods), seeds))
+    return list(cures.recorded_configs(names(arguments.cures), seeds))
 
 
-def _title(config: RunConfig) -> str:
+def _title(config: RunConfig, experiment: str) -> str:
+    if experiment == "methods":
+        return f"{config.method.name}, seed {config.seed}"
     found = cures.cure_of(config.to_dict())
     if found is None:
         return f"{' + '.join(config.data.tasks)}, seed {config.seed}"

@@ -9,7 +9,14 @@ from typing import Any, NoReturn
 
 from core import catalog
 from core.cli import commands, experiment
-from core.config import EvaluationConfig, MethodConfig, OptimizerConfig, RunConfig
+from core.config import (
+    METHODS,
+    PROMPT_STARTS,
+    EvaluationConfig,
+    MethodConfig,
+    OptimizerConfig,
+    RunConfig,
+)
 from core.errors import Stopped, UserError
 
 
@@ -112,13 +119,25 @@ def _add_train(actions: Actions) -> None:
     _model_option(parser)
     parser.add_argument("--template", default="", help="prompt template with {field} places")
     method, optimizer, evaluation = MethodConfig(), OptimizerConfig(), EvaluationConfig()
-    parser.add_argument("--method", default=method.name)
+    parser.add_argument("--method", default=method.name, help=f"one of: {', '.join(METHODS)}")
     parser.add_argument("--rank", type=int, default=method.rank)
     parser.add_argument("--alpha", type=float, default=None, help="default: 2 x rank")
     parser.add_argument("--targets", default=",".join(method.target_modules))
     parser.add_argument("--dropout", type=float, default=method.dropout)
+    parser.add_argument(
+        "--last-layers", type=int, default=method.last_layers, help="pairs only there; 0: in all"
+    )
     parser.add_argument("--layers", type=int, default=method.layers, help="of top_layers")
+    parser.add_argument(
+        "--bottleneck", type=int, default=method.bottleneck, help="inner width of an adapter"
+    )
     parser.add_argument("--virtual-tokens", type=int, default=method.virtual_tokens)
+    parser.add_argument(
+        "--prompt-text", default="", help="the words a soft prompt begins as (default: drawn ones)"
+    )
+    parser.add_argument(
+        "--prompt-start", default="", help=f"a soft prompt begins as: {', '.join(PROMPT_STARTS)}"
+    )
     parser.add_argument(
         "--regularizer", default="", metavar="NAME:STRENGTH", help="l2sp:0.01, ewc:1 or kl:1"
     )
@@ -159,6 +178,7 @@ def _add_experiment(actions: Actions) -> None:
     parser.add_argument("name", choices=experiment.NAMES)
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--cures", default="", help="only these: lora,ewc")
+    parser.add_argument("--methods", default="", help="only these: lora,ia3")
     parser.add_argument("--record", type=Path, metavar="FILE", help="write what was measured here")
     _json_option(parser)
     parser.set_defaults(run=experiment.run_experiment)

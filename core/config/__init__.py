@@ -10,8 +10,11 @@ from core.config.data import ORDERS, DataConfig
 from core.config.evaluation import EvaluationConfig
 from core.config.method import (
     LEARNING_RATES,
+    LORA_FAMILY,
     LORA_TARGETS,
     METHODS,
+    PROMPT_STARTS,
+    SOFT_PROMPTS,
     MethodConfig,
     default_learning_rate,
 )
@@ -28,11 +31,14 @@ __all__ = [
     "DTYPES",
     "EARLIER",
     "LEARNING_RATES",
+    "LORA_FAMILY",
     "LORA_TARGETS",
     "METHODS",
     "ORDERS",
+    "PROMPT_STARTS",
     "REGULARIZERS",
     "SCHEDULES",
+    "SOFT_PROMPTS",
     "CureConfig",
     "DataConfig",
     "EvaluationConfig",

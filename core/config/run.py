@@ -40,6 +40,10 @@ class RunConfig:
             raise UserError(
                 "Stopping early goes with one task or mixed tasks, not with a sequence."
             )
+        if self.method.name == "adalora" and self.data.order == "sequential":
+            raise UserError(
+                "AdaLoRA plans its ranks over one run; choose one task or mixed tasks, or LoRA."
+            )
         if self.cure.rehearse in self.data.tasks:
             raise UserError(f"{self.cure.rehearse} is trained on already; rehearse another task.")
 

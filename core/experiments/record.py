@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from core.errors import UserError
@@ -26,6 +27,17 @@ KEPT_FIELDS = (
 )
 
 
+FIGURES = (
+    "steps",
+    "elapsed_s",
+    "train_s",
+    "peak_memory_mb",
+    "trainable_params",
+    "total_params",
+    "artifact_bytes",
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
     """Finished runs and how they came about."""
@@ -38,8 +50,8 @@ class Recorded:
     untouched: tuple[dict[str, Any], ...]
     """Evaluations of the base model on the examples of the last checks."""
     runs: tuple[dict[str, Any], ...]
-    """Each {"config", "version", "elapsed_s", "train_s", "peak_memory_mb", "events"}, the events only
-    evaluations."""
+    """Each {"config", "version", "step_s", "events", …figures of its end (`FIGURES`)}: the median step,
+    and of its events the evaluations and what the first step kept in memory."""
 
     def untouched_score(self, task: str) -> float | None:
         """The base model's score on a task, 0 to 1; None when it was not measured."""
@@ -72,12 +84,18 @@ def record(
 
 
 def _kept(run: Run, store: RunStore) -> dict[str, Any]:
-    events = [_brief(e) for e in store.events(run.id) if e["type"] == "evaluation"]
-    figures = ("elapsed_s", "train_s", "peak_memory_mb")
+    happened = store.events(run.id)
+    events = [_brief(e) for e in happened if e["type"] == "evaluation"]
+    events += [
+        {k: v for k, v in e.items() if k not in ("seq", "at")}
+        for e in happened
+        if e["type"] == "memory"
+    ]
     return {
         "config": run.config_dict,
         "version": run.version,
-        **{key: round(run.summary[key], 2) for key in figures},
+        **{key: round(run.summary[key], 2) for key in FIGURES if key in run.summary},
+        "step_s": round(median(e["step_s"] for e in happened if e["type"] == "step"), 3),
         "events": events,
     }
 

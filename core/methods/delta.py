@@ -1,6 +1,7 @@
 """What methods that train the model's own weights leave behind: W' − W, in bf16.
 
-Relative to the change itself that loses little (2⁻⁹), and half the bytes of float32.
+Relative to the change itself that loses little (2⁻⁹), and half the bytes of float32. A parameter that
+the base does not have (a new bias) counts as zero there.
 """
 
 from pathlib import Path
@@ -18,7 +19,7 @@ def save_delta(tuned: nn.Module, base: nn.Module, folder: Path) -> None:
     """Write W' − W of every parameter that was trained."""
     start = dict(base.named_parameters())
     delta = {
-        name: (p.detach() - start[name].detach().float()).to(torch.bfloat16).contiguous()
+        name: _change(p, start.get(name)).to(torch.bfloat16).contiguous()
         for name, p in tuned.named_parameters()
         if p.requires_grad
     }
@@ -34,4 +35,14 @@ def load_delta(base: nn.Module, folder: Path) -> nn.Module:
             return None
         return (p.detach().float() + delta[name].float()).to(p.dtype)
 
-    return with_parameters(base, moved, train=False)
+    tuned = with_parameters(base, moved, train=False)
+    dtype, known = next(base.parameters()).dtype, dict(base.named_parameters())
+    for name in delta.keys() - known.keys():
+        module, _, last = name.rpartition(".")
+        value = nn.Parameter(delta[name].to(dtype), requires_grad=False)
+        setattr(tuned.get_submodule(module), last, value)
+    return tuned
+
+
+def _change(p: torch.Tensor, start: torch.Tensor | None) -> torch.Tensor:
+    return p.detach() if start is None else p.detach() - start.detach().float()

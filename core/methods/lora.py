@@ -5,52 +5,43 @@
 so the tuned model starts as the base model, and r·(d_in + d_out) numbers are trained per target.
 """
 
-from pathlib import Path
-from typing import Any
-
-from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+from peft import LoraConfig, TaskType
 from torch import nn
 
 from core.config import MethodConfig
-from core.errors import UserError
-from core.methods.sharing import shared_copy
+from core.methods.through_peft import (
+    attach_through_peft,
+    check_targets,
+    last_layer_numbers,
+    load_through_peft,
+    save_through_peft,
+)
 
 TITLE = "LoRA"
 
 
 def attach(model: nn.Module, config: MethodConfig) -> nn.Module:
     """The base with LoRA pairs beside its targets. Draws A from torch's current seed."""
-    causal: Any = shared_copy(model)
-    causal.requires_grad_(False)
-    present = {name.rsplit(".", 1)[-1] for name, _ in causal.named_modules()}
-    missing = [t for t in config.target_modules if t not in present]
-    if missing:
-        raise UserError(f"This model has no layers called {', '.join(missing)} for LoRA to target.")
-    peft_config = LoraConfig(
+    return attach_through_peft(model, lora_config(model, config))
+
+
+def lora_config(
+    model: nn.Module, config: MethodConfig, *, use_rslora: bool = False, use_dora: bool = False
+) -> LoraConfig:
+    """peft's settings of LoRA and its variants; `UserError` for targets the model lacks."""
+    check_targets(model, config.target_modules, TITLE)
+    return LoraConfig(
         task_type=TaskType.CAUSAL_LM,
         r=config.rank,
         lora_alpha=config.alpha,  # pyright: ignore[reportArgumentType]
         target_modules=list(config.target_modules),
+        layers_to_transform=last_layer_numbers(model, config.last_layers),
         lora_dropout=config.dropout,
         bias="none",
+        use_rslora=use_rslora,
+        use_dora=use_dora,
     )
-    tuned = get_peft_model(causal, peft_config)
-    for parameter in tuned.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.float()
-    return tuned
 
 
-def save(tuned: nn.Module, base: nn.Module, folder: Path) -> None:
-    """Write the adapter as plain peft reads it."""
-    del base
-    adapter: Any = tuned
-    adapter.save_pretrained(str(folder))
-
-
-def load(base: nn.Module, folder: Path) -> nn.Module:
-    """Base plus adapter, not merged."""
-    causal: Any = shared_copy(base)
-    first = next(base.parameters())
-    tuned = PeftModel.from_pretrained(causal, str(folder), torch_device=str(first.device))
-    return tuned.to(first.dtype).eval()
+save = save_through_peft
+load = load_through_peft

@@ -7,43 +7,48 @@ model is back: nothing in it can be forgotten.
 from pathlib import Path
 from typing import Any
 
-from peft import PeftModel, PromptTuningConfig, PromptTuningInit, TaskType, get_peft_model
+import torch
+from peft import PromptTuningConfig, PromptTuningInit, TaskType
 from torch import nn
 
 from core.config import MethodConfig
-from core.methods.sharing import shared_copy
+from core.data.tokenizer import ChatTokenizer
+from core.methods.through_peft import attach_through_peft, load_through_peft, save_through_peft
 
 TITLE = "Prompt tuning"
 
 
 def attach(model: nn.Module, config: MethodConfig) -> nn.Module:
-    """The base with virtual tokens that begin as words drawn with torch's current seed.
+    """The base with virtual tokens that begin as drawn words, a text, or noise, by torch's seed.
 
-    Starting from words of the vocabulary is better than from noise (Lester et al. 2021, section 3.2).
+    Starting from words is better than from noise (Lester et al. 2021, section 3.2). Noise is as long
+    as the vocabulary's embeddings on average, in a random direction.
     """
-    causal: Any = shared_copy(model)
+    start = (
+        PromptTuningInit.SAMPLE_VOCAB
+        if config.prompt_start == "vocabulary"
+        else PromptTuningInit.RANDOM
+    )
     peft_config = PromptTuningConfig(
         task_type=TaskType.CAUSAL_LM,
         num_virtual_tokens=config.virtual_tokens,
-        prompt_tuning_init=PromptTuningInit.SAMPLE_VOCAB,
+        prompt_tuning_init=start,
     )
-    tuned = get_peft_model(causal, peft_config)
-    for parameter in tuned.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.float()
+    tuned: Any = attach_through_peft(model, peft_config)
+    if config.prompt_start != "vocabulary":
+        causal: Any = model
+        words = causal.get_input_embeddings().weight.detach().float()
+        virtual = tuned.prompt_encoder["default"].embedding.weight
+        with torch.no_grad():
+            if config.prompt_start == "text":
+                ids = ChatTokenizer.load(Path(causal.name_or_path)).encode(config.prompt_text)
+                repeated = [ids[i % len(ids)] for i in range(config.virtual_tokens)]
+                virtual.copy_(words[repeated])
+            else:
+                noise = torch.randn_like(virtual)
+                virtual.copy_(noise / noise.norm(dim=1, keepdim=True) * words.norm(dim=1).mean())
     return tuned
 
 
-def save(tuned: nn.Module, base: nn.Module, folder: Path) -> None:
-    """Write the virtual tokens as plain peft reads them."""
-    del base
-    adapter: Any = tuned
-    adapter.save_pretrained(str(folder))
-
-
-def load(base: nn.Module, folder: Path) -> nn.Module:
-    """The base with the trained virtual tokens before every text."""
-    causal: Any = shared_copy(base)
-    first = next(base.parameters())
-    tuned = PeftModel.from_pretrained(causal, str(folder), torch_device=str(first.device))
-    return tuned.to(first.dtype).eval()
+save = save_through_peft
+load = load_through_peft

@@ -42,3 +42,14 @@ def in_dtype(model: nn.Module, dtype: torch.dtype) -> nn.Module:
     return with_parameters(
         model, lambda name, p: p.detach().to(dtype) if p.requires_grad else None, train=False
     )
+
+
+def cast_parameters(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Round what a loaded adapter adds to `dtype`, in place.
+
+    `model.to(dtype)` would round the buffers, too: the rotary embedding's frequencies need float32.
+    """
+    for p in model.parameters():
+        if p.dtype != dtype:
+            p.data = p.data.to(dtype)
+    return model

@@ -4,18 +4,16 @@ The oldest way to tune less (Yosinski et al. 2014, section 3): early layers hold
 It is also cheaper, as the backward pass ends at the lowest trained layer.
 """
 
-import re
-
 import torch
 from torch import nn
 
 from core.config import MethodConfig
 from core.errors import UserError
 from core.methods.delta import load_delta, save_delta
+from core.methods.layers import count_layers, layer_of
 from core.methods.sharing import with_parameters
 
 TITLE = "Last layers only"
-LAYER = re.compile(r"(?:^|\.)(?:layers|h)\.(\d+)\.")
 
 
 def attach(model: nn.Module, config: MethodConfig) -> nn.Module:
@@ -23,8 +21,7 @@ def attach(model: nn.Module, config: MethodConfig) -> nn.Module:
 
     Raises `UserError` when the model has fewer layers.
     """
-    numbers = [found for name, _ in model.named_parameters() if (found := layer_of(name)) >= 0]
-    n_layers = max(numbers, default=-1) + 1
+    n_layers = count_layers(model)
     if config.layers > n_layers:
         raise UserError(f"This model has {n_layers} layers; choose at most that many to train.")
 
@@ -32,16 +29,6 @@ def attach(model: nn.Module, config: MethodConfig) -> nn.Module:
         return p.detach().float().clone() if layer_of(name) >= n_layers - config.layers else None
 
     return with_parameters(model, copied, train=True)
-
-
-def layer_of(name: str) -> int:
-    """The number of the decoder layer a parameter belongs to; -1 for none.
-
-    >>> layer_of("model.layers.12.mlp.up_proj.weight")
-    12
-    """
-    found = LAYER.search(name)
-    return int(found.group(1)) if found else -1
 
 
 save = save_delta

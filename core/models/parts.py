@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from peft import PeftType
 from torch import nn
 from transformers import DynamicCache
 
@@ -21,12 +22,22 @@ def backbone_and_head(model: nn.Module) -> tuple[nn.Module, nn.Module]:
     return causal.base_model, causal.get_output_embeddings()
 
 
-def soft_prompt(model: nn.Module) -> torch.Tensor | None:
-    """(V, H) the trained embeddings a soft prompt puts before every text, or None without one."""
+def n_virtual_tokens(model: nn.Module) -> int:
+    """How many virtual tokens a soft prompt or a prefix puts before every text; 0 without one."""
     tuned: Any = model
-    if not hasattr(model, "prompt_encoder"):
+    return tuned.active_peft_config.num_virtual_tokens if hasattr(model, "prompt_encoder") else 0
+
+
+def soft_prompt(model: nn.Module) -> torch.Tensor | None:
+    """(V, H) the trained embeddings a soft prompt puts before every text; None for other models."""
+    tuned: Any = model
+    if not hasattr(model, "prompt_encoder") or _has_prefix(tuned):
         return None
     return tuned.get_prompt(batch_size=1)[0]
+
+
+def _has_prefix(tuned: Any) -> bool:
+    return tuned.active_peft_config.peft_type == PeftType.PREFIX_TUNING
 
 
 @contextmanager
@@ -61,29 +72,22 @@ def run_layers(
     """(B, Q, H) outputs of the decoder at new tokens (B, Q) that stand at positions `places` (B, Q).
 
     Each attends to (B, Q, K) of the K tokens there are: those in the cache, then the new ones, whose
-    keys and values join the cache. A soft prompt comes before all of them and is seen by all; it
-    counts in neither Q, K nor the positions.
+    keys and values join the cache. The virtual tokens of a soft prompt or a prefix come before all of
+    them and are seen by all; they count in neither Q, K nor the positions.
     """
     backbone, _ = backbone_and_head(model)
-    n_new, device = tokens.shape[1], tokens.device
+    n_rows, n_new = tokens.shape
     text: dict[str, Any] = {"input_ids": tokens}
-    virtual = soft_prompt(model)
-    if virtual is not None:
-        n_rows, n_virtual = len(tokens), len(virtual)
+    n_virtual = n_virtual_tokens(model)
+    if n_virtual:
         places = places + n_virtual
         attends = _beside(attends.new_ones(n_rows, n_new, n_virtual), attends)
         if cache is None or not cache.get_seq_length():
-            embed: Any = backbone.get_input_embeddings()  # pyright: ignore[reportCallIssue]
-            words = embed(tokens)
-            before = virtual.to(words.dtype).expand(n_rows, -1, -1)
-            text = {"inputs_embeds": torch.cat([before, words], dim=1)}
-            at = torch.arange(n_virtual, device=device).expand(n_rows, -1)
-            places = torch.cat([at, places], dim=1)
-            causal = torch.ones(n_virtual, n_virtual, dtype=torch.bool, device=device).tril()
-            rows = _beside(
-                causal[None], attends.new_zeros(1, n_virtual, attends.shape[2] - n_virtual)
-            )
-            attends = torch.cat([rows.expand(n_rows, -1, -1), attends], dim=1)
+            virtual = soft_prompt(model)
+            if virtual is None:
+                cache = _with_prefix(model, cache, n_rows)
+            else:
+                text, places, attends = _after_virtual(backbone, virtual, tokens, places, attends)
     dtype = next(backbone.parameters()).dtype
     with using_attention(backbone, attention_for(attends.shape[1])):
         output: Any = backbone(
@@ -94,6 +98,41 @@ def run_layers(
             use_cache=cache is not None,
         )
     return output.last_hidden_state[:, -n_new:]
+
+
+def _with_prefix(model: nn.Module, cache: DynamicCache | None, n_rows: int) -> DynamicCache:
+    """The cache, a new one if there is none, beginning with a prefix's keys and values."""
+    tuned: Any = model
+    prefix: DynamicCache = tuned.get_prompt(batch_size=n_rows)
+    if cache is None:
+        return prefix
+    for number, layer in enumerate(prefix.layers):
+        found: Any = layer
+        cache.update(found.keys, found.values, number)
+    return cache
+
+
+def _after_virtual(
+    backbone: nn.Module,
+    virtual: torch.Tensor,
+    tokens: torch.Tensor,
+    places: torch.Tensor,
+    attends: torch.Tensor,
+) -> tuple[dict[str, Any], torch.Tensor, torch.Tensor]:
+    """Input, positions and mask of V virtual tokens (V, H) and then the text.
+
+    `attends` (B, Q, V + K) and `places` are the text's own; the virtual tokens attend causally.
+    """
+    (n_rows, _), n_virtual = tokens.shape, len(virtual)
+    embed: Any = backbone.get_input_embeddings()  # pyright: ignore[reportCallIssue]
+    words = embed(tokens)
+    before = virtual.to(words.dtype).expand(n_rows, -1, -1)
+    at = torch.arange(n_virtual, device=tokens.device).expand(n_rows, -1)
+    causal = attends.new_ones(n_virtual, n_virtual).tril()
+    rows = _beside(causal[None], attends.new_zeros(1, n_virtual, attends.shape[2] - n_virtual))
+    attends = torch.cat([rows.expand(n_rows, -1, -1), attends], dim=1)
+    text = {"inputs_embeds": torch.cat([before, words], dim=1)}
+    return text, torch.cat([at, places], dim=1), attends
 
 
 def _beside(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:

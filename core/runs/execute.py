@@ -5,13 +5,16 @@ Used by worker processes and by `python -m core train`; both leave the same reco
 
 import contextlib
 import logging
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from core.config import RunConfig
 from core.errors import Stopped, UserError
 from core.models.load import LoadedModel
+from core.runs import artifacts
 from core.runs.states import IllegalTransition
 from core.runs.store import Run, RunStore
 from core.train.loop import Trained, train
@@ -29,8 +32,8 @@ def execute(
 ) -> None:
     """Run to the end, and leave the run finished, stopped or failed with a plain reason.
 
-    `on_event` sees each event after it is recorded. Without `keep_weights` only the record stays. Raises nothing but KeyboardInterrupt, which
-    stops the run first.
+    `on_event` sees each event after it is recorded. Without `keep_weights` only the record stays.
+    Raises nothing but KeyboardInterrupt, which stops the run first.
     """
 
     def record(event: dict[str, Any]) -> None:
@@ -76,6 +79,16 @@ def explain(error: Exception) -> str:
     return f"Training failed: {text.splitlines()[0] if text else type(error).__name__}"
 
 
+def _save(trained: Trained, folder: Path, *, keep: bool) -> int:
+    """Write what the run leaves behind; returns its size. Without `keep` it is gone again then."""
+    if keep:
+        trained.save(folder)
+        return artifacts.size_bytes(folder)
+    with tempfile.TemporaryDirectory() as passing:
+        trained.save(Path(passing))
+        return artifacts.size_bytes(Path(passing))
+
+
 def _train_and_keep(
     run: Run,
     store: RunStore,
@@ -115,7 +128,6 @@ def _train_and_keep(
             trained_message = message
             continue
         record(message)
-    if keep_weights:
-        trained.save(store.artifact_dir(run.id))
+    summary["artifact_bytes"] = _save(trained, store.artifact_dir(run.id), keep=keep_weights)
     record(trained_message)
     store.finish(run.id, summary)

@@ -1,32 +1,45 @@
 """Take a run's adapter out of the app, as plain peft reads it. Copies files; needs no torch."""
 
+import json
 import shutil
 from pathlib import Path
 
+from core import catalog
 from core.errors import UserError
 from core.runs.store import RunStore
 
+ADAPTER_CONFIG = "adapter_config.json"
+
 
 def export_peft(store: RunStore, run_id: str, to: Path) -> Path:
-    """Copy the adapter of a LoRA run into the folder `to`, which must be new or empty.
+    """Copy a run's adapter into the folder `to`, which must be new or empty.
 
-    Raises `UserError` for a run without an adapter or a folder that cannot be written.
+    The base model is named by its place on the hub where it has one, not by its folder here. Raises
+    `UserError` for a run without an adapter that peft knows, or a folder that cannot be written.
     """
     run = store.get(run_id)
-    if run.config.method.name == "full":
-        raise UserError(
-            f"The run {run.id} tuned every weight, so it has no adapter; "
-            "the format peft is for LoRA runs."
-        )
+    method = run.config.method.name
     source = store.artifact_dir(run.id)
-    if not (source / "adapter_config.json").is_file():
+    if not source.is_dir() or not any(source.iterdir()):
         raise UserError(
             f"The run {run.id} has no saved adapter (it is {run.status}); run it again."
+        )
+    if not (source / ADAPTER_CONFIG).is_file():
+        raise UserError(
+            f"The run {run.id} was tuned with {method}, which peft has no format for. "
+            f"Its weights are in {source}."
         )
     try:
         if to.exists() and any(to.iterdir()):
             raise UserError(f"The folder {to} is not empty; choose a new one.")
         shutil.copytree(source, to, dirs_exist_ok=True)
+        _name_base(to / ADAPTER_CONFIG, catalog.find_model(run.config.model))
     except OSError as error:
         raise UserError(f"The folder {to} cannot be written: {error.strerror or error}.") from error
     return to
+
+
+def _name_base(path: Path, entry: catalog.ModelEntry) -> None:
+    config = json.loads(path.read_text("utf-8"))
+    config["base_model_name_or_path"] = entry.hub_name or entry.id
+    path.write_text(json.dumps(config, indent=2, sort_keys=True), "utf-8")

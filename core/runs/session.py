@@ -1,4 +1,4 @@
-"""Interactive work on a warm model: prompting, next-token looks, stepping through training.
+"""Interactive work on a warm model: prompting, stepping through training, looking into finished runs.
 
 Each operation takes plain JSON arguments and yields plain JSON messages, so that a worker can pass
 them over a pipe. Needs torch.
@@ -6,21 +6,27 @@ them over a pipe. Needs torch.
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from core import methods
-from core.config import RunConfig
+from core.config import RunConfig, check_number
 from core.data.encode import encode
-from core.data.examples import Example
+from core.data.examples import Example, task_examples
 from core.errors import UserError
+from core.evaluate.task import evaluate_task
 from core.generate.settings import SamplingSettings, check_prompt
 from core.generate.stream import next_tokens, stream
+from core.methods.rack import Rack, scaled
 from core.models import load
 from core.models.load import LoadedModel
 from core.models.probe import resolve_dtype
-from core.runs.store import RunStore
+from core.runs import anatomy
+from core.runs.store import Run, RunStore
+from core.train.checks import spread
 from core.train.stepper import Stepper
 
 Message = dict[str, Any]
@@ -35,6 +41,7 @@ class Session:
         self.store = store
         self.base: LoadedModel | None = None
         self.tuned: OrderedDict[str, nn.Module] = OrderedDict()
+        self.rack: Rack | None = None
         self.stepper: Stepper | None = None
         self.stepped: list[Message] = []
         """What the stepper's phases produced so far."""
@@ -43,7 +50,7 @@ class Session:
         """The base model's module, or that of a finished run, and the base it stands on."""
         if self.base is None or self.base.id != model:
             self.tuned.clear()
-            self.stepper = None
+            self.stepper = self.rack = None
             self.base = load.load(model, dtype=resolve_dtype("auto"))
         if not run:
             return self.base.model, self.base
@@ -69,12 +76,17 @@ class Session:
         run: str = "",
         raw: bool = False,
         forced: list[int] | None = None,
+        scale: float = 1.0,
     ) -> Iterator[Message]:
         """Stream an answer. `forced` tokens stand at the answer's beginning (a reader's choice).
 
-        `text` is a prompt; with `raw`, the model reads it as it stands.
+        `text` is a prompt; with `raw`, the model reads it as it stands. `scale` is a LoRA run's: how
+        much of its change is used.
         """
+        check_number("The scale", scale, -10, 10)
         module, base = self.model_for(model, run)
+        if scale != 1:
+            module = scaled(module, scale)
         ids = [*base.tokenizer.ask(check_prompt(text), raw=raw), *(forced or [])]
         for token in stream(
             module, base, ids, SamplingSettings(**settings), should_stop=should_stop
@@ -126,10 +138,101 @@ class Session:
         pair = encode(Example(prompt=prompt, completion=completion), base.tokenizer)
         yield {"tokens": pair_losses(module, base, pair)}
 
+    def switch(
+        self,
+        *,
+        should_stop: Callable[[], bool],
+        model: str,
+        adapters: list[str],
+        active: dict[str, float],
+        text: str,
+        settings: dict[str, Any],
+    ) -> Iterator[Message]:
+        """Answer with some of the loaded `adapters` (LoRA runs), weighted; with none, as the base.
+
+        The first message says how long the switch took and what is in memory; then the answer streams.
+        """
+        _, base = self.model_for(model)
+        names = tuple(sorted(adapters))
+        if self.rack is None or self.rack.names != names or self.rack.base is not base.model:
+            self.rack = Rack(base.model, {name: self._lora_folder(name, base) for name in names})
+        ids = base.tokenizer.ask(check_prompt(text))
+        switch_s = self.rack.switch(active)
+        yield {
+            "switch_ms": 1000 * switch_s,
+            "loaded": len(names),
+            "adapter_bytes": {name: self.rack.adapter_bytes(name) for name in names},
+            "base_bytes": self.rack.base_bytes,
+        }
+        for token in stream(
+            self.rack.tuned, base, ids, SamplingSettings(**settings), should_stop=should_stop
+        ):
+            yield {"n_prompt": len(ids), **token.to_dict()}
+
+    def _lora_folder(self, run_id: str, base: LoadedModel) -> Path:
+        run = self.store.get(run_id)
+        if run.config.method.name not in ("lora", "rslora"):
+            raise UserError(f"The run {run.id} is no LoRA run; only those hang side by side.")
+        return saved_folder(self.store, run, base)
+
+    def lora_start(self, *, config: dict[str, Any]) -> Iterator[Message]:
+        """An untrained LoRA beside the base: the same logits."""
+        wanted = RunConfig.from_dict(config)
+        _, base = self.model_for(wanted.model)
+        yield anatomy.lora_start(wanted, base)
+
+    def matrices(self, *, run: str, layer: int, module: str) -> Iterator[Message]:
+        """B, A and BA of a LoRA run at one place."""
+        yield anatomy.matrices(*self._run(run), layer=layer, module=module)
+
+    def spectrum(self, *, run: str, layer: int, module: str) -> Iterator[Message]:
+        """Singular values of what a run changed in one matrix."""
+        yield anatomy.spectrum(*self._run(run), layer=layer, module=module)
+
+    def merge(self, *, run: str, prompts: list[str]) -> Iterator[Message]:
+        """Merge a run's adapter and take it out again."""
+        yield anatomy.merge(*self._run(run), [check_prompt(p) for p in prompts])
+
+    def take_away(self, *, run: str, prompts: list[str]) -> Iterator[Message]:
+        """Answers with and without a run's soft prompt."""
+        yield anatomy.take_away(*self._run(run), [check_prompt(p) for p in prompts])
+
+    def score_text(
+        self,
+        *,
+        should_stop: Callable[[], bool],
+        model: str,
+        task: str,
+        text: str,
+        examples: int,
+    ) -> Iterator[Message]:
+        """The untouched model's score on a task with `text` written before every prompt."""
+        _, base = self.model_for(model)
+        chosen = spread(task_examples(task, "test"), examples)
+        asked = [replace(e, prompt=f"{check_prompt(text)}\n\n{e.prompt}") for e in chosen]
+        found, _ = evaluate_task(base.model, base, task, asked, should_stop=should_stop)
+        n_tokens = len(base.tokenizer.encode(text))
+        yield {
+            "score": found.score,
+            "interval": list(found.interval),
+            "n": found.n,
+            "n_tokens": n_tokens,
+        }
+
+    def _run(self, run_id: str) -> tuple[nn.Module, LoadedModel]:
+        run = self.store.get(run_id)
+        return self.model_for(run.config.model, run.id)
+
 
 def load_run(store: RunStore, run_id: str, base: LoadedModel) -> nn.Module:
     """The tuned model of a finished or stopped run; `UserError` when it left none behind."""
     run = store.get(run_id)
+    folder = saved_folder(store, run, base)
+    return methods.find(run.config.method.name).load(base.model, folder)
+
+
+def saved_folder(store: RunStore, run: Run, base: LoadedModel) -> Path:
+    """Where a run's weights lie; `UserError` when there are none, or they are another model's."""
     folder = store.artifact_dir(run.id)
     if not folder.is_dir() or not any(folder.iterdir()):
         raise UserError(
@@ -137,4 +240,4 @@ def load_run(store: RunStore, run_id: str, base: LoadedModel) -> nn.Module:
         )
     if run.config.model != base.id:
         raise UserError(f"The run {run.id} tuned {run.config.model}, not {base.id}.")
-    return methods.find(run.config.method.name).load(base.model, folder)
+    return folder

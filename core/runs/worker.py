@@ -36,6 +36,20 @@ log = logging.getLogger(__name__)
 IDLE_S = 0.15
 """Pause between two looks at an empty queue."""
 ALL_CORES = torch.get_num_threads()
+STOPPABLE = ("generate", "switch", "score_text")
+OPERATIONS = (
+    *STOPPABLE,
+    "warm",
+    "next_tokens",
+    "step_through",
+    "losses",
+    "lora_start",
+    "matrices",
+    "spectrum",
+    "merge",
+    "take_away",
+)
+"""Methods of `Session` that a page may ask for."""
 say_lock = threading.Lock()
 
 
@@ -134,7 +148,7 @@ def _threads_for(operation: str, store: RunStore) -> int:
     answer then came at 0.4 tokens a second, with one thread at 9. Reading the weights is what limits
     an answer, so one thread costs it little (13.5 instead of 14.5 a second on an idle machine).
     """
-    return 1 if operation == "generate" or store.active() else ALL_CORES
+    return 1 if operation in ("generate", "switch") or store.active() else ALL_CORES
 
 
 def _answer(session: Session, request: dict[str, Any], is_cancelled: Callable[[], bool]) -> None:
@@ -158,15 +172,11 @@ def _answer(session: Session, request: dict[str, Any], is_cancelled: Callable[[]
 def _perform(
     session: Session, request: dict[str, Any], is_cancelled: Callable[[], bool]
 ) -> Iterator[dict[str, Any]]:
-    operations: dict[str, Callable[..., Iterator[dict[str, Any]]]] = {
-        "warm": session.warm,
-        "next_tokens": session.next_tokens,
-        "step_through": session.step_through,
-        "losses": session.losses,
-    }
-    if request["op"] == "generate":
-        return session.generate(should_stop=is_cancelled, **request["args"])
-    return operations[request["op"]](**request["args"])
+    operation = getattr(session, request["op"]) if request["op"] in OPERATIONS else None
+    if operation is None:
+        raise UserError(f"The worker knows no operation {request['op']!r}.")
+    more = {"should_stop": is_cancelled} if request["op"] in STOPPABLE else {}
+    return operation(**request["args"], **more)
 
 
 def main(role: str) -> None:

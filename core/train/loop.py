@@ -6,7 +6,8 @@ The heart is `take_step`, the classical five lines: forward, loss, backward, cli
 import math
 import random
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,17 +18,20 @@ from torch import nn
 from core import methods
 from core.config import RunConfig
 from core.errors import Stopped, UserError
-from core.events import Event, Finished, Notice, Phase, Started, Step
+from core.events import Event, Finished, Memory, Notice, Phase, Started, Step
 from core.memory import peak_memory_mb
+from core.methods import Penalty
 from core.models.load import LoadedModel
 from core.train.allocator import kept_memory
 from core.train.batches import mixed_batches
 from core.train.checks import Checks
+from core.train.footprint import measured
 from core.train.plan import Stage, make_plan
 from core.train.precision import autocast
-from core.train.regularizers import Regularizer, make_regularizer
+from core.train.regularizers import make_penalties
 from core.train.schedule import learning_rate
 from core.train.trie import TrieBatch, build, mean_loss
+from core.train.virtual_tokens import VirtualTokenWatch
 
 OWN_WEIGHTS = ("full", "top_layers")
 """Methods that train the model's own weights: large gradients."""
@@ -62,9 +66,11 @@ def seed_everything(seed: int) -> None:
 def make_optimizer(model: nn.Module, config: RunConfig) -> torch.optim.AdamW:
     """AdamW over what the method trains, its update fused into one pass over memory."""
     trainable = [p for p in model.parameters() if p.requires_grad]
-    return torch.optim.AdamW(
+    optimizer = torch.optim.AdamW(
         trainable, lr=0.0, weight_decay=config.optimizer.weight_decay, fused=True
     )
+    methods.follow(config.method.name, model, optimizer, n_steps=config.optimizer.steps)
+    return optimizer
 
 
 def take_step(
@@ -75,13 +81,13 @@ def take_step(
     rate: float,
     clip_norm: float,
     dtype: torch.dtype,
-    regularizer: Regularizer | None = None,
+    penalties: Sequence[Penalty] = (),
 ) -> tuple[float, float, float]:
-    """One optimizer step; returns the loss, the penalty and the gradient's norm before clipping."""
+    """One optimizer step; returns the loss, the penalties' sum and the gradient's norm before clipping."""
     with autocast(batch.token_ids.device, dtype):
         loss = mean_loss(model, batch)  # forward, and loss at the completion tokens only
     loss.backward()  # gradients of everything the method trains
-    penalty = regularizer.add_gradient() if regularizer else 0.0
+    penalty = sum(added.add_gradient() for added in penalties)
     trainable = [p for group in optimizer.param_groups for p in group["params"]]
     grad_norm = nn.utils.clip_grad_norm_(trainable, clip_norm)
     for group in optimizer.param_groups:
@@ -127,14 +133,19 @@ def _train(
     last_step, train_s = 0, 0.0
     try:
         yield from checks(0)
-        regularizer = make_regularizer(config.cure, model, base, seed=config.seed)
+        watch = VirtualTokenWatch(config, base, model, plan)
+        yield from watch(0)
+        penalties = make_penalties(config, model, base)
         for index, stage in enumerate(plan.stages):
             end = last_step + config.optimizer.steps
             if len(plan.stages) > 1:
                 yield Phase(index=index, task=stage.task, first_step=last_step + 1, last_step=end)
-            for step in take_steps(config, base, model, stage, regularizer, after=last_step):
-                yield step
-                last_step, train_s = step.step, train_s + step.step_s
+            for event in take_steps(config, base, model, stage, penalties, after=last_step):
+                yield event
+                if not isinstance(event, Step):
+                    continue
+                yield from watch(event.step)
+                last_step, train_s = event.step, train_s + event.step_s
                 if should_stop():
                     raise Stopped
                 if last_step < end and last_step % config.evaluation.every == 0:
@@ -163,12 +174,13 @@ def take_steps(
     base: LoadedModel,
     model: nn.Module,
     stage: Stage,
-    regularizer: Regularizer | None = None,
+    penalties: Sequence[Penalty] = (),
     *,
     after: int = 0,
-) -> Iterator[Step]:
-    """The training loop: one optimizer step for each item, numbered on from `after`.
+) -> Iterator[Step | Memory]:
+    """The training loop: one optimizer step for each `Step`, numbered on from `after`.
 
+    The very first step is also measured: what it keeps in memory follows it.
     Raises `UserError` when the loss is no longer a finite number.
     """
     wanted = config.optimizer
@@ -181,15 +193,16 @@ def take_steps(
             model.train()
         batch = build(next(supply)).to(base.device)
         rate = learning_rate(step, wanted)
-        loss, penalty, grad_norm = take_step(
-            model,
-            optimizer,
-            batch,
-            rate=rate,
-            clip_norm=wanted.clip_norm,
-            dtype=base.dtype,
-            regularizer=regularizer,
-        )
+        with measured(model, optimizer) if after + step == 1 else nullcontext() as footprint:
+            loss, penalty, grad_norm = take_step(
+                model,
+                optimizer,
+                batch,
+                rate=rate,
+                clip_norm=wanted.clip_norm,
+                dtype=base.dtype,
+                penalties=penalties,
+            )
         step_s = time.perf_counter() - tick
         train_s += step_s
         yield Step(
@@ -205,6 +218,8 @@ def take_steps(
             step_s=step_s,
             elapsed_s=train_s,
         )
+        if footprint:
+            yield footprint.event(step=1, n_tokens=len(batch.token_ids))
         if not math.isfinite(loss) or not math.isfinite(grad_norm):
             raise UserError(
                 f"The loss became {loss:g} at step {after + step}: training diverged. "

@@ -3,10 +3,12 @@
 from typing import Any
 
 import torch
+from peft import PeftType
 from torch import nn
 
 from core.config import LORA_TARGETS
-from core.methods.top_layers import layer_of
+from core.methods.layers import layer_of
+from core.methods.merge import weight_changes
 
 
 @torch.no_grad()
@@ -16,19 +18,22 @@ def movement(model: nn.Module, base: nn.Module) -> list[dict[str, Any]]:
     A LoRA pair moves its matrix by (α/r)·BA, whose norm needs no product of full size:
     ‖BA‖² = Σ (BᵀB) ∘ (AAᵀ).
     """
-    rows: list[dict[str, Any]] = []
-    start = dict(base.named_parameters())
-    if hasattr(model, "peft_config"):
-        for name, module in model.named_modules():
-            if hasattr(module, "lora_A") and len(module.lora_A):  # pyright: ignore[reportArgumentType]
-                rows.append(_row(name, _lora_change(module), module.base_layer.weight))  # pyright: ignore
-        return rows
-    for name, p in model.named_parameters():
-        module = name.removesuffix(".weight")
-        if p.requires_grad and layer_of(name) >= 0 and module.endswith(LORA_TARGETS):
-            change = (p - start[name]).norm()
-            rows.append(_row(module, change, start[name]))
-    return rows
+    if _is_plain_lora(model):
+        return [
+            _row(name, _lora_change(module), module.base_layer.weight)  # pyright: ignore
+            for name, module in model.named_modules()
+            if hasattr(module, "lora_A") and len(module.lora_A)  # pyright: ignore[reportArgumentType]
+        ]
+    return [
+        _row(name.removesuffix(".weight"), change.norm(), weight)
+        for name, change, weight in weight_changes(model, base)
+        if layer_of(name) >= 0 and name.removesuffix(".weight").endswith(LORA_TARGETS)
+    ]
+
+
+def _is_plain_lora(model: nn.Module) -> bool:
+    found: Any = getattr(model, "peft_config", {}).get("default")
+    return found is not None and found.peft_type == PeftType.LORA and not found.use_dora
 
 
 def _row(name: str, change: torch.Tensor, weight: torch.Tensor) -> dict[str, Any]:

@@ -9,16 +9,18 @@ The gradients of the first two are written down, λ·F·(w − w₀), which cost
 
 import random
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from core.config import CureConfig
+from core import methods
+from core.config import CureConfig, RunConfig
 from core.data.encode import Encoded, encode
 from core.data.examples import Example, task_examples
 from core.generate.batch import answer_greedily
+from core.methods import Penalty
 from core.models.load import LoadedModel
 from core.models.parts import backbone_and_head
 from core.train.precision import autocast
@@ -34,16 +36,22 @@ KEPT_AT_ONCE = 4
 """Of them, how many each step's KL penalty looks at."""
 
 
-class Regularizer(Protocol):
-    def add_gradient(self) -> float:
-        """Add the penalty's gradient to the trained parameters' `grad`; returns the penalty."""
-        ...
+def make_penalties(config: RunConfig, model: nn.Module, base: LoadedModel) -> list[Penalty]:
+    """What is added to the loss: the cure's penalty and the method's own, where there are any.
+
+    Call it before training: the start is where `model` is now.
+    """
+    found = (
+        make_regularizer(config.cure, model, base, seed=config.seed),
+        methods.penalty_of(config.method.name, model),
+    )
+    return [penalty for penalty in found if penalty]
 
 
 def make_regularizer(
     config: CureConfig, model: nn.Module, base: LoadedModel, *, seed: int
-) -> Regularizer | None:
-    """The penalty of a config, or None. Call it before training: the start is where `model` is now."""
+) -> Penalty | None:
+    """The penalty of a cure, or None."""
     if config.regularizer == "none":
         return None
     if config.regularizer == "l2sp":

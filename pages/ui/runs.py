@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core import catalog
+from core.config import LORA_FAMILY, SOFT_PROMPTS
 from core.runs.store import Run
 from pages.ui.engine import store
 from pages.ui.live import shared_words
@@ -84,6 +85,8 @@ def command_line(config: Config) -> str:
         words += ["--template", data["template"]]
     words += ["--method", method["name"], "--lr", f"{optimizer['learning_rate']:g}"]
     words += _method_words(method)
+    if optimizer["schedule"] != "constant":
+        words += ["--schedule", optimizer["schedule"]]
     words += ["--steps", str(optimizer["steps"]), "--batch-size", str(optimizer["batch_size"])]
     if optimizer["patience"]:
         words += ["--patience", str(optimizer["patience"])]
@@ -100,15 +103,23 @@ def command_line(config: Config) -> str:
 
 
 def _method_words(method: Config) -> list[str]:
-    if method["name"] == "lora":
-        targets = ",".join(method["target_modules"])
+    name = method["name"]
+    words: list[str] = []
+    if name in LORA_FAMILY:
         words = ["--rank", str(method["rank"]), "--alpha", f"{method['alpha']:g}"]
-        return [*words, "--targets", targets]
-    if method["name"] == "top_layers":
-        return ["--layers", str(method["layers"])]
-    if method["name"] == "prompt":
-        return ["--virtual-tokens", str(method["virtual_tokens"])]
-    return []
+        words += ["--targets", ",".join(method["target_modules"])]
+        words += ["--last-layers", str(method["last_layers"])] if method.get("last_layers") else []
+        words += ["--dropout", f"{method['dropout']:g}"] if method["dropout"] else []
+    elif name == "top_layers":
+        words = ["--layers", str(method["layers"])]
+    elif name == "adapter":
+        words = ["--bottleneck", str(method["bottleneck"])]
+    elif name in SOFT_PROMPTS:
+        words = ["--virtual-tokens", str(method["virtual_tokens"])]
+        if name == "prompt" and method.get("prompt_start", "vocabulary") != "vocabulary":
+            words += ["--prompt-start", method["prompt_start"]]
+            words += ["--prompt-text", method["prompt_text"]] if method["prompt_text"] else []
+    return words
 
 
 def _cure_words(cure: Config) -> list[str]:

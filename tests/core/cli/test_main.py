@@ -132,6 +132,12 @@ def test_a_run_is_listed_asked_scored_exported_and_deleted(
         (["train", "--batch-size", "0"], "batch_size"),
         (["train", "--rank", "0"], "rank"),
         (["train", "--eval-tasks", "names,poetry"], "poetry"),
+        (["train", "--bottleneck", "0"], "bottleneck"),
+        (["train", "--method", "prompt", "--prompt-start", "text"], "starts from a text if"),
+        (["train", "--method", "prompt", "--prompt-start", "dreams"], "dreams"),
+        (["train", "--last-layers", "-1"], "last_layers"),
+        (["experiment", "methods", "--methods", "magic"], "magic"),
+        (["experiment", "cures", "--methods", "lora"], "--methods goes with"),
         (["train", "--data", "nowhere.jsonl"], "nowhere.jsonl"),
         (["train"], "prepare"),
         (["generate", "--prompt", ""], "empty"),
@@ -219,7 +225,13 @@ def start(arguments: list[str]) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
+        preexec_fn=listen_to_control_c,
     )
+
+
+def listen_to_control_c() -> None:
+    """A shell's background job ignores SIGINT, and so do its children unless told otherwise."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_control_c_keeps_the_run(train: list[str]) -> None:

@@ -1,55 +1,65 @@
 """What every tuning method promises: the same table of cases, run across all methods."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from peft import PeftModel
 from torch import nn
+from torch.nn import functional as F
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
 from core import methods
-from core.config import LORA_TARGETS, METHODS, MethodConfig
-from core.data.encode import Encoded
+from core.config import LORA_FAMILY, LORA_TARGETS, METHODS, SOFT_PROMPTS, MethodConfig
 from core.errors import UserError
 from core.generate.batch import answer_greedily
 from core.generate.settings import SamplingSettings
 from core.generate.stream import stream
+from core.methods.adapter import Adapted
 from core.methods.sharing import shared_copy
 from core.models.load import LoadedModel, load_folder
-from core.models.parts import backbone_and_head, run_layers
-from core.train.loop import take_step
-from core.train.precision import autocast
-from core.train.trie import build, mean_loss
+from core.train.movement import movement
+from core.train.trie import mean_loss
+from tests.core.methods.tuning import BATCH, IDS, attach, logits, tune
 
-IDS = torch.tensor([[5, 6, 7, 20, 21]])
-BATCH = build([Encoded([5, 6, 7], [9, 1]), Encoded([5, 6, 8, 8], [10, 11, 1])])
+N_ATTENTION, N_MLP = 2 * 32 * 32 + 2 * 32 * 16, 3 * 32 * 64  # per layer of the tiny model
+N_LAYER = N_ATTENTION + N_MLP + 2 * 32
+N_VOCABULARY = 311
+N_BASE = N_VOCABULARY * 32 + 2 * N_LAYER + 32
+N_PAIRS = 2 * ((32 + 16) + (64 + 32))  # d_in + d_out of k_proj and down_proj, two layers
+N_TRAINED = {
+    "full": N_BASE,
+    "top_layers": N_LAYER,
+    "bitfit": 2 * (32 + 16 + 16 + 32 + 64 + 64 + 32),
+    "layernorm": 2 * 2 * 32 + 32,
+    "lora": 8 * N_PAIRS,
+    "rslora": 8 * N_PAIRS,
+    "dora": 8 * N_PAIRS + 2 * (16 + 32),  # and a magnitude for every output
+    "adalora": 12 * N_PAIRS + 2 * 2 * 12,  # half as many ranks again, and a singular value for each
+    "adapter": 2 * 2 * (32 * 4 + 4 + 4 * 32 + 32),
+    "ia3": 2 * (16 + 16 + 64),
+    "prompt": 4 * 32,
+    "prefix": 4 * 2 * 2 * 16,
+}
+"""With targets k_proj and down_proj, rank 8, bottleneck 4, 4 virtual tokens, one of two layers."""
+PAIR = r"(k_proj|down_proj)\.lora_[AB]\."
+ALLOWED = {
+    "bitfit": r"\.bias$",
+    "layernorm": r"norm\.ln_tuning_layers\.",
+    "lora": PAIR,
+    "rslora": PAIR,
+    "dora": r"(k_proj|down_proj)\.lora_(A|B|magnitude_vector)\.",
+    "adalora": r"(k_proj|down_proj)\.lora_[ABE]\.",
+    "adapter": r"(o_proj|down_proj)\.(down|up)\.(weight|bias)$",
+    "ia3": r"(k_proj|v_proj|down_proj)\.ia3_l\.",
+    "prompt": r"^prompt_encoder\.",
+    "prefix": r"^prompt_encoder\.",
+}
+EXACT = [m for m in METHODS if m not in ("full", "top_layers", "bitfit")]
+"""Methods that leave float32 numbers behind; the others leave changes of weights in bf16."""
 every_method = pytest.mark.parametrize("method", METHODS)
-
-
-def attach(method: str, base: LoadedModel, **settings: object) -> nn.Module:
-    torch.manual_seed(0)
-    config = MethodConfig(name=method, **{"layers": 1, "virtual_tokens": 4, **settings})  # pyright: ignore[reportArgumentType]
-    return methods.find(method).attach(base.model, config)
-
-
-def tune(method: str, base: LoadedModel, **settings: object) -> nn.Module:
-    """Three large steps with a method, at the base's precision."""
-    tuned = attach(method, base, **settings).train()
-    optimizer = torch.optim.AdamW([p for p in tuned.parameters() if p.requires_grad])
-    for _ in range(3):
-        take_step(tuned, optimizer, BATCH, rate=0.02, clip_norm=1.0, dtype=base.dtype)
-    return tuned.eval()
-
-
-@torch.no_grad()
-def logits(model: nn.Module) -> torch.Tensor:
-    """(T, V) at every token of IDS, the way training and answering compute them."""
-    n = IDS.shape[1]
-    causal = torch.ones(1, n, n, dtype=torch.bool).tril()
-    with autocast(IDS.device, next(model.parameters()).dtype):
-        hidden = run_layers(model, IDS, torch.arange(n)[None], causal)
-        return backbone_and_head(model)[1](hidden)[0].float()
 
 
 @every_method
@@ -61,6 +71,7 @@ def test_base_is_bit_identical_after_training(
     names, before = list(base.model.state_dict()), logits(base.model)
     weights = {n: p.clone() for n, p in base.model.named_parameters()}
     tuned = tune(method, base)
+    movement(tuned, base.model)  # looking at the change leaves the base alone, too
     assert not torch.equal(logits(tuned), before)
     assert list(base.model.state_dict()) == names  # no layer was put into the base
     for name, parameter in base.model.named_parameters():
@@ -71,7 +82,7 @@ def test_base_is_bit_identical_after_training(
     assert torch.equal(logits(base.model), before)
 
 
-@pytest.mark.parametrize("method", [m for m in METHODS if m != "prompt"])
+@pytest.mark.parametrize("method", [m for m in METHODS if m not in SOFT_PROMPTS])
 def test_tuning_starts_from_the_base(method: str, tiny: LoadedModel) -> None:
     tune(method, tiny)  # an earlier run leaves no trace
     assert torch.equal(logits(attach(method, tiny).eval()), logits(tiny.model))
@@ -86,16 +97,15 @@ def test_gradients_only_where_allowed(method: str, tiny_folder: Path) -> None:
     found = {name: p for name, p in tuned.named_parameters() if p.grad is not None}
     assert all(p.dtype is torch.float32 for p in found.values())
     assert found.keys() == {n for n, p in tuned.named_parameters() if p.requires_grad}
+    assert sum(p.numel() for p in found.values()) == N_TRAINED[method]
     every = dict(base.model.named_parameters()).keys()
     if method == "full":
         assert found.keys() == every
     elif method == "top_layers":
         assert found.keys() == {name for name in every if ".layers.1." in name}
-    elif method == "prompt":
-        assert [p.shape for p in found.values()] == [(4, 32)]
     else:
-        assert len(found) == 2 * 2 * 2  # A and B, in two layers, at two targets
-        assert all(".lora_" in n and ("k_proj" in n or "down_proj" in n) for n in found)
+        allowed = re.compile(ALLOWED[method])
+        assert [name for name in found if not allowed.search(name)] == []
 
 
 @every_method
@@ -105,15 +115,16 @@ def test_saved_and_loaded_is_the_same_model(method: str, tiny: LoadedModel, tmp_
     again = methods.find(method).load(tiny.model, tmp_path)
     assert not again.training
     wanted = logits(tuned)
-    if method in ("lora", "prompt"):
-        torch.testing.assert_close(logits(again), wanted, rtol=0, atol=1e-6)
+    if method in EXACT:
+        torch.testing.assert_close(logits(again), wanted, rtol=0, atol=1e-5)
     else:  # the change is kept in bf16: its relative error is 2^-9 at most
         change = (wanted - logits(tiny.model)).norm()
         assert (logits(again) - wanted).norm() < 0.01 * change
-        for one, other, old in zip(
-            again.parameters(), tuned.parameters(), tiny.model.parameters(), strict=True
-        ):
-            torch.testing.assert_close(one - old, other - old, rtol=2**-8, atol=1e-7)
+        old = dict(tiny.model.named_parameters())
+        theirs = dict(tuned.named_parameters())
+        for name, p in again.named_parameters():
+            start = old.get(name, 0)
+            torch.testing.assert_close(p - start, theirs[name] - start, rtol=2**-8, atol=1e-7)
 
 
 @every_method
@@ -125,6 +136,8 @@ def test_loading_takes_the_precision_of_the_base(
     low = load_folder(tiny_folder, id="tiny", dtype=torch.bfloat16)
     again = methods.find(method).load(low.model, tmp_path)
     assert {p.dtype for p in again.parameters()} == {torch.bfloat16}
+    buffers = [b for b in again.buffers() if b.is_floating_point()]
+    assert {b.dtype for b in buffers} == {torch.float32}  # rotary frequencies lose too much in bf16
     change = (logits(tuned) - logits(tiny.model)).norm()
     assert (logits(again) - logits(tuned)).norm() < 0.2 * change
 
@@ -133,36 +146,35 @@ def test_loading_takes_the_precision_of_the_base(
 def test_tied_embeddings_stay_tied_and_count_once(
     method: str, tiny: LoadedModel, tmp_path: Path
 ) -> None:
-    tuned = tune(method, tiny)
+    tuned = tune(method, tiny, target_modules=("k_proj", "down_proj"))
     methods.find(method).save(tuned, tiny.model, tmp_path)
     for model in (tuned, methods.find(method).load(tiny.model, tmp_path)):
         causal = model.get_base_model() if isinstance(model, PeftModel) else model
         assert causal.get_input_embeddings().weight is causal.get_output_embeddings().weight
-    attention = 2 * 32 * 32 + 2 * 32 * 16
-    n_vocabulary = tiny.tokenizer.backend.get_vocab_size()
-    n_base = n_vocabulary * 32 + 2 * (attention + 3 * 32 * 64 + 2 * 32) + 32
-    n_lora = 2 * 8 * ((32 + 32) + (32 + 16))  # r (d_in + d_out) at q and v, in two layers
-    n_layer = attention + 3 * 32 * 64 + 2 * 32
-    n_prompt = 4 * 32
-    wanted = {
-        "full": (n_base, n_base),
-        "top_layers": (n_layer, n_base),
-        "lora": (n_lora, n_base + n_lora),
-        "prompt": (n_prompt, n_base + n_prompt),
-    }
-    assert methods.count_parameters(tuned) == wanted[method]
+    assert tiny.tokenizer.backend.get_vocab_size() == N_VOCABULARY
+    trained, total = methods.count_parameters(tuned)
+    own = 0 if method in ("full", "top_layers") else trained
+    own += (
+        4 if method == "adalora" else 0
+    )  # peft keeps the rank of each of four targets as a tensor
+    assert total == N_BASE + own
 
 
-@pytest.mark.parametrize("targets", [("q_proj", "v_proj"), LORA_TARGETS], ids=["two", "all"])
-def test_plain_peft_reads_a_lora_run(
-    targets: tuple[str, ...], tiny: LoadedModel, tiny_folder: Path, tmp_path: Path
+THROUGH_PEFT = [m for m in EXACT if m != "adapter"]
+
+
+@pytest.mark.parametrize("method", THROUGH_PEFT)
+def test_plain_peft_reads_a_run(
+    method: str, tiny: LoadedModel, tiny_folder: Path, tmp_path: Path
 ) -> None:
-    tuned = tune("lora", tiny, target_modules=targets, rank=3, alpha=7.5, dropout=0.2)
-    methods.find("lora").save(tuned, tiny.model, tmp_path)
+    tuned = tune(method, tiny, target_modules=LORA_TARGETS, rank=3, alpha=7.5, dropout=0.2)
+    methods.find(method).save(tuned, tiny.model, tmp_path)
     fresh = AutoModelForCausalLM.from_pretrained(str(tiny_folder), dtype=torch.float32)
     plain = PeftModel.from_pretrained(fresh, str(tmp_path)).eval()
+    with torch.no_grad():
+        theirs = plain(IDS).logits[0, -IDS.shape[1] :].float()
     assert not torch.allclose(logits(tuned), logits(tiny.model), atol=1e-2)
-    torch.testing.assert_close(logits(plain), logits(tuned), rtol=0, atol=1e-5)
+    torch.testing.assert_close(theirs, logits(tuned), rtol=0, atol=1e-5)
 
 
 def test_lora_computes_what_the_paper_says(tiny: LoadedModel) -> None:
@@ -175,21 +187,24 @@ def test_lora_computes_what_the_paper_says(tiny: LoadedModel) -> None:
     torch.testing.assert_close(layer(x), x @ W.T + 7.5 / 3 * (x @ A.T) @ B.T)
 
 
-def test_soft_prompt_is_peft_s_own_forward(tiny: LoadedModel) -> None:
-    tuned: PeftModel = tune("prompt", tiny)  # pyright: ignore[reportAssignmentType]
+@pytest.mark.parametrize("method", SOFT_PROMPTS)
+def test_soft_prompt_is_peft_s_own_forward(method: str, tiny: LoadedModel) -> None:
+    tuned: PeftModel = tune(method, tiny)  # pyright: ignore[reportAssignmentType]
     assert not torch.allclose(logits(tuned), logits(tiny.model), atol=1e-2)
     with torch.no_grad():
-        theirs = tuned(IDS).logits[0, 4:].float()  # peft answers at the virtual tokens too
+        theirs = tuned(IDS).logits[0, -IDS.shape[1] :].float()  # peft may answer virtual tokens too
     torch.testing.assert_close(logits(tuned), theirs, rtol=0, atol=1e-5)
 
 
-def test_answers_with_a_soft_prompt_continue_token_by_token(tiny: LoadedModel) -> None:
-    tuned = tune("prompt", tiny)
+@pytest.mark.parametrize("method", [*SOFT_PROMPTS, "adapter", "bitfit", "dora"])
+def test_answers_continue_token_by_token(method: str, tiny: LoadedModel) -> None:
+    tuned = tune(method, tiny)
     ids = IDS[0].tolist()
     settings = SamplingSettings(max_new_tokens=5)
     *_, last = stream(tuned, tiny, ids, settings)
-    (answer,) = answer_greedily(tuned, tiny, [ids], max_new_tokens=5)
+    (answer, other) = answer_greedily(tuned, tiny, [ids, [5, 9, 9]], max_new_tokens=5)
     assert last.text.strip() == answer
+    assert answer_greedily(tuned, tiny, [[5, 9, 9]], max_new_tokens=5) == [other]
     grown = list(ids)
     with torch.no_grad():
         for _ in range(last.n_tokens):
@@ -200,12 +215,79 @@ def test_answers_with_a_soft_prompt_continue_token_by_token(tiny: LoadedModel) -
 def test_more_layers_than_there_are_is_refused(tiny: LoadedModel) -> None:
     with pytest.raises(UserError, match="This model has 2 layers"):
         attach("top_layers", tiny, layers=3)
+    with pytest.raises(UserError, match="This model has 2 layers"):
+        attach("lora", tiny, last_layers=3)
 
 
-def test_lora_refuses_a_model_without_its_targets() -> None:
-    gpt2 = GPT2LMHeadModel(GPT2Config(n_embd=8, n_layer=1, n_head=1, vocab_size=10))
-    with pytest.raises(UserError, match="no layers called q_proj, v_proj"):
-        methods.find("lora").attach(gpt2, MethodConfig())
+@pytest.mark.parametrize("method", LORA_FAMILY)
+def test_pairs_stand_in_the_last_layers_only_if_asked(method: str, tiny: LoadedModel) -> None:
+    tuned = attach(method, tiny, last_layers=1)
+    trained = [name for name, p in tuned.named_parameters() if p.requires_grad]
+    assert trained
+    assert all(".layers.1." in name for name in trained)
+
+
+@pytest.fixture
+def gpt2() -> GPT2LMHeadModel:
+    return (
+        GPT2LMHeadModel(GPT2Config(n_embd=8, n_layer=1, n_head=1, vocab_size=10))
+        .eval()
+        .requires_grad_(False)
+    )
+
+
+@pytest.mark.parametrize("method", [*LORA_FAMILY, "ia3"])
+def test_a_model_without_the_targets_is_refused(method: str, gpt2: GPT2LMHeadModel) -> None:
+    with pytest.raises(UserError, match=r"no layers called .*v_proj"):
+        methods.find(method).attach(gpt2, MethodConfig(name=method))
+
+
+def test_bitfit_trains_the_biases_a_model_has(gpt2: GPT2LMHeadModel) -> None:
+    tuned = methods.find("bitfit").attach(gpt2, MethodConfig(name="bitfit"))
+    trained = {name for name, p in tuned.named_parameters() if p.requires_grad}
+    assert trained == {n for n, _ in gpt2.named_parameters() if ".h.0." in n and "bias" in n}
+
+
+def test_an_adapter_is_the_paper_s_bottleneck(tiny: LoadedModel) -> None:
+    layer = tune("adapter", tiny).get_submodule("model.layers.1.mlp.down_proj")
+    assert isinstance(layer, Adapted)
+    x = torch.randn(3, 64)
+    W = tiny.model.get_submodule("model.layers.1.mlp.down_proj").weight
+    y = x @ W.T  # pyright: ignore
+    inner = F.gelu(y @ layer.down.weight.T + layer.down.bias)
+    wanted = y + inner @ layer.up.weight.T + layer.up.bias
+    torch.testing.assert_close(layer(x), wanted)
+
+
+def test_a_prefix_begins_as_what_words_leave_in_the_cache(tiny: LoadedModel) -> None:
+    tuned: Any = attach("prefix", tiny, virtual_tokens=3)
+    torch.manual_seed(0)
+    peft_draws = torch.nn.Embedding(3, 2 * 2 * 16)  # peft's own start draws first
+    words = torch.randint(N_VOCABULARY, (1, 3))
+    assert peft_draws.weight.shape == tuned.prompt_encoder["default"].embedding.weight.shape
+    with torch.no_grad():
+        known = tiny.model(words, use_cache=True).past_key_values
+    found = tuned.get_prompt(batch_size=1)
+    for mine, theirs in zip(found.layers, known.layers, strict=True):
+        torch.testing.assert_close(mine.keys, theirs.keys)
+        torch.testing.assert_close(mine.values, theirs.values)
+
+
+def test_a_soft_prompt_begins_as_it_is_told_to(tiny: LoadedModel) -> None:
+    words: torch.Tensor = tiny.model.get_input_embeddings().weight  # pyright: ignore
+
+    def start(**settings: object) -> torch.Tensor:
+        tuned: Any = attach("prompt", tiny, virtual_tokens=5, **settings)
+        return tuned.prompt_encoder["default"].embedding.weight
+
+    ids = tiny.tokenizer.encode("the cat sat")
+    told = start(prompt_start="text", prompt_text="the cat sat")
+    assert torch.equal(told, words[[ids[i % len(ids)] for i in range(5)]])
+    drawn = start()
+    assert all((words == row).all(1).any() for row in drawn)
+    noise = start(prompt_start="random")
+    assert not any((words == row).all(1).any() for row in noise)
+    torch.testing.assert_close(noise.norm(dim=1), words.norm(dim=1).mean().expand(5))
 
 
 def test_shared_copy_shares_tensors_but_not_modules(tiny: LoadedModel) -> None:

@@ -10,6 +10,7 @@ from torch import nn
 from core import methods
 from core.config import CureConfig, DataConfig, MethodConfig, OptimizerConfig, RunConfig
 from core.data.encode import Encoded
+from core.events import Step
 from core.methods.sharing import with_parameters
 from core.models.load import LoadedModel
 from core.train import regularizers
@@ -17,7 +18,7 @@ from core.train.batches import mixed_batches
 from core.train.loop import seed_everything, take_steps
 from core.train.movement import movement
 from core.train.plan import make_plan
-from core.train.regularizers import KeepAnswers, Pull, fisher_information, make_regularizer
+from core.train.regularizers import KeepAnswers, Pull, fisher_information, make_penalties
 from core.train.trie import build, mean_loss, token_losses
 
 KEPT = [Encoded([5, 6, 7], [9, 1]), Encoded([5, 6, 8, 8], [10, 11, 1]), Encoded([7], [1])]
@@ -194,8 +195,8 @@ def test_a_strong_penalty_moves_the_model_less(
         seed_everything(0)
         model = attach(tiny)
         (stage,) = make_plan(config, tiny.tokenizer).stages
-        found = make_regularizer(cure, model, tiny, seed=0)
-        steps = list(take_steps(config, tiny, model, stage, found))
+        found = make_penalties(config, model, tiny)
+        steps = [e for e in take_steps(config, tiny, model, stage, found) if isinstance(e, Step)]
         assert (steps[-1].penalty > 0) == (cure.strength > 0)
         if regularizer == "kl":
             pairs = regularizers.kept_pairs(cure.keep, tiny, seed=0)

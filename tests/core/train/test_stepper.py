@@ -8,6 +8,7 @@ import torch
 from core import catalog, methods
 from core.config import DataConfig, MethodConfig, OptimizerConfig, RunConfig
 from core.data import uploads
+from core.events import Step
 from core.models.load import LoadedModel
 from core.train.loop import seed_everything, take_steps
 from core.train.plan import make_plan
@@ -53,7 +54,7 @@ def test_stepping_equals_running_bit_for_bit(case: str, tiny: LoadedModel) -> No
     seed_everything(wanted.seed)
     (stage,) = make_plan(wanted, tiny.tokenizer).stages
     ran = methods.find(wanted.method.name).attach(tiny.model, wanted.method)
-    steps = list(take_steps(wanted, tiny, ran, stage))
+    steps = [e for e in take_steps(wanted, tiny, ran, stage) if isinstance(e, Step)]
     stepper = Stepper(wanted, tiny)
     results = advance(stepper, wanted.optimizer.steps)
     assert reported(results, "loss", "loss") == [step.loss for step in steps]

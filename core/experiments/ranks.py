@@ -1,0 +1,102 @@
+"""LoRA's runs of lesson 7, and what they measured over the rank: learned, kept, seconds."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from core import catalog
+from core.config import (
+    LORA_FAMILY,
+    DataConfig,
+    EvaluationConfig,
+    MethodConfig,
+    OptimizerConfig,
+    RunConfig,
+    default_learning_rate,
+)
+from core.errors import UserError
+from core.experiments.cures import KEPT, LEARNED
+
+STEPS = 20
+
+
+def rank_config(method: MethodConfig, *, rate: float, seed: int = 0) -> RunConfig:
+    """Tune on sentiment with `method` at learning rate `rate`, and ask for names before and after."""
+    return RunConfig(
+        data=DataConfig(task=LEARNED),
+        method=method,
+        optimizer=OptimizerConfig(learning_rate=rate, steps=STEPS, schedule="linear"),
+        evaluation=EvaluationConfig(
+            tasks=(KEPT,), every=10, examples=16, final_examples=40, samples=2
+        ),
+        seed=seed,
+    )
+
+
+def full_config(config: RunConfig) -> RunConfig:
+    """Full fine-tuning on the same data with the same seed, at its own rate."""
+    return rank_config(
+        MethodConfig(name="full"), rate=default_learning_rate("full"), seed=config.seed
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankRow:
+    """What one finished run of the LoRA family measured."""
+
+    method: MethodConfig
+    rate: float
+    """Peak learning rate."""
+    seed: int
+    learned: float
+    """Sentiment score at the end, 0 to 1."""
+    kept: float
+    """Names score at the end, 0 to 1."""
+    train_s: float
+    """Seconds in optimizer steps."""
+    n: int
+    """Test examples of each score; 0 is all."""
+    run_id: str = ""
+
+    def differs_in_rank_alone(self, method: MethodConfig, *, rate: float) -> bool:
+        """Whether the run is one of `method` at `rate`, but for its rank and seed."""
+        return replace(self.method, rank=method.rank) == method and self.rate == rate
+
+
+def rank_row(
+    config: dict[str, Any], summary: dict[str, Any], *, run_id: str = ""
+) -> RankRow | None:
+    """A finished run's row; None for another model, task, method or number of steps, or with a cure."""
+    try:
+        run = RunConfig.from_dict(config)
+    except (UserError, TypeError):  # of another version: its settings no longer say anything
+        return None
+    scores = summary.get("scores", {})
+    if not _is_comparable(run) or not {LEARNED, KEPT} <= scores.keys():
+        return None
+    return RankRow(
+        method=run.method,
+        rate=run.optimizer.learning_rate,
+        seed=run.seed,
+        learned=scores[LEARNED],
+        kept=scores[KEPT],
+        train_s=summary["train_s"],
+        n=run.evaluation.final_examples,
+        run_id=run_id,
+    )
+
+
+def _is_comparable(run: RunConfig) -> bool:
+    usual = rank_config(run.method, rate=run.optimizer.learning_rate)
+    return (
+        run.model == catalog.DEFAULT_MODEL
+        and run.method.name in LORA_FAMILY
+        and run.data == usual.data
+        and run.cure == usual.cure
+        and run.optimizer == usual.optimizer
+    )
+
+
+def ranks_of(rows: Iterable[RankRow]) -> list[int]:
+    """The ranks that were run, each once, from low to high."""
+    return sorted({row.method.rank for row in rows})

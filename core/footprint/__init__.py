@@ -1,0 +1,1 @@
+"""What tuning costs, by arithmetic: parameters of a model's shape, and bytes while it trains."""

@@ -1,0 +1,292 @@
+"""The sizes of a decoder model, and how many parameters follow from them.
+
+shape = PUBLISHED["Llama-2-7B"]
+total_parameters(shape)          # 6738415616
+shape.linears["v_proj"]          # (4096, 4096): inputs, outputs
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from core.config import LORA_TARGETS, check_number
+from core.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelShape:
+    """A decoder model whose layers are attention and an MLP, each after a normalisation."""
+
+    title: str
+    hidden: int
+    """d: the width of the residual stream."""
+    intermediate: int
+    """m: the inner width of the MLP."""
+    layers: int
+    heads: int
+    kv_heads: int
+    """Heads of keys and values; fewer than `heads` in grouped-query attention."""
+    head_dim: int
+    vocabulary: int
+    tied: bool
+    """The output layer is the embedding matrix once more."""
+    gated: bool = True
+    """The MLP is down(act(gate x) · up x), not down(act(up x))."""
+    biased: tuple[str, ...] = ()
+    """The linear layers of a decoder layer that have a bias."""
+    norm_biases: bool = False
+    positions: int = 0
+    """Learned position embeddings; 0 where positions are rotations."""
+
+    def __post_init__(self) -> None:
+        for name in ("hidden", "intermediate", "layers", "heads", "kv_heads", "head_dim"):
+            check_number(name, getattr(self, name), 1, 1_000_000, whole=True)
+        check_number("vocabulary", self.vocabulary, 1, 10_000_000, whole=True)
+        if self.heads % self.kv_heads:
+            raise UserError(
+                f"{self.heads} heads cannot share {self.kv_heads} heads of keys and values evenly."
+            )
+
+    @property
+    def linears(self) -> dict[str, tuple[int, int]]:
+        """(inputs, outputs) of the linear layers of one decoder layer, by their names in Llama."""
+        d, m = self.hidden, self.intermediate
+        queries, keys = self.heads * self.head_dim, self.kv_heads * self.head_dim
+        sizes = {
+            "q_proj": (d, queries),
+            "k_proj": (d, keys),
+            "v_proj": (d, keys),
+            "o_proj": (queries, d),
+            "gate_proj": (d, m),
+            "up_proj": (d, m),
+            "down_proj": (m, d),
+        }
+        return {name: size for name, size in sizes.items() if self.gated or name != "gate_proj"}
+
+    @property
+    def norm_parameters(self) -> int:
+        """Of one normalisation."""
+        return self.hidden * (2 if self.norm_biases else 1)
+
+    @property
+    def layer_parameters(self) -> int:
+        """Of one decoder layer."""
+        linears = self.linears
+        biases = sum(linears[name][1] for name in self.biased)
+        return sum(i * o for i, o in linears.values()) + biases + 2 * self.norm_parameters
+
+    @property
+    def embeddings(self) -> int:
+        """How many vectors of width d stand outside the layers: words, positions, the output layer."""
+        return self.vocabulary * (1 if self.tied else 2) + self.positions
+
+
+def total_parameters(shape: ModelShape) -> int:
+    """All parameters; a matrix that is used twice counts once."""
+    layers = shape.layers * shape.layer_parameters
+    return shape.embeddings * shape.hidden + layers + shape.norm_parameters
+
+
+def of_folder(folder: Path) -> ModelShape:
+    """The shape that a model's config.json in Hugging Face format describes.
+
+    Raises `UserError` for a file that cannot be read and for kinds of models not known here.
+    """
+    try:
+        found: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
+        kind = found["model_type"]
+        if kind not in READERS:
+            raise UserError(
+                f"Models of kind {kind!r} are not known here; known are: {', '.join(READERS)}."
+            )
+        return READERS[kind](found, folder.name)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{folder / 'config.json'} does not describe a model: {error}.") from error
+
+
+def _llama(found: dict[str, Any], title: str) -> ModelShape:
+    heads, hidden = found["num_attention_heads"], found["hidden_size"]
+    attention = LORA_TARGETS[:4] if found.get("attention_bias") else ()
+    mlp = LORA_TARGETS[4:] if found.get("mlp_bias") else ()
+    return ModelShape(
+        title=title,
+        hidden=hidden,
+        intermediate=found["intermediate_size"],
+        layers=found["num_hidden_layers"],
+        heads=heads,
+        kv_heads=found.get("num_key_value_heads") or heads,
+        head_dim=found.get("head_dim") or hidden // heads,
+        vocabulary=found["vocab_size"],
+        tied=found.get("tie_word_embeddings", False),
+        biased=attention + mlp,
+    )
+
+
+def _qwen2(found: dict[str, Any], title: str) -> ModelShape:
+    return replace(_llama(found, title), biased=LORA_TARGETS[:3])
+
+
+def _gpt2(found: dict[str, Any], title: str) -> ModelShape:
+    return gpt(
+        title,
+        hidden=found["n_embd"],
+        layers=found["n_layer"],
+        heads=found["n_head"],
+        vocabulary=found["vocab_size"],
+        positions=found["n_positions"],
+        intermediate=found.get("n_inner"),
+    )
+
+
+READERS: dict[str, Callable[[dict[str, Any], str], ModelShape]] = {
+    "llama": _llama,
+    "mistral": _llama,
+    "qwen2": _qwen2,
+    "gpt2": _gpt2,
+}
+
+
+def gpt(
+    title: str,
+    *,
+    hidden: int,
+    layers: int,
+    heads: int,
+    vocabulary: int,
+    positions: int,
+    intermediate: int | None = None,
+) -> ModelShape:
+    """A model of the GPT family: biases everywhere, learned positions, an MLP of four times the width."""
+    return ModelShape(
+        title=title,
+        hidden=hidden,
+        intermediate=intermediate or 4 * hidden,
+        layers=layers,
+        heads=heads,
+        kv_heads=heads,
+        head_dim=hidden // heads,
+        vocabulary=vocabulary,
+        tied=True,
+        gated=False,
+        biased=tuple(name for name in LORA_TARGETS if name != "gate_proj"),
+        norm_biases=True,
+        positions=positions,
+    )
+
+
+def llama(
+    title: str,
+    *,
+    hidden: int,
+    intermediate: int,
+    layers: int,
+    heads: int,
+    kv_heads: int,
+    vocabulary: int,
+    tied: bool = False,
+    biased: tuple[str, ...] = (),
+) -> ModelShape:
+    """A model of the Llama family: a gated MLP, rotated positions."""
+    return ModelShape(
+        title=title,
+        hidden=hidden,
+        intermediate=intermediate,
+        layers=layers,
+        heads=heads,
+        kv_heads=kv_heads,
+        head_dim=hidden // heads,
+        vocabulary=vocabulary,
+        tied=tied,
+        biased=biased,
+    )
+
+
+DEFAULT = "SmolLM2-135M"
+"""The shape of the app's own model."""
+PUBLISHED: dict[str, ModelShape] = {
+    shape.title: shape
+    for shape in (
+        gpt("GPT-2", hidden=768, layers=12, heads=12, vocabulary=50257, positions=1024),
+        llama(
+            DEFAULT,
+            hidden=576,
+            intermediate=1536,
+            layers=30,
+            heads=9,
+            kv_heads=3,
+            vocabulary=49152,
+            tied=True,
+        ),
+        llama(
+            "SmolLM2-360M",
+            hidden=960,
+            intermediate=2560,
+            layers=32,
+            heads=15,
+            kv_heads=5,
+            vocabulary=49152,
+            tied=True,
+        ),
+        llama(
+            "Qwen2.5-0.5B",
+            hidden=896,
+            intermediate=4864,
+            layers=24,
+            heads=14,
+            kv_heads=2,
+            vocabulary=151936,
+            tied=True,
+            biased=LORA_TARGETS[:3],
+        ),
+        llama(
+            "Llama-2-7B",
+            hidden=4096,
+            intermediate=11008,
+            layers=32,
+            heads=32,
+            kv_heads=32,
+            vocabulary=32000,
+        ),
+        llama(
+            "Llama-3-8B",
+            hidden=4096,
+            intermediate=14336,
+            layers=32,
+            heads=32,
+            kv_heads=8,
+            vocabulary=128256,
+        ),
+        llama(
+            "Llama-2-13B",
+            hidden=5120,
+            intermediate=13824,
+            layers=40,
+            heads=40,
+            kv_heads=40,
+            vocabulary=32000,
+        ),
+        llama(
+            "LLaMA-65B",
+            hidden=8192,
+            intermediate=22016,
+            layers=80,
+            heads=64,
+            kv_heads=64,
+            vocabulary=32000,
+        ),
+        llama(
+            "Llama-2-70B",
+            hidden=8192,
+            intermediate=28672,
+            layers=80,
+            heads=64,
+            kv_heads=8,
+            vocabulary=32000,
+        ),
+        gpt("GPT-3 175B", hidden=12288, layers=96, heads=96, vocabulary=50257, positions=2048),
+    )
+}

@@ -1,0 +1,101 @@
+"""AdaLoRA (Zhang et al. 2023): LoRA as P·Λ·Q with a budget of ranks that moves to where it matters.
+
+    W x  becomes  W x + (alpha / r) · Q Λ (P x),   P: (r, d_in), Λ: (r) zero, Q: (d_out, r)
+
+Training starts with more ranks than wanted; the singular values Λ that matter least (by a smoothed
+|weight · gradient|, section 3.2) are set to zero, until `rank` on average are left. A penalty keeps
+P and Q near orthogonal (section 3.1, eq. 4), as in a singular value decomposition.
+"""
+
+import math
+from typing import Any
+
+import torch
+from peft import AdaLoraConfig, TaskType
+from torch import nn
+
+from core.config import MethodConfig
+from core.methods.through_peft import (
+    attach_through_peft,
+    check_targets,
+    last_layer_numbers,
+    load_through_peft,
+    save_through_peft,
+)
+
+TITLE = "AdaLoRA"
+MORE_RANKS = 1.5
+"""Ranks at the start for each one at the end (the paper's choice)."""
+BEFORE, AFTER = 0.2, 0.3
+"""Shares of the run before the first rank is taken away and after the last."""
+ORTHOGONALITY = 0.5
+"""The penalty's factor; peft's default."""
+
+
+def attach(model: nn.Module, config: MethodConfig) -> nn.Module:
+    """The base with P, Λ and Q beside its targets, at the initial ranks."""
+    check_targets(model, config.target_modules, TITLE)
+    peft_config = AdaLoraConfig(
+        task_type=TaskType.CAUSAL_LM,
+        target_r=config.rank,
+        init_r=math.ceil(MORE_RANKS * config.rank),
+        lora_alpha=config.alpha,  # pyright: ignore[reportArgumentType]
+        target_modules=list(config.target_modules),
+        layers_to_transform=last_layer_numbers(model, config.last_layers),
+        lora_dropout=config.dropout,
+        deltaT=1,
+        total_step=1,  # `follow` knows the run's length
+        orth_reg_weight=ORTHOGONALITY,
+    )
+    tuned = attach_through_peft(model, peft_config)
+    for name, p in tuned.named_parameters():
+        if ".ranknum." in name:  # a constant that peft does not save, yet would let be trained
+            p.requires_grad_(False)
+    return tuned
+
+
+def follow(tuned: nn.Module, optimizer: torch.optim.Optimizer, *, n_steps: int) -> None:
+    """Take ranks away after each update of a run of `n_steps`, as the budget's schedule says.
+
+    A run of one step keeps them all: which matter is known after a step.
+    """
+    if n_steps < 2:
+        return
+    model: Any = tuned
+    adalora = model.base_model
+    config = adalora.peft_config["default"]
+    config.tinit = round(BEFORE * n_steps)
+    config.tfinal = min(round(AFTER * n_steps), n_steps - 2)
+    config.total_step = n_steps
+    adalora.rankallocator.set_total_step(n_steps)
+    n_done = 0
+
+    def allocate(*_: Any) -> None:  # gradients are still there: the importance needs them
+        nonlocal n_done
+        n_done += 1
+        adalora.update_and_allocate(n_done)
+
+    optimizer.register_step_post_hook(allocate)
+
+
+class Orthogonality:
+    """The penalty ORTHOGONALITY · mean over P and Q of ‖PPᵀ − I‖ (Frobenius)."""
+
+    def __init__(self, tuned: nn.Module) -> None:
+        self.factors = [
+            p for name, p in tuned.named_parameters() if ".lora_A." in name or ".lora_B." in name
+        ]
+
+    def add_gradient(self) -> float:
+        distances: list[torch.Tensor] = []
+        for p in self.factors:
+            square = p @ p.T if p.shape[0] < p.shape[1] else p.T @ p
+            distances.append((square - torch.eye(len(square), device=p.device)).norm())
+        penalty = ORTHOGONALITY * torch.stack(distances).mean()
+        penalty.backward()
+        return penalty.item()
+
+
+penalty = Orthogonality
+save = save_through_peft
+load = load_through_peft

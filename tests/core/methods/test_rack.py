@@ -1,0 +1,91 @@
+"""Adapters side by side on one base: switched, weighted, scaled."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from core import methods
+from core.errors import UserError
+from core.methods.rack import Rack, scaled
+from core.models.load import LoadedModel
+from tests.core.methods.tuning import logits, tune
+
+
+@pytest.fixture
+def folders(tiny: LoadedModel, tmp_path: Path) -> dict[str, Path]:
+    """Two saved LoRA runs; the second is the first with another B."""
+    found = {"one": tmp_path / "one", "two": tmp_path / "two"}
+    tuned = tune("lora", tiny, rank=3)
+    for folder in found.values():
+        folder.mkdir()
+        methods.find("lora").save(tuned, tiny.model, folder)
+    weights = load_file(found["two"] / "adapter_model.safetensors")
+    changed = {n: torch.randn_like(w) * 0.1 if "lora_B" in n else w for n, w in weights.items()}
+    save_file(changed, found["two"] / "adapter_model.safetensors")
+    return found
+
+
+def test_switching_gives_each_adapter_s_own_model(
+    tiny: LoadedModel, folders: dict[str, Path]
+) -> None:
+    rack = Rack(tiny.model, folders)
+    bare = logits(tiny.model)
+    alone = {n: logits(methods.find("lora").load(tiny.model, f)) for n, f in folders.items()}
+    assert not torch.allclose(alone["one"], alone["two"], atol=1e-2)
+    for name in ("one", "two", "one"):
+        assert rack.switch({name: 1.0}) < 1.0
+        torch.testing.assert_close(logits(rack.tuned), alone[name], rtol=0, atol=1e-5)
+        rack.switch({})
+        assert torch.equal(logits(rack.tuned), bare)
+    assert torch.equal(logits(tiny.model), bare)
+
+
+def test_weights_add_the_changes(tiny: LoadedModel, folders: dict[str, Path]) -> None:
+    rack = Rack(tiny.model, folders)
+    rack.switch({"one": 0.25, "two": 0.5})
+    name = "layers.1.self_attn.q_proj"
+    x = torch.randn(4, 32)
+    wanted = tiny.model.get_submodule(f"model.{name}")(x)
+    for adapter, weight in (("one", 0.25), ("two", 0.5)):
+        one = Rack(tiny.model, {adapter: folders[adapter]})
+        layer = one.tuned.get_submodule(f"base_model.model.model.{name}")
+        wanted = wanted + weight * x @ layer.get_delta_weight(adapter).T  # pyright: ignore
+    found = rack.tuned.get_submodule(f"base_model.model.model.{name}")(x)
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5)
+
+
+def test_an_adapter_s_bytes_are_its_own(tiny: LoadedModel, folders: dict[str, Path]) -> None:
+    rack = Rack(tiny.model, folders)
+    n_lora = 2 * 3 * ((32 + 32) + (32 + 16))
+    assert rack.adapter_bytes("one") == rack.adapter_bytes("two") == 4 * n_lora
+    assert rack.base_bytes == 4 * sum(p.numel() for p in tiny.model.parameters())
+
+
+def test_an_adapter_that_is_not_there_is_refused(
+    tiny: LoadedModel, folders: dict[str, Path]
+) -> None:
+    rack = Rack(tiny.model, {"one": folders["one"]})
+    with pytest.raises(UserError, match="two is not loaded"):
+        rack.switch({"two": 1.0})
+    with pytest.raises(UserError, match="at least one"):
+        Rack(tiny.model, {})
+
+
+@pytest.mark.parametrize("method", ["lora", "rslora", "adalora"])
+def test_scaling_turns_the_change_up_and_down(method: str, tiny: LoadedModel) -> None:
+    tuned = tune(method, tiny)
+    place = "base_model.model.model.layers.1.self_attn.q_proj"
+    change = tuned.get_submodule(place).get_delta_weight("default")  # pyright: ignore
+    for scale in (-1.0, 0.5, 2.0):
+        layer = scaled(tuned, scale).get_submodule(place)
+        torch.testing.assert_close(layer.get_delta_weight("default"), scale * change)  # pyright: ignore
+    torch.testing.assert_close(logits(scaled(tuned, 0.0)), logits(tiny.model), rtol=0, atol=1e-5)
+    torch.testing.assert_close(logits(scaled(tuned, 1.0)), logits(tuned), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("method", ["dora", "prompt", "full", "ia3"])
+def test_what_has_no_scale_is_refused(method: str, tiny: LoadedModel) -> None:
+    with pytest.raises(UserError, match="Only a LoRA"):
+        scaled(tune(method, tiny), 0.5)
