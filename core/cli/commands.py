@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -92,24 +92,51 @@ def generate(arguments: Namespace) -> int:
         "model": catalog.find_model(arguments.model).id,
         "text": check_prompt(arguments.prompt),
         "settings": asdict(settings),
-        "run": arguments.adapter,
-        "raw": arguments.raw,
     }
     from core.runs.session import Session
 
     store = RunStore()
-    if arguments.adapter:
-        request["run"] = store.get(arguments.adapter).id
-        request["model"] = store.get(arguments.adapter).config.model
+    runs = [store.get(run_id) for run_id in arguments.adapter]
+    if runs:
+        request["model"] = runs[0].config.model
     session = Session(store)
+    if len(runs) > 1:
+        weights = _adapter_weights(arguments, [run.id for run in runs])
+        answer = session.switch(
+            should_stop=lambda: False, adapters=list(weights), active=weights, **request
+        )
+        switched = next(answer)
+        if arguments.json:
+            emit({"type": "switched", **switched})
+        else:
+            say(f"switched in {switched['switch_ms']:.1f} ms")
+        return _show_answer(answer, arguments)
+    request |= {"run": runs[0].id if runs else "", "raw": arguments.raw}
     if arguments.next_tokens:
         for message in session.next_tokens(**request):
             for row in message["rows"]:
                 text = "  ".join(f"{k} {v:.4f}" for k, v in row.items() if isinstance(v, float))
                 emit(row) if arguments.json else print(f"{row['token']!r:16} {text}")
         return 0
-    text, last = "", {}
-    for last in session.generate(should_stop=lambda: False, **request):
+    answer = session.generate(should_stop=lambda: False, scale=arguments.scale, **request)
+    return _show_answer(answer, arguments)
+
+
+def _adapter_weights(arguments: Namespace, runs: list[str]) -> dict[str, float]:
+    """How much of each of several adapters is used: as told, or of all alike."""
+    if arguments.raw or arguments.next_tokens or arguments.scale != 1:
+        raise UserError("--raw, --next-tokens and --scale go with one adapter only.")
+    told = names(arguments.adapter_weights)
+    if told and len(told) != len(runs):
+        raise UserError(f"{len(runs)} adapters want {len(runs)} weights; got {len(told)}.")
+    weights = [_number(w, "--adapter-weights", "0.5,0.5") for w in told]
+    return dict(zip(runs, weights or [1 / len(runs)] * len(runs), strict=True))
+
+
+def _show_answer(messages: Iterator[Message], arguments: Namespace) -> int:
+    """Print an answer as it comes."""
+    text, last = "", Message()
+    for last in messages:
         if arguments.json:
             emit({"type": "token", **last})
         elif not last["ended"]:

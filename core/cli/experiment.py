@@ -2,19 +2,18 @@
 
 from argparse import Namespace
 from collections.abc import Sequence
-from typing import Any
 
 from core import catalog
+from core.cli import reports
 from core.cli.commands import emit, names, say
 from core.config import RunConfig
 from core.errors import UserError
-from core.experiments import cures, methods, mixtures, record
-from core.experiments.findings import LEARNED_ENOUGH, group
-from core.experiments.plane import point, settings
+from core.experiments import cures, methods, mixtures, record, soft_prompts
+from core.experiments.sweep import Sweep
 from core.models import acquire
 from core.runs.store import Run, RunStore
 
-NAMES = ("cures", "mixtures", "methods")
+NAMES = ("cures", "mixtures", "methods", "soft_prompts", "sweep")
 
 
 def run_experiment(arguments: Namespace) -> int:
@@ -40,11 +39,14 @@ def run_experiment(arguments: Namespace) -> int:
         command = f"python -m core experiment {arguments.name} --seeds {arguments.seeds}"
         command += f" --cures {arguments.cures}" if arguments.cures else ""
         command += f" --methods {arguments.methods}" if arguments.methods else ""
+        if arguments.name == "sweep":
+            command += f" --ranks {arguments.ranks} --rates {arguments.rates}"
         untouched = score_untouched(configs[0], keeper)
         found = record.record(arguments.name, finished, store, untouched=untouched, command=command)
         record.save(found, arguments.record)
-    if arguments.name == "cures":
-        _report_cures(finished, store, json_wanted=arguments.json)
+    if report := reports.REPORTS.get(arguments.name):
+        for row, words in report(finished, store):
+            emit(row) if arguments.json else print(words)
     return 0
 
 
@@ -60,49 +62,33 @@ def _configs(arguments: Namespace) -> Sequence[RunConfig]:
         return list(mixtures.recorded_configs(seeds))
     if arguments.name == "methods":
         return list(methods.recorded_configs(names(arguments.methods), seeds))
+    if arguments.name == "soft_prompts":
+        return list(soft_prompts.token_configs(seeds))
+    if arguments.name == "sweep":
+        ranks, rates = _numbers(arguments.ranks, "--ranks"), _numbers(arguments.rates, "--rates")
+        grids = (Sweep(ranks=tuple(map(int, ranks)), rates=rates, seed=seed) for seed in seeds)
+        return [config for grid in grids for config in grid.configs()]
     return list(cures.recorded_configs(names(arguments.cures), seeds))
 
 
+def _numbers(text: str, option: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(number) for number in names(text))
+    except ValueError as error:
+        raise UserError(f"{option} wants numbers: 1,8,64; got {text!r}.") from error
+
+
 def _title(config: RunConfig, experiment: str) -> str:
+    method = config.method
     if experiment == "methods":
-        return f"{config.method.name}, seed {config.seed}"
+        return f"{method.name}, seed {config.seed}"
+    if experiment == "soft_prompts":
+        return f"{method.virtual_tokens} virtual tokens, seed {config.seed}"
+    if experiment == "sweep":
+        rate = config.optimizer.learning_rate
+        return f"rank {method.rank}, learning rate {rate:g}, seed {config.seed}"
     found = cures.cure_of(config.to_dict())
     if found is None:
         return f"{' + '.join(config.data.tasks)}, seed {config.seed}"
     cure = cures.CURES[found[0]]
     return f"{cure.title}, {cure.knob} {found[1]:g}, seed {config.seed}"
-
-
-def _report_cures(runs: Sequence[Run], store: RunStore, *, json_wanted: bool) -> None:
-    """Each setting over its seeds, and the cures at equal learning."""
-    points = [point(run.config_dict, store.events(run.id), run_id=run.id) for run in runs]
-    found = settings([p for p in points if p])
-    for setting in found:
-        low, high = setting.spread("kept")
-        row: dict[str, Any] = {
-            "type": "setting",
-            "cure": setting.cure,
-            "value": setting.value,
-            "seeds": len(setting.points),
-            "learned": round(setting.learned, 3),
-            "kept": round(setting.kept, 3),
-            "kept_range": [round(low, 3), round(high, 3)],
-            "general": setting.general,
-        }
-        if json_wanted:
-            emit(row)
-        else:
-            print(
-                f"{cures.CURES[setting.cure].title:22} {setting.value:8g}  "
-                f"sentiment {setting.learned:.2f}  names {setting.kept:.2f} "
-                f"[{low:.2f}, {high:.2f}]  general {setting.general or 0:.2f}  "
-                f"({len(setting.points)} seeds)"
-            )
-    for cure in cures.CURES.values():
-        enough = group(found, cure.id, "kept", cure.title, least=LEARNED_ENOUGH)
-        if not enough.values:
-            continue
-        if json_wanted:
-            emit({"type": "at_equal_learning", "cure": cure.id, "kept": enough.values})
-        else:
-            print(f"sentiment of at least {LEARNED_ENOUGH}: {cure.title:22} names {enough.words}")

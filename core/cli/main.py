@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core import catalog
-from core.cli import commands, experiment
+from core.cli import commands, experiment, inspect
 from core.config import (
     METHODS,
     PROMPT_STARTS,
@@ -41,6 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_evaluate,
         _add_runs,
         _add_export,
+        inspect.add_parsers,
     ):
         add(actions)
     return parser
@@ -89,7 +90,15 @@ def _add_generate(actions: Actions) -> None:
     parser = actions.add_parser("generate", help="answer a prompt")
     parser.add_argument("--prompt", required=True)
     parser.add_argument("--raw", action="store_true", help="without the chat template")
-    parser.add_argument("--adapter", default="", metavar="RUN", help="answer with a run's model")
+    parser.add_argument(
+        "--adapter",
+        action="append",
+        default=[],
+        metavar="RUN",
+        help="answer with a run's model; several LoRA runs hang beside one base",
+    )
+    parser.add_argument("--adapter-weights", default="", help="of several adapters: 0.5,0.5")
+    parser.add_argument("--scale", type=float, default=1.0, help="of a LoRA run's change: -1 to 2")
     _model_option(parser)
     parser.add_argument("--temperature", type=float, default=0.0)
     parser.add_argument("--top-k", type=int, default=0)
@@ -179,6 +188,8 @@ def _add_experiment(actions: Actions) -> None:
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--cures", default="", help="only these: lora,ewc")
     parser.add_argument("--methods", default="", help="only these: lora,ia3")
+    parser.add_argument("--ranks", default="1,8,64", help="of a sweep")
+    parser.add_argument("--rates", default="3e-4,1e-3,3e-3", help="learning rates of a sweep")
     parser.add_argument("--record", type=Path, metavar="FILE", help="write what was measured here")
     _json_option(parser)
     parser.set_defaults(run=experiment.run_experiment)

@@ -37,7 +37,7 @@ def _keys_and_values(model: nn.Module, n: int) -> torch.Tensor:
     vocabulary = causal.get_input_embeddings().weight
     words = torch.randint(len(vocabulary), (1, n)).to(vocabulary.device)
     cache = DynamicCache()
-    causal.base_model(input_ids=words, past_key_values=cache, use_cache=True)
+    causal.base_model(input_ids=words, cache=cache, use_cache=True)
     rows: list[torch.Tensor] = []
     for layer in cache.layers:
         found: Any = layer

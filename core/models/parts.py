@@ -94,7 +94,7 @@ def run_layers(
             **text,
             position_ids=places,
             attention_mask=additive_mask(attends, dtype),
-            past_key_values=cache,
+            cache=cache,
             use_cache=cache is not None,
         )
     return output.last_hidden_state[:, -n_new:]

@@ -80,7 +80,10 @@ def test_what_is_recorded_is_read_back(
     (kept,) = found.runs
     assert kept["config"] == runs[0].config_dict
     steps = [e["step"] for e in store.events(runs[0].id) if e["type"] == "evaluation"]
-    assert [e["step"] for e in kept["events"]] == steps == [0, 2]
+    scored = [e for e in kept["events"] if e["type"] == "evaluation"]
+    assert [e["step"] for e in scored] == steps == [0, 2]
+    (memory,) = [e for e in kept["events"] if e["type"] == "memory"]
+    assert memory["optimizer_bytes"] > 0
     assert record.recorded("no such experiment") is None
     with pytest.raises(UserError, match="cannot be written"):
         record.save(made, home / "missing" / "cures.json")

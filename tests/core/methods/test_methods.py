@@ -266,7 +266,7 @@ def test_a_prefix_begins_as_what_words_leave_in_the_cache(tiny: LoadedModel) -> 
     words = torch.randint(N_VOCABULARY, (1, 3))
     assert peft_draws.weight.shape == tuned.prompt_encoder["default"].embedding.weight.shape
     with torch.no_grad():
-        known = tiny.model(words, use_cache=True).past_key_values
+        known = tiny.model(words, use_cache=True).cache
     found = tuned.get_prompt(batch_size=1)
     for mine, theirs in zip(found.layers, known.layers, strict=True):
         torch.testing.assert_close(mine.keys, theirs.keys)

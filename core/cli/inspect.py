@@ -1,0 +1,152 @@
+"""The commands `inspect` and `memory`: what a run changed inside, and what training would take.
+
+They print what lessons 6 to 9 draw.
+"""
+
+import argparse
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from core.cli.commands import emit, names
+from core.config import METHODS, MethodConfig, RunConfig
+from core.errors import UserError
+from core.footprint.memory import KEEP, OPTIMIZERS, PRECISIONS, memory_parts, total_gb
+from core.footprint.parameters import count, trained_share
+from core.footprint.shape import PUBLISHED, of_folder
+from core.runs.store import RunStore
+
+LOOKS = ("start", "matrices", "spectrum", "merge", "take-away")
+Message = dict[str, Any]
+
+
+def add_parsers(actions: Any) -> None:
+    """Add both commands to the command line."""
+    _add_inspect(actions.add_parser("inspect", help="look into what a run changed"))
+    _add_memory(actions.add_parser("memory", help="parameters and bytes that training takes"))
+
+
+def _add_inspect(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=LOOKS)
+    parser.add_argument("--run", dest="run_id", default="", metavar="ID")
+    parser.add_argument("--layer", type=int, default=0, help="of matrices and spectrum")
+    parser.add_argument("--module", default="q_proj", help="of matrices and spectrum")
+    parser.add_argument(
+        "--prompt", action="append", default=[], help="asked by merge and take-away"
+    )
+    method = MethodConfig()
+    parser.add_argument("--method", default=method.name, help="of start, which needs no run")
+    parser.add_argument("--rank", type=int, default=method.rank, help="of start")
+    parser.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
+    parser.set_defaults(run=inspect)
+
+
+def inspect(arguments: Namespace) -> int:
+    """Print one look into a run, or the equality of an untrained LoRA with the base."""
+    for message in _look(arguments):
+        if arguments.json:
+            emit({"type": arguments.what, **message})
+        else:
+            for key, value in message.items():
+                print(f"{key}: {_brief(value)}")
+    return 0
+
+
+def _look(arguments: Namespace) -> Iterator[Message]:
+    from core.runs.anatomy import PROMPTS
+    from core.runs.session import Session
+
+    session, what = Session(RunStore()), arguments.what
+    if what == "start":
+        method = MethodConfig(name=arguments.method, rank=arguments.rank)
+        return session.lora_start(config=RunConfig(method=method).to_dict())
+    if not arguments.run_id:
+        raise UserError(f"inspect {what} wants a run: --run ID.")
+    run, prompts = session.store.get(arguments.run_id).id, arguments.prompt or list(PROMPTS)
+    if what == "merge":
+        return session.merge(run=run, prompts=prompts)
+    if what == "take-away":
+        return session.take_away(run=run, prompts=prompts)
+    look = session.matrices if what == "matrices" else session.spectrum
+    return look(run=run, layer=arguments.layer, module=arguments.module)
+
+
+def _brief(value: Any) -> str:
+    """Lists of numbers by their first ones: the whole is in --json."""
+    if isinstance(value, list) and len(value) > 6:
+        return f"{value[:3]} … ({len(value)} in all)"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _add_memory(parser: argparse.ArgumentParser) -> None:
+    method = MethodConfig()
+    parser.add_argument(
+        "--shape",
+        default="SmolLM2-135M",
+        help=f"one of: {', '.join(PUBLISHED)}; or a folder with a config.json",
+    )
+    parser.add_argument("--method", default=method.name, help=f"one of: {', '.join(METHODS)}")
+    parser.add_argument("--rank", type=int, default=method.rank)
+    parser.add_argument("--targets", default=",".join(method.target_modules))
+    parser.add_argument("--layers", type=int, default=method.layers, help="of top_layers")
+    parser.add_argument("--bottleneck", type=int, default=method.bottleneck)
+    parser.add_argument("--virtual-tokens", type=int, default=method.virtual_tokens)
+    parser.add_argument("--precision", default="bfloat16", choices=tuple(PRECISIONS))
+    parser.add_argument("--optimizer", default="AdamW", choices=tuple(OPTIMIZERS))
+    parser.add_argument("--batch", type=int, default=1, help="texts in a batch")
+    parser.add_argument("--sequence", type=int, default=512, help="tokens in a text")
+    parser.add_argument("--keep", default="all", choices=KEEP, help="activations that are kept")
+    parser.add_argument(
+        "--no-master", action="store_true", help="no float32 copy of 16-bit weights"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
+    parser.set_defaults(run=memory)
+
+
+def memory(arguments: Namespace) -> int:
+    """Print trained parameters and each part of the memory with its formula. Needs no model."""
+    shape = PUBLISHED.get(arguments.shape) or of_folder(Path(arguments.shape))
+    method = MethodConfig(
+        name=arguments.method,
+        rank=arguments.rank,
+        alpha=2.0 * arguments.rank,
+        target_modules=names(arguments.targets),
+        layers=arguments.layers,
+        bottleneck=arguments.bottleneck,
+        virtual_tokens=arguments.virtual_tokens,
+    )
+    parts = memory_parts(
+        method,
+        shape,
+        precision=arguments.precision,
+        optimizer=arguments.optimizer,
+        batch=arguments.batch,
+        sequence=arguments.sequence,
+        keep=arguments.keep,
+        with_master=not arguments.no_master,
+    )
+    trained = count(method, shape)
+    found = {
+        "shape": shape.title,
+        "method": method.name,
+        "trainable_params": trained.n,
+        "share": trained_share(method, shape),
+        "formula": f"{trained.symbols} = {trained.numbers}",
+        "total_gb": total_gb(parts),
+    }
+    if arguments.json:
+        for part in parts:
+            emit(
+                {"type": "part", "name": part.name, "bytes": part.n_bytes, "formula": part.symbols}
+            )
+        emit({"type": "memory", **found})
+        return 0
+    print(
+        f"{shape.title}, {method.name}: {trained.n:,} trained, {100 * found['share']:.3g} % of all"
+    )
+    print(found["formula"])
+    for part in parts:
+        print(f"{part.name:16} {part.n_bytes / 1e9:10.3f} GB  {part.symbols} = {part.numbers}")
+    print(f"{'together':16} {found['total_gb']:10.3f} GB")
+    return 0

@@ -1,0 +1,115 @@
+"""What the command `experiment` prints at its end: each row as JSON and as words."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from statistics import fmean
+from typing import Any
+
+from core.experiments import cures
+from core.experiments.findings import LEARNED_ENOUGH, group
+from core.experiments.method_rows import method_row, method_settings
+from core.experiments.plane import point, settings
+from core.experiments.soft_prompts import size_run
+from core.runs.store import Run, RunStore
+
+Row = tuple[dict[str, Any], str]
+
+
+def report_cures(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
+    """Each setting over its seeds, and the cures at equal learning."""
+    points = [point(run.config_dict, store.events(run.id), run_id=run.id) for run in runs]
+    found = settings([p for p in points if p])
+    for setting in found:
+        low, high = setting.spread("kept")
+        row: dict[str, Any] = {
+            "type": "setting",
+            "cure": setting.cure,
+            "value": setting.value,
+            "seeds": len(setting.points),
+            "learned": round(setting.learned, 3),
+            "kept": round(setting.kept, 3),
+            "kept_range": [round(low, 3), round(high, 3)],
+            "general": setting.general,
+        }
+        yield (
+            row,
+            (
+                f"{cures.CURES[setting.cure].title:22} {setting.value:8g}  "
+                f"sentiment {setting.learned:.2f}  names {setting.kept:.2f} "
+                f"[{low:.2f}, {high:.2f}]  general {setting.general or 0:.2f}  "
+                f"({len(setting.points)} seeds)"
+            ),
+        )
+    for cure in cures.CURES.values():
+        enough = group(found, cure.id, "kept", cure.title, least=LEARNED_ENOUGH)
+        if enough.values:
+            words = f"sentiment of at least {LEARNED_ENOUGH}: {cure.title:22} names {enough.words}"
+            yield {"type": "at_equal_learning", "cure": cure.id, "kept": enough.values}, words
+
+
+def report_methods(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
+    """Each method over its seeds: share, memory, disk, seconds, learned and kept."""
+    rows = (
+        method_row(run.config_dict, store.events(run.id), run.summary, run_id=run.id)
+        for run in runs
+    )
+    for setting in method_settings(row for row in rows if row):
+        share = setting.rows[0].share
+        scores = {
+            task: {"mean": fmean(values), "range": [min(values), max(values)]}
+            for task in ("sentiment", "names", "general")
+            if (values := setting.values(task))
+        }
+        row = {
+            "type": "method",
+            "method": setting.name,
+            "knob": setting.knob,
+            "seeds": len(setting.rows),
+            "trainable_params": setting.rows[0].n_trained,
+            "share": share,
+            **{name: setting.mean(name) for name in ("training_bytes", "artifact_bytes", "step_s")},
+            "scores": scores,
+        }
+        said = "  ".join(
+            f"{task} {s['mean']:.2f} [{s['range'][0]:.2f}, {s['range'][1]:.2f}]"
+            for task, s in scores.items()
+        )
+        yield (
+            row,
+            (
+                f"{setting.title:36} {100 * share:9.4f} %  "
+                f"{row['training_bytes'] / 1e6:7.0f} MB to train  "
+                f"{row['artifact_bytes'] / 1e6:7.2f} MB on disk  {row['step_s']:.2f} s/step  {said}"
+            ),
+        )
+
+
+def report_soft_prompts(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
+    """Each number of virtual tokens over its seeds."""
+    made = (size_run(run.config_dict, store.events(run.id), is_recorded=False) for run in runs)
+    by_size = sorted((r for r in made if r), key=lambda r: r.virtual_tokens)
+    for n, same in groupby(by_size, key=lambda r: r.virtual_tokens):
+        scores = [r.score for r in same]
+        low, high = min(scores), max(scores)
+        row = {"type": "size", "virtual_tokens": n, "scores": scores}
+        words = f"{n:3d} virtual tokens: sentiment {fmean(scores):.2f} [{low:.2f}, {high:.2f}]"
+        yield row, f"{words}  ({len(scores)} seeds)"
+
+
+def report_sweep(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
+    """Each rank and learning rate: learned and kept."""
+    del store
+    for run in runs:
+        rank, rate = run.config.method.rank, run.config.optimizer.learning_rate
+        scores = run.summary["scores"]
+        row = {"type": "cell", "rank": rank, "learning_rate": rate, "seed": run.config.seed}
+        words = "  ".join(f"{task} {score:.2f}" for task, score in scores.items())
+        yield row | {"scores": scores}, f"rank {rank:3d}, learning rate {rate:8g}: {words}"
+
+
+REPORTS: dict[str, Callable[[Sequence[Run], RunStore], Iterator[Row]]] = {
+    "cures": report_cures,
+    "methods": report_methods,
+    "soft_prompts": report_soft_prompts,
+    "sweep": report_sweep,
+}
