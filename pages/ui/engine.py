@@ -16,7 +16,7 @@ def store() -> RunStore:
     return RunStore()
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner=False, on_release=LocalEngine.close)
 def engine() -> LocalEngine:
     return LocalEngine(store())
 

@@ -183,7 +183,7 @@ def trade_off_figure(found: Sequence[MethodSetting], measure: str) -> go.Figure:
         yaxis={"title": AXES[measure]},
         height=540,
         margin={"l": 10, "r": 10, "t": 20},
-        legend={"orientation": "h", "y": -0.2, "entrywidth": 110},
+        legend={"orientation": "h", "y": -0.2, "entrywidth": 180},
     )
     figure.update_xaxes(dtick=1, tickformat="~g")
     if measure in ("sentiment", "names"):
