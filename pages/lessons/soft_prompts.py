@@ -49,7 +49,7 @@ def choose() -> RunConfig:
             format_func=STARTS.__getitem__,
             default="vocabulary",
             required=True,
-            key="soft_prompts_start",
+            key="soft_prompts_begin",
             bind="query-params",
         )
         if start == "text":
