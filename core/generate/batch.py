@@ -13,6 +13,7 @@ from torch import nn
 from transformers import DynamicCache
 
 from core.errors import Stopped
+from core.generate.cache import make_room
 from core.models.load import LoadedModel
 from core.models.parts import backbone_and_head, run_layers
 from core.train.precision import autocast
@@ -98,6 +99,7 @@ class _Answerer:
         chosen = self._likeliest(hidden[torch.arange(n_rows), lengths - 1])
         seen = torch.cat([before[:, 0], is_token], dim=1)  # (B, K) what the next token attends to
         place = self.n_shared + lengths  # (B,) its position
+        make_room(cache, max(limits))
         answers: list[list[int]] = [[] for _ in prompts]
         live, left = torch.arange(n_rows), torch.tensor(limits)
         while True:
