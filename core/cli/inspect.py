@@ -63,7 +63,8 @@ def _look(arguments: Namespace) -> Iterator[Message]:
         return session.lora_start(config=RunConfig(method=method).to_dict())
     if not arguments.run_id:
         raise UserError(f"inspect {what} wants a run: --run ID.")
-    run, prompts = session.store.get(arguments.run_id).id, arguments.prompt or list(PROMPTS)
+    run = session.store.get(arguments.run_id).id
+    prompts: list[str] = arguments.prompt or [*PROMPTS]
     if what == "merge":
         return session.merge(run=run, prompts=prompts)
     if what == "take-away":

@@ -55,12 +55,16 @@ def report_methods(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
     )
     for setting in method_settings(row for row in rows if row):
         share = setting.rows[0].share
-        scores = {
-            task: {"mean": fmean(values), "range": [min(values), max(values)]}
+        found = {
+            task: values
             for task in ("sentiment", "names", "general")
             if (values := setting.values(task))
         }
-        row = {
+        scores = {
+            task: {"mean": fmean(values), "range": [min(values), max(values)]}
+            for task, values in found.items()
+        }
+        row: dict[str, Any] = {
             "type": "method",
             "method": setting.name,
             "knob": setting.knob,
@@ -71,8 +75,8 @@ def report_methods(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
             "scores": scores,
         }
         said = "  ".join(
-            f"{task} {s['mean']:.2f} [{s['range'][0]:.2f}, {s['range'][1]:.2f}]"
-            for task, s in scores.items()
+            f"{task} {fmean(values):.2f} [{min(values):.2f}, {max(values):.2f}]"
+            for task, values in found.items()
         )
         yield (
             row,
