@@ -20,14 +20,14 @@ def click(page: Page, name: str) -> None:
 def test_own_prompt_is_answered_and_survives_a_reload(app: str, page: Page) -> None:
     open_lesson(page, f"{app}/before")
     box = page.get_by_label("Prompt", exact=True)
-    box.fill("What is the capital of Italy?")
+    box.fill("What is the capital of Japan?")
     box.press("Control+Enter")
-    expect(page.get_by_text("Italy").last).to_be_visible()
+    expect(page.get_by_text("Japan").last).to_be_visible()
     click(page, "Ask")
-    expect(page.get_by_text(re.compile("Rome"))).to_be_visible()
+    expect(page.get_by_text(re.compile("Tokyo"))).to_be_visible()
     expect(page.get_by_text(re.compile(r"\d+ prompt tokens, \d+ new tokens in"))).to_be_visible()
     page.reload()
-    expect(page.get_by_label("Prompt", exact=True)).to_have_value("What is the capital of Italy?")
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("What is the capital of Japan?")
 
 
 def test_stop_ends_a_stream_and_keeps_what_came(app: str, page: Page) -> None:
