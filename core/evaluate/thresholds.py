@@ -6,6 +6,7 @@ high one is sure and misses some. The curve shows every such trade at once.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import exp
 from typing import Any
 
 from core.config import check_number
@@ -43,8 +44,6 @@ class AtThreshold:
 
 def shares(logs: Mapping[str, float]) -> dict[str, float]:
     """Probability of each label when the answer must be one of them, from log-probabilities."""
-    from math import exp
-
     top = max(logs.values())
     weights = {label: exp(log - top) for label, log in logs.items()}
     total = sum(weights.values())
@@ -71,9 +70,23 @@ def precision_recall_curve(
     probabilities: Sequence[float], is_label: Sequence[bool]
 ) -> list[AtThreshold]:
     """A point at every probability there is, the highest first: recall only rises."""
-    return [
-        at_threshold(probabilities, is_label, p) for p in sorted(set(probabilities), reverse=True)
-    ]
+    ranked = sorted(zip(probabilities, is_label, strict=True), reverse=True)
+    n_label = sum(is_label)
+    curve: list[AtThreshold] = []
+    found = 0
+    for n_said, (probability, yes) in enumerate(ranked, start=1):
+        found += yes
+        if n_said < len(ranked) and ranked[n_said][0] == probability:
+            continue  # all of one probability are said together
+        point = AtThreshold(
+            threshold=probability,
+            true_positives=found,
+            false_positives=n_said - found,
+            false_negatives=n_label - found,
+            true_negatives=len(ranked) - n_said - (n_label - found),
+        )
+        curve.append(point)
+    return curve
 
 
 def average_precision(curve: Sequence[AtThreshold]) -> float:

@@ -6,15 +6,17 @@ from core import catalog
 from core.data import uploads
 from core.evaluate.examples import examples_of, labels_of
 from core.experiments.watching import WATCHED_TASKS, watched_config
-from pages.ui.engine import require_model, store
+from pages.ui.comparing import on_both, show_comparison
+from pages.ui.engine import require_model
 from pages.ui.measuring import (
     Asked,
+    Row,
     choose_measure,
     choose_model,
     choose_test_set,
     collect,
+    ended_runs,
     models,
-    show_comparison,
     show_examples,
     show_summary,
 )
@@ -47,27 +49,33 @@ def while_it_trains() -> None:
         bind="query-params",
     )
     seed = right.number_input("Seed", 0, 9999, 0, key="evaluation_seed", bind="query-params")
-    run_id = run_button(
-        watched_config(task, seed=seed), "Train", key="evaluation_train", name="run"
-    )
-    others = {run.id: title for run in store().runs() if (title := models().get(run.id))}
+    others = ended_runs()
     if others:
-        chosen = st.selectbox(
+        st.selectbox(
             "Or look at a finished run",
             list(others),
             index=None,
             format_func=others.__getitem__,
             key="evaluation_finished",
+            on_change=look_at_finished,
         )
-        run_id = chosen or run_id
+    run_id = run_button(
+        watched_config(task, seed=seed), "Train", key="evaluation_train", name="run"
+    )
     if run_id:
         watch(run_id)
     else:
         st.caption("Press Train: about a minute, scored every three steps.")
 
 
-def any_model() -> tuple[Asked, str] | None:
-    """A model on a test set, answer by answer; returns what was asked, once it is there."""
+def look_at_finished() -> None:
+    """The chosen run goes into the URL, as one that was started here does."""
+    if chosen := st.session_state["evaluation_finished"]:
+        st.query_params["run"] = chosen
+
+
+def any_model() -> tuple[Asked, str, list[Row]] | None:
+    """A model on a test set, answer by answer; returns what was asked, by which measure, and the rows."""
     st.header("Any model, any test set")
     left, right = st.columns(2)
     with left:
@@ -83,10 +91,10 @@ def any_model() -> tuple[Asked, str] | None:
         show_summary(rows, measure)
         show_examples(rows, measure)
         classify(asked, rows)
-    return asked, measure
+    return asked, measure, rows
 
 
-def classify(asked: Asked, rows: list[dict[str, object]]) -> None:
+def classify(asked: Asked, rows: list[Row]) -> None:
     """For test sets with labels: the confusion matrix, and thresholds on their probabilities."""
     records = uploads.load(asked.dataset) if asked.dataset else ()
     labels = labels_of(asked.task, examples_of(asked.task, records, split="test"))
@@ -108,21 +116,21 @@ def classify(asked: Asked, rows: list[dict[str, object]]) -> None:
         show_thresholds(found)
 
 
-def two_models(asked: Asked, measure: str) -> None:
+def two_models(asked: Asked, measure: str, rows: list[Row]) -> None:
     """The same examples under a second model."""
     st.header("Two models, example by example")
+    if not rows:
+        st.caption("Evaluate a model above; then set another against it on the same examples.")
+        return
     titles = models()
     second = choose_model("Compare with", key="evaluation_second", default=1)
     if second == asked.run:
         st.caption("Choose a second model. Every run you train becomes one.")
         return
     other = Asked(run=second, task=asked.task, dataset=asked.dataset)
-    first_rows = collect("evaluate", asked, label="Evaluate the first", key="evaluation_first")
-    if not first_rows:
-        return
-    rows = collect("evaluate", other, label="Evaluate the second", key="evaluation_other")
-    if len(rows) == len(first_rows):
-        show_comparison(first_rows, rows, (titles[asked.run], titles[second]), measure)
+    others = collect("evaluate", other, label="Evaluate it, too", key="evaluation_other")
+    if shared := on_both(rows, others):
+        show_comparison(*shared, (titles[asked.run], titles[second]), measure)
 
 
 st.title("Evaluation")

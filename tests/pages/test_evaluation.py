@@ -10,7 +10,8 @@ from core.data.examples import Example
 from core.evaluate.compare_texts import compare_texts
 from core.evaluate.examples import judge
 from core.evaluate.over_time import values_over_time
-from pages.ui.measuring import difference_chart, example_table, filtered
+from pages.ui.comparing import difference_chart, on_both
+from pages.ui.measuring import example_table, filtered
 from pages.ui.overlap import count_table, subsequence_svg
 from pages.ui.thresholds import confusion_finding, report_of
 from pages.ui.watching import metric_chart
@@ -88,6 +89,13 @@ def test_answers_are_filtered_searched_and_sorted() -> None:
     table = example_table(filtered(FOUND, "f1", which="wrong", words="", order="number"), "f1")
     assert list(table["right answer"]) == ["no", "no"]
     assert example_table([], "f1").empty
+
+
+def test_models_are_compared_on_the_examples_both_have() -> None:
+    shared = on_both(FOUND, [FOUND[2], FOUND[0]])
+    assert shared
+    assert [row["number"] for row in shared[0]] == [row["number"] for row in shared[1]] == [1, 3]
+    assert on_both(FOUND, []) is None
 
 
 def test_confusion_counts_answers_that_are_no_label() -> None:
