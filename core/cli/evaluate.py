@@ -16,7 +16,12 @@ from core.evaluate.examples import MEASURES, examples_of, scores, summary, to_cs
 from core.evaluate.over_time import in_one_line as movement_line
 from core.evaluate.over_time import movements, values_over_time
 from core.evaluate.paired import compare_paired, in_one_line
-from core.evaluate.thresholds import at_threshold, average_precision, precision_recall_curve
+from core.evaluate.thresholds import (
+    at_threshold,
+    average_precision,
+    likeliest_accuracy,
+    precision_recall_curve,
+)
 from core.evaluate.words import Cutting
 from core.runs.store import RunStore
 
@@ -124,9 +129,14 @@ def _labels(session: Any, asked: Message, arguments: Namespace) -> None:
                 f"{label}: average precision {average_precision(curve):.2f}; at {here.threshold:g} "
                 f"precision {here.precision:.2f}, recall {here.recall:.2f}, F1 {here.f1:.2f}"
             )
-    if arguments.json:
-        for row in rows:
-            emit({"type": "label_probabilities", "task": asked["task"], **row})
+    mass = sum(row["mass"] for row in rows) / len(rows)
+    likeliest = likeliest_accuracy(rows)
+    if not arguments.json:
+        print(f"The likeliest label is right in {likeliest:.2f}; all labels hold {mass:.1%} of all")
+        return
+    emit({"type": "labels", "likeliest_accuracy": likeliest, "mean_mass": mass, "n": len(rows)})
+    for row in rows:
+        emit({"type": "label_probabilities", "task": asked["task"], **row})
 
 
 def _checks(arguments: Namespace) -> int:

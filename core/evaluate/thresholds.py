@@ -50,6 +50,15 @@ def shares(logs: Mapping[str, float]) -> dict[str, float]:
     return {label: weight / total for label, weight in weights.items()}
 
 
+def likeliest_accuracy(rows: Sequence[Mapping[str, Any]]) -> float:
+    """How often the likeliest label is the right one, whatever the model would write."""
+    right = 0
+    for row in rows:
+        probabilities: Mapping[str, float] = row["probabilities"]
+        right += max(probabilities, key=lambda label: probabilities[label]) == row["reference"]
+    return right / len(rows) if rows else 0.0
+
+
 def at_threshold(
     probabilities: Sequence[float], is_label: Sequence[bool], threshold: float
 ) -> AtThreshold:

@@ -101,7 +101,7 @@ def classify(asked: Asked, rows: list[Row]) -> None:
     if not labels:
         return
     st.header("Labels and thresholds")
-    show_report(rows, labels)
+    written = show_report(rows, labels)
     st.markdown(
         "So far the model had to write the label. It also has a probability for each label, whatever it "
         "writes. From which probability on do we say yes?"
@@ -113,7 +113,7 @@ def classify(asked: Asked, rows: list[Row]) -> None:
         key="evaluation_labels",
     )
     if found:
-        show_thresholds(found)
+        show_thresholds(found, written)
 
 
 def two_models(asked: Asked, measure: str, rows: list[Row]) -> None:

@@ -13,6 +13,7 @@ from core.evaluate.thresholds import (
     AtThreshold,
     at_threshold,
     average_precision,
+    likeliest_accuracy,
     precision_recall_curve,
 )
 from pages.ui.live import BLUE, GREY, ORANGE
@@ -25,8 +26,8 @@ def report_of(rows: Sequence[Row], labels: Sequence[str]) -> ClassificationRepor
     return classification_report(references, outputs, labels)
 
 
-def show_report(rows: Sequence[Row], labels: Sequence[str]) -> None:
-    """Confusion matrix beside precision, recall and F1 of every label and their means."""
+def show_report(rows: Sequence[Row], labels: Sequence[str]) -> float:
+    """Confusion matrix beside precision, recall and F1 of every label; returns the accuracy."""
     report = report_of(rows, labels)
     left, right = st.columns(2)
     figure = confusion_figure(labels, report.confusion)
@@ -54,6 +55,7 @@ def show_report(rows: Sequence[Row], labels: Sequence[str]) -> None:
         f"{n_unparsed} of {len(rows)} answers are none of the labels (“unparsed”). They count as wrong: "
         "recall falls, precision does not."
     )
+    return report.accuracy
 
 
 def confusion_finding(labels: Sequence[str], confusion: Sequence[Sequence[int]]) -> str:
@@ -100,8 +102,22 @@ def confusion_figure(labels: Sequence[str], confusion: Sequence[Sequence[int]]) 
     )
 
 
-def show_thresholds(rows: Sequence[Row]) -> None:
-    """Choose a label and a threshold; see what it catches and what it costs."""
+def likeliest_words(rows: Sequence[Row], written: float) -> str:
+    """The likeliest label as the answer, beside what the model wrote."""
+    likeliest = likeliest_accuracy(rows)
+    line = (
+        f"Taking the likeliest label is right in {likeliest:.2f}, what it writes in {written:.2f}"
+    )
+    gap = likeliest - written
+    return line + (": it knows more than it says." if gap > 0.05 else ".")
+
+
+def show_thresholds(rows: Sequence[Row], written: float) -> None:
+    """Choose a label and a threshold; see what it catches and what it costs.
+
+    `written` is the accuracy of the model's written answers.
+    """
+    st.markdown(f"**{likeliest_words(rows, written)}**")
     labels = list(rows[0]["probabilities"])
     left, right = st.columns(2)
     label = left.selectbox("Label to find", labels, key="evaluation_label", bind="query-params")

@@ -72,7 +72,8 @@ def test_a_file_is_measured_compared_and_written_down(
         by_type.setdefault(message["type"], []).append(message)
     assert found[-1]["type"] == "evaluation"
     assert found[-1]["classification"]["labels"] == ["no", "yes"]
-    rows = list(csv.DictReader(table.read_text("utf-8").splitlines()))
+    with table.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
     assert len(rows) == 20
     mean = sum(float(row["f1"]) for row in rows) / 20
     assert mean == pytest.approx(found[-1]["f1"])

@@ -17,6 +17,7 @@ from core.evaluate.paired import bootstrap, compare_paired, in_one_line, mcnemar
 from core.evaluate.thresholds import (
     at_threshold,
     average_precision,
+    likeliest_accuracy,
     precision_recall_curve,
     shares,
 )
@@ -85,6 +86,8 @@ def test_shares_sum_to_one_however_improbable_the_labels_are() -> None:
     found = shares({"yes": -1000.0, "no": -1001.0})
     assert sum(found.values()) == pytest.approx(1)
     assert found["yes"] == pytest.approx(0.731, abs=1e-3)
+    rows = [{"probabilities": found, "reference": right} for right in ("yes", "no", "yes")]
+    assert likeliest_accuracy(rows) == pytest.approx(2 / 3)
     with pytest.raises(UserError, match="threshold"):
         at_threshold([0.5], [True], float("nan"))
 
