@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.evaluate.examples import MEASURES, scores
 from core.evaluate.paired import compare_paired, in_one_line
-from pages.ui.live import BLUE, GREY, ORANGE
+from pages.ui.live import BLUE, GREY, ORANGE, shared_words
 from pages.ui.measuring import BINARY
 
 Row = dict[str, Any]
@@ -27,7 +27,8 @@ def show_comparison(
 ) -> None:
     """One model against another on the same examples, in a line, a chart and a table."""
     found = compare_paired(scores(rows, measure), scores(others, measure))
-    st.markdown(f"**{in_one_line(found, *names)}**")
+    line = in_one_line(found, *names)
+    st.markdown(f"**{line[0].upper()}{line[1:]}**")
     st.altair_chart(difference_chart(rows, others, names, measure), width="stretch")
     how = (
         "McNemar's exact test looks only at examples that one of the two gets right."
@@ -35,6 +36,7 @@ def show_comparison(
         else "The examples are drawn again 10,000 times with replacement (paired bootstrap)."
     )
     st.caption(f"{how} In brackets: 95 % interval of the difference, by paired bootstrap.")
+    shared = shared_words([row["prompt"] for row in rows])
     table = [
         {
             "number": one["number"],
@@ -42,7 +44,7 @@ def show_comparison(
             names[0]: one["output"],
             names[1]: other["output"],
             "difference": round(other[measure] - one[measure], 3),
-            "prompt": one["prompt"],
+            "prompt": ("… " if shared else "") + one["prompt"][shared:],
         }
         for one, other in zip(rows, others, strict=True)
         if one[measure] != other[measure]
@@ -72,7 +74,12 @@ def difference_chart(
             .mark_bar()
             .encode(
                 x=alt.X("examples:Q", title="examples"),
-                y=alt.Y("kind:N", title=None, sort=None, axis=alt.Axis(labelLimit=260)),
+                y=alt.Y(
+                    "kind:N",
+                    title=None,
+                    sort=None,
+                    axis=alt.Axis(labelLimit=260, labelOverlap=False),
+                ),
                 color=alt.Color(
                     "kind:N",
                     legend=None,
@@ -83,7 +90,7 @@ def difference_chart(
                 ),
                 tooltip=["kind", "examples"],
             )
-            .properties(height=160, description=heading)
+            .properties(height=alt.Step(26), description=heading)
         )
     frame = pd.DataFrame({"difference": [other - one for one, other in pairs]})
     better = sum(other > one for one, other in pairs)

@@ -20,6 +20,8 @@ from core.evaluate.examples import (
 )
 from core.runs.store import Run
 from pages.ui.engine import engine, store
+from pages.ui.live import shared_words
+from pages.ui.settings import METHOD_TITLES
 
 Row = dict[str, Any]
 UNTOUCHED = "the untouched model"
@@ -44,9 +46,11 @@ def kept() -> dict[tuple[str, Asked], list[Row]]:
 
 
 def run_title(run: Run) -> str:
-    config = run.config_dict
-    what = f"{config['data']['task']}, {config['method']['name']}"
-    return f"{what}, {config['optimizer']['steps']} steps · {run.id[-6:]}"
+    """A run in a few words: LoRA on sentiment (531029)."""
+    method = run.config_dict["method"]["name"]
+    return (
+        f"{METHOD_TITLES.get(method, method)} on {run.config_dict['data']['task']} ({run.id[-6:]})"
+    )
 
 
 def ended_runs() -> dict[str, str]:
@@ -210,7 +214,9 @@ def filtered(rows: Sequence[Row], measure: str, *, which: str, words: str, order
 
 
 def example_table(rows: Sequence[Row], measure: str) -> pd.DataFrame:
+    """The rows as a reader sees them; what all prompts begin with is left out."""
     columns = ["number", "score", "right answer", "answer", "prompt"]
+    shared = shared_words([row["prompt"] for row in rows])
     return pd.DataFrame(
         [
             {
@@ -218,7 +224,7 @@ def example_table(rows: Sequence[Row], measure: str) -> pd.DataFrame:
                 "score": round(row[measure], 3),
                 "right answer": row["reference"],
                 "answer": row["output"],
-                "prompt": row["prompt"],
+                "prompt": ("… " if shared else "") + row["prompt"][shared:],
             }
             for row in rows
         ],

@@ -99,7 +99,7 @@ def compared() -> TextComparison:
     )
     arithmetic(found.overlap, n)
     with st.expander(
-        f"Counts, {grams(n)} by {grams(n)}: each counts as often as both texts have it"
+        f"Clipped counts: each of the {grams(n)} counts at most as often as both texts have it"
     ):
         st.dataframe(count_table(found.counts), hide_index=True, width="stretch")
     subsequence(found)
@@ -182,7 +182,7 @@ def subsequence(found: TextComparison) -> None:
         else "**ROUGE-L: no word stands in both texts**"
     )
     if found.reference.words and found.output.words:
-        st.html(subsequence_svg(found))
+        st.markdown(subsequence_svg(found), unsafe_allow_html=True)  # st.html takes no SVG
     common = found.rouge_l
     st.caption(
         f"Lines may not cross, words may lie between. Recall {common.matched}/{common.in_reference} = "

@@ -82,7 +82,10 @@ def confusion_figure(labels: Sequence[str], confusion: Sequence[Sequence[int]]) 
             z=[list(row) for row in confusion],
             x=columns,
             y=list(labels),
-            colorscale=[[0, "rgba(138,143,152,0.08)"], [1, BLUE]],
+            colorscale=[
+                [0, "#e8edf2"],
+                [1, BLUE],
+            ],  # opaque: the digits' colour suits it in any theme
             zmin=0,
             showscale=False,
             text=[list(row) for row in confusion],
@@ -158,7 +161,7 @@ def histogram(
         }
     )
     heading = (
-        f"At {here.threshold:.2f}: {here.true_positives} found, {here.false_positives} false alarms, "
+        f"{here.threshold:.2f}: {here.true_positives} found, {here.false_positives} false alarms, "
         f"{here.false_negatives} missed"
     )
     bars = (
@@ -193,10 +196,10 @@ def curve_chart(curve: Sequence[AtThreshold], here: AtThreshold) -> alt.LayerCha
     """Precision over recall for every threshold; the dot is the chosen one."""
     scale = alt.Scale(domain=[0, 1])
     frame = pd.DataFrame([point.to_dict() for point in curve])
-    heading = (
-        f"Precision {here.precision:.2f}, recall {here.recall:.2f}, F1 {here.f1:.2f}; average "
-        f"precision {average_precision(curve):.2f}"
-    )
+    heading = [
+        f"Precision {here.precision:.2f}, recall {here.recall:.2f}, F1 {here.f1:.2f}",
+        f"at {here.threshold:.2f}; average precision {average_precision(curve):.2f}",
+    ]
     x, y = (alt.X("recall:Q", scale=scale), alt.Y("precision:Q", scale=scale))
     tooltip = [
         alt.Tooltip(name, format=".2f") for name in ("threshold", "recall", "precision", "f1")
@@ -211,4 +214,4 @@ def curve_chart(curve: Sequence[AtThreshold], here: AtThreshold) -> alt.LayerCha
         .mark_point(filled=True, size=160, color=ORANGE, opacity=1)
         .encode(x=x, y=y, tooltip=tooltip)
     )
-    return (line + dot).properties(title=heading, height=300, description=heading)
+    return (line + dot).properties(title=heading, height=300, description=" ".join(heading))

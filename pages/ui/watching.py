@@ -10,7 +10,16 @@ import streamlit as st
 from core import catalog
 from core.evaluate.over_time import CheckValue, in_one_line, is_macro, movements, values_over_time
 from core.runs.store import Run
-from pages.ui.live import CHART_HEIGHT, GREEN, GREY, follow, loss_chart, planned_steps, step_axis
+from pages.ui.live import (
+    CHART_HEIGHT,
+    GREEN,
+    GREY,
+    follow,
+    loss_chart,
+    planned_steps,
+    shared_words,
+    step_axis,
+)
 from pages.ui.thresholds import confusion_figure
 
 TITLES = {"precision": "precision", "recall": "recall", "f1": "F1"}
@@ -92,14 +101,15 @@ def metric_chart(
         ]
     )
     now = frame[frame.step == step].set_index("measure").value
-    heading = f"{title_of(task)} at step {step}: " + ", ".join(
-        f"{name} {now[name]:.2f}" for name in COLOURS
-    )
+    heading = [
+        f"{title_of(task)} at step {step}:",
+        ", ".join(f"{name} {now[name]:.2f}" for name in COLOURS),
+    ]
     colour = alt.Color(
         "measure:N",
         title=None,
         scale=alt.Scale(domain=list(COLOURS), range=list(COLOURS.values())),
-        legend=alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3),
+        legend=alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3, symbolOpacity=1),
     )
     scale = alt.Scale(domain=[0, 1])
     x = step_axis(n_steps)
@@ -121,7 +131,9 @@ def metric_chart(
             "n",
         ],
     )
-    return (bands + lines).properties(title=heading, height=CHART_HEIGHT, description=heading)
+    return (bands + lines).properties(
+        title=heading, height=CHART_HEIGHT, description=" ".join(heading)
+    )
 
 
 def at_check(run: Run, events: Sequence[Event], now: Event, here: Sequence[CheckValue]) -> None:
@@ -136,12 +148,21 @@ def at_check(run: Run, events: Sequence[Event], now: Event, here: Sequence[Check
         for v in here
     ]
     left.dataframe(rows, hide_index=True, width="stretch")
-    samples = [
-        {"right answer": e["reference"], "answer": e["output"], "prompt": e["prompt"]}
+    shown = [
+        e
         for e in events
         if e["type"] == "sample" and (e["step"], e["task"]) == (now["step"], now["task"])
     ]
-    if samples:
+    if shown:
+        shared = shared_words([e["prompt"] for e in shown])
+        samples = [
+            {
+                "right answer": e["reference"],
+                "answer": e["output"],
+                "prompt": ("… " if shared else "") + e["prompt"][shared:],
+            }
+            for e in shown
+        ]
         left.dataframe(samples, hide_index=True, width="stretch")
     report = now["classification"]
     if report:
