@@ -121,7 +121,10 @@ def to_csv(rows: Sequence[Row]) -> str:
     """The rows as CSV with a header. A cell that a spreadsheet would take for a formula is quoted."""
     out = io.StringIO()
     if rows:
-        writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+        # All texts in quotes: the writer would leave a lone carriage return bare, which ends a row.
+        writer = csv.DictWriter(
+            out, list(rows[0]), lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
+        )
         writer.writeheader()
         writer.writerows({key: _inert(value) for key, value in row.items()} for row in rows)
     return out.getvalue()

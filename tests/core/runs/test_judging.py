@@ -1,5 +1,7 @@
 """A test set answered and judged, and the probabilities of labels, on a tiny real model."""
 
+import csv
+import io
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +45,7 @@ def test_every_example_is_answered_and_judged_once(tiny_folder: Path) -> None:
         assert found[measure]["score"] == pytest.approx(end["evaluation"][measure])
     assert end["labels"] == ["no no", "yes"]
     assert sum(map(sum, end["evaluation"]["classification"]["confusion"])) == 20
-    assert to_csv(rows).splitlines()[0].startswith("number,prompt,reference,output,label")
+    assert to_csv(rows).splitlines()[0].startswith('"number","prompt","reference","output"')
 
 
 def test_stopping_keeps_what_has_come(tiny_folder: Path) -> None:
@@ -91,6 +93,13 @@ def test_free_text_has_no_labels_and_a_missing_file_is_said(tiny_folder: Path) -
         ask(tiny_folder, "evaluate", dataset="")
 
 
+def test_any_answer_survives_as_csv() -> None:
+    outputs = ["a\rb", 'say "a", b', "two\nlines", "", "\x0bform", "日本"]
+    text = to_csv([{"number": n, "output": output} for n, output in enumerate(outputs)])
+    read = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [row["output"] for row in read] == outputs
+
+
 def test_a_cell_is_never_a_formula() -> None:
-    assert to_csv([{"output": "=1+1"}]) == "output\n'=1+1\n"
+    assert to_csv([{"output": "=1+1"}]) == '"output"\n"\'=1+1"\n'
     assert to_csv([]) == ""
