@@ -28,3 +28,10 @@ def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> tuple
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     half = z * stdev(values) / math.sqrt(len(values))
     return max(0.0, fmean(values) - half), min(1.0, fmean(values) + half)
+
+
+def score_interval(values: Sequence[float]) -> tuple[float, float]:
+    """95 % interval of a mean: Wilson's where each score is 0 or 1, else the normal one."""
+    if all(value in (0, 1) for value in values):
+        return wilson_interval(round(sum(values)), len(values))
+    return mean_interval(values)

@@ -14,9 +14,11 @@ from torch import nn
 
 from core import methods
 from core.config import RunConfig, check_number
+from core.data import uploads
 from core.data.encode import encode
 from core.data.examples import Example, task_examples
 from core.errors import UserError
+from core.evaluate.examples import examples_of
 from core.evaluate.task import evaluate_task
 from core.generate.settings import SamplingSettings, check_prompt
 from core.generate.stream import next_tokens, stream
@@ -24,7 +26,7 @@ from core.methods.rack import Rack, scaled
 from core.models import load
 from core.models.load import LoadedModel
 from core.models.probe import resolve_dtype
-from core.runs import anatomy
+from core.runs import anatomy, judging
 from core.runs.store import Run, RunStore
 from core.train.checks import spread
 from core.train.stepper import Stepper
@@ -218,6 +220,38 @@ class Session:
             "n": found.n,
             "n_tokens": n_tokens,
         }
+
+    def evaluate(
+        self,
+        *,
+        should_stop: Callable[[], bool],
+        model: str,
+        task: str,
+        run: str = "",
+        dataset: str = "",
+        split: str = "test",
+    ) -> Iterator[Message]:
+        """Answer a whole test set, a task's or an uploaded one, and judge every answer."""
+        examples = examples_of(task, uploads.load(dataset) if dataset else (), split=split)
+        module, base = self.model_for(model, run)
+        yield from judging.evaluate(module, base, task, examples, should_stop=should_stop)
+
+    def label_probabilities(
+        self,
+        *,
+        should_stop: Callable[[], bool],
+        model: str,
+        task: str,
+        run: str = "",
+        dataset: str = "",
+        split: str = "test",
+    ) -> Iterator[Message]:
+        """The probability of each label at every example of a test set."""
+        examples = examples_of(task, uploads.load(dataset) if dataset else (), split=split)
+        module, base = self.model_for(model, run)
+        yield from judging.label_probabilities(
+            module, base, task, examples, should_stop=should_stop
+        )
 
     def _run(self, run_id: str) -> tuple[nn.Module, LoadedModel]:
         run = self.store.get(run_id)
