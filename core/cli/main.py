@@ -179,6 +179,7 @@ def _add_experiment(actions: Actions) -> None:
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--cures", default="", help="only these: lora,ewc")
     parser.add_argument("--methods", default="", help="only these: lora,ia3")
+    parser.add_argument("--task", default="", help="of prompting (default: sentiment)")
     parser.add_argument("--record", type=Path, metavar="FILE", help="write what was measured here")
     _json_option(parser)
     parser.set_defaults(run=experiment.run_experiment)
