@@ -141,5 +141,5 @@ class Decoder:
 
     def forget_after(self, n_tokens: int) -> None:
         """Go back to where only the first `n_tokens` were seen; their keys and values stay."""
-        self.cache.crop(n_tokens)
+        self.cache.crop(n_tokens - self.n_seen)  # below zero: so many are dropped
         self.n_seen = n_tokens

@@ -73,6 +73,7 @@ def measure(
         "answer_tokens": n_answer,
         "seconds": seconds[False],
         "cached_seconds": seconds[True],
+        "dtype": str(base.dtype).removeprefix("torch."),
         "first_answers": answers[:3],
     }
     yield asking.keep(wanted, figures)
