@@ -39,11 +39,6 @@ class BreakEven:
     latest: int | None
     """At the ends that speak against it."""
 
-    @property
-    def is_sure(self) -> bool:
-        """Whatever the intervals leave open, it pays at some time, or it never does."""
-        return (self.earliest is None) == (self.latest is None)
-
 
 def break_even(tuned: Cost, asked: Cost) -> BreakEven:
     """When `tuned`, which costs more at first, becomes cheaper than `asked`."""

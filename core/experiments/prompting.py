@@ -107,6 +107,13 @@ def tuned_configs(
                 yield tuned_config(task, method, size, seed=seed, model=model)
 
 
+MEASURED = (
+    "score", "metric", "n", "prompt_tokens", "uncached_tokens", "answer_tokens",
+)  # fmt: skip
+LISTS = ("interval", "seconds", "cached_seconds")
+"""Fields of a `Row` that are taken over from what was measured: numbers, and lists of them."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """One way with one seed, as measured."""
@@ -142,13 +149,8 @@ class Row:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Row":
-        lists = ("interval", "seconds", "cached_seconds")
-        return cls(**{k: tuple(v) if k in lists else v for k, v in values.items()})
-
-
-MEASURED = (
-    "score", "metric", "n", "prompt_tokens", "uncached_tokens", "answer_tokens",
-)  # fmt: skip
+        lists: dict[str, Any] = {name: tuple(values[name]) for name in LISTS}
+        return cls(**{**values, **lists})
 
 
 def prompt_row(figures: dict[str, Any]) -> Row:
@@ -185,9 +187,7 @@ def tuned_row(
 def _measured(figures: dict[str, Any]) -> dict[str, Any]:
     return {
         **{name: figures[name] for name in MEASURED},
-        "interval": tuple(figures["interval"]),
-        "seconds": tuple(figures["seconds"]),
-        "cached_seconds": tuple(figures["cached_seconds"]),
+        **{name: tuple(figures[name]) for name in LISTS},
     }
 
 

@@ -48,7 +48,7 @@ def measure(
             model, base, group, max_new_tokens=limit, should_stop=should_stop
         )
     found = score(wanted.task, examples, answers, step=0, elapsed_s=0.0)
-    timed = spread(prompts, wanted.n_timed)
+    timed = [prompts[examples.index(e)] for e in spread(examples, wanted.n_timed)]
     seconds: dict[bool, list[float]] = {}
     n_answer, n_left = 0.0, 0.0
     for cached in (False, True):

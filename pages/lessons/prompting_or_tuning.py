@@ -180,7 +180,7 @@ def when_it_pays(found: Sequence[Way]) -> tuple[str, bool]:
     prompts = [way for way in found if not way.is_tuned]
     names = [name_of(way) for way in prompts]
     usual = prompts.index(best(found, tuned=False))
-    chosen = left.selectbox("Instead of", names, usual, key="choice_against")
+    chosen = left.selectbox("Instead of", names, usual, key=f"choice_against_{len(names)}_{usual}")
     unit = middle.segmented_control(
         "Cost in",
         ("seconds", "tokens"),

@@ -49,7 +49,10 @@ def guide(found: Sequence[Way], *, unit: str, cached: bool) -> None:
     )
     amounts = sorted({way.labels for way in found})
     labels = three.select_slider(
-        "Labelled examples you have", amounts, amounts[-1], key="choice_labels"
+        "Labelled examples you have",
+        amounts,
+        amounts[-1],
+        key=f"choice_labels_{'_'.join(map(str, amounts))}",
     )
     options = [way.option(name_of(way), unit, cached=cached) for way in found]
     try:

@@ -70,13 +70,11 @@ def test_it_pays_at_once_where_the_first_request_saves_more_than_training_took()
 
 def test_intervals_may_leave_open_whether_it_ever_pays() -> None:
     found = break_even(cost(1.0, once=10.0, half=0.2), cost(1.1, half=0.2))
-    assert found.requests == 100 or found.requests == 101
+    assert found.requests in (100, 101)  # 10 / 0.1 in floats
     assert found.earliest == 21
     assert found.latest is None
-    assert not found.is_sure
     never = break_even(cost(2.0, once=10.0, half=0.2), cost(1.0, half=0.2))
     assert (never.requests, never.earliest, never.latest) == (None, None, None)
-    assert never.is_sure
 
 
 CHEAP, SHOT = option("zero", 0.1, 0.05, labels=0), option("eight", 0.7, 1.0, labels=8)
