@@ -18,7 +18,7 @@ def run_prompting(arguments: Namespace, seeds: Sequence[int]) -> int:
     """Measure what is not measured yet, then say what each way costs and when tuning pays."""
     task, json_wanted = arguments.task or "sentiment", arguments.json
     askings = list(prompting.prompt_askings(task, prompting.SHOTS, seeds))
-    askings += prompting.prompt_askings(task, prompting.SHOTS[1:], seeds, form=FORMS[1])
+    askings += prompting.prompt_askings(task, prompting.TEXT_SHOTS, seeds, form=FORMS[1])
     configs = list(prompting.tuned_configs(task, prompting.METHODS, prompting.SIZES, seeds))
     if not acquire.is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
         raise UserError("The model is not prepared yet; run: python -m core prepare")

@@ -27,6 +27,8 @@ from core.experiments.break_even import Cost, Option
 from core.runs.asking import Asking
 
 SHOTS = (0, 1, 2, 4, 8)
+TEXT_SHOTS = (1, 8)
+"""With all examples in one message, for comparison: how they are shown matters, too."""
 SIZES = (16, 64, 0)
 """Training examples of the tuned models; 0 takes all there are."""
 PROMPTED = "prompt"
