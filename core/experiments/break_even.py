@@ -77,6 +77,9 @@ class Option:
     """Labelled examples it takes."""
     score: float
     interval: tuple[float, float]
+    """95 %, over test examples."""
+    seeds: tuple[float, ...]
+    """The score with each seed: other examples shown, another training."""
     cost: Cost
 
 
@@ -93,7 +96,7 @@ class Advice:
     break_even: BreakEven | None
     """Of the tuned one of the two against the prompted one."""
     is_score_sure: bool
-    """The choice's interval lies on the side of the wanted score that its mean is on."""
+    """The choice's interval and all its seeds lie on the side of the wanted score that its mean is on."""
 
 
 def advise(options: Sequence[Option], *, needed: float, requests: int, labels: int) -> Advice:
@@ -114,7 +117,7 @@ def advise(options: Sequence[Option], *, needed: float, requests: int, labels: i
             total=best.cost.total(requests),
             rival_total=None,
             break_even=None,
-            is_score_sure=best.interval[1] < needed,
+            is_score_sure=max(best.interval[1], *best.seeds) < needed,
         )
     cheapest = {
         is_tuned: min(mine, key=lambda o: o.cost.total(requests))
@@ -131,5 +134,5 @@ def advise(options: Sequence[Option], *, needed: float, requests: int, labels: i
         total=choice.cost.total(requests),
         rival_total=rival.cost.total(requests) if rival else None,
         break_even=break_even(cheapest[True].cost, cheapest[False].cost) if rival else None,
-        is_score_sure=choice.interval[0] >= needed,
+        is_score_sure=min(choice.interval[0], *choice.seeds) >= needed,
     )

@@ -249,6 +249,7 @@ class Way:
             labels=self.labels,
             score=self.score,
             interval=self.interval,
+            seeds=tuple(row.score for row in self.rows),
             cost=self.cost(unit, cached=cached),
         )
 

@@ -78,7 +78,8 @@ def one_prompt(task: str) -> None:
     n, plain = (
         len(tokenizer().encode(t)) for t in (text, chat_with_shots(question, [], tokenizer()))
     )
-    with st.expander(f"The first test question: {n} tokens with {k} examples, {plain} without"):
+    examples = f"{k} example{'' if k == 1 else 's'}"
+    with st.expander(f"The first test question: {n} tokens with {examples}, {plain} without"):
         st.code(text, language=None, wrap_lines=True)
     wanted = Asking(task=task, shots=k, seed=seed, form=form)
     measure_button([wanted], "Measure this prompt", key="choice_one")
@@ -218,8 +219,8 @@ def when_it_pays(found: Sequence[Way]) -> tuple[str, bool]:
 def neither(task: str) -> None:
     st.header("What neither can fix")
     st.markdown(
-        "Examples show *how* to answer. They bring no fact that stands in none of them, and neither does "
-        "tuning on them. What helps is to put the fact itself into the prompt: look it up, or calculate "
+        "Examples show *how* to answer. They bring no fact that they do not hold, and neither does tuning "
+        "on them. What helps is to put the fact itself into the prompt: look it up, or calculate "
         "it, and tell the model."
     )
     runs = trained(list(tuned_configs(task, ("lora",), SIZES, (0, 1, 2))))

@@ -96,13 +96,14 @@ def reasons(advice: Advice, *, requests: int, unit: str) -> list[str]:
     if rival and advice.break_even:
         tuned = choice if choice.is_tuned else rival
         said.append(f"“{tuned.name}” {pay_words(advice.break_even, unit)}.")
-    if advice.is_score_sure:
-        said.append(f"The 95 % interval of its score, {low:.2f} to {high:.2f}, bears this out.")
-    else:
-        said.append(
-            f"The 95 % interval of its score, {low:.2f} to {high:.2f}, leaves it open whether it is "
-            "good enough. More test examples would tell."
-        )
+    measured = f"The 95 % interval of its score is {low:.2f} to {high:.2f}"
+    if len(choice.seeds) > 1:
+        measured += f"; its seeds scored {min(choice.seeds):.2f} to {max(choice.seeds):.2f}"
+    said.append(
+        f"{measured}. That bears it out."
+        if advice.is_score_sure
+        else f"{measured}. So it is not sure whether that is good enough."
+    )
     return said
 
 

@@ -1,5 +1,7 @@
 """When tuning pays: the arithmetic, its edges, and the advice that follows from it."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +31,7 @@ def option(
         labels=labels,
         score=score,
         interval=(score - half, score + half),
+        seeds=(score - 0.05, score + 0.05),
         cost=cost(each, once=once),
     )
 
@@ -96,6 +99,8 @@ def test_advice_says_where_only_one_kind_or_none_is_good_enough() -> None:
     only = advise([CHEAP, SHOT, TUNED], needed=0.8, requests=1, labels=64)
     assert (only.reason, only.choice, only.rival) == (Reason.ONLY_TUNING, TUNED, None)
     assert only.is_score_sure
+    lucky = replace(TUNED, seeds=(0.7, 1.0, 1.0))
+    assert not advise([lucky], needed=0.8, requests=1, labels=64).is_score_sure
     poor = advise([CHEAP, SHOT, TUNED], needed=0.6, requests=10**6, labels=10)
     assert (poor.reason, poor.choice) == (Reason.ONLY_PROMPTING, SHOT)
     none = advise([CHEAP, SHOT, TUNED], needed=0.95, requests=1, labels=64)
