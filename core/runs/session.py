@@ -253,6 +253,16 @@ class Session:
             module, base, task, examples, should_stop=should_stop
         )
 
+    def measure(
+        self, *, should_stop: Callable[[], bool], asking: dict[str, Any]
+    ) -> Iterator[Message]:
+        """Score and time one way to do a task (see `core.runs.measure`); the last message holds it."""
+        from core.runs.measure import Asking, measure
+
+        wanted = Asking.from_dict(asking)
+        module, base = self.model_for(wanted.model, wanted.run)
+        yield from measure(wanted, module, base, self.store, should_stop=should_stop)
+
     def _run(self, run_id: str) -> tuple[nn.Module, LoadedModel]:
         run = self.store.get(run_id)
         return self.model_for(run.config.model, run.id)
