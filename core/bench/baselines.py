@@ -29,6 +29,7 @@ from core.evaluate.task import evaluate_task
 from core.memory import peak_memory_mb
 from core.models.acquire import model_dir
 from core.models.load import LoadedModel
+from core.models.probe import resolve_dtype
 from core.train.checks import spread
 from core.train.loop import seed_everything
 from core.train.plan import make_plan
@@ -91,9 +92,16 @@ def measure_training(
         base = LoadedModel("tuned elsewhere", bare, tokenizer, dtype)
         task = config.data.task
         examples = spread(plan.tests[task], n_scored)
-        score, _ = evaluate_task(tuned.eval(), replace(base), task, examples)
+        score, _ = evaluate_task(tuned.eval(), base, task, examples)
         found |= {"score": score.score, "n_scored": score.n}
     return found
+
+
+def usual_setting(method: MethodConfig) -> Setting:
+    """What is taken without a trial: the probe's precision."""
+    if resolve_dtype("auto") is torch.float32:
+        return Setting(dtype="float32")
+    return Setting(dtype="autocast" if method.name == "full" else "bfloat16")
 
 
 def choose_setting(side: str, workload: Workload, *, model: str) -> Message:

@@ -6,11 +6,18 @@ from typing import Any
 import torch
 
 from core.bench.baselines import Setting, load_plain
-from core.bench.workloads import ANSWER_TOKENS, N_PROMPTS, Workload, prompts_to_answer
+from core.bench.workloads import (
+    ANSWER_TOKENS,
+    N_PROMPTS,
+    Workload,
+    checksums,
+    prompts_to_answer,
+)
 from core.catalog import find_model
 from core.data.tokenizer import ChatTokenizer
 from core.memory import peak_memory_mb
 from core.models.acquire import model_dir
+from core.models.probe import resolve_dtype
 
 Message = dict[str, Any]
 SIZES = (16, N_PROMPTS)
@@ -20,7 +27,8 @@ SIZES = (16, N_PROMPTS)
 def measure_answering(
     workload: Workload, *, model: str, steps: int, setting: str, on_first: Any
 ) -> Message:
-    """Answer the same prompts `steps` times; `setting` is "bfloat16 sdpa 64"."""
+    """Answer the same prompts `steps` times (at least once); `setting` is "bfloat16 sdpa 64"."""
+    answers: list[str] = []
     found: Message = {"setting": setting, "step_s": [], "losses": []}
     dtype, attention, size = setting.split()
     folder = model_dir(find_model(model))
@@ -29,11 +37,16 @@ def measure_answering(
     prompts = [tokenizer.ask(e.prompt) for e in prompts_to_answer(workload.tasks)]
     for number in range(steps):
         tick = time.perf_counter()
-        found["answers"] = _answer(module, tokenizer, prompts, int(size))
+        answers = _answer(module, tokenizer, prompts, int(size))
         found["step_s"].append(time.perf_counter() - tick)
         if not number:
             on_first()
-    return found | {"peak_memory_mb": peak_memory_mb()}
+    return found | {"answers": checksums(answers), "peak_memory_mb": peak_memory_mb()}
+
+
+def usual_setting() -> str:
+    """What is taken without a trial."""
+    return f"{str(resolve_dtype('auto')).removeprefix('torch.')} sdpa {N_PROMPTS}"
 
 
 def choose_setting(workload: Workload, *, model: str) -> Message:

@@ -7,8 +7,10 @@ from core.bench.needed import needed_flops
 from core.bench.tree import count
 from core.bench.workloads import (
     ANSWER_TOKENS,
+    WORKLOADS,
     Workload,
     batches_of,
+    checksums,
     prompts_to_answer,
     run_config,
 )
@@ -74,6 +76,7 @@ def measure_answering(workload: Workload, *, model: str, steps: int, on_first: A
     base = load_base(model)
     prompts = [base.tokenizer.ask(e.prompt) for e in prompts_to_answer(workload.tasks)]
     found: Message = {"setting": str(base.dtype).removeprefix("torch."), "step_s": [], "losses": []}
+    answers: list[str] = []
     for number in range(steps):
         base.answers.clear()
         tick = time.perf_counter()
@@ -81,17 +84,14 @@ def measure_answering(workload: Workload, *, model: str, steps: int, on_first: A
         found["step_s"].append(time.perf_counter() - tick)
         if not number:
             on_first()
-        found["answers"] = answers
-    return found | {"peak_memory_mb": peak_memory_mb()}
+    return found | {"answers": checksums(answers), "peak_memory_mb": peak_memory_mb()}
 
 
 def measure_warm_start(*, model: str) -> Message:
     """In a warm process: from the wish for a run to its first loss, once the base has answered before."""
-    from core.bench.workloads import WORKLOADS
-
     base, waited = load_base(model), list[float]()
-    for seed in range(3):
-        config = run_config(WORKLOADS["lora8"], model=model, seed=0, steps=1 + seed)
+    for steps in range(1, 5):
+        config = run_config(WORKLOADS["lora8"], model=model, seed=0, steps=steps)
         tick = time.perf_counter()
         for event in train(config, base):
             if isinstance(event, Step) and event.step == 1:

@@ -17,8 +17,9 @@ from core.bench.workloads import SIDES, find_workload
 from core.catalog import DEFAULT_MODEL
 from core.errors import UserError
 
-LOOKS = ("peak", "warm")
-"""Not a workload: the machine's peak of matrix products, and the start of a run in a warm process."""
+LOOKS = ("peak", "warm", "growth")
+"""In a workload's place: the machine's peak of matrix products, the start of a run in a warm process,
+and how the cost of a step grows."""
 
 
 def say(event: str, **more: Any) -> None:
@@ -32,12 +33,12 @@ def first() -> None:
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m core.bench.side")
     parser.add_argument("side", choices=tuple(SIDES))
-    parser.add_argument("workload")
+    parser.add_argument("workload", help=f"or one of: {', '.join(LOOKS)}")
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=0, help="0: as the workload says")
     parser.add_argument("--scored", type=int, default=0, help="test examples to answer at the end")
-    parser.add_argument("--setting", default="bfloat16 sdpa")
+    parser.add_argument("--setting", default="", help='such as "autocast sdpa"; default: usual')
     parser.add_argument("--trial", action="store_true", help="find the baseline's best setting")
     chosen = parser.parse_args(arguments)
     try:
@@ -61,15 +62,20 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
 
     if chosen.workload == "warm":
         return threads | ours.measure_warm_start(model=chosen.model)
+    if chosen.workload == "growth":
+        from core.bench.growth import measure_growth
+
+        return threads | {"growth": list(measure_growth(model=chosen.model))}
     workload = find_workload(chosen.workload)
     steps = chosen.steps or workload.steps
-    run = {"model": chosen.model, "steps": steps, "on_first": first}
+    run: dict[str, Any] = {"model": chosen.model, "steps": steps, "on_first": first}
     if chosen.side == "generate":
         from core.bench import generating
 
         if chosen.trial:
             return generating.choose_setting(workload, model=chosen.model)
-        return threads | generating.measure_answering(workload, setting=chosen.setting, **run)
+        setting = chosen.setting or generating.usual_setting()
+        return threads | generating.measure_answering(workload, setting=setting, **run)
     if not workload.trains:
         return threads | ours.measure_answering(workload, **run)
     run |= {"seed": chosen.seed, "n_scored": chosen.scored}
@@ -79,7 +85,10 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
 
     if chosen.trial:
         return baselines.choose_setting(chosen.side, workload, model=chosen.model)
-    setting = baselines.Setting.of(chosen.setting)
+    if chosen.setting:
+        setting = baselines.Setting.of(chosen.setting)
+    else:
+        setting = baselines.usual_setting(workload.method)
     return threads | baselines.measure_training(chosen.side, workload, setting=setting, **run)
 
 

@@ -1,5 +1,6 @@
 """What is measured: the same data, steps, rates and seeds on every side. Imports no torch."""
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -159,3 +160,8 @@ def prompts_to_answer(tasks: Sequence[str]) -> list[Example]:
     """64 test prompts, in equal parts of the tasks."""
     each = N_PROMPTS // len(tasks)
     return [example for task in tasks for example in task_examples(task, "test")[:each]]
+
+
+def checksums(answers: Sequence[str]) -> list[int]:
+    """One number for each answer, to see which sides answer alike."""
+    return [zlib.crc32(answer.encode()) for answer in answers]

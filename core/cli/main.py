@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core import catalog
-from core.cli import commands, experiment
+from core.cli import bench, commands, experiment
 from core.config import (
     METHODS,
     PROMPT_STARTS,
@@ -41,6 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_evaluate,
         _add_runs,
         _add_export,
+        _add_bench,
     ):
         add(actions)
     return parser
@@ -222,3 +223,12 @@ def _add_export(actions: Actions) -> None:
     parser.add_argument("--format", choices=("peft",), default="peft")
     _json_option(parser)
     parser.set_defaults(run=commands.export)
+
+
+def _add_bench(actions: Actions) -> None:
+    parser = actions.add_parser(
+        "bench", help="our training beside Trainer and SFTTrainer, by turns"
+    )
+    bench.add_options(parser)
+    _json_option(parser)
+    parser.set_defaults(run=bench.run_bench)
