@@ -43,9 +43,7 @@ class Measured:
     @classmethod
     def of(cls, values: dict[str, Any]) -> Self:
         known = {f.name for f in fields(cls)}
-        return cls(
-            **{k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known}
-        )
+        return cls(**_tupled({k: v for k, v in values.items() if k in known}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +86,11 @@ def to_json(report: Report) -> str:
 def from_json(text: str) -> Report:
     found = json.loads(text)
     measured = tuple(Measured.of(row) for row in found.pop("measured"))
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
-    return Report(**values, measured=measured)
+    return Report(**_tupled(found), measured=measured)
+
+
+def _tupled(values: dict[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
 
 
 def _rounded(value: Any) -> Any:
