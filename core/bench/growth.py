@@ -6,7 +6,7 @@ of `length` tokens, of which the first `shared` part is the same in all, and the
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
@@ -18,8 +18,7 @@ from core.bench.needed import needed_flops
 from core.catalog import find_model
 from core.config import MethodConfig, OptimizerConfig, RunConfig
 from core.data.encode import Encoded
-from core.errors import Stopped
-from core.footprint.shape import ModelShape, of_folder, total_parameters
+from core.footprint.shape import PUBLISHED, ModelShape, of_folder, total_parameters
 from core.models.acquire import model_dir
 from core.models.load import best_device, load
 from core.models.probe import resolve_dtype
@@ -75,9 +74,7 @@ def random_batch(case: Case, *, vocabulary: int, seed: int = 0) -> list[Encoded]
     ]
 
 
-def measure_growth(
-    *, model: str, should_stop: Callable[[], bool] = lambda: False
-) -> Iterator[dict[str, Any]]:
+def measure_growth(*, model: str) -> Iterator[dict[str, Any]]:
     """A point {"axis", "value", "step_s", "tokens", "needed_flops"} for each case."""
     base = load(model, dtype=resolve_dtype("auto"))
     shape = of_folder(model_dir(find_model(model)))
@@ -86,20 +83,18 @@ def measure_growth(
             usual = getattr(Case(), axis)
             case = replace(Case(), **{axis: type(usual)(value)})
             point = {"axis": axis, "value": value}
-            yield point | time_steps(base.model, shape, case, base.dtype, should_stop)
+            yield point | time_steps(base.model, shape, case, base.dtype)
     for found in sizes(shape):
         sized = random_model(found, base.dtype)
         yield {
             "axis": "parameters",
             "value": total_parameters(found),
-            **time_steps(sized, found, Case(), base.dtype, should_stop),
+            **time_steps(sized, found, Case(), base.dtype),
         }
 
 
 def sizes(own: ModelShape) -> list[ModelShape]:
     """A small one, the model itself, a larger one."""
-    from core.footprint.shape import PUBLISHED
-
     return [SIZES["30M"], own, PUBLISHED["SmolLM2-360M"]]
 
 
@@ -126,7 +121,6 @@ def time_steps(
     shape: ModelShape,
     case: Case,
     dtype: torch.dtype,
-    should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """The median of a few steps after one to warm up."""
     seed_everything(0)
@@ -137,8 +131,6 @@ def time_steps(
     pairs = random_batch(case, vocabulary=shape.vocabulary)
     seconds: list[float] = []
     for _ in range(1 + STEPS):
-        if should_stop():
-            raise Stopped
         tick = time.perf_counter()
         batch = build(pairs).to(best_device())
         take_step(tuned, optimizer, batch, rate=1e-4, clip_norm=1.0, dtype=dtype)

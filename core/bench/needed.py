@@ -9,9 +9,9 @@ which D predict a completion token, A pairs of a node and a node it attends to, 
                last layer      keys and values at all nodes, everything else at the D nodes only
     backward   to the inputs   as much as forward; attention twice as much
                to the weights  2·N·P once more where every weight is trained, and 2·D·d·V
-    LoRA       r·(inputs + outputs) of each target 2·N times: forward, to the inputs, to the weights
-    LoRA       needs no gradient of what comes before its first pair: the first layer's q, k and v
-               products have none to their inputs, and neither has the embedding
+    LoRA       r·(inputs + outputs) of each target 2·N times: forward, to the inputs, to the weights;
+               nothing is trained before the first layer's q, k and v, so none of these has a
+               gradient to its input
 
 Softmax, normalisation, SiLU and the optimizer are left out: less than a hundredth. Virtual tokens of a
 soft prompt are V more nodes, attended to by all. What a padded batch computes is no part of the need.
@@ -91,4 +91,5 @@ def _pairs(found: Counts, method: MethodConfig, shape: ModelShape) -> int:
     if method.name != "lora":
         return 0
     thin = sum(method.rank * sum(shape.linears[name]) for name in method.target_modules)
-    return 3 * 2 * found.nodes * thin * (method.last_layers or shape.layers)
+    first = sum(method.rank * shape.linears[n][0] for n in method.target_modules if n in FIRST)
+    return 2 * found.nodes * (3 * thin * shape.layers - first)

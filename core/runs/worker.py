@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 IDLE_S = 0.15
 """Pause between two looks at an empty queue."""
 ALL_CORES = torch.get_num_threads()
-STOPPABLE = ("generate", "switch", "score_text")
+STOPPABLE = ("generate", "switch", "score_text", "tricks")
 OPERATIONS = (
     *STOPPABLE,
     "warm",
