@@ -44,7 +44,13 @@ navigation = st.navigation(
             st.Page("pages/lessons/one_base.py", title="9 · One base, many tasks", url_path="base"),
         ],
         "Lab": [
-            st.Page("pages/lab/runs.py", title="Runs", icon=":material/list:", url_path="runs")
+            st.Page("pages/lab/runs.py", title="Runs", icon=":material/list:", url_path="runs"),
+            st.Page(
+                "pages/lab/speed.py",
+                title="Why is it fast?",
+                icon=":material/speed:",
+                url_path="speed",
+            ),
         ],
     }
 )

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from core.paths import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
-PAGES = ["", "before", "instruction", "forgetting", "cures", "multitask", "runs"]
+PAGES = ["", "before", "instruction", "forgetting", "cures", "multitask", "runs", "speed"]
 STREAMLITS_OWN = {"list", "listitem"}
 """The sidebar's navigation, which we cannot change, nests its list in a way axe refuses."""
 
