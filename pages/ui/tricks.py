@@ -34,7 +34,9 @@ def tricks_view(*, task: str, batch_size: int, seed: int) -> None:
         st.caption(f"**{TRICKS[name].title}.** On: {TRICKS[name].on} Off: {TRICKS[name].off}")
     rounds = st.slider("Steps each", 1, 10, 3, key="speed_rounds", bind="query-params")
     go, halt = st.columns([2, 1])
-    clicked = go.button("Time them", type="primary", key="speed_time", disabled=not off)
+    clicked = go.button(
+        "Time them", type="primary", key="speed_time", disabled=not off, width="stretch"
+    )
     halt.button("Stop", key="speed_stop", width="stretch")  # any click ends it
     asked: Message = {"task": task, "batch_size": batch_size, "seed": seed, "off": off}
     kept: Message = st.session_state.setdefault("speed_kept", {})
