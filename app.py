@@ -50,7 +50,13 @@ navigation = st.navigation(
             ),
         ],
         "Lab": [
-            st.Page("pages/lab/runs.py", title="Runs", icon=":material/list:", url_path="runs")
+            st.Page("pages/lab/runs.py", title="Runs", icon=":material/list:", url_path="runs"),
+            st.Page(
+                "pages/lab/speed.py",
+                title="Why is it fast?",
+                icon=":material/speed:",
+                url_path="speed",
+            ),
         ],
     }
 )

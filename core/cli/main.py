@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core import catalog
-from core.cli import commands, evaluate, experiment, inspect
+from core.cli import bench, commands, evaluate, experiment, inspect
 from core.config import (
     METHODS,
     PROMPT_STARTS,
@@ -44,6 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_runs,
         _add_export,
         inspect.add_parsers,
+        _add_bench,
     ):
         add(actions)
     return parser
@@ -266,3 +267,12 @@ def _add_export(actions: Actions) -> None:
     parser.add_argument("--format", choices=("peft",), default="peft")
     _json_option(parser)
     parser.set_defaults(run=commands.export)
+
+
+def _add_bench(actions: Actions) -> None:
+    parser = actions.add_parser(
+        "bench", help="our training beside Trainer and SFTTrainer, by turns"
+    )
+    bench.add_options(parser)
+    _json_option(parser)
+    parser.set_defaults(run=bench.run_bench)

@@ -13,6 +13,7 @@ from typing import Any
 from torch import nn
 
 from core import methods
+from core.bench.tricks import time_tricks
 from core.config import RunConfig, check_number
 from core.data import uploads
 from core.data.encode import encode
@@ -262,6 +263,29 @@ class Session:
         wanted = Asking.from_dict(asking)
         module, base = self.model_for(wanted.model, wanted.run)
         yield from measure(wanted, module, base, self.store, should_stop=should_stop)
+
+    def tricks(
+        self,
+        *,
+        should_stop: Callable[[], bool],
+        model: str,
+        task: str,
+        batch_size: int,
+        seed: int,
+        off: list[str],
+        rounds: int,
+    ) -> Iterator[Message]:
+        """Time training steps with all tricks on and with those in `off` switched off, by turns."""
+        _, base = self.model_for(model)
+        yield from time_tricks(
+            base,
+            task=task,
+            batch_size=batch_size,
+            seed=seed,
+            off=off,
+            rounds=rounds,
+            should_stop=should_stop,
+        )
 
     def _run(self, run_id: str) -> tuple[nn.Module, LoadedModel]:
         run = self.store.get(run_id)
