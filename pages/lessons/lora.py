@@ -15,8 +15,10 @@ from pages.ui.lora_matrices import (
     matrices_figure,
     merge_words,
     rank_figure,
+    rank_finding,
     scale_table,
     spectrum_figure,
+    spectrum_finding,
 )
 from pages.ui.lora_picture import rank_and_alpha
 from pages.ui.one_base import quoted
@@ -120,12 +122,16 @@ def inside(run: Run, full_id: str) -> None:
         spectra = {CARDS[method.name].title: _spectrum(run.id, layer, module)}
         if full_id and store().get(full_id).status == "finished":
             spectra["full fine-tuning"] = _spectrum(full_id, layer, module)
-    figure = matrices_figure(found, layer=layer, module=module)
-    st.plotly_chart(figure, width="stretch", key="lora_matrices")
+    rank = found["rank"]
+    st.markdown(
+        f"**{module} of layer {layer}: {rank} columns times {rank} rows make a whole matrix**"
+    )
+    st.plotly_chart(matrices_figure(found), width="stretch", key="lora_matrices")
     st.caption(
         "Blue is positive, red negative, white zero; large matrices are drawn in blocks, each with its "
         "largest entry."
     )
+    st.markdown(f"**{spectrum_finding(spectra)}**")
     st.plotly_chart(spectrum_figure(spectra), width="stretch", key="lora_spectrum")
     st.caption(
         "LoRA can have at most `rank` singular values; full fine-tuning may have all. Effective rank: "
@@ -207,6 +213,7 @@ def over_ranks(wanted: RunConfig) -> None:
     if not shown:
         st.caption("No run yet with the settings above. Train one.")
         return
+    st.markdown(f"**{rank_finding(shown)}**")
     st.plotly_chart(rank_figure(shown), width="stretch", key="lora_ranks")
     tests = ", ".join(map(str, sorted({row.n for row in shown})))
     st.caption(
@@ -250,9 +257,8 @@ st.markdown(
     "LoRA leaves a matrix W as it is and adds the product of two thin ones. Move the rank and see how "
     "little that takes."
 )
-st.latex(
-    r"W' = W + \frac{\alpha}{r}\, B A \qquad B: d_\text{out} \times r, \quad A: r \times d_\text{in}"
-)
+st.latex(r"W' = W + \frac{\alpha}{r}\, B A")
+st.markdown(r"$B$ has $d_\text{out} \times r$ numbers, $A$ has $r \times d_\text{in}$.")
 require_model()
 wanted = choose()
 start_is_the_base(wanted)

@@ -16,6 +16,7 @@ from pages.ui.soft_prompts import (
     own_sizes,
     recorded_sizes,
     size_figure,
+    size_finding,
     soft_prompt_view,
     wandering_words,
 )
@@ -101,6 +102,7 @@ def sizes() -> None:
     if not found:
         st.caption("No run yet. Train a soft prompt above, or all six sizes here.")
         return
+    st.markdown(f"**{size_finding(found)}**")
     st.plotly_chart(size_figure(found), width="stretch", key="soft_prompts_curve")
     st.caption(
         "Bars are 95 % intervals over test reviews of one run; between seeds runs differ, too."

@@ -13,7 +13,7 @@ from pages.ui.live import BLUE, GREEN, GREY, ORANGE
 Message = Mapping[str, Any]
 
 
-def matrices_figure(found: Message, *, layer: int, module: str) -> go.Figure:
+def matrices_figure(found: Message) -> go.Figure:
     """B, A and their scaled product as heatmaps, each with its own colour scale around zero."""
     d_out, d_in = found["shape"]
     rank = found["rank"]
@@ -36,11 +36,9 @@ def matrices_figure(found: Message, *, layer: int, module: str) -> go.Figure:
         )
     figure.update_xaxes(showticklabels=False)
     figure.update_yaxes(showticklabels=False, autorange="reversed")
-    heading = f"{module} of layer {layer}: {rank} columns times {rank} rows make a whole matrix"
     return figure.update_layout(
-        title={"text": heading, "font": {"size": 14}},
-        height=360,
-        margin={"l": 10, "r": 10, "t": 80},
+        height=320,
+        margin={"l": 10, "r": 10, "t": 40},
     )
 
 
@@ -61,7 +59,6 @@ def spectrum_figure(found: Mapping[str, Message]) -> go.Figure:
             "the first %{x} hold %{customdata:.0%}<extra></extra>",
         )
     return figure.update_layout(
-        title={"text": spectrum_finding(found), "font": {"size": 14}},
         xaxis={"title": "singular value, largest first (log scale)", "type": "log"},
         yaxis={"title": "size (log scale)", "type": "log"},
         height=380,
@@ -76,7 +73,7 @@ def spectrum_finding(found: Mapping[str, Message]) -> str:
         f"{one['energy'][min(7, len(one['energy']) - 1)]:.0%}"
         for name, one in found.items()
     ]
-    return "<br>".join(words)
+    return "  \n".join(words)
 
 
 def merge_words(found: Message) -> str:
@@ -117,9 +114,8 @@ def rank_figure(found: Sequence[RankRow]) -> go.Figure:
         figure.update_yaxes(range=[-0.04, 1.04], col=column)
     figure.update_yaxes(rangemode="tozero", col=3)
     return figure.update_layout(
-        title={"text": rank_finding(found), "font": {"size": 15}},
-        height=360,
-        margin={"l": 10, "r": 10, "t": 90},
+        height=330,
+        margin={"l": 10, "r": 10, "t": 40},
     )
 
 

@@ -172,7 +172,6 @@ def size_figure(found: Sequence[SizeRun]) -> go.Figure:
                 hovertemplate="%{x} virtual tokens: %{y:.2f}<br>%{text}<extra></extra>",
             )
     return figure.update_layout(
-        title={"text": size_finding(found), "font": {"size": 15}},
         xaxis={"title": "virtual tokens (log scale)", "type": "log"}
         | {"tickvals": list(SIZES), "range": [-0.15, 1.85]},
         yaxis={"title": "sentiment: share right", "range": [-0.02, 1.02]},

@@ -32,6 +32,7 @@ def sweep_view(sweep: Sweep) -> None:
         if not any(cell.learned is not None for cell in cells):
             st.caption("No run of this sweep is finished yet. Each takes about 20 seconds.")
             return
+        st.markdown(f"**{sweep_finding(cells, score)}**")
         figure = surface(cells, score) if as_surface else heatmap(cells, score)
         st.plotly_chart(figure, width="stretch", key=f"lora_sweep_{score}_{as_surface}")
 
@@ -84,7 +85,6 @@ def heatmap(cells: Sequence[Cell], score: str) -> go.Figure:
         )
     )
     return figure.update_layout(
-        title={"text": sweep_finding(cells, score), "font": {"size": 15}},
         xaxis={"title": "learning rate", "type": "category"},
         yaxis={"title": "rank", "type": "category"},
         height=420,
@@ -98,7 +98,6 @@ def surface(cells: Sequence[Cell], score: str) -> go.Figure:
         go.Surface(z=z, x=rates, y=ranks, cmin=0, cmax=1, colorscale="Cividis", showscale=False)
     )
     return figure.update_layout(
-        title={"text": sweep_finding(cells, score), "font": {"size": 15}},
         scene={
             "xaxis": {"title": "learning rate", "type": "log", "tickvals": rates},
             "yaxis": {"title": "rank", "type": "log", "tickvals": ranks},
