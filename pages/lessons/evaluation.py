@@ -65,7 +65,7 @@ def while_it_trains() -> None:
     if run_id:
         watch(run_id)
     else:
-        st.caption("Press Train: about a minute, scored every three steps.")
+        st.caption("Press Train: a minute or two, scored every few steps. The curves grow here.")
 
 
 def look_at_finished() -> None:
