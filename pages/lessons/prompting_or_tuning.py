@@ -167,7 +167,8 @@ def scores(found: Sequence[Way]) -> None:
     )
     st.dataframe(cost_table(found), hide_index=True, width="stretch")
     st.caption(
-        "ms a request: one request at a time, the median with its 95 % interval. With a prompt cache, "
+        "ms a request: one request at a time, the median with its 95 % interval, which covers differences "
+        "between requests, not slow drifts of the machine. With a prompt cache, "
         "what all requests share (instruction, examples) was computed before; tuned models share an "
         "instruction, too. Training is the time in optimizer steps. LoRA stays beside the weights here; "
         "merged, it would be as fast as a fully tuned model."
