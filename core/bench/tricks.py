@@ -193,10 +193,9 @@ def plain_loss(model: nn.Module, batch: LaidOut, off: Sequence[str]) -> torch.Te
             use_cache=False,
         )
     hidden = found.last_hidden_state.flatten(0, 1)  # (B·T, H)
-    if "labels" in off:
-        logits = head(hidden).float()[batch.predict_at]
-    else:
-        logits = head(hidden[batch.predict_at]).float()
+    logits = head(hidden)[batch.predict_at] if "labels" in off else head(hidden[batch.predict_at])
+    if logits.dtype is torch.bfloat16:
+        logits = logits.float()
     losses = F.cross_entropy(logits, batch.targets, reduction="none")
     return (losses * batch.counts).sum() / batch.counts.sum()
 
