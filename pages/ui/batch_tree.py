@@ -17,8 +17,8 @@ from pages.ui.live import BLUE, GREY, ORANGE
 
 SHARED, OWN, LEARNED, PADDING = "shared beginning", "its own", "completion", "padding"
 COLOURS = {SHARED: BLUE, OWN: GREY, LEARNED: ORANGE, PADDING: "#d5d8dd"}
-LETTERS_PER_TOKEN = 1.1
-"""About so many letters have room on the width of a token."""
+LETTER = 6.4
+"""Width of a letter in pixels: texts are cut to what has room, on a phone and on a projector."""
 
 
 @st.cache_data(show_spinner="Taking a batch", max_entries=32)
@@ -90,7 +90,6 @@ def _parts(
         if not part:
             continue
         text = "" if kind == PADDING else words.decode(list(part), special=True).replace("\n", "↵")
-        room = int(len(part) * LETTERS_PER_TOKEN)
         rows.append(
             {
                 "start": begin,
@@ -102,7 +101,6 @@ def _parts(
                 "tokens": len(part),
                 "examples": len(mine),
                 "text": text,
-                "label": text if len(text) <= room else text[: max(room - 1, 0)] + "…",
             }
         )
     return rows
@@ -142,7 +140,9 @@ def batch_chart(rows: pd.DataFrame, *, title: str, width_tokens: int) -> alt.Lay
         tooltip=["kind", "tokens", "examples", "text"],
     )
     on_blue = alt.condition(f"datum.kind == '{SHARED}'", alt.value("white"), alt.value("#101418"))
-    words = base.mark_text(align="left", dx=4, fontSize=11).encode(
+    room = f"floor((datum.tokens * width / {width_tokens} - 6) / {LETTER})"
+    words = base.transform_calculate(label=f"{room} < 2 ? '' : truncate(datum.text, {room})")
+    words = words.mark_text(align="left", dx=4, fontSize=11).encode(
         x=across, y=alt.Y("middle:Q"), text="label:N", color=on_blue
     )
     return (boxes + words).properties(
