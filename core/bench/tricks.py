@@ -5,7 +5,7 @@ agree, too: a trick may change the time, never the result (up to the order of ad
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -201,7 +201,7 @@ def plain_loss(model: nn.Module, batch: LaidOut, off: Sequence[str]) -> torch.Te
 
 
 @contextmanager
-def _cores(all_of_them: bool) -> Iterator[None]:
+def _cores(all_of_them: bool) -> Generator[None]:
     usual = torch.get_num_threads()
     torch.set_num_threads(usual if all_of_them else 1)
     try:
