@@ -17,6 +17,8 @@ from pages.ui.live import BLUE, GREY, ORANGE
 
 SHARED, OWN, LEARNED, PADDING = "shared beginning", "its own", "completion", "padding"
 COLOURS = {SHARED: BLUE, OWN: GREY, LEARNED: ORANGE, PADDING: "#d5d8dd"}
+LANE, AROUND = 24, 110
+"""Height of an example, and of legend and axis, in pixels."""
 LETTER = 6.4
 """Width of a letter in pixels: texts are cut to what has room, on a phone and on a projector."""
 
@@ -120,22 +122,27 @@ def batch_chart(rows: pd.DataFrame, *, title: str, width_tokens: int) -> alt.Lay
     """Rectangles of tokens; the text stands in those with room for it, and in the tooltip."""
     kinds = [kind for kind in COLOURS if kind in set(rows.kind)]
     across = alt.X(
-        "start:Q",
+        "left:Q",
         title="position in the example (tokens)",
         scale=alt.Scale(domain=[0, width_tokens], nice=False),
     )
     n_lanes = int(rows.bottom.max())
-    base = alt.Chart(rows)
-    boxes = base.mark_rect(stroke="white", strokeWidth=1.5, cornerRadius=3).encode(
+    base = alt.Chart(rows).transform_calculate(  # a little space between the blocks
+        left="datum.start + 0.1",
+        right="datum.end - 0.1",
+        upper="datum.top + 0.05",
+        lower="datum.bottom - 0.05",
+    )
+    boxes = base.mark_rect(cornerRadius=3).encode(
         x=across,
-        x2="end:Q",
-        y=alt.Y("top:Q", title="examples", scale=alt.Scale(domain=[n_lanes, 0]), axis=None),
-        y2="bottom:Q",
+        x2="right:Q",
+        y=alt.Y("upper:Q", scale=alt.Scale(domain=[n_lanes, 0], nice=False), axis=None),
+        y2="lower:Q",
         color=alt.Color(
             "kind:N",
             title=None,
             scale=alt.Scale(domain=kinds, range=[COLOURS[kind] for kind in kinds]),
-            legend=alt.Legend(orient="top"),
+            legend=alt.Legend(orient="top", columns=2),
         ),
         tooltip=["kind", "tokens", "examples", "text"],
     )
@@ -145,6 +152,4 @@ def batch_chart(rows: pd.DataFrame, *, title: str, width_tokens: int) -> alt.Lay
     words = words.mark_text(align="left", dx=4, fontSize=11).encode(
         x=across, y=alt.Y("middle:Q"), text="label:N", color=on_blue
     )
-    return (boxes + words).properties(
-        height=max(120, 24 * n_lanes), title=alt.Title(title, limit=900), description=title
-    )
+    return (boxes + words).properties(height=AROUND + LANE * n_lanes, description=title)
