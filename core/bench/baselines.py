@@ -177,7 +177,8 @@ def fit(
             found["step_s"].append(now - self.tick)
             self.tick = time.perf_counter()
 
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any, **kwargs: Any) -> None:
+        def on_log(self, *args: Any, **kwargs: Any) -> None:
+            logs: Message = kwargs["logs"]
             if "loss" in logs:
                 found["losses"].append(float(logs["loss"]))
 

@@ -60,6 +60,8 @@ def _follow(command: Sequence[str], is_first: Callable[[Message], bool]) -> tupl
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            if process.stdout:
+                process.stdout.close()
         if last.get("event") not in ("done", "failed") and "state" not in last:
             errors.seek(0)
             said = [line for line in errors.read().splitlines() if line.strip()]

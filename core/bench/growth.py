@@ -112,8 +112,8 @@ def random_model(shape: ModelShape, dtype: torch.dtype) -> Any:
         head_dim=shape.head_dim,
         tie_word_embeddings=shape.tied,
     )
-    model: Any = LlamaForCausalLM(config).to(dtype)
-    return model.requires_grad_(False).eval().to(best_device())
+    model: Any = LlamaForCausalLM(config)
+    return model.to(dtype).requires_grad_(False).eval().to(best_device())
 
 
 def time_steps(
@@ -129,14 +129,15 @@ def time_steps(
     tuned = methods.find("lora").attach(model, method).train()
     optimizer = make_optimizer(tuned, config)
     pairs = random_batch(case, vocabulary=shape.vocabulary)
-    seconds: list[float] = []
+    seconds, n_tokens = list[float](), 0
     for _ in range(1 + STEPS):
         tick = time.perf_counter()
         batch = build(pairs).to(best_device())
         take_step(tuned, optimizer, batch, rate=1e-4, clip_norm=1.0, dtype=dtype)
         seconds.append(time.perf_counter() - tick)
+        n_tokens = len(batch.token_ids)
     return {
         "step_s": median(seconds[1:]),
-        "tokens": len(batch.token_ids),
+        "tokens": n_tokens,
         "needed_flops": needed_flops(pairs, method, shape),
     }

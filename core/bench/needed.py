@@ -11,7 +11,7 @@ which D predict a completion token, A pairs of a node and a node it attends to, 
                to the weights  2·N·P once more where every weight is trained, and 2·D·d·V
     LoRA       r·(inputs + outputs) of each target 2·N times: forward, to the inputs, to the weights;
                nothing is trained before the first layer's q, k and v, so none of these has a
-               gradient to its input
+               gradient to its input, and those without a pair have none at all
 
 Softmax, normalisation, SiLU and the optimizer are left out: less than a hundredth. Virtual tokens of a
 soft prompt are V more nodes, attended to by all. What a padded batch computes is no part of the need.
@@ -76,6 +76,8 @@ def _to_inputs(found: Counts, method: MethodConfig, shape: ModelShape) -> int:
     if method.name == "lora":  # nothing is trained before the first layer
         first = sum(shape.linears[name][0] * shape.linears[name][1] for name in FIRST)
         backward -= 2 * found.nodes * first
+        untrained = [name for name in FIRST if name not in method.target_modules]
+        backward -= 2 * shape.heads * shape.head_dim * found.attended * len(untrained)
     return backward
 
 

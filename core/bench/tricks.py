@@ -5,7 +5,7 @@ agree, too: a trick may change the time, never the result (up to the order of ad
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -193,16 +193,15 @@ def plain_loss(model: nn.Module, batch: LaidOut, off: Sequence[str]) -> torch.Te
             use_cache=False,
         )
     hidden = found.last_hidden_state.flatten(0, 1)  # (B·T, H)
-    if "labels" in off:
-        logits = head(hidden).float()[batch.predict_at]
-    else:
-        logits = head(hidden[batch.predict_at]).float()
+    logits = head(hidden)[batch.predict_at] if "labels" in off else head(hidden[batch.predict_at])
+    if logits.dtype is torch.bfloat16:
+        logits = logits.float()
     losses = F.cross_entropy(logits, batch.targets, reduction="none")
     return (losses * batch.counts).sum() / batch.counts.sum()
 
 
 @contextmanager
-def _cores(all_of_them: bool) -> Iterator[None]:
+def _cores(all_of_them: bool) -> Generator[None]:
     usual = torch.get_num_threads()
     torch.set_num_threads(usual if all_of_them else 1)
     try:

@@ -40,19 +40,14 @@ def picture(task: str, batch_size: int, seed: int) -> None:
     batch, words = first_batch(task, batch_size, seed), tokenizer()
     found = count(batch)
     width = max(len(pair.ids) for pair in batch)
-    rows = tree_rows(batch, words)
-    st.altair_chart(
-        batch_chart(rows, title=heading(batch), width_tokens=width), width="stretch", key="tree"
-    )
-    st.altair_chart(
-        batch_chart(
-            padded_rows(batch, words),
-            title=f"The same {batch_size} examples padded: {batch_size} × {width} tokens",
-            width_tokens=width,
-        ),
-        width="stretch",
-        key="padded",
-    )
+    padded_title = f"The same {batch_size} examples padded: {batch_size} × {width} tokens"
+    for rows, title, key in (
+        (tree_rows(batch, words), heading(batch), "speed_tree"),
+        (padded_rows(batch, words), padded_title, "speed_padded"),
+    ):
+        st.markdown(f"**{title}**")
+        chart = batch_chart(rows, title=title, width_tokens=width)
+        st.altair_chart(chart, width="stretch", key=key)
     st.caption(
         "Each lane is an example, read from left to right; touch a block to read its text. In a causal "
         "model a token sees only what stands before it. So while two examples read the same, all their "

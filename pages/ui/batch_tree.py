@@ -17,8 +17,10 @@ from pages.ui.live import BLUE, GREY, ORANGE
 
 SHARED, OWN, LEARNED, PADDING = "shared beginning", "its own", "completion", "padding"
 COLOURS = {SHARED: BLUE, OWN: GREY, LEARNED: ORANGE, PADDING: "#d5d8dd"}
-LETTERS_PER_TOKEN = 1.1
-"""About so many letters have room on the width of a token."""
+LANE, AROUND = 24, 110
+"""Height of an example, and of legend and axis, in pixels."""
+LETTER = 6.4
+"""Width of a letter in pixels: texts are cut to what has room, on a phone and on a projector."""
 
 
 @st.cache_data(show_spinner="Taking a batch", max_entries=32)
@@ -90,7 +92,6 @@ def _parts(
         if not part:
             continue
         text = "" if kind == PADDING else words.decode(list(part), special=True).replace("\n", "↵")
-        room = int(len(part) * LETTERS_PER_TOKEN)
         rows.append(
             {
                 "start": begin,
@@ -102,7 +103,6 @@ def _parts(
                 "tokens": len(part),
                 "examples": len(mine),
                 "text": text,
-                "label": text if len(text) <= room else text[: max(room - 1, 0)] + "…",
             }
         )
     return rows
@@ -122,29 +122,34 @@ def batch_chart(rows: pd.DataFrame, *, title: str, width_tokens: int) -> alt.Lay
     """Rectangles of tokens; the text stands in those with room for it, and in the tooltip."""
     kinds = [kind for kind in COLOURS if kind in set(rows.kind)]
     across = alt.X(
-        "start:Q",
+        "left:Q",
         title="position in the example (tokens)",
         scale=alt.Scale(domain=[0, width_tokens], nice=False),
     )
     n_lanes = int(rows.bottom.max())
-    base = alt.Chart(rows)
-    boxes = base.mark_rect(stroke="white", strokeWidth=1.5, cornerRadius=3).encode(
+    base = alt.Chart(rows).transform_calculate(  # a little space between the blocks
+        left="datum.start + 0.1",
+        right="datum.end - 0.1",
+        upper="datum.top + 0.05",
+        lower="datum.bottom - 0.05",
+    )
+    boxes = base.mark_rect(cornerRadius=3).encode(
         x=across,
-        x2="end:Q",
-        y=alt.Y("top:Q", title="examples", scale=alt.Scale(domain=[n_lanes, 0]), axis=None),
-        y2="bottom:Q",
+        x2="right:Q",
+        y=alt.Y("upper:Q", scale=alt.Scale(domain=[n_lanes, 0], nice=False), axis=None),
+        y2="lower:Q",
         color=alt.Color(
             "kind:N",
             title=None,
             scale=alt.Scale(domain=kinds, range=[COLOURS[kind] for kind in kinds]),
-            legend=alt.Legend(orient="top"),
+            legend=alt.Legend(orient="top", columns=2),
         ),
         tooltip=["kind", "tokens", "examples", "text"],
     )
     on_blue = alt.condition(f"datum.kind == '{SHARED}'", alt.value("white"), alt.value("#101418"))
-    words = base.mark_text(align="left", dx=4, fontSize=11).encode(
+    room = f"floor((datum.tokens * width / {width_tokens} - 6) / {LETTER})"
+    words = base.transform_calculate(label=f"{room} < 2 ? '' : truncate(datum.text, {room})")
+    words = words.mark_text(align="left", dx=4, fontSize=11).encode(
         x=across, y=alt.Y("middle:Q"), text="label:N", color=on_blue
     )
-    return (boxes + words).properties(
-        height=max(120, 24 * n_lanes), title=alt.Title(title, limit=900), description=title
-    )
+    return (boxes + words).properties(height=AROUND + LANE * n_lanes, description=title)

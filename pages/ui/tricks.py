@@ -119,9 +119,11 @@ def time_finding(rows: pd.DataFrame) -> str:
 
 def time_chart(rows: pd.DataFrame) -> alt.LayerChart:
     title = time_finding(rows)
-    base = alt.Chart(rows).encode(y=alt.Y("variant:N", sort=None, title=None))
+    base = alt.Chart(rows).encode(
+        y=alt.Y("variant:N", sort=None, title=None, axis=alt.Axis(labelLimit=190))
+    )
     bars = base.mark_bar().encode(
-        x=alt.X("step_s:Q", title="seconds per step (median; line: fastest to slowest)"),
+        x=alt.X("step_s:Q", title="seconds per step (line: fastest to slowest)"),
         color=alt.condition("datum.is_on", alt.value(BLUE), alt.value(ORANGE)),
         tooltip=[
             "variant",
@@ -132,15 +134,15 @@ def time_chart(rows: pd.DataFrame) -> alt.LayerChart:
         ],
     )
     spread = base.mark_rule(strokeWidth=2, color="#3d4450").encode(x="low:Q", x2="high:Q")
-    return (bars + spread).properties(
-        height=alt.Step(34), title=alt.Title(title, limit=900), description=title
-    )
+    return (bars + spread).properties(height=alt.Step(34), description=title)
 
 
 def _show(messages: Sequence[Message], place: Any) -> None:
     rows = time_rows(messages)
     if not rows.empty:
-        place.altair_chart(time_chart(rows), width="stretch")
+        with place.container():
+            st.markdown(f"**{time_finding(rows)}**")
+            st.altair_chart(time_chart(rows), width="stretch")
 
 
 def loss_words(messages: Sequence[Message]) -> str:

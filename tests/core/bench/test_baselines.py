@@ -27,7 +27,7 @@ def options(folder: Path, **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
-@pytest.mark.parametrize("workload", ["lora8", "full", "prompt", "mixed"])
+@pytest.mark.parametrize("workload", ["lora8", "full", "prompt"])
 def test_all_sides_learn_alike(tiny_folder: Path, workload: str) -> None:
     found = ours.measure_training(WORKLOADS[workload], **options(tiny_folder))
     assert len(found["step_s"]) == len(found["losses"]) == STEPS
@@ -86,7 +86,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_batches_are_those_that_training_takes(tiny: LoadedModel, tiny_folder: Path) -> None:
-    config = run_config(WORKLOADS["mixed"], model=str(tiny_folder), seed=0, steps=3)
+    config = run_config(WORKLOADS["lora8"], model=str(tiny_folder), seed=0, steps=3)
     found = make_batches(config, tiny.tokenizer)
     assert [len(batch) for batch in found] == [8, 8, 8]
     assert found == make_batches(config, tiny.tokenizer)
