@@ -25,7 +25,7 @@ def test_a_pair_of_texts_is_counted_and_fools_the_score(app: str, page: Page) ->
     output.fill("Jonas sold the old red boat to Mira.")
     output.press("Control+Enter")
     expect(page.get_by_text("you have fooled the score")).to_be_visible()
-    expect(page.get_by_text("ROUGE-L: 4 words stand in both texts")).to_be_visible()
+    expect(page.get_by_text("ROUGE-L: 5 words stand in both texts")).to_be_visible()
     assert "evaluation_output=Jonas" in page.url
     page.reload()
     expect(output).to_have_value("Jonas sold the old red boat to Mira.")
@@ -34,7 +34,7 @@ def test_a_pair_of_texts_is_counted_and_fools_the_score(app: str, page: Page) ->
 def test_a_file_is_measured_answer_by_answer(app: str, page: Page, tmp_path: Path) -> None:
     file = tmp_path / "animals.jsonl"
     file.write_text("\n".join(map(json.dumps, PAIRS)), "utf-8")
-    page.goto(f"{app}/evaluation?evaluation_task=custom&evaluation_which=all")
+    page.goto(f"{app}/evaluation?evaluation_task=Your+own+file&evaluation_which=all")
     page.locator("input[type=file]").set_input_files(str(file))
     page.get_by_role("button", name="Evaluate", exact=True).click(timeout=60_000)
     expect(page.get_by_text("6 of 6 examples.")).to_be_visible(timeout=120_000)
