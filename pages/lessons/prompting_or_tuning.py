@@ -229,7 +229,7 @@ def neither(task: str) -> None:
     ask_fact(runs[-1].run if runs else "")
     if not runs:
         st.caption("Train a LoRA above, and it is asked, too.")
-    if shipped := recorded(task):
+    if (shipped := recorded(task)) and shipped.facts:
         with st.expander("Recorded answers"):
             facts = {fact.question: fact for fact in FACTS}
             rows = [(facts[r["question"]], r) for r in shipped.facts if r["question"] in facts]
