@@ -23,6 +23,7 @@ from core.runs import asking
 from core.runs.asking import Asking, prompted_tasks
 from pages.ui.choice import (
     FORM_TITLES,
+    NEAR,
     TITLES,
     best,
     break_even_figure,
@@ -165,7 +166,8 @@ def scores(found: Sequence[Way]) -> None:
         "Marks are means over seeds, small dots single seeds, bars 95 % intervals over test examples. "
         "All answer the same test examples, cut at the length limit of the task."
     )
-    st.dataframe(cost_table(found), hide_index=True, width="stretch")
+    table = cost_table(found)
+    st.dataframe(table, hide_index=True, width="stretch", height=36 * (len(table) + 1))
     st.caption(
         "ms a request: one request at a time, the median with its 95 % interval, which covers differences "
         "between requests, not slow drifts of the machine. With a prompt cache, "
@@ -193,9 +195,8 @@ def when_it_pays(found: Sequence[Way]) -> tuple[str, bool]:
     )
     cached = right.toggle("With a prompt cache", key="choice_cached", bind="query-params")
     prompted = prompts[names.index(chosen)]
-    tuned = [
-        way for kind in METHODS if (way := best([w for w in found if w.kind == kind], tuned=True))
-    ]
+    of_kind = [[way for way in found if way.kind == kind] for kind in METHODS]
+    tuned = [way for mine in of_kind if (way := best(mine, tuned=True, near=NEAR))]
     costs = {way: way.cost(unit, cached=cached) for way in (prompted, *tuned)}
     met = {way: break_even(costs[way], costs[prompted]) for way in tuned}
     for way in tuned:
@@ -204,9 +205,9 @@ def when_it_pays(found: Sequence[Way]) -> tuple[str, bool]:
         )
     figure = break_even_figure(prompted, tuned, unit=unit, cached=cached)
     st.plotly_chart(figure, width="stretch", key="choice_break_even")
-    st.latex(r"\text{total} = \text{training} + \text{requests} \times \text{cost of a request}")
     st.caption(
-        "Of each method, the best size. The chart compares costs only: look at the scores beside it. "
+        "Total = training + requests × cost of a request. Of each method, the fewest examples that score "
+        f"within {NEAR:g} of its best. The chart compares costs only: look at the scores above it. "
         + (
             "A training token costs about three times a token that is only read, as gradients are "
             "computed, too; here each counts as one."
@@ -228,7 +229,7 @@ def neither(task: str) -> None:
     ask_fact(runs[-1].run if runs else "")
     if not runs:
         st.caption("Train a LoRA above, and it is asked, too.")
-    if shipped := recorded(task):
+    if (shipped := recorded(task)) and shipped.facts:
         with st.expander("Recorded answers"):
             facts = {fact.question: fact for fact in FACTS}
             rows = [(facts[r["question"]], r) for r in shipped.facts if r["question"] in facts]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
@@ -25,6 +24,8 @@ LOOKS = {
     ("full", ""): ("full fine-tuning", ORANGE, "triangle-up"),
 }
 MOST_REQUESTS = 1_000_000
+NEAR = 0.03
+"""Scores no further apart are as good as equal here: 40 test examples tell no finer."""
 
 
 def own_rows(task: str) -> list[Row]:
@@ -71,10 +72,13 @@ def name_of(way: Way) -> str:
     return f"Prompt with {examples}" + (f" {FORM_TITLES[way.form]}" if way.form == "text" else "")
 
 
-def best(found: Sequence[Way], *, tuned: bool) -> Way | None:
-    """The highest score; of equals the one with fewer examples."""
+def best(found: Sequence[Way], *, tuned: bool, near: float = 0.0) -> Way | None:
+    """The highest score; of those no more than `near` below it, the one with fewest examples."""
     mine = [way for way in found if way.is_tuned == tuned]
-    return max(mine, key=lambda way: (way.score, -way.labels), default=None)
+    top = max((way.score for way in mine), default=0.0)
+    return min(
+        (way for way in mine if way.score >= top - near), key=lambda w: w.labels, default=None
+    )
 
 
 def score_finding(found: Sequence[Way]) -> str:
@@ -189,45 +193,44 @@ def pay_words(met: BreakEven, unit: str) -> str:
 
 
 def break_even_figure(prompted: Way, tuned: Sequence[Way], *, unit: str, cached: bool) -> go.Figure:
-    """Total cost over the number of requests, both on log scales; a ring where lines cross."""
-    figure = go.Figure()
-    requests = np.unique(np.geomspace(1, MOST_REQUESTS, 121).round())
+    """Total cost over the number of requests; a ring where a tuned model becomes the cheaper one."""
     asked = prompted.cost(unit, cached=cached)
-    for way in (prompted, *tuned):
-        _, colour, _ = LOOKS[way.kind, way.form if way.is_tuned else "chat"]
-        cost = way.cost(unit, cached=cached)
+    costs = {way: way.cost(unit, cached=cached) for way in tuned}
+    met = {way: break_even(cost, asked).requests for way, cost in costs.items()}
+    widest = max((n for n in met.values() if n and n <= MOST_REQUESTS), default=400)
+    requests = [0, max(10, round(2.5 * widest))]
+    figure = go.Figure()
+    for way, cost in ((prompted, asked), *costs.items()):
+        colour = LOOKS[way.kind, "" if way.is_tuned else "chat"][1]
         figure.add_scatter(
             x=requests,
-            y=cost.once + requests * cost.each,
+            y=[cost.total(n) for n in requests],
             mode="lines",
             line={"color": colour, "width": 3, "dash": "solid" if way.is_tuned else "dash"},
             name=name_of(way),
-            hovertemplate=f"{name_of(way)}<br>%{{x:,}} requests: %{{y:,.0f}} {unit}<extra></extra>",
+            hoverinfo="skip",
         )
-        if not way.is_tuned:
-            continue
-        met = break_even(cost, asked)
-        if met.requests and met.requests <= MOST_REQUESTS:
+    for way, crossing in met.items():
+        if crossing and crossing <= MOST_REQUESTS:
             figure.add_scatter(
-                x=[met.requests],
-                y=[cost.total(met.requests)],
+                x=[crossing],
+                y=[costs[way].total(crossing)],
                 mode="markers+text",
-                marker={"color": colour, "symbol": "circle-open", "size": 16, "line": {"width": 3}},
-                text=[f"{met.requests:,}"],
+                marker={
+                    "color": LOOKS[way.kind, ""][1],
+                    "symbol": "circle-open",
+                    "size": 16,
+                    "line": {"width": 3},
+                },
+                text=[f"{crossing:,}"],
                 textposition="top left",
                 textfont={"size": 14},
-                hovertemplate=f"{name_of(way)} {pay_words(met, unit)}<extra></extra>",
+                hovertemplate=f"{name_of(way)}: cheaper from request {crossing:,} on<extra></extra>",
                 showlegend=False,
             )
     return figure.update_layout(
-        xaxis={
-            "title": "requests (log scale)",
-            "type": "log",
-            "dtick": 1,
-            "tickformat": ",",
-            "range": [0, np.log10(MOST_REQUESTS)],
-        },
-        yaxis={"title": f"total {unit} (log scale)", "type": "log", "dtick": 1, "tickformat": "~g"},
+        xaxis={"title": "requests", "tickformat": ",", "rangemode": "tozero"},
+        yaxis={"title": f"total {unit}", "tickformat": ",", "rangemode": "tozero"},
         height=460,
         margin={"l": 10, "r": 10, "t": 20},
         legend={"orientation": "h", "y": -0.2},
