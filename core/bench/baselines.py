@@ -37,7 +37,8 @@ from core.train.schedule import learning_rate
 
 Message = dict[str, Any]
 PACKAGES = {"trainer": ("accelerate",), "sft": ("accelerate", "datasets", "trl")}
-TRIAL_STEPS = 3
+TRIAL_STEPS = 2
+"""The first warms up, the second counts."""
 
 
 @dataclass(frozen=True, kw_only=True)

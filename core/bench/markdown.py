@@ -37,7 +37,7 @@ def _head(report: Report) -> str:
     peak = ", ".join(f"{name} {value:.0f} GFLOP/s" for name, value in report.gflops.items())
     return (
         f"{report.where} Made with `{report.command}`. {versions}. Peak of a 1024³ product: {peak}. "
-        f"Sides take turns, each in a fresh process; steps: medians without the first {WARM_UP}; "
+        f"Sides take turns, each in a fresh process; a step is the median without the first {WARM_UP}; "
         "several processes: the median of theirs, lowest and highest in brackets."
     )
 

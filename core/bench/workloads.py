@@ -27,7 +27,7 @@ SIDES = {
     "generate": "generate",
 }
 BASELINES = ("trainer", "sft")
-WARM_UP = 2
+WARM_UP = 1
 """Steps at the beginning that are not counted: libraries prepare themselves."""
 N_SCORED = 96
 """Test examples that a tuned model answers."""
@@ -43,7 +43,7 @@ class Workload:
     """Trained on, mixed in every batch; of the workload `answer`, asked."""
     method: MethodConfig = field(default_factory=MethodConfig)
     batch_size: int = 8
-    steps: int = 7
+    steps: int = 4
     seeds: tuple[int, ...] = (0, 1)
     """Each seed is one repetition on every side."""
     is_scored: bool = False
@@ -68,7 +68,7 @@ WORKLOADS: dict[str, Workload] = {
         Workload(
             id="lora8",
             title="LoRA r=8 on reviews, batch 8",
-            steps=20,
+            steps=12,
             seeds=(0, 1, 2),
             is_scored=True,
             least=8,
@@ -77,7 +77,6 @@ WORKLOADS: dict[str, Workload] = {
             id="lora16",
             title="LoRA r=8 on reviews, batch 16",
             batch_size=16,
-            steps=6,
             tried_with="lora8",
             least=8,
         ),
@@ -85,8 +84,7 @@ WORKLOADS: dict[str, Workload] = {
             id="full",
             title="Full fine-tuning on reviews, batch 8",
             method=MethodConfig(name="full"),
-            steps=12,
-            seeds=(0, 1, 2),
+            steps=7,
             is_scored=True,
             least=5,
         ),
@@ -105,7 +103,7 @@ WORKLOADS: dict[str, Workload] = {
             id="dialogues",
             title="LoRA r=8 on long dialogues, little shared",
             tasks=("summary",),
-            steps=6,
+            tried_with="lora8",
         ),
         Workload(
             id="answer",

@@ -109,5 +109,5 @@ if report:
 else:
     st.caption(
         "Nothing is recorded yet. Measure this machine: `python -m core bench --growth --record` "
-        "(about 20 minutes; it needs the packages of requirements-dev.txt)."
+        "(about half an hour; it needs the packages of requirements-dev.txt)."
     )
