@@ -8,7 +8,7 @@ from core import catalog
 from core.data.examples import task_examples
 from core.data.shots import FORMS, chat_with_shots, draw_shots, with_shots
 from core.experiments.break_even import break_even
-from core.experiments.facts import FACTS
+from core.experiments.facts import ANSWER_TOKENS, FACTS
 from core.experiments.prompting import (
     METHODS,
     SHOTS,
@@ -37,7 +37,7 @@ from pages.ui.choice import (
     score_figure,
     score_finding,
 )
-from pages.ui.choice_advice import ask_fact, fact_table, guide
+from pages.ui.choice_advice import ask_fact, fact_finding, fact_table, guide
 from pages.ui.choice_measure import measure_button, trained
 from pages.ui.engine import require_model, tokenizer
 from pages.ui.queue import run_all
@@ -222,17 +222,18 @@ def neither(task: str) -> None:
     st.header("What neither can fix")
     st.markdown(
         "Examples show *how* to answer. They bring no fact that they do not hold, and neither does tuning "
-        "on them. What helps is to put the fact itself into the prompt: look it up, or calculate "
-        "it, and tell the model."
+        "on them. What can help is the fact itself in the prompt: looked up, or calculated. A small model "
+        "may overlook it even there."
     )
     runs = trained(list(tuned_configs(task, ("lora",), SIZES, (0, 1, 2))))
     ask_fact(runs[-1].run if runs else "")
     if not runs:
         st.caption("Train a LoRA above, and it is asked, too.")
     if (shipped := recorded(task)) and shipped.facts:
+        facts = {fact.question: fact for fact in FACTS}
+        rows = [(facts[r["question"]], r) for r in shipped.facts if r["question"] in facts]
+        st.markdown(f"{fact_finding(rows)} An answer ends after {ANSWER_TOKENS} tokens.")
         with st.expander("Recorded answers"):
-            facts = {fact.question: fact for fact in FACTS}
-            rows = [(facts[r["question"]], r) for r in shipped.facts if r["question"] in facts]
             st.dataframe(fact_table(rows), hide_index=True, width="stretch")
 
 

@@ -177,11 +177,21 @@ def fact_table(rows: Sequence[tuple[Fact, dict[str, str]]]) -> pd.DataFrame:
             {
                 "question": fact.question,
                 "way": FACT_TITLES[way],
-                "answer": answers[way],
                 "right": "yes" if is_right(answers[way], fact.answer) else "no",
+                "answer": answers[way],
             }
             for fact, answers in rows
             for way in FACT_TITLES
             if way in answers
         ]
     )
+
+
+def fact_finding(rows: Sequence[tuple[Fact, dict[str, str]]]) -> str:
+    """How many questions each way got right."""
+    counts = {
+        title: sum(is_right(answers[way], fact.answer) for fact, answers in rows if way in answers)
+        for way, title in FACT_TITLES.items()
+    }
+    said = ", ".join(f"{title} {right}" for title, right in counts.items())
+    return f"Right of {len(rows)} recorded answers each: {said}."

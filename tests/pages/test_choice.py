@@ -23,7 +23,7 @@ from pages.ui.choice import (
     score_figure,
     score_finding,
 )
-from pages.ui.choice_advice import amount, fact_table, reasons, verdict
+from pages.ui.choice_advice import amount, fact_finding, fact_table, reasons, verdict
 
 
 def row(kind: str, labels: int, score: float, second: float, **more: Any) -> Row:
@@ -162,6 +162,9 @@ def test_facts_are_right_or_not() -> None:
     answers = {GIVEN: f"It is {FACTS[0].answer}.", PLAIN: "I do not know."}
     table = fact_table([(FACTS[0], answers)])
     assert list(table.right) == ["no", "yes"]
+    said = fact_finding([(FACTS[0], answers)])
+    assert said.startswith("Right of 1 recorded answers each: asked plainly 0,")
+    assert said.endswith("with the fact in the prompt 1.")
 
 
 def test_kept_prompts_are_the_reader_s_rows(
