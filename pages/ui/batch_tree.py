@@ -16,7 +16,7 @@ from pages.ui.engine import tokenizer
 from pages.ui.live import BLUE, GREY, ORANGE
 
 SHARED, OWN, LEARNED, PADDING = "shared beginning", "its own", "completion", "padding"
-COLOURS = {SHARED: BLUE, OWN: GREY, LEARNED: ORANGE, PADDING: "#d5d8dd"}
+COLOURS = {SHARED: BLUE, OWN: GREY, LEARNED: ORANGE, PADDING: "rgba(138, 143, 152, 0.3)"}
 LANE, AROUND = 24, 110
 """Height of an example, and of legend and axis, in pixels."""
 LETTER = 6.4
@@ -148,7 +148,7 @@ def batch_chart(rows: pd.DataFrame, *, title: str, width_tokens: int) -> alt.Lay
     )
     on_blue = alt.condition(f"datum.kind == '{SHARED}'", alt.value("white"), alt.value("#101418"))
     room = f"floor((datum.tokens * width / {width_tokens} - 6) / {LETTER})"
-    words = base.transform_calculate(label=f"{room} < 2 ? '' : truncate(datum.text, {room})")
+    words = base.transform_calculate(label=f"{room} < 4 ? '' : truncate(datum.text, {room})")
     words = words.mark_text(align="left", dx=4, fontSize=11).encode(
         x=across, y=alt.Y("middle:Q"), text="label:N", color=on_blue
     )
