@@ -42,9 +42,21 @@ navigation = st.navigation(
             st.Page("pages/lessons/lora.py", title="7 · LoRA", url_path="lora"),
             st.Page("pages/lessons/soft_prompts.py", title="8 · Soft prompts", url_path="soft"),
             st.Page("pages/lessons/one_base.py", title="9 · One base, many tasks", url_path="base"),
+            st.Page("pages/lessons/evaluation.py", title="10 · Evaluation", url_path="evaluation"),
+            st.Page(
+                "pages/lessons/prompting_or_tuning.py",
+                title="11 · Prompting or fine-tuning?",
+                url_path="choice",
+            ),
         ],
         "Lab": [
-            st.Page("pages/lab/runs.py", title="Runs", icon=":material/list:", url_path="runs")
+            st.Page("pages/lab/runs.py", title="Runs", icon=":material/list:", url_path="runs"),
+            st.Page(
+                "pages/lab/speed.py",
+                title="Why is it fast?",
+                icon=":material/speed:",
+                url_path="speed",
+            ),
         ],
     }
 )

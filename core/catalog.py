@@ -135,7 +135,7 @@ class Task:
     template: str
     metric: str
     """Its main score: `exact_match`, `contains` (the reference stands as whole words) or `f1` (of
-    unigrams, the mean over examples)."""
+    unigrams, which is ROUGE-1, the mean over examples)."""
     labels: tuple[str, ...] = ()
     """The allowed answers, for a classification task."""
     max_new_tokens: int = 16

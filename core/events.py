@@ -1,6 +1,6 @@
 """What a training run says while it runs. `train` yields these; the store keeps them as JSON."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 
@@ -93,6 +93,10 @@ class Evaluation(Event):
     """Per-class and macro figures and the confusion matrix, where the task has labels."""
     elapsed_s: float
     """Time to answer; where several tasks are answered together, the time of all."""
+    intervals: dict[str, tuple[float, float]] = field(
+        default_factory=dict[str, tuple[float, float]]
+    )
+    """95 % intervals of `precision`, `recall` and `f1`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,6 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from core import catalog
@@ -19,14 +18,7 @@ from core.config import (
     RunConfig,
     default_learning_rate,
 )
-from core.data.examples import (
-    CUSTOM_TEMPLATE,
-    Example,
-    import_file,
-    make_example,
-    parse,
-    task_examples,
-)
+from core.data.examples import import_file
 from core.errors import UserError
 from core.generate.settings import SamplingSettings, check_prompt
 from core.models import acquire
@@ -158,7 +150,7 @@ def train(arguments: Namespace) -> int:
         raise UserError("The model is not prepared yet; run: python -m core prepare")
     store = RunStore()
     run = store.start(config, worker=worker_identity())
-    show: Callable[[Message], None] = emit if arguments.json else _show_event
+    show: Callable[[Message], None] = emit if arguments.json else show_event
     execute(run, store, BaseKeeper(), on_event=show)
     ended = store.get(run.id)
     if not arguments.json:
@@ -249,7 +241,7 @@ def _name_and_number(text: str, option: str, example: str) -> tuple[str, float]:
     return name, _number(number, option, example)
 
 
-def _show_event(event: Message) -> None:
+def show_event(event: Message) -> None:
     kind = event["type"]
     if kind == "step":
         say(f"step {event['step']:4d}  loss {event['loss']:.4f}  {event['step_s']:.2f} s")
@@ -261,51 +253,6 @@ def _show_event(event: Message) -> None:
         )
     elif kind in ("failed", "notice"):
         say(event.get("reason") or event["message"])
-
-
-def evaluate(arguments: Namespace) -> int:
-    """Score a model; the last line of `--json` output is an evaluation object."""
-    if bool(arguments.task) == bool(arguments.data):
-        raise UserError("Give either --task or --data to evaluate on.")
-    sets: dict[str, list[Example]] = {}
-    for task in names(arguments.task):
-        sets[task] = task_examples(task, arguments.split)
-    if arguments.data:
-        records = parse(_read(arguments.data), name=arguments.data.name)
-        sets[catalog.CUSTOM_TASK] = [make_example(r, CUSTOM_TEMPLATE) for r in records]
-    from core.evaluate.task import evaluate_task
-    from core.runs.session import Session
-
-    store = RunStore()
-    run = store.get(arguments.run_id) if arguments.run_id else None
-    wanted = run.config.model if run else catalog.find_model(arguments.model).id
-    model, base = Session(store).model_for(wanted, run.id if run else "")
-    for task, examples in sets.items():
-        found, answers = evaluate_task(model, base, task, examples)
-        if arguments.answers:
-            for example, answer in zip(examples, answers, strict=True):
-                emit(
-                    {
-                        "type": "answer",
-                        "task": task,
-                        "prompt": example.prompt,
-                        "reference": example.completion,
-                        "output": answer,
-                        "tags": example.tags,
-                    }
-                )
-        if arguments.json:
-            emit(found.to_dict())
-        else:
-            _show_event(found.to_dict())
-    return 0
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"The data file {path} cannot be read: {error.strerror}.") from error
 
 
 def _run_message(run: Run) -> Message:
@@ -341,7 +288,7 @@ def show_run(arguments: Namespace) -> int:
         return 0
     print(json.dumps(_run_message(run), indent=2, ensure_ascii=False))
     for event in store.events(run.id):
-        _show_event(event)
+        show_event(event)
     return 0
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from core import catalog
 from core.cli import reports
 from core.cli.commands import emit, names, say
+from core.cli.prompting import run_prompting
 from core.config import RunConfig
 from core.errors import UserError
 from core.experiments import cures, methods, mixtures, record, soft_prompts
@@ -13,11 +14,13 @@ from core.experiments.sweep import Sweep
 from core.models import acquire
 from core.runs.store import Run, RunStore
 
-NAMES = ("cures", "mixtures", "methods", "soft_prompts", "sweep")
+NAMES = ("cures", "mixtures", "methods", "soft_prompts", "sweep", "prompting")
 
 
 def run_experiment(arguments: Namespace) -> int:
     """Carry out every run that is not done yet, then say what was found."""
+    if arguments.name == "prompting":
+        return run_prompting(arguments, _seeds(arguments))
     configs = _configs(arguments)
     if not acquire.is_ready(catalog.find_model(configs[0].model)):
         raise UserError("The model is not prepared yet; run: python -m core prepare")
@@ -50,14 +53,19 @@ def run_experiment(arguments: Namespace) -> int:
     return 0
 
 
-def _configs(arguments: Namespace) -> Sequence[RunConfig]:
+def _seeds(arguments: Namespace) -> list[int]:
+    """The seeds, after a look at options that belong to another experiment."""
+    for option, only in (("cures", "cures"), ("methods", "methods"), ("task", "prompting")):
+        if getattr(arguments, option) and arguments.name != only:
+            raise UserError(f"--{option} goes with the experiment {only} only.")
     try:
-        seeds = [int(seed) for seed in arguments.seeds.split(",")]
+        return [int(seed) for seed in arguments.seeds.split(",")]
     except ValueError as error:
         raise UserError(f"--seeds wants whole numbers: 0,1,2; got {arguments.seeds!r}.") from error
-    for only in ("cures", "methods"):
-        if getattr(arguments, only) and arguments.name != only:
-            raise UserError(f"--{only} goes with the experiment {only} only.")
+
+
+def _configs(arguments: Namespace) -> Sequence[RunConfig]:
+    seeds = _seeds(arguments)
     if arguments.name == "mixtures":
         return list(mixtures.recorded_configs(seeds))
     if arguments.name == "methods":

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core import catalog
-from core.cli import commands, experiment, inspect
+from core.cli import bench, commands, evaluate, experiment, inspect
 from core.config import (
     METHODS,
     PROMPT_STARTS,
@@ -18,6 +18,7 @@ from core.config import (
     RunConfig,
 )
 from core.errors import Stopped, UserError
+from core.evaluate.examples import MEASURES
 
 
 class Parser(argparse.ArgumentParser):
@@ -39,9 +40,11 @@ def build_parser() -> argparse.ArgumentParser:
         _add_train,
         _add_experiment,
         _add_evaluate,
+        _add_score,
         _add_runs,
         _add_export,
         inspect.add_parsers,
+        _add_bench,
     ):
         add(actions)
     return parser
@@ -190,6 +193,7 @@ def _add_experiment(actions: Actions) -> None:
     parser.add_argument("--methods", default="", help="only these: lora,ia3")
     parser.add_argument("--ranks", default="1,8,64", help="of a sweep")
     parser.add_argument("--rates", default="3e-4,1e-3,3e-3", help="learning rates of a sweep")
+    parser.add_argument("--task", default="", help="of prompting (default: sentiment)")
     parser.add_argument("--record", type=Path, metavar="FILE", help="write what was measured here")
     _json_option(parser)
     parser.set_defaults(run=experiment.run_experiment)
@@ -205,8 +209,38 @@ def _add_evaluate(actions: Actions) -> None:
     parser.add_argument("--split", default="test", help="test, train or probe")
     _model_option(parser)
     parser.add_argument("--answers", action="store_true", help="print every answer too")
+    parser.add_argument(
+        "--examples-out", type=Path, metavar="FILE.csv", help="write every answer with its scores"
+    )
+    parser.add_argument(
+        "--measure", default="", help=f"compare by: {', '.join(MEASURES)} (default: the task's own)"
+    )
+    parser.add_argument(
+        "--compare", default="", metavar="RUN", help="a second model on the same examples, or: base"
+    )
+    parser.add_argument(
+        "--labels", action="store_true", help="probability of each label, precision-recall curves"
+    )
+    parser.add_argument("--threshold", type=float, default=0.5, help="with --labels")
+    parser.add_argument(
+        "--checks", action="store_true", help="precision, recall, F1 at every check of the run"
+    )
     _json_option(parser)
-    parser.set_defaults(run=commands.evaluate)
+    parser.set_defaults(run=evaluate.evaluate)
+
+
+def _add_score(actions: Actions) -> None:
+    parser = actions.add_parser("score", help="compare an output with a reference, word by word")
+    parser.add_argument("--reference", required=True, metavar="TEXT")
+    parser.add_argument("--output", required=True, metavar="TEXT")
+    parser.add_argument("--n", type=int, default=1, help="length of the n-grams")
+    parser.add_argument(
+        "--lowercase", action=argparse.BooleanOptionalAction, default=True, help="case is ignored"
+    )
+    parser.add_argument("--stem", action="store_true", help="compare stems of English words")
+    parser.add_argument("--any-script", action="store_true", help="words beyond a-z and 0-9, too")
+    _json_option(parser)
+    parser.set_defaults(run=evaluate.score)
 
 
 def _add_runs(actions: Actions) -> None:
@@ -233,3 +267,12 @@ def _add_export(actions: Actions) -> None:
     parser.add_argument("--format", choices=("peft",), default="peft")
     _json_option(parser)
     parser.set_defaults(run=commands.export)
+
+
+def _add_bench(actions: Actions) -> None:
+    parser = actions.add_parser(
+        "bench", help="our training beside Trainer and SFTTrainer, by turns"
+    )
+    bench.add_options(parser)
+    _json_option(parser)
+    parser.set_defaults(run=bench.run_bench)

@@ -1,12 +1,19 @@
 """Scores of answers that should be one of a few labels; other answers count as "unparsed"."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from core.evaluate.answers import normalise
+from core.evaluate.uncertainty import wilson_interval
 
 UNPARSED = "unparsed"
+MOST_LABELS = 12
+RESAMPLES = 2_000
+MEASURES = ("precision", "recall", "f1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +76,51 @@ def classification_report(
         macro_f1=_share(sum(s.f1 for s in scores), len(scores)),
         confusion=table,
     )
+
+
+def labels_among(references: Sequence[str]) -> tuple[str, ...]:
+    """The labels of a dataset that names none: its right answers, if they are few and short.
+
+    At most MOST_LABELS of at most three words, each there twice or more; else ().
+    """
+    counts = Counter(references)
+    labels = tuple(sorted(counts))
+    few = 2 <= len(labels) <= MOST_LABELS and min(counts.values()) >= 2
+    short = all(len(label.split()) <= 3 for label in labels)
+    distinct = len({normalise(label) for label in labels} - {""}) == len(labels)
+    return labels if few and short and distinct else ()
+
+
+def macro_intervals(
+    confusion: Sequence[Sequence[int]], *, seed: int = 0, confidence: float = 0.95
+) -> dict[str, tuple[float, float]]:
+    """95 % intervals of macro precision, recall and F1: the examples drawn again and again.
+
+    Each example stands in one cell of the confusion matrix, so drawing examples is drawing cells. Where
+    all are right or all wrong every draw is the same, so there Wilson's interval of the share stands.
+    """
+    table = np.asarray(confusion, dtype=float)
+    n = int(table.sum())
+    n_right = int(np.trace(table[:, : len(table)]))
+    if n_right in (0, n):
+        return dict.fromkeys(MEASURES, wilson_interval(n_right, n, confidence=confidence))
+    drawn = np.random.default_rng(seed).multinomial(n, (table / n).ravel(), size=RESAMPLES)
+    tables = drawn.reshape(RESAMPLES, *table.shape)  # (R, labels, labels + 1)
+    k = table.shape[0]
+    hits = np.diagonal(tables, axis1=1, axis2=2)[:, :k]
+    precision = _divided(hits, tables.sum(axis=1)[:, :k])
+    recall = _divided(hits, tables.sum(axis=2))
+    f1 = _divided(2 * precision * recall, precision + recall)
+    tail = (1 - confidence) / 2
+    found: dict[str, tuple[float, float]] = {}
+    for name, values in zip(MEASURES, (precision, recall, f1), strict=True):
+        low, high = np.quantile(values.mean(axis=1), [tail, 1 - tail])
+        found[name] = (float(low), float(high))
+    return found
+
+
+def _divided(part: Any, whole: Any) -> Any:
+    return np.divide(part, whole, out=np.zeros(part.shape), where=whole != 0)
 
 
 def _share(part: float, whole: float) -> float:

@@ -57,7 +57,12 @@ def ngram_overlap(
     reference: str, output: str, *, n: int = 1, words: Words = rouge_words
 ) -> Overlap:
     """ROUGE-n of `output` against `reference`."""
-    in_reference, in_output = (_ngrams(words(text), n) for text in (reference, output))
+    return words_overlap(words(reference), words(output), n=n)
+
+
+def words_overlap(reference: list[str], output: list[str], *, n: int = 1) -> Overlap:
+    """ROUGE-n of texts that are cut into words already."""
+    in_reference, in_output = ngrams(reference, n), ngrams(output, n)
     matches = in_reference & in_output  # the smaller of the two counts
     return Overlap(
         matched=matches.total(),
@@ -70,7 +75,11 @@ def ngram_overlap(
 def lcs_overlap(reference: str, output: str, *, words: Words = rouge_words) -> Overlap:
     """ROUGE-L: the longest common subsequence takes the place of the matched n-grams."""
     a, b = words(reference), words(output)
-    common = longest_common_subsequence(a, b)
+    return common_overlap(a, b, longest_common_subsequence(a, b))
+
+
+def common_overlap(a: list[str], b: list[str], common: list[tuple[int, int]]) -> Overlap:
+    """ROUGE-L of words whose common subsequence is found already."""
     return Overlap(
         matched=len(common),
         in_reference=len(a),
@@ -102,5 +111,6 @@ def longest_common_subsequence(a: list[str], b: list[str]) -> list[tuple[int, in
     return pairs
 
 
-def _ngrams(words: list[str], n: int) -> Counter[tuple[str, ...]]:
+def ngrams(words: list[str], n: int) -> Counter[tuple[str, ...]]:
+    """How often each n-gram stands in `words`."""
     return Counter(tuple(words[i : i + n]) for i in range(len(words) - n + 1))

@@ -8,9 +8,9 @@ from torch import nn
 from core import catalog
 from core.data.examples import Example
 from core.evaluate.answers import answered_with_sentiment, contains, exact_match
-from core.evaluate.classification import classification_report
+from core.evaluate.classification import MEASURES, classification_report, labels_among
 from core.evaluate.overlap import ngram_overlap, unicode_words
-from core.evaluate.uncertainty import mean_interval, wilson_interval
+from core.evaluate.uncertainty import mean_interval, score_interval, wilson_interval
 from core.events import Evaluation
 from core.generate.batch import answer_greedily
 from core.models.load import LoadedModel
@@ -77,9 +77,9 @@ def score(
     metric = known.metric if known else "exact_match"
     f1 = [o.f1 for o in overlaps]
     hits = held if metric == "contains" else exact
-    labels = known.labels if known else ()
+    labels = known.labels if known else labels_among(references)
     report = classification_report(references, answers, labels) if labels else None
-    is_sentiment = labels == catalog.SENTIMENT_LABELS
+    is_sentiment = set(labels) == set(catalog.SENTIMENT_LABELS)
     return Evaluation(
         step=step,
         task=task,
@@ -96,5 +96,8 @@ def score(
             None if is_sentiment else sum(answered_with_sentiment(a) for a in answers) / n
         ),
         classification=report.to_dict() if report else None,
+        intervals={
+            measure: score_interval([getattr(o, measure) for o in overlaps]) for measure in MEASURES
+        },
         elapsed_s=elapsed_s,
     )

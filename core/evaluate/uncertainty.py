@@ -28,3 +28,24 @@ def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> tuple
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     half = z * stdev(values) / math.sqrt(len(values))
     return max(0.0, fmean(values) - half), min(1.0, fmean(values) + half)
+
+
+def score_interval(values: Sequence[float]) -> tuple[float, float]:
+    """95 % interval of a mean: Wilson's where each score is 0 or 1, else the normal one."""
+    if all(value in (0, 1) for value in values):
+        return wilson_interval(round(sum(values)), len(values))
+    return mean_interval(values)
+
+
+def median_interval(values: Sequence[float], *, confidence: float = 0.95) -> tuple[float, float]:
+    """Interval of the median, from the ranks of the values: no matter how they are distributed.
+
+    The number of values below the median is binomial(n, 1/2); we leave out as many values at both ends
+    as that allows. With fewer than six values nothing can be left out at 95 %.
+    """
+    ordered, n = sorted(values), len(values)
+    left_out, tail = 0, 0.5**n  # P(at most `left_out` values lie below the median)
+    while tail + math.comb(n, left_out + 1) * 0.5**n <= (1 - confidence) / 2:
+        left_out += 1
+        tail += math.comb(n, left_out) * 0.5**n
+    return ordered[left_out], ordered[n - 1 - left_out]

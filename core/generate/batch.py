@@ -54,7 +54,7 @@ def answer_greedily(
     return [known[key] for key in keys]
 
 
-def _n_shared(prompts: Sequence[list[int]]) -> int:
+def shared_length(prompts: Sequence[list[int]]) -> int:
     """How many tokens all prompts begin with alike, leaving at least one to each."""
     first, last = min(prompts), max(prompts)  # what these two share, all between them share
     alike = (n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b)
@@ -73,7 +73,7 @@ class _Answerer:
     ) -> None:
         self.base, self.should_stop = base, should_stop
         self.model, (_, self.head) = model, backbone_and_head(model)
-        self.n_shared = _n_shared(prompts)
+        self.n_shared = shared_length(prompts)
         self.shared = DynamicCache()
         if self.n_shared:
             row = torch.tensor([prompts[0][: self.n_shared]])

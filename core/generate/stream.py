@@ -66,7 +66,7 @@ def stream(
     generator = torch.Generator().manual_seed(settings.seed)
     start = time.perf_counter()
     answer: list[int] = []
-    run = _Decoder(model, base)
+    run = Decoder(model, base)
     logits = run(prompt_ids)
     while len(answer) < settings.max_new_tokens and not should_stop():
         probabilities = final_probabilities(logits, [*prompt_ids, *answer], settings).cpu()
@@ -117,10 +117,10 @@ def next_tokens(
 @torch.no_grad()
 def next_logits(model: nn.Module, base: LoadedModel, ids: Sequence[int]) -> torch.Tensor:
     """(V,) logits of the token after `ids`."""
-    return _Decoder(model, base)(ids)
+    return Decoder(model, base)(ids)
 
 
-class _Decoder:
+class Decoder:
     """Feeds tokens to the model with a growing key-value cache; each call gives (V,) logits."""
 
     def __init__(self, model: nn.Module, base: LoadedModel) -> None:
@@ -138,3 +138,8 @@ class _Decoder:
         with autocast(device, self.base.dtype):
             hidden = run_layers(self.model, tokens, places[None], attends[None], cache=self.cache)
             return self.head(hidden[0, -1]).float()
+
+    def forget_after(self, n_tokens: int) -> None:
+        """Go back to where only the first `n_tokens` were seen; their keys and values stay."""
+        self.cache.crop(n_tokens - self.n_seen)  # below zero: so many are dropped
+        self.n_seen = n_tokens

@@ -13,10 +13,13 @@ from typing import Any
 from torch import nn
 
 from core import methods
+from core.bench.tricks import time_tricks
 from core.config import RunConfig, check_number
+from core.data import uploads
 from core.data.encode import encode
 from core.data.examples import Example, task_examples
 from core.errors import UserError
+from core.evaluate.examples import examples_of
 from core.evaluate.task import evaluate_task
 from core.generate.settings import SamplingSettings, check_prompt
 from core.generate.stream import next_tokens, stream
@@ -24,7 +27,7 @@ from core.methods.rack import Rack, scaled
 from core.models import load
 from core.models.load import LoadedModel
 from core.models.probe import resolve_dtype
-from core.runs import anatomy
+from core.runs import anatomy, judging
 from core.runs.store import Run, RunStore
 from core.train.checks import spread
 from core.train.stepper import Stepper
@@ -218,6 +221,71 @@ class Session:
             "n": found.n,
             "n_tokens": n_tokens,
         }
+
+    def evaluate(
+        self,
+        *,
+        should_stop: Callable[[], bool],
+        model: str,
+        task: str,
+        run: str = "",
+        dataset: str = "",
+        split: str = "test",
+    ) -> Iterator[Message]:
+        """Answer a whole test set, a task's or an uploaded one, and judge every answer."""
+        examples = examples_of(task, uploads.load(dataset) if dataset else (), split=split)
+        module, base = self.model_for(model, run)
+        yield from judging.evaluate(module, base, task, examples, should_stop=should_stop)
+
+    def label_probabilities(
+        self,
+        *,
+        should_stop: Callable[[], bool],
+        model: str,
+        task: str,
+        run: str = "",
+        dataset: str = "",
+        split: str = "test",
+    ) -> Iterator[Message]:
+        """The probability of each label at every example of a test set."""
+        examples = examples_of(task, uploads.load(dataset) if dataset else (), split=split)
+        module, base = self.model_for(model, run)
+        yield from judging.label_probabilities(
+            module, base, task, examples, should_stop=should_stop
+        )
+
+    def measure(
+        self, *, should_stop: Callable[[], bool], asking: dict[str, Any]
+    ) -> Iterator[Message]:
+        """Score and time one way to do a task (see `core.runs.measure`); the last message holds it."""
+        from core.runs.measure import Asking, measure
+
+        wanted = Asking.from_dict(asking)
+        module, base = self.model_for(wanted.model, wanted.run)
+        yield from measure(wanted, module, base, self.store, should_stop=should_stop)
+
+    def tricks(
+        self,
+        *,
+        should_stop: Callable[[], bool],
+        model: str,
+        task: str,
+        batch_size: int,
+        seed: int,
+        off: list[str],
+        rounds: int,
+    ) -> Iterator[Message]:
+        """Time training steps with all tricks on and with those in `off` switched off, by turns."""
+        _, base = self.model_for(model)
+        yield from time_tricks(
+            base,
+            task=task,
+            batch_size=batch_size,
+            seed=seed,
+            off=off,
+            rounds=rounds,
+            should_stop=should_stop,
+        )
 
     def _run(self, run_id: str) -> tuple[nn.Module, LoadedModel]:
         run = self.store.get(run_id)

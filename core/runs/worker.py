@@ -36,7 +36,15 @@ log = logging.getLogger(__name__)
 IDLE_S = 0.15
 """Pause between two looks at an empty queue."""
 ALL_CORES = torch.get_num_threads()
-STOPPABLE = ("generate", "switch", "score_text")
+STOPPABLE = (
+    "generate",
+    "switch",
+    "score_text",
+    "evaluate",
+    "label_probabilities",
+    "measure",
+    "tricks",
+)
 OPERATIONS = (
     *STOPPABLE,
     "warm",

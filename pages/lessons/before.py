@@ -3,7 +3,8 @@
 import streamlit as st
 
 from core import catalog
-from core.data.examples import Example, task_examples
+from core.data.examples import task_examples
+from core.data.shots import with_shots
 from pages.ui.engine import require_model, tokenizer
 from pages.ui.marked import show_marked
 from pages.ui.prompting import answer, look_ahead, sampling_panel
@@ -39,12 +40,6 @@ def show_task(task: str) -> None:
     right.code(example.completion, language=None)
     with right:
         answer("before_try", text=example.prompt, settings={"max_new_tokens": 40}, label="Try it")
-
-
-def with_shots(question: Example, shots: list[Example]) -> str:
-    """A prompt that shows solved examples before it asks."""
-    worked = [f"{e.prompt}\nAnswer: {e.completion}" for e in shots]
-    return "\n\n".join([*worked, f"{question.prompt}\nAnswer:" if shots else question.prompt])
 
 
 def compose(task: str, side: str = "") -> tuple[str, bool]:

@@ -1,5 +1,6 @@
 """Accessibility by axe, and a phone's width, on every page."""
 
+import re
 import socket
 import subprocess
 import sys
@@ -11,21 +12,8 @@ from playwright.sync_api import Browser, Page, expect
 from core.paths import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
-PAGES = [
-    *(
-        "",
-        "before",
-        "instruction",
-        "forgetting",
-        "cures",
-        "multitask",
-        "peft",
-        "lora",
-        "soft",
-        "base",
-    ),
-    "runs",
-]
+PAGES = ["", *re.findall(r'url_path="(\w+)"', (ROOT / "app.py").read_text("utf-8"))]
+"""Every page of the app, as its navigation lists them."""
 STREAMLITS_OWN = {"list", "listitem"}
 """The sidebar's navigation, which we cannot change, nests its list in a way axe refuses."""
 

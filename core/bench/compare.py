@@ -1,0 +1,208 @@
+"""Many measurements by turns: A, B, C, A, B, C, each in a fresh process. Imports no torch.
+
+By turns, because a machine that is slower for a minute should be slower for every side; in fresh
+processes, because memory once taken and libraries once warm would favour whoever comes second. A side
+that fails is reported in words and left out; the others go on.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from core.bench.report import Measured, Report
+from core.bench.workloads import N_PROMPTS, N_SCORED, Workload
+from core.machine import describe_machine
+from core.paths import ROOT
+
+Message = dict[str, Any]
+LONGEST_S = 900
+"""A process that takes longer is ended."""
+PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate")
+
+
+def run_side(side: str, workload: str, *options: str) -> tuple[Message, float]:
+    """What a process found, and the seconds until its first result."""
+    command = [sys.executable, "-m", "core.bench.side", side, workload, *options]
+    return _follow(command, lambda message: message.get("event") == "first")
+
+
+def _follow(command: Sequence[str], is_first: Callable[[Message], bool]) -> tuple[Message, float]:
+    """The last JSON object a process prints, and when the first awaited one came."""
+    started, first_s, last = time.monotonic(), 0.0, dict[str, Any]()
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=os.environ | {"PYTHONWARNINGS": "ignore", "TOKENIZERS_PARALLELISM": "false"},
+        )
+        try:
+            for message in _messages(process, started + LONGEST_S):
+                last = message
+                if not first_s and is_first(message):
+                    first_s = time.monotonic() - started
+                    if message.get("state"):  # a worker: it would wait for work
+                        break
+        finally:
+            if process.stdin:
+                process.stdin.close()
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if process.stdout:
+                process.stdout.close()
+        if last.get("event") not in ("done", "failed") and "state" not in last:
+            errors.seek(0)
+            said = [line for line in errors.read().splitlines() if line.strip()]
+            reason = said[-1] if said else f"ended with status {process.returncode}"
+            last = {"event": "failed", "reason": reason}
+    return last, first_s
+
+
+def _messages(process: subprocess.Popen[str], end: float) -> Iterator[Message]:
+    assert process.stdout is not None
+    for line in process.stdout:
+        try:
+            message = json.loads(line)
+        except json.JSONDecodeError:
+            continue  # a library printed something
+        if isinstance(message, dict):
+            yield message
+        if time.monotonic() > end:
+            yield {"event": "failed", "reason": f"took longer than {LONGEST_S} s"}
+            process.kill()
+            return
+
+
+def worker_ready_s() -> float:
+    """Cold start of an answering worker, to ready; 0 when it does not get there."""
+    command = [sys.executable, "-m", "core.runs.worker", "ask"]
+    _, first_s = _follow(command, lambda message: message.get("state") == "ready")
+    return first_s
+
+
+def measure(
+    workloads: Sequence[Workload],
+    *,
+    model: str,
+    command: str,
+    sides: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+    repeats: int = 1,
+    steps: int = 0,
+    n_scored: int = N_SCORED,
+    with_trials: bool = True,
+    n_starts: int = 3,
+    with_growth: bool = False,
+    on_progress: Callable[[str], None] = lambda text: None,
+    on_measured: Callable[[Measured], None] = lambda found: None,
+) -> Report:
+    """Carry it all out. Empty `sides`, `seeds` and 0 `steps` take what each workload says."""
+    gflops, threads = _peak({}, on_progress)
+    starts = [worker_ready_s() for _ in range(n_starts)]
+    warm = run_side("ours", "warm", "--model", model)[0] if n_starts else {}
+    if n_starts:
+        on_progress(f"A worker is ready after {min(starts):.1f} s.")
+    trials, settings = dict[str, dict[str, float]](), dict[tuple[str, str], str]()
+    measured = list[Measured]()
+    for workload in workloads:
+        wanted = [side for side in workload.sides if not sides or side in sides]
+        for side in wanted:
+            if side != "ours" and with_trials:
+                _try(side, workload, model, trials, settings, on_progress)
+        order = [
+            (seed, side)
+            for seed in seeds or workload.seeds
+            for _ in range(repeats)
+            for side in wanted
+        ]
+        for seed, side in order:
+            options = ["--model", model, "--seed", str(seed), "--steps", str(steps)]
+            if workload.is_scored:
+                options += ["--scored", str(n_scored)]
+            if setting := settings.get((side, workload.tried_with or workload.id)):
+                options += ["--setting", setting]
+            found, first_s = run_side(side, workload.id, *options)
+            one = Measured.of(
+                {
+                    **found,
+                    "workload": workload.id,
+                    "side": side,
+                    "seed": seed,
+                    "batch_size": workload.batch_size if workload.trains else N_PROMPTS,
+                    "first_loss_s": first_s,
+                }
+            )
+            measured.append(one)
+            on_measured(one)
+    if workloads:
+        gflops, threads = _peak(gflops, on_progress)
+    growth = dict[str, Any]()
+    if with_growth:
+        growth, _ = run_side("ours", "growth", "--model", model)
+        if "reason" in growth:
+            on_progress(f"How cost grows could not be measured: {growth['reason']}")
+    return Report(
+        command=command,
+        machine=describe_machine(),
+        date=time.strftime("%Y-%m-%d", time.gmtime()),
+        versions={name: found for name in PACKAGES if (found := _version(name))},
+        threads=threads,
+        gflops=gflops,
+        ready_s=tuple(starts),
+        warm_first_loss_s=tuple(warm.get("warm_first_loss_s", ())),
+        trials=trials,
+        measured=tuple(measured),
+        growth=tuple(growth.get("growth", ())),
+    )
+
+
+def _peak(before: dict[str, float], on_progress: Callable[[str], None]) -> tuple[Message, int]:
+    """The higher of the peaks measured before and now, and the number of threads."""
+    found, _ = run_side("ours", "peak")
+    now: dict[str, float] = found.get("gflops", {})
+    best = {name: max(value, before.get(name, 0.0)) for name, value in now.items()} or before
+    on_progress(
+        "1024³ products: " + ", ".join(f"{name} {value:.0f} GFLOP/s" for name, value in now.items())
+    )
+    return best, found.get("threads", 0)
+
+
+def _try(
+    side: str,
+    workload: Workload,
+    model: str,
+    trials: dict[str, dict[str, float]],
+    settings: dict[tuple[str, str], str],
+    on_progress: Callable[[str], None],
+) -> None:
+    """Choose a baseline's setting, unless it was chosen before; without one its default is taken."""
+    source = workload.tried_with or workload.id
+    if (side, source) in settings:
+        return
+    found, _ = run_side(side, source, "--trial", "--model", model)
+    if "setting" in found:
+        settings[side, source] = found["setting"]
+        trials[f"{side} {source}"] = found["tried"]
+        tried = ", ".join(f"{name} {s:.2f} s" for name, s in found["tried"].items())
+        on_progress(f"{side} on {source}: {found['setting']} is fastest ({tried})")
+    else:
+        on_progress(f"{side} on {source}: no setting could be tried: {found.get('reason')}")
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

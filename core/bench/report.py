@@ -1,0 +1,121 @@
+"""What a benchmark leaves behind: every measurement, kept raw, as JSON. Imports no torch."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any, Self
+
+from core.errors import UserError
+from core.experiments.record import FOLDER
+
+NAME = "bench"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """One process: one side, one workload, one seed."""
+
+    workload: str
+    side: str
+    seed: int
+    reason: str = ""
+    """Why there are no figures: the side failed."""
+    setting: str = ""
+    batch_size: int = 0
+    """Examples of a step; of the workload `answer`, prompts of a pass."""
+    step_s: tuple[float, ...] = ()
+    losses: tuple[float, ...] = ()
+    first_loss_s: float = 0.0
+    """From the start of the process to the first loss (answer: to the first pass's end)."""
+    peak_memory_mb: float = 0.0
+    """Resident, at the last step."""
+    score: float | None = None
+    n_scored: int = 0
+    answers: tuple[int, ...] = ()
+    """Checksums of the answers, to compare them."""
+    needed_flops: float = 0.0
+    """Operations a step needs (ours only), and below the tokens of a step: means over the steps."""
+    tokens_computed: float = 0.0
+    tokens: float = 0.0
+    tokens_padded: float = 0.0
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Self:
+        known = {f.name for f in fields(cls)}
+        return cls(**_tupled({k: v for k, v in values.items() if k in known}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    command: str
+    machine: str
+    date: str
+    versions: dict[str, str]
+    threads: int
+    gflops: dict[str, float]
+    """Measured 10⁹ operations per second of a 1024³ product, by dtype."""
+    ready_s: tuple[float, ...] = ()
+    """Cold starts of a worker, to ready."""
+    warm_first_loss_s: tuple[float, ...] = ()
+    """In a warm process, from the wish for a run to its first loss."""
+    trials: dict[str, dict[str, float]]
+    """Seconds per step of each setting tried, by "side workload"."""
+    measured: tuple[Measured, ...] = ()
+    growth: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def where(self) -> str:
+        """One sentence for a caption."""
+        return f"Recorded on {self.date} on {self.machine}, {self.threads} threads."
+
+
+def to_json(report: Report) -> str:
+    """JSON, one measurement a line."""
+    head = {k: v for k, v in asdict(report).items() if k not in ("measured", "growth")}
+    text = json.dumps(head, indent=1, ensure_ascii=False)[:-2]
+    for name, rows in (
+        ("measured", [asdict(m) for m in report.measured]),
+        ("growth", list(report.growth)),
+    ):
+        lines = ",\n".join(json.dumps(_rounded(row), ensure_ascii=False) for row in rows)
+        text += f',\n "{name}": [\n{lines}\n]'
+    return text + "\n}\n"
+
+
+def from_json(text: str) -> Report:
+    found = json.loads(text)
+    measured = tuple(Measured.of(row) for row in found.pop("measured"))
+    return Report(**_tupled(found), measured=measured)
+
+
+def _tupled(values: dict[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _rounded(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(v) for v in value]
+    return round(value, 5) if isinstance(value, float) else value
+
+
+def save(report: Report, path: Path) -> None:
+    """Write it as JSON; `UserError` when the disk refuses."""
+    write(path, to_json(report))
+
+
+def write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+@cache
+def recorded() -> Report | None:
+    """The report that comes with the app; None when there is none."""
+    path = FOLDER / f"{NAME}.json"
+    return from_json(path.read_text("utf-8")) if path.is_file() else None

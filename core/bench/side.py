@@ -1,0 +1,96 @@
+"""One side of a measurement, in a process of its own.
+
+    python -m core.bench.side ours lora8 --seed 0 --steps 20
+    python -m core.bench.side trainer lora8 --setting "bfloat16 sdpa"
+    python -m core.bench.side sft lora8 --trial
+
+It prints JSON lines: {"event": "first"} at its first result, for the parent to take the time, and at
+the end {"event": "done", …what was measured} or {"event": "failed", "reason"}.
+"""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from core.bench.workloads import SIDES, find_workload
+from core.catalog import DEFAULT_MODEL
+from core.errors import UserError
+
+LOOKS = ("peak", "warm", "growth")
+"""In a workload's place: the machine's peak of matrix products, the start of a run in a warm process,
+and how the cost of a step grows."""
+
+
+def say(event: str, **more: Any) -> None:
+    print(json.dumps({"event": event, **more}), flush=True)  # noqa: T201
+
+
+def first() -> None:
+    say("first")
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m core.bench.side")
+    parser.add_argument("side", choices=tuple(SIDES))
+    parser.add_argument("workload", help=f"or one of: {', '.join(LOOKS)}")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=0, help="0: as the workload says")
+    parser.add_argument("--scored", type=int, default=0, help="test examples to answer at the end")
+    parser.add_argument("--setting", default="", help='such as "autocast sdpa"; default: usual')
+    parser.add_argument("--trial", action="store_true", help="find the baseline's best setting")
+    chosen = parser.parse_args(arguments)
+    try:
+        say("done", **measure(chosen))
+    except (UserError, RuntimeError, ValueError, ImportError, MemoryError) as error:
+        say("failed", reason=str(error).splitlines()[0] if str(error) else type(error).__name__)
+        return 1
+    return 0
+
+
+def measure(chosen: argparse.Namespace) -> dict[str, Any]:
+    """What the arguments ask for. Needs torch from here on."""
+    import torch
+
+    threads = {"threads": torch.get_num_threads()}
+    if chosen.workload == "peak":
+        from core.bench.peak import peak_gflops
+
+        return threads | {"gflops": peak_gflops()}
+    from core.bench import ours
+
+    if chosen.workload == "warm":
+        return threads | ours.measure_warm_start(model=chosen.model)
+    if chosen.workload == "growth":
+        from core.bench.growth import measure_growth
+
+        return threads | {"growth": list(measure_growth(model=chosen.model))}
+    workload = find_workload(chosen.workload)
+    steps = chosen.steps or workload.steps
+    run: dict[str, Any] = {"model": chosen.model, "steps": steps, "on_first": first}
+    if chosen.side == "generate":
+        from core.bench import generating
+
+        if chosen.trial:
+            return generating.choose_setting(workload, model=chosen.model)
+        setting = chosen.setting or generating.usual_setting()
+        return threads | generating.measure_answering(workload, setting=setting, **run)
+    if not workload.trains:
+        return threads | ours.measure_answering(workload, **run)
+    run |= {"seed": chosen.seed, "n_scored": chosen.scored}
+    if chosen.side == "ours":
+        return threads | ours.measure_training(workload, **run)
+    from core.bench import baselines
+
+    if chosen.trial:
+        return baselines.choose_setting(chosen.side, workload, model=chosen.model)
+    if chosen.setting:
+        setting = baselines.Setting.of(chosen.setting)
+    else:
+        setting = baselines.usual_setting(workload.method)
+    return threads | baselines.measure_training(chosen.side, workload, setting=setting, **run)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

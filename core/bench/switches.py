@@ -1,0 +1,65 @@
+"""The tricks a reader can switch off, in words. Imports no torch; core/bench/tricks.py times them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trick:
+    id: str
+    title: str
+    on: str
+    """What we do."""
+    off: str
+    """What is done instead."""
+
+
+TRICKS: dict[str, Trick] = {
+    trick.id: trick
+    for trick in (
+        Trick(
+            id="tree",
+            title="Batch as a tree",
+            on="A beginning that examples share is computed once, and nothing is padded.",
+            off="Every example is computed whole and padded to the longest.",
+        ),
+        Trick(
+            id="labels",
+            title="Logits only at labels",
+            on="The output layer (49,152 words) runs only where a completion token is predicted.",
+            off="It runs at every token, though the loss looks at few of them.",
+        ),
+        Trick(
+            id="attention",
+            title="Our attention",
+            on="Four plain products, written for a tree (core/models/attention.py).",
+            off="PyTorch’s fused kernel, with the tree as its mask.",
+        ),
+        Trick(
+            id="precision",
+            title="The faster precision",
+            on="A short probe of this machine takes 32-bit or 16-bit products, whichever is faster.",
+            off="The other of the two.",
+        ),
+        Trick(
+            id="cores",
+            title="All cores",
+            on="Every product is shared out to all cores.",
+            off="One core works.",
+        ),
+    )
+}
+ALL_ON = "on"
+"""The variant with every trick on."""
+CHOSEN = "off"
+"""The variant with all chosen tricks off together."""
+MOST_ROUNDS = 20
+
+
+def variants(off: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """What is timed, by turns: everything on, each chosen trick off alone, and all of them off.
+
+    >>> variants(("tree", "labels"))
+    {'on': (), 'tree': ('tree',), 'labels': ('labels',), 'off': ('tree', 'labels')}
+    """
+    found: dict[str, tuple[str, ...]] = {ALL_ON: ()} | {name: (name,) for name in off}
+    return found | ({CHOSEN: off} if len(off) > 1 else {})

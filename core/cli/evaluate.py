@@ -1,0 +1,199 @@
+"""The commands `evaluate` and `score`: every figure of the evaluation lesson without the browser."""
+
+from argparse import Namespace
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from core import catalog
+from core.cli.commands import emit, names, say, show_event
+from core.config import check_choice, check_number
+from core.data import uploads
+from core.data.examples import parse
+from core.errors import UserError
+from core.evaluate.compare_texts import compare_texts
+from core.evaluate.examples import MEASURES, examples_of, scores, summary, to_csv, usual_measure
+from core.evaluate.over_time import in_one_line as movement_line
+from core.evaluate.over_time import movements, values_over_time
+from core.evaluate.paired import compare_paired, in_one_line
+from core.evaluate.thresholds import (
+    at_threshold,
+    average_precision,
+    likeliest_accuracy,
+    precision_recall_curve,
+)
+from core.evaluate.words import Cutting
+from core.runs.store import RunStore
+
+Message = dict[str, Any]
+BASE = "base"
+
+
+def evaluate(arguments: Namespace) -> int:
+    """Score a model; the last line of `--json` output is an evaluation object."""
+    if arguments.checks:
+        return _checks(arguments)
+    if bool(arguments.task) == bool(arguments.data):
+        raise UserError("Give either --task or --data to evaluate on.")
+    tasks = names(arguments.task) or (catalog.CUSTOM_TASK,)
+    if arguments.examples_out and len(tasks) > 1:
+        raise UserError("--examples-out goes with one task.")
+    if arguments.measure:
+        check_choice("The measure", arguments.measure, tuple(MEASURES))
+    check_number("The threshold", arguments.threshold, 0, 1)
+    records = parse(_read(arguments.data), name=arguments.data.name) if arguments.data else []
+    for task in tasks:
+        examples_of(task, records, split=arguments.split)
+    dataset = uploads.keep(records) if records else ""
+    store = RunStore()
+    run = store.get(arguments.run_id) if arguments.run_id else None
+    other = store.get(arguments.compare) if arguments.compare not in ("", BASE) else None
+    from core.runs.session import Session
+
+    session = Session(store)
+    model = run.config.model if run else catalog.find_model(arguments.model).id
+    asked = {"model": model, "dataset": dataset, "split": arguments.split}
+    for task in tasks:
+        one = asked | {"task": task, "run": run.id if run else ""}
+        rows, evaluation = _answers(session, one, arguments)
+        if arguments.examples_out:
+            _write(arguments.examples_out, to_csv(rows))
+        measure = arguments.measure or usual_measure(task)
+        if arguments.compare:
+            second = one | {"run": other.id if other else ""}
+            others, _ = _answers(session, second, arguments)
+            _compare(rows, others, measure, (one["run"] or BASE, second["run"] or BASE), arguments)
+        if arguments.labels:
+            _labels(session, one, arguments)
+        if arguments.json:
+            emit({"type": "measures", "task": task, **summary(rows)})
+            emit(evaluation)
+        else:
+            show_event(evaluation)
+    return 0
+
+
+def _answers(
+    session: Any, asked: Message, arguments: Namespace
+) -> tuple[list[Message], dict[str, Any]]:
+    rows: list[Message] = []
+    evaluation: Message = {}
+    for message in session.evaluate(should_stop=lambda: False, **asked):
+        if "rows" in message:
+            rows += message["rows"]
+            say(f"{message['answered']} of {message['of']} answered")
+        else:
+            evaluation = message["evaluation"]
+    rows.sort(key=lambda row: row["number"])
+    if arguments.answers:
+        for row in rows:
+            tags = row["tags"].split(", ") if row["tags"] else []
+            emit({"type": "answer", "task": asked["task"], **row, "tags": tags})
+    return rows, evaluation
+
+
+def _compare(
+    rows: list[Message],
+    others: list[Message],
+    measure: str,
+    models: tuple[str, str],
+    arguments: Namespace,
+) -> None:
+    found = compare_paired(scores(rows, measure), scores(others, measure))
+    line = in_one_line(found, *models)
+    if arguments.json:
+        difference = {"difference": found.difference, "is_clear": found.is_clear, "line": line}
+        who = {"first_model": models[0], "second_model": models[1], "measure": measure}
+        emit({"type": "comparison", **who, **asdict(found), **difference})
+    else:
+        print(f"By {MEASURES[measure]}: {line}")
+
+
+def _labels(session: Any, asked: Message, arguments: Namespace) -> None:
+    """One object per label, with its curve and the counts at --threshold."""
+    rows: list[Message] = []
+    for message in session.label_probabilities(should_stop=lambda: False, **asked):
+        rows += message["rows"]
+        say(f"labels of {message['answered']} of {message['of']} examples measured")
+    for label in rows[0]["probabilities"]:
+        probabilities = [row["probabilities"][label] for row in rows]
+        is_label = [row["reference"] == label for row in rows]
+        curve = precision_recall_curve(probabilities, is_label)
+        here = at_threshold(probabilities, is_label, arguments.threshold)
+        if arguments.json:
+            found = {"average_precision": average_precision(curve), "at": here.to_dict()}
+            points = [point.to_dict() for point in curve]
+            emit({"type": "label", "label": label, "n": len(rows), **found, "curve": points})
+        else:
+            print(
+                f"{label}: average precision {average_precision(curve):.2f}; at {here.threshold:g} "
+                f"precision {here.precision:.2f}, recall {here.recall:.2f}, F1 {here.f1:.2f}"
+            )
+    mass = sum(row["mass"] for row in rows) / len(rows)
+    likeliest = likeliest_accuracy(rows)
+    if not arguments.json:
+        print(f"The likeliest label is right in {likeliest:.2f}; all labels hold {mass:.1%} of all")
+        return
+    emit({"type": "labels", "likeliest_accuracy": likeliest, "mean_mass": mass, "n": len(rows)})
+    for row in rows:
+        emit({"type": "label_probabilities", "task": asked["task"], **row})
+
+
+def _checks(arguments: Namespace) -> int:
+    """What a run measured at its checks, from its record: no model is needed."""
+    if not arguments.run_id:
+        raise UserError("--checks reads the record of a run; name it with --run.")
+    store = RunStore()
+    events = store.events(store.get(arguments.run_id).id)
+    found = dict.fromkeys(e["task"] for e in events if e["type"] == "evaluation")
+    for task in names(arguments.task) or tuple(found):
+        check_choice("The task", task, tuple(found))
+        for value in values_over_time(events, task):
+            if arguments.json:
+                emit({"type": "check", "task": task, **asdict(value)})
+            else:
+                low, high = value.interval or (float("nan"), float("nan"))
+                print(
+                    f"step {value.step:4d}  {task}: {value.measure} {value.value:.2f} "
+                    f"[{low:.2f}, {high:.2f}]  (n = {value.n})"
+                )
+        line = movement_line(movements(events, task))
+        if arguments.json:
+            emit({"type": "movement", "task": task, "line": line})
+        elif line:
+            print(f"{task}: {line}")
+    return 0
+
+
+def score(arguments: Namespace) -> int:
+    """Compare two texts: no model is needed."""
+    how = Cutting(
+        lowercase=arguments.lowercase, stem=arguments.stem, any_script=arguments.any_script
+    )
+    found = compare_texts(arguments.reference, arguments.output, n=arguments.n, how=how)
+    if arguments.json:
+        emit({"type": "score", **found.to_dict()})
+        return 0
+    rows = {f"ROUGE-{found.n}": found.overlap, "ROUGE-L": found.rouge_l}
+    for name, overlap in rows.items():
+        print(
+            f"{name}: recall {overlap.matched}/{overlap.in_reference} = {overlap.recall:.4f}, "
+            f"precision {overlap.matched}/{overlap.in_output} = {overlap.precision:.4f}, "
+            f"F1 {overlap.f1:.4f}"
+        )
+    print(f"BLEU: {found.bleu.score:.2f} of 100")
+    return 0
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"The data file {path} cannot be read: {error.strerror}.") from error
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise UserError(f"The file {path} cannot be written: {error.strerror}.") from error

@@ -1,0 +1,63 @@
+"""The recorded figures of prompting against tuning, shipped in assets/recorded."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from core.errors import UserError
+from core.experiments.prompting import Row
+from core.experiments.record import FOLDER
+from core.machine import describe_machine
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedRows:
+    task: str
+    command: str
+    machine: str
+    date: str
+    """UTC."""
+    rows: tuple[Row, ...]
+    facts: tuple[dict[str, Any], ...]
+    """As `core.experiments.measure_all` gives them."""
+
+    @property
+    def where(self) -> str:
+        """One sentence for a caption."""
+        return f"Recorded on {self.date}: {len(self.rows)} measurements on {self.machine}."
+
+
+def record(rows: Sequence[Row], facts: Sequence[dict[str, Any]], *, command: str) -> RecordedRows:
+    return RecordedRows(
+        task=rows[0].task,
+        command=command,
+        machine=describe_machine(),
+        date=time.strftime("%Y-%m-%d", time.gmtime()),
+        rows=tuple(rows),
+        facts=tuple(facts),
+    )
+
+
+def save(found: RecordedRows, path: Path) -> None:
+    """Write a record as JSON, one row a line; `UserError` when the disk refuses."""
+    head = {k: v for k, v in vars(found).items() if k != "rows"}
+    lines = ",\n".join(json.dumps(row.to_dict(), ensure_ascii=False) for row in found.rows)
+    text = json.dumps(head, indent=1, ensure_ascii=False)[:-2] + f',\n "rows": [\n{lines}\n]\n}}\n'
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+@cache
+def recorded(path: Path = FOLDER / "prompting.json") -> RecordedRows | None:
+    """The shipped record; None when there is none."""
+    if not path.is_file():
+        return None
+    found = json.loads(path.read_text("utf-8"))
+    rows = tuple(Row.from_dict(row) for row in found.pop("rows"))
+    return RecordedRows(**found | {"rows": rows, "facts": tuple(found["facts"])})

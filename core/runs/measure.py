@@ -1,0 +1,87 @@
+"""Measure one way to do a task: its score on test examples, and what single requests cost. Needs torch."""
+
+from collections.abc import Callable, Iterator
+from statistics import fmean
+from typing import Any
+
+from torch import nn
+
+from core.data.examples import task_examples
+from core.data.shots import ask_with_shots, draw_shots
+from core.errors import UserError
+from core.evaluate.requests import answer_one_by_one
+from core.evaluate.task import answer_limit, score
+from core.generate.batch import answer_greedily
+from core.models.load import LoadedModel
+from core.runs import asking
+from core.runs.asking import Asking
+from core.runs.store import RunStore
+from core.train.checks import spread
+
+Message = dict[str, Any]
+AT_ONCE = 20
+"""Test examples answered between two messages about progress."""
+
+
+def measure(
+    wanted: Asking,
+    model: nn.Module,
+    base: LoadedModel,
+    store: RunStore,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Message]:
+    """Yield {"done", "of"} while it goes on, then the figures, which are kept.
+
+    Raises `UserError` while a run trains: it would slow the requests that are timed.
+    """
+    _refuse_beside_training(store)
+    shots = draw_shots(wanted.task, wanted.shots, seed=wanted.seed)
+    examples = spread(task_examples(wanted.task, "test"), wanted.n_test)
+    prompts = [ask_with_shots(e, shots, base.tokenizer, form=wanted.form) for e in examples]
+    limit, of = answer_limit(wanted.task), len(examples) + 2 * wanted.n_timed
+    answers: list[str] = []
+    for start in range(0, len(prompts), AT_ONCE):
+        yield {"done": start, "of": of}
+        group = prompts[start : start + AT_ONCE]
+        answers += answer_greedily(
+            model, base, group, max_new_tokens=limit, should_stop=should_stop
+        )
+    found = score(wanted.task, examples, answers, step=0, elapsed_s=0.0)
+    timed = [prompts[examples.index(e)] for e in spread(examples, wanted.n_timed)]
+    seconds: dict[bool, list[float]] = {}
+    n_answer, n_left = 0.0, 0.0
+    for cached in (False, True):
+        requests = answer_one_by_one(
+            model, base, timed, max_new_tokens=limit, cached=cached, should_stop=should_stop
+        )
+        done = []
+        for request in requests:
+            done.append(request)
+            yield {"done": len(examples) + cached * len(timed) + len(done), "of": of}
+        seconds[cached] = [round(r.seconds, 5) for r in done]
+        n_answer = fmean(r.n_answer for r in done)
+        n_left = fmean(r.n_computed for r in done)
+    _refuse_beside_training(store)
+    figures = {
+        "score": found.score,
+        "metric": found.metric,
+        "interval": list(found.interval),
+        "n": found.n,
+        "prompt_tokens": fmean(map(len, prompts)),
+        "uncached_tokens": n_left,
+        "answer_tokens": n_answer,
+        "seconds": seconds[False],
+        "cached_seconds": seconds[True],
+        "dtype": str(base.dtype).removeprefix("torch."),
+        "first_answers": answers[:3],
+    }
+    yield asking.keep(wanted, figures)
+
+
+def _refuse_beside_training(store: RunStore) -> None:
+    if store.active():
+        raise UserError(
+            "A run waits or trains on this machine, and would slow the requests that are timed. "
+            "Measure when it is over."
+        )

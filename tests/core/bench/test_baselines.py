@@ -1,0 +1,92 @@
+"""Ours, Trainer and SFTTrainer on a tiny real model: the same batches, rates and losses."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.bench import baselines, generating, ours
+from core.bench.baselines import Setting, choices_for
+from core.bench.workloads import WORKLOADS, make_batches, run_config
+from core.config import MethodConfig
+from core.errors import UserError
+from core.models.load import LoadedModel
+
+pytest.importorskip("trl")
+pytest.importorskip("datasets")
+STEPS = 4
+
+
+def nothing() -> None:
+    """Nobody waits for the first loss."""
+
+
+def options(folder: Path, **more: Any) -> dict[str, Any]:
+    usual: dict[str, Any] = {"seed": 1, "steps": STEPS, "n_scored": 0, "on_first": nothing}
+    return {**usual, "model": str(folder), **more}
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("workload", ["lora8", "full", "prompt"])
+def test_all_sides_learn_alike(tiny_folder: Path, workload: str) -> None:
+    found = ours.measure_training(WORKLOADS[workload], **options(tiny_folder))
+    assert len(found["step_s"]) == len(found["losses"]) == STEPS
+    assert found["needed_flops"] > 0
+    assert found["tokens_computed"] < found["tokens_padded"]
+    plain = Setting(dtype="float32")
+    packed = Setting(dtype="float32", is_packed=workload != "prompt")
+    for side, setting in (("trainer", plain), ("sft", plain), ("sft", packed)):
+        other = baselines.measure_training(
+            side, WORKLOADS[workload], setting=setting, **options(tiny_folder)
+        )
+        assert other["losses"] == pytest.approx(found["losses"], rel=2e-3)
+        assert len(other["step_s"]) == STEPS
+        assert other["peak_memory_mb"] > 0
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_a_tuned_baseline_is_scored_like_ours(tiny_folder: Path) -> None:
+    more = options(tiny_folder, n_scored=6)
+    mine = ours.measure_training(WORKLOADS["lora8"], **more)
+    other = baselines.measure_training(
+        "trainer", WORKLOADS["lora8"], setting=Setting(dtype="float32"), **more
+    )
+    assert (mine["n_scored"], other["n_scored"]) == (6, 6)
+    assert mine["score"] == other["score"]
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_a_trial_takes_the_fastest_it_tried(tiny_folder: Path) -> None:
+    found = baselines.choose_setting("sft", WORKLOADS["lora8"], model=str(tiny_folder))
+    assert len(found["tried"]) == 5
+    assert found["setting"] == min(found["tried"], key=found["tried"].__getitem__)
+
+
+def test_what_is_tried_fits_the_method() -> None:
+    full = list(choices_for("sft", MethodConfig(name="full")))
+    assert {"dtype": "bfloat16"} not in full[0]  # bf16 weights lose small updates
+    assert len(full) == 3
+    assert len(list(choices_for("sft", MethodConfig(name="prompt")))) == 2
+    assert len(list(choices_for("trainer", MethodConfig()))) == 2
+    assert Setting.of(str(Setting(dtype="autocast", is_packed=True))).is_packed
+
+
+def test_both_sides_answer_alike(tiny_folder: Path) -> None:
+    more: dict[str, Any] = {"model": str(tiny_folder), "steps": 1, "on_first": nothing}
+    mine = ours.measure_answering(WORKLOADS["answer"], **more)
+    other = generating.measure_answering(WORKLOADS["answer"], setting="float32 sdpa 16", **more)
+    assert len(mine["answers"]) == len(other["answers"]) == 64
+    assert mine["answers"] == other["answers"]
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(baselines.PACKAGES, "sft", ("no_such_package",))
+    with pytest.raises(UserError, match=r"no_such_package.*requirements-dev"):
+        baselines.check_installed("sft")
+
+
+def test_batches_are_those_that_training_takes(tiny: LoadedModel, tiny_folder: Path) -> None:
+    config = run_config(WORKLOADS["lora8"], model=str(tiny_folder), seed=0, steps=3)
+    found = make_batches(config, tiny.tokenizer)
+    assert [len(batch) for batch in found] == [8, 8, 8]
+    assert found == make_batches(config, tiny.tokenizer)

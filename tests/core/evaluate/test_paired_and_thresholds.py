@@ -1,0 +1,124 @@
+"""Comparing two models, and thresholds on a label's probability, against scipy and scikit-learn."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+from sklearn.metrics import average_precision_score, precision_recall_fscore_support
+
+from core.errors import UserError
+from core.evaluate.classification import (
+    UNPARSED,
+    classification_report,
+    labels_among,
+    macro_intervals,
+)
+from core.evaluate.paired import bootstrap, compare_paired, in_one_line, mcnemar
+from core.evaluate.thresholds import (
+    at_threshold,
+    average_precision,
+    likeliest_accuracy,
+    precision_recall_curve,
+    shares,
+)
+from core.evaluate.uncertainty import wilson_interval
+
+
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_mcnemar_equals_the_exact_binomial_test(only_first: int, only_second: int) -> None:
+    n = only_first + only_second
+    wanted = binomtest(only_first, n).pvalue if n else 1.0
+    assert mcnemar(only_first, only_second) == pytest.approx(wanted, abs=1e-9)
+
+
+def test_a_clear_difference_and_luck_are_told_apart() -> None:
+    clear = compare_paired([0.0] * 20 + [1.0] * 20, [1.0] * 38 + [0.0] * 2)
+    assert (clear.only_first, clear.only_second) == (2, 20)
+    assert clear.is_clear
+    assert "hardly luck" in in_one_line(clear, "A", "B")
+    luck = compare_paired([1, 0, 1, 0], [0, 1, 1, 0])
+    assert luck.p_value == 1.0
+    assert luck.difference == 0
+    assert "possibly luck" in in_one_line(luck, "A", "B")
+    with pytest.raises(UserError, match="same examples"):
+        compare_paired([1.0], [1.0, 0.0])
+
+
+def test_scores_between_0_and_1_are_compared_by_bootstrap() -> None:
+    first = [0.1, 0.2, 0.5, 0.4, 0.3] * 8
+    found = compare_paired(first, [value + 0.2 for value in first])
+    assert found.p_value is None
+    assert found.interval == pytest.approx((0.2, 0.2))
+    assert found.is_clear
+    assert "leaves out 0" in in_one_line(found, "A", "B")
+
+
+def test_bootstrap_is_near_the_normal_interval_and_repeats() -> None:
+    values = [0.0, 1.0] * 100
+    low, high = bootstrap(values, seed=1)
+    assert (low, high) == bootstrap(values, seed=1)
+    assert (low, high) == pytest.approx((0.431, 0.569), abs=0.012)
+
+
+CASES = st.lists(
+    st.tuples(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9, 1.0]), st.booleans()), min_size=1
+).filter(lambda rows: any(yes for _, yes in rows))
+
+
+@settings(max_examples=500)
+@given(CASES, st.floats(0, 1))
+def test_curve_equals_scikit_learn(cases: list[tuple[float, bool]], threshold: float) -> None:
+    probabilities, is_label = [p for p, _ in cases], [yes for _, yes in cases]
+    here = at_threshold(probabilities, is_label, threshold)
+    p, r, f, _ = precision_recall_fscore_support(
+        is_label, [x >= threshold for x in probabilities], average="binary", zero_division=0
+    )
+    assert (here.precision, here.recall, here.f1) == pytest.approx((p, r, f), abs=1e-9)
+    curve = precision_recall_curve(probabilities, is_label)
+    wanted = average_precision_score(is_label, probabilities)
+    assert average_precision(curve) == pytest.approx(wanted, abs=1e-9)
+    recalls = [point.recall for point in curve]
+    assert recalls == sorted(recalls)
+    assert recalls[-1] == 1
+
+
+def test_shares_sum_to_one_however_improbable_the_labels_are() -> None:
+    found = shares({"yes": -1000.0, "no": -1001.0})
+    assert sum(found.values()) == pytest.approx(1)
+    assert found["yes"] == pytest.approx(0.731, abs=1e-3)
+    rows = [{"probabilities": found, "reference": right} for right in ("yes", "no", "yes")]
+    assert likeliest_accuracy(rows) == pytest.approx(2 / 3)
+    with pytest.raises(UserError, match="threshold"):
+        at_threshold([0.5], [True], float("nan"))
+
+
+def test_macro_intervals_hold_the_value_and_are_honest_at_the_ends() -> None:
+    labels = ("yes", "no")
+    references = ["yes", "no"] * 20
+    outputs = ["yes"] * 20 + ["no"] * 15 + ["maybe"] * 5
+    report = classification_report(references, outputs, labels)
+    assert [row[-1] for row in report.confusion] == [2, 3]
+    assert UNPARSED not in report.per_class
+    found = macro_intervals(report.confusion)
+    for measure, (low, high) in found.items():
+        assert 0 <= low < getattr(report, f"macro_{measure}") < high <= 1
+    assert macro_intervals([[5, 0, 0], [0, 5, 0]])["f1"] == wilson_interval(10, 10)
+    assert macro_intervals([[0, 0, 5], [0, 0, 5]])["f1"] == wilson_interval(0, 10)
+    assert macro_intervals([[0, 0, 0], [0, 0, 0]])["f1"] == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("references", "labels"),
+    [
+        (["yes", "no", "no", "yes"], ("no", "yes")),
+        (["yes", "no", "no"], ()),  # "yes" only once
+        (["yes", "Yes", "yes", "Yes"], ()),  # the same answer twice
+        (["a b c d", "e", "e", "a b c d"], ()),
+        (["yes"] * 4, ()),
+        ([f"{n}" for n in range(13)] * 2, ()),
+    ],
+)
+def test_labels_of_a_file_are_its_few_short_answers(
+    references: list[str], labels: tuple[str, ...]
+) -> None:
+    assert labels_among(references) == labels

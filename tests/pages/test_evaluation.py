@@ -1,0 +1,130 @@
+"""Lesson 10: what the page draws, from small rows written by hand, and its first part in the app."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.data.examples import Example
+from core.evaluate.compare_texts import compare_texts
+from core.evaluate.examples import judge
+from core.evaluate.over_time import values_over_time
+from pages.ui.comparing import difference_chart, on_both
+from pages.ui.measuring import example_table, filtered
+from pages.ui.overlap import count_table, subsequence_svg
+from pages.ui.thresholds import confusion_finding, report_of
+from pages.ui.watching import metric_chart
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    import streamlit as st
+
+    monkeypatch.setenv("TUNING_FORK_HOME", str(tmp_path))
+    st.cache_resource.clear()
+    made = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    return made.switch_page("pages/lessons/evaluation.py").run()
+
+
+def metrics(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def test_typing_recounts_at_once_and_no_model_is_needed(app: AppTest) -> None:
+    app.text_area(key="evaluation_reference").set_value("the cat sat on the mat")
+    app.text_area(key="evaluation_output").set_value("the the the cat").run()
+    assert metrics(app)["Recall"] == "0.500"
+    assert metrics(app)["Precision"] == "0.750"
+    assert metrics(app)["F1, their harmonic mean"] == "0.600"
+    app.slider(key="evaluation_n").set_value(2).run()
+    assert metrics(app)["Recall"] == "0.200"
+    assert not app.exception
+
+
+def test_a_prepared_pair_fills_the_boxes_but_wins_nothing(app: AppTest) -> None:
+    app.button(key="evaluation_trap_negation").click().run()
+    assert "not safe" in app.text_area(key="evaluation_output").value
+    assert any("Negation: a wrong answer with F1 0.9" in m.value for m in app.markdown)
+    assert any("one of ours" in c.value for c in app.caption)
+    changed = app.text_area(key="evaluation_output").value.replace("everyone", "all")
+    app.text_area(key="evaluation_output").set_value(changed).run()
+    assert any("you have fooled the score" in c.value for c in app.caption)
+
+
+@pytest.mark.parametrize("texts", [("", ""), ("…", "!!"), ("日本", "日本"), ("a", "")])
+def test_texts_without_words_are_no_error(app: AppTest, texts: tuple[str, str]) -> None:
+    for key, text in zip(("reference", "output"), texts, strict=True):
+        app.text_area(key=f"evaluation_{key}").set_value(text)
+    app.run()
+    assert not app.exception
+    assert metrics(app)["F1, their harmonic mean"] == "0.000"
+
+
+def rows(*pairs: tuple[str, str], labels: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    return [
+        judge(n, Example(prompt=f"ask {n}", completion=right), answer, labels).to_dict()
+        for n, (right, answer) in enumerate(pairs, start=1)
+    ]
+
+
+FOUND = rows(
+    ("yes", "Yes."), ("no", "yes"), ("no", "perhaps"), ("yes", "yes"), labels=("yes", "no")
+)
+
+
+def test_answers_are_filtered_searched_and_sorted() -> None:
+    def numbers(measure: str = "exact_match", **wanted: str) -> list[int]:
+        usual = {"which": "all", "words": "", "order": "number"}
+        return [row["number"] for row in filtered(FOUND, measure, **(usual | wanted))]
+
+    assert numbers() == [1, 2, 3, 4]
+    assert numbers(which="wrong") == [2, 3]
+    assert numbers(which="right") == [1, 4]
+    assert numbers(words="PERHAPS") == [3]
+    assert numbers(order="score") == [2, 3, 1, 4]
+    assert numbers(order="output") == [1, 3, 2, 4]
+    table = example_table(filtered(FOUND, "f1", which="wrong", words="", order="number"), "f1")
+    assert list(table["right answer"]) == ["no", "no"]
+    assert example_table([], "f1").empty
+
+
+def test_models_are_compared_on_the_examples_both_have() -> None:
+    shared = on_both(FOUND, [FOUND[2], FOUND[0]])
+    assert shared
+    assert [row["number"] for row in shared[0]] == [row["number"] for row in shared[1]] == [1, 3]
+    assert on_both(FOUND, []) is None
+
+
+def test_confusion_counts_answers_that_are_no_label() -> None:
+    report = report_of(FOUND, ("yes", "no"))
+    assert report.confusion == [[2, 0, 0], [1, 0, 1]]
+    found = confusion_finding(("yes", "no"), report.confusion)
+    assert found == "2 of 4 right; most often “no” → yes: 1"
+    assert confusion_finding(("yes",), [[3, 0]]) == "3 of 3 right, no mistake"
+
+
+def test_every_pair_of_the_subsequence_has_a_line() -> None:
+    found = compare_texts("a <b> c d", "a x c")
+    drawn = subsequence_svg(found)
+    assert drawn.count("<line") == len(found.common) == 2
+    assert "<b>" not in drawn
+    table = count_table(found.counts)
+    assert list(table["n-gram"])[-1] == "all"
+    assert table.counted.iloc[-1] == found.overlap.matched
+
+
+def test_charts_say_what_they_found() -> None:
+    others = rows(("yes", "yes"), ("no", "no"), ("no", "no"), ("yes", "?"))
+    binary = difference_chart(FOUND, others, ("A", "B"), "exact_match").to_dict()
+    assert binary["description"] == "both right: 1, only A: 1, only B: 2, both wrong: 0"
+    spread = difference_chart(FOUND, others, ("A", "B"), "f1").to_dict()
+    assert spread["description"] == "B scores higher on 2 examples, lower on 1"
+    event = {"type": "evaluation", "task": "qa", "step": 0, "n": 4, "classification": None}
+    event |= {"precision": 0.25, "recall": 0.5, "f1": 0.3, "intervals": {"f1": [0.1, 0.5]}}
+    chart = metric_chart(values_over_time([event], "qa"), "qa", 0, 20).to_dict()
+    assert chart["description"] == (
+        "Question answering at step 0: precision 0.25, recall 0.50, F1 0.30"
+    )

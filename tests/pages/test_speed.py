@@ -1,0 +1,141 @@
+"""The pictures of "Why is it fast?" from small batches and measurements written by hand."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.bench.report import Measured, Report
+from core.bench.tree import count
+from core.data.encode import Encoded
+from pages.ui.batch_tree import heading, padded_rows, tree_rows
+from pages.ui.bench_report import comparison_table, failed_words, growth_figure, speed_figure
+from pages.ui.tricks import loss_words, time_finding, time_rows, title_of
+
+BATCH = [Encoded([1, 2, 3], [7, 9]), Encoded([1, 2, 4, 5], [8, 9]), Encoded([1, 2, 4, 6], [7, 9])]
+
+
+class Words:
+    """Token 3 is "3"."""
+
+    def decode(self, ids: list[int], *, special: bool = False) -> str:
+        return " ".join(map(str, ids))
+
+
+def test_rectangles_of_the_tree_are_the_tokens_computed() -> None:
+    rows = tree_rows(BATCH, Words())  # pyright: ignore
+    assert rows.tokens.sum() == count(BATCH).nodes
+    root = rows.iloc[0]
+    assert (root.start, root.end, root.top, root.bottom) == (0, 2, 0, 3)
+    assert (root.kind, root.text, root.examples) == ("shared beginning", "1 2", 3)
+    shared = rows[rows.kind == "shared beginning"]
+    assert list(shared.examples) == [3, 2]
+    assert rows[rows.kind == "completion"].tokens.sum() == 3  # the end tokens predict nothing
+
+
+def test_rectangles_of_the_padded_batch_fill_it() -> None:
+    rows = padded_rows(BATCH, Words())  # pyright: ignore
+    assert rows.tokens.sum() == count(BATCH).padded
+    assert rows[rows.kind == "padding"].tokens.sum() == 1
+    assert set(rows.examples) == {1}
+    for _, lane in rows.groupby("top"):
+        ends = lane.sort_values("start")
+        assert list(ends.start)[1:] == list(ends.end)[:-1]
+
+
+def test_the_heading_says_what_is_saved() -> None:
+    assert heading(BATCH) == "As a tree, 9 tokens are computed instead of 18: 50 % less"
+
+
+def message(variant: str, number: int, step_s: float, loss: float = 1.0) -> dict[str, Any]:
+    return {
+        "variant": variant,
+        "round": number,
+        "step_s": step_s,
+        "loss": loss,
+        "tokens": 10,
+        "dtype": "float32",
+    }
+
+
+def test_times_are_medians_against_everything_on() -> None:
+    rows = time_rows(
+        [
+            message(variant, number, seconds)
+            for number, times in enumerate([(9, 9, 9), (1, 2, 4), (1, 3, 4), (1, 4, 4)])
+            for variant, seconds in zip(("on", "tree", "off"), times, strict=True)
+        ]
+    )
+    assert list(rows.times) == [1, 3, 4]
+    assert list(rows.variant) == ["Everything on", "Batch as a tree: off", "All of these off"]
+    assert time_finding(rows) == "With all of these off, a step takes 4.0 times as long"
+    assert "saves most here" in time_finding(rows.iloc[:2])
+    assert time_finding(rows.iloc[:1]) == "One step with everything on"
+    assert title_of("labels") == "Logits only at labels: off"
+
+
+def test_a_trick_that_saves_nothing_is_said_so() -> None:
+    rows = time_rows([message("on", 1, 1.0), message("attention", 1, 1.01)])
+    assert time_finding(rows) == "None of these costs anything here when it is off"
+
+
+def test_losses_are_those_of_the_last_whole_round() -> None:
+    found = [message("on", 0, 1, 2.0), message("tree", 0, 1, 2.1), message("on", 1, 1, 1.0)]
+    assert loss_words(found).startswith("The losses in step 1 lie between 2.0000 and 2.1000")
+
+
+def made() -> Report:
+    def one(side: str, seconds: float, **more: Any) -> Measured:
+        return Measured(
+            **{"workload": "lora8", "side": side, "seed": 0, "batch_size": 8, **more},
+            step_s=(seconds,) * 4 if seconds else (),
+            losses=(1.0,) * 4,
+            peak_memory_mb=100 * seconds,
+        )
+
+    failed = one("sft", 0, reason="no room")
+    return Report(
+        command="c",
+        machine="m",
+        date="2026-01-01",
+        versions={},
+        threads=2,
+        gflops={"float32": 10.0},
+        trials={},
+        measured=(one("ours", 1), one("trainer", 5), failed),
+        growth=tuple(
+            {"axis": "shared", "value": v, "step_s": s, "tokens": 9}
+            for v, s in ((0.0, 2.0), (0.9, 0.5))
+        ),
+    )
+
+
+def test_the_report_is_drawn() -> None:
+    figure = speed_figure(made())
+    assert [(trace.name, list(trace.x)) for trace in figure.data] == [
+        ("Tuning Fork", [5.0]),
+        ("Trainer + peft", [1.0]),
+    ]
+    (row,) = comparison_table(made()).to_dict("records")
+    assert row["times as fast"] == pytest.approx(5)
+    assert row["memory %"] == pytest.approx(20)
+    assert (
+        failed_words(made()) == "TRL SFTTrainer failed on “LoRA r=8 on reviews, batch 8”: no room"
+    )
+    title = growth_figure(made(), "shared").layout.title.text
+    assert title == "With 90 % shared, a step takes 25 % of the time"
+
+
+def test_the_page_shows_a_batch_of_a_prepared_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    from streamlit.testing.v1 import AppTest
+
+    from core import catalog
+    from core.models.acquire import is_ready
+
+    if not is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
+        pytest.skip("the model is not prepared")
+    root = Path(__file__).resolve().parents[2]
+    app = AppTest.from_file(str(root / "pages/lab/speed.py"), default_timeout=60).run()
+    assert not app.exception
+    assert app.title[0].value == "Why is it fast?"
+    assert any("touch a block to read its text" in c.value for c in app.caption)
