@@ -47,6 +47,7 @@ def evaluate(
         check_length(ids, base.tokenizer, limit)
     order = sorted(range(len(examples)), key=lambda i: len(prompts[i]))
     outputs = [""] * len(examples)
+    yield {"answered": 0, "of": len(order), "rows": []}  # the model is loaded: the asking begins
     start = time.perf_counter()
     for first in range(0, len(order), AT_ONCE):
         group = order[first : first + AT_ONCE]

@@ -143,9 +143,13 @@ def collect(operation: str, asked: Asked, *, label: str, key: str) -> list[Row]:
         kept()[operation, asked] = rows
         partial.clear()
         st.rerun()
-    if partial.get("rows"):
-        n = len(partial["rows"])
-        st.caption(f"Stopped after {n} of {partial['of']} examples; the figures are of these.")
+    if partial:
+        n, of = len(partial["rows"]), partial["of"]
+        st.caption(
+            f"Stopped after {n} of {of} examples; the figures are of these."
+            if n
+            else "Stopped before the first answer."
+        )
     return sorted(partial.get("rows", []), key=lambda row: row["number"])
 
 

@@ -35,7 +35,7 @@ def ask(folder: Path, operation: str, **more: Any) -> tuple[Session, list[dict[s
 def test_every_example_is_answered_and_judged_once(tiny_folder: Path) -> None:
     _, messages = ask(tiny_folder, "evaluate")
     *some, end = messages
-    assert [m["answered"] for m in some] == [16, 20]
+    assert [m["answered"] for m in some] == [0, 16, 20]
     rows = sorted((row for m in some for row in m["rows"]), key=lambda row: row["number"])
     assert [row["number"] for row in rows] == list(range(1, 21))
     assert [row["reference"] for row in rows] == [pair["completion"] for pair in PAIRS]
@@ -59,7 +59,8 @@ def test_stopping_keeps_what_has_come(tiny_folder: Path) -> None:
         dataset=uploads.keep(PAIRS),
     ):
         came += len(message["rows"])
-        said.append(True)
+        if message["rows"]:
+            said.append(True)
     assert came == 16
     assert ask(tiny_folder, "label_probabilities", should_stop=lambda: True)[1] == []
 
