@@ -11,8 +11,15 @@ RESULT = re.compile(
 )
 
 
+def open_lesson(page: Page, address: str) -> None:
+    """Until the script is through: a click before that starts over what has just begun."""
+    page.goto(address)
+    expect(page.get_by_role("heading", name="Without the browser")).to_be_visible()
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
 def test_a_prompt_is_measured_and_kept(app: str, page: Page) -> None:
-    page.goto(f"{app}/choice?choice_shots=1")
+    open_lesson(page, f"{app}/choice?choice_shots=1")
     expect(
         page.get_by_text(re.compile(r"\d+ tokens with 1 examples?, \d+ without"))
     ).to_be_visible()
@@ -26,10 +33,10 @@ def test_a_prompt_is_measured_and_kept(app: str, page: Page) -> None:
 
 
 def test_the_guide_follows_the_figures(app: str, page: Page) -> None:
-    page.goto(f"{app}/choice?choice_needed=1.0&choice_requests=1")
+    open_lesson(page, f"{app}/choice?choice_needed=1.0&choice_requests=1")
     expect(page.get_by_text(re.compile(r"Recorded on 20\d\d-\d\d-\d\d"))).to_be_visible()
     expect(page.get_by_text(re.compile("^Neither: nothing|^(Tune|Prompt): “"))).to_be_visible()
-    page.goto(f"{app}/choice?choice_needed=0.0&choice_requests=1")
+    open_lesson(page, f"{app}/choice?choice_needed=0.0&choice_requests=1")
     expect(page.get_by_text(re.compile("^Prompt: “"))).to_be_visible()
     expect(page.get_by_text("pays in seconds").first).to_be_visible()
     page.get_by_test_id("stButtonGroup").get_by_text("tokens", exact=True).click()
@@ -37,6 +44,6 @@ def test_the_guide_follows_the_figures(app: str, page: Page) -> None:
 
 
 def test_only_the_prompt_that_holds_the_fact_answers_it(app: str, page: Page) -> None:
-    page.goto(f"{app}/choice")
+    open_lesson(page, f"{app}/choice")
     page.get_by_role("button", name="Ask in every way", exact=True).click(timeout=60_000)
     expect(page.get_by_text("Right: with the fact in the prompt.")).to_be_visible(timeout=100_000)
