@@ -69,11 +69,15 @@ def beside(report: Report) -> None:
         st.dataframe(
             table, hide_index=True, width="stretch", height="content", column_config=columns
         )
+        tried = (
+            "The other sides take the settings that were fastest in short trials on that machine: 32 or "
+            "16 bit, fused or eager attention, padded or padding-free. "
+            if report.trials
+            else "The other sides’ settings were not tried out: this is a quick look. "
+        )
         st.caption(
-            "Both other sides take the settings that were fastest in short trials on that machine: 32 or "
-            "16 bit, fused or eager attention, padded or padding-free. All sides see the same batches in "
-            "the same order, with the same seeds, rates and threads, by turns, in fresh processes. Loss "
-            "gap: of the final losses of one seed. Memory: of the whole process. Utilisation: operations "
+            f"{tried}All sides see the same batches in the same order, with the same seeds, rates and "
+            "threads, by turns, in fresh processes. Loss gap: the largest between final losses of one seed. Memory: of the whole process. Utilisation: operations "
             "that the mathematics needs, per second, as a share of the fastest matrix product here."
         )
         if said := failed_words(report):

@@ -75,6 +75,19 @@ def test_ours_stands_against_the_fastest_other() -> None:
     )
 
 
+def test_the_finding_names_no_side_that_was_not_measured() -> None:
+    without_sft = tuple(m for m in report().measured if m.side != "sft")
+    assert finding(report(measured=without_sft)) == (
+        "LoRA r=8 on reviews, batch 8: 4.0 times as fast as Trainer + peft"
+    )
+    more: dict[str, Any] = {"workload": "full"}
+    partly = report(measured("ours", 0, 1.0, 0.1, **more), measured("trainer", 0, 3.0, 0.1, **more))
+    assert finding(partly) == (
+        "3.0 to 4.0 times as many examples per second as the fastest other side of each row that "
+        "could be measured"
+    )
+
+
 def test_utilisation_is_need_over_time_and_peak() -> None:
     assert utilisation(report(), "lora8") == pytest.approx((0.4 + 0.2) / 2)
     assert utilisation(report(gflops={}), "lora8") is None

@@ -30,7 +30,7 @@ def test_sides_take_turns_and_the_report_is_written(
     assert report.command.startswith("python -m core bench --only lora8 --sides ours,trainer")
     text = (folder / "bench.md").read_text("utf-8")
     assert capsys.readouterr().out.strip() == text.strip()
-    assert "times as fast as the better of" in text
+    assert "times as fast as Trainer + peft." in text
 
 
 def test_sides_of_all_seeds_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
