@@ -173,8 +173,9 @@ def show_summary(rows: Sequence[Row], measure: str) -> None:
     """The mean of the chosen measure with its interval, and the others beside it."""
     found = summary(rows)
     low, high = found[measure]["interval"]
+    name = MEASURES[measure]
     st.markdown(
-        f"**{MEASURES[measure].capitalize()} {found[measure]['score']:.2f}** [{low:.2f}, {high:.2f}] on "
+        f"**{name[0].upper()}{name[1:]} {found[measure]['score']:.2f}** [{low:.2f}, {high:.2f}] on "
         f"{len(rows)} test examples"
     )
     others = [f"{MEASURES[m]} {v['score']:.2f}" for m, v in found.items() if m != measure]
