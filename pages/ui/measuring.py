@@ -131,12 +131,16 @@ def collect(operation: str, asked: Asked, *, label: str, key: str) -> list[Row]:
         partial.clear()
         partial |= {"asked": asked, "rows": [], "of": 0}
         place.progress(0.0, text="Waiting for the model")
-        for message in engine().ask(operation, model=catalog.DEFAULT_MODEL, **asdict(asked)):
+        asking = engine().ask(operation, beat=True, model=catalog.DEFAULT_MODEL, **asdict(asked))
+        for message in asking:
             if "rows" in message:
                 partial["rows"] += message["rows"]
                 partial["of"] = message["of"]
-                text = f"{message['answered']} of {message['of']} examples"
-                place.progress(message["answered"] / message["of"], text=text)
+            if of := partial["of"]:  # redrawn every second: this is where a click stops the loop
+                n = len(partial["rows"])
+                place.progress(n / of, text=f"{n} of {of} examples")
+            else:
+                place.progress(0.0, text="Waiting for the model")
         while len(kept()) >= MOST_KEPT:
             kept().pop(next(iter(kept())), None)
         rows = sorted(partial["rows"], key=lambda row: row["number"])
@@ -169,8 +173,9 @@ def show_summary(rows: Sequence[Row], measure: str) -> None:
     """The mean of the chosen measure with its interval, and the others beside it."""
     found = summary(rows)
     low, high = found[measure]["interval"]
+    name = MEASURES[measure]
     st.markdown(
-        f"**{MEASURES[measure].capitalize()} {found[measure]['score']:.2f}** [{low:.2f}, {high:.2f}] on "
+        f"**{name[0].upper()}{name[1:]} {found[measure]['score']:.2f}** [{low:.2f}, {high:.2f}] on "
         f"{len(rows)} test examples"
     )
     others = [f"{MEASURES[m]} {v['score']:.2f}" for m, v in found.items() if m != measure]

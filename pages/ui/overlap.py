@@ -203,7 +203,7 @@ def subsequence_svg(found: TextComparison) -> str:
             size = CHARACTER_PX * columns_of(word)
             middle = x + size / 2
             middles.append(middle)
-            style = f'font-weight="700" fill="{BLUE}"' if place in taken else 'fill="currentColor"'
+            style = f'fill="currentColor" font-weight="{700 if place in taken else 400}"'
             parts.append(f'<text x="{middle:.1f}" y="{y}" {style}>{html.escape(word)}</text>')
             x += size + PAD_PX
         centres.append(middles)

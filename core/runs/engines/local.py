@@ -91,9 +91,10 @@ class LocalEngine:
 
     # Questions
 
-    def ask(self, operation: str, **args: Any) -> Iterator[Message]:
+    def ask(self, operation: str, *, beat: bool = False, **args: Any) -> Iterator[Message]:
         """Send a request to the answering worker and yield its messages as they come.
 
+        With `beat`, an empty message comes for every second of silence, so that who waits can stop.
         Closing the iterator early cancels the request. Raises `UserError` with the worker's sentence.
         """
         worker = self._worker("ask")
@@ -108,6 +109,8 @@ class LocalEngine:
                     message = inbox.get(timeout=1.0)
                 except queue.Empty:
                     if worker.alive:
+                        if beat:
+                            yield {}
                         continue
                     message = {"error": GONE}
                 if "error" in message:

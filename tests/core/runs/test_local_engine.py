@@ -128,6 +128,20 @@ def test_mistakes_come_back_as_one_sentence(
         engine.submit(RunConfig())
 
 
+def test_who_waits_for_a_silent_worker_may_go(
+    engine: LocalEngine, config: Callable[..., RunConfig]
+) -> None:
+    ask(engine, config())
+    worker = engine.workers["ask"].process.pid
+    os.kill(worker, signal.SIGSTOP)
+    answers = engine.ask(
+        "generate", beat=True, model=config().model, text="cat", settings={"max_new_tokens": 5}
+    )
+    assert next(answers) == {}
+    os.kill(worker, signal.SIGCONT)
+    assert any("text" in message for message in answers)
+
+
 def test_closing_an_answer_early_frees_the_worker(
     engine: LocalEngine, config: Callable[..., RunConfig]
 ) -> None:
