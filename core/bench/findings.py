@@ -175,9 +175,8 @@ def finding(report: Report) -> str:
     others = _measured_others(report, [c.workload.id for c in trained])
     if low is high:
         return f"{low.workload.title}: {low.speed_up:.1f} times as fast as {others}"
-    return (
-        f"{low.speed_up:.1f} to {high.speed_up:.1f} times as many examples per second as {others}"
-    )
+    ends = dict.fromkeys(f"{c.speed_up:.1f}" for c in (low, high))  # one, if they round alike
+    return f"{' to '.join(ends)} times as many examples per second as {others}"
 
 
 def _measured_others(report: Report, workloads: Sequence[str]) -> str:
