@@ -12,11 +12,6 @@ RESULT = re.compile(
 
 
 def open_lesson(page: Page, address: str) -> None:
-    """By way of the home page: a server's very first visitor who opens a link is sent there twice (app.py),
-    and a click in between is lost."""
-    home = address.partition("/choice")[0]
-    page.goto(home)
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
     page.goto(address)
     expect(page.get_by_role("heading", name="Without the browser")).to_be_visible()
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
