@@ -31,7 +31,7 @@ def measure(
     *,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Message]:
-    """Yield {"done", "of"} while it goes on, then the figures, which are kept.
+    """Yield {"answered", "of"} while it goes on, then the figures, which are kept.
 
     Raises `UserError` while a run trains: it would slow the requests that are timed.
     """
@@ -42,7 +42,7 @@ def measure(
     limit, of = answer_limit(wanted.task), len(examples) + 2 * wanted.n_timed
     answers: list[str] = []
     for start in range(0, len(prompts), AT_ONCE):
-        yield {"done": start, "of": of}
+        yield {"answered": start, "of": of}
         group = prompts[start : start + AT_ONCE]
         answers += answer_greedily(
             model, base, group, max_new_tokens=limit, should_stop=should_stop
@@ -58,7 +58,7 @@ def measure(
         done = []
         for request in requests:
             done.append(request)
-            yield {"done": len(examples) + cached * len(timed) + len(done), "of": of}
+            yield {"answered": len(examples) + cached * len(timed) + len(done), "of": of}
         seconds[cached] = [round(r.seconds, 5) for r in done]
         n_answer = fmean(r.n_answer for r in done)
         n_left = fmean(r.n_computed for r in done)

@@ -51,8 +51,8 @@ def measure_button(askings: Sequence[Asking], label: str, *, key: str) -> None:
     try:
         for number, wanted in enumerate(left):
             for message in engine().ask("measure", asking=wanted.to_dict()):
-                if "done" in message:
-                    share = (number + message["done"] / message["of"]) / len(left)
+                if "answered" in message:
+                    share = (number + message["answered"] / message["of"]) / len(left)
                     bar.progress(
                         min(share, 1.0), text=f"{number + 1} of {len(left)}: {_now(wanted)}"
                     )

@@ -12,7 +12,6 @@ RESULT = re.compile(
 
 
 def open_lesson(page: Page, address: str) -> None:
-    """Until the script is through: a click before that starts over what has just begun."""
     page.goto(address)
     expect(page.get_by_role("heading", name="Without the browser")).to_be_visible()
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")

@@ -122,7 +122,8 @@ def test_nothing_is_timed_beside_a_run(roomy: str, store: RunStore) -> None:
     assert asking.find(wanted) is None
     store.request_stop(run.id)
     *progress, last = asked()  # type: ignore[misc]
-    assert progress[-1] == {"done": 6, "of": 6}
+    assert progress[-1] == {"answered": 6, "of": 6}
+    assert not {"request", "done", "error"} & set().union(*progress, last)  # the worker's own words
     assert asking.find(wanted) == last
 
 
