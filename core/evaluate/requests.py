@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from core.errors import Stopped
-from core.generate.batch import shared_length
 from core.generate.stream import Decoder, check_length
 from core.models.load import LoadedModel
 
@@ -61,6 +60,13 @@ def answer_one_by_one(
             decoder.forget_after(n_known)
         else:
             decoder = Decoder(model, base)
+
+
+def shared_length(prompts: Sequence[list[int]]) -> int:
+    """How many tokens all prompts begin with alike, leaving at least one to each."""
+    first, last = min(prompts), max(prompts)  # what these two share, all between them share
+    alike = (n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b)
+    return min(next(alike, len(first)), min(map(len, prompts)) - 1)
 
 
 @torch.no_grad()

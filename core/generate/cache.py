@@ -14,11 +14,11 @@ from transformers.cache_utils import DynamicLayer
 class RoomyLayer(DynamicLayer):
     """A decoder layer's keys and values (B, G, K, D): the beginning of blocks with room for more."""
 
-    def __init__(self, keys: torch.Tensor, values: torch.Tensor, n_more: int) -> None:
+    def __init__(self, keys: torch.Tensor, values: torch.Tensor, n_tokens: int) -> None:
         super().__init__()
         self.lazy_initialization(keys, values)
-        self.blocks = (_with_room(keys, n_more), _with_room(values, n_more))
-        self.n_tokens = keys.shape[-2]
+        self.blocks = (keys, values)
+        self.n_tokens = n_tokens
         self._seen()
 
     def _seen(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -47,14 +47,28 @@ class RoomyLayer(DynamicLayer):
         self._seen()
 
 
-def _with_room(known: torch.Tensor, n_more: int) -> torch.Tensor:
-    n_rows, n_groups, n_known, size = known.shape
-    block = known.new_empty(n_rows, n_groups, n_known + n_more, size)
-    block[:, :, :n_known] = known
-    return block
+def spread(cache: DynamicCache, rows: torch.Tensor, n_more: int) -> None:
+    """Give each row its own keys and values, and room for `n_more` tokens that will join.
 
-
-def make_room(cache: DynamicCache, n_more: int) -> None:
-    """Let `n_more` tokens join a filled cache without copying it again."""
+    `rows` (B, K) names each row's tokens among those in the filled cache, which has one row itself.
+    """
     found: Any = cache
-    found.layers = [RoomyLayer(layer.keys, layer.values, n_more) for layer in found.layers]
+    found.layers = [
+        RoomyLayer(
+            _taken(layer.keys, rows, n_more), _taken(layer.values, rows, n_more), rows.shape[1]
+        )
+        for layer in found.layers
+    ]
+
+
+def _taken(known: torch.Tensor, rows: torch.Tensor, n_more: int) -> torch.Tensor:
+    """(B, G, K + n_more, D) the rows' tokens of (1, G, N, D), and room."""
+    _, n_groups, n_known, size = known.shape
+    n_rows, n_keys = rows.shape
+    group = torch.arange(n_groups, device=known.device)[:, None] * n_known
+    block = known.new_empty(n_rows, n_groups, n_keys + n_more, size)
+    at = (rows[:, None] + group).flatten()
+    block[:, :, :n_keys] = (
+        known.reshape(-1, size).index_select(0, at).view(n_rows, n_groups, n_keys, size)
+    )
+    return block

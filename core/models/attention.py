@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 NAME = "tree"
@@ -37,6 +38,11 @@ def tree_attention(
     attention_mask (B or 1, 1, Q, K), added to the scores. Returns (B, Q, H, D).
     """
     del module, options
+    if query.shape[2] == 1:  # the next token of each row
+        mixed = F.scaled_dot_product_attention(
+            query, key, value, attn_mask=attention_mask, scale=scaling, enable_gqa=True
+        )
+        return mixed.transpose(1, 2), None
     n_rows, n_heads, n_queries, size = query.shape
     n_groups, n_keys = key.shape[1], key.shape[2]
     in_group = n_heads // n_groups

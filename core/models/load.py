@@ -50,6 +50,8 @@ def load_folder(folder: Path, *, id: str, dtype: torch.dtype) -> LoadedModel:
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging as transformers_logging
 
+    from core.models.fused import fuse
+
     transformers_logging.disable_progress_bar()
 
     tokenizer = ChatTokenizer.load(folder)
@@ -64,6 +66,7 @@ def load_folder(folder: Path, *, id: str, dtype: torch.dtype) -> LoadedModel:
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"The model in {folder} cannot be loaded: {error}") from error
     model.requires_grad_(False).eval().to(best_device())
+    fuse(model)
     return LoadedModel(id, model, tokenizer, dtype)
 
 

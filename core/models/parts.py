@@ -4,7 +4,7 @@ Training on trees, answering in batches and streaming all go through `run_layers
 soft prompt's virtual tokens are put before the text.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,8 @@ from torch import nn
 from transformers import DynamicCache
 
 from core.models.attention import attention_for
+from core.models.fused import can_take_tiles
+from core.models.tiles import ancestors, cut
 
 
 def backbone_and_head(model: nn.Module) -> tuple[nn.Module, nn.Module]:
@@ -98,6 +100,43 @@ def run_layers(
             use_cache=cache is not None,
         )
     return output.last_hidden_state[:, -n_new:]
+
+
+def run_tree(
+    model: nn.Module,
+    tokens: torch.Tensor,
+    places: torch.Tensor,
+    parents: Sequence[int],
+    *,
+    cache: DynamicCache | None = None,
+) -> torch.Tensor:
+    """(N, H) outputs of the decoder at every node of a tree of tokens (N,) at positions (N,).
+
+    Node n hangs on `parents[n]` < n (-1: on nothing, or on the virtual tokens) and attends to its
+    ancestors and itself. An empty cache is given the keys and values of the virtual tokens and the nodes.
+    """
+    backbone, _ = backbone_and_head(model)
+    virtual = soft_prompt(model)
+    if not can_take_tiles(backbone) or (virtual is None and n_virtual_tokens(model)):
+        attends = ancestors(parents).to(tokens.device)
+        return run_layers(model, tokens[None], places[None], attends[None], cache=cache)[0]
+    text: dict[str, Any] = {"input_ids": tokens[None]}
+    if virtual is not None:
+        n = len(virtual)
+        embed: Any = backbone.get_input_embeddings()  # pyright: ignore[reportCallIssue]
+        words = embed(tokens)
+        text = {"inputs_embeds": torch.cat([virtual.to(words.dtype), words])[None]}
+        places = torch.cat([torch.arange(n, device=places.device), places + n])
+        parents = [*range(-1, n - 1), *(parent + n for parent in parents)]
+    output: Any = backbone(
+        **text,
+        position_ids=places[None],
+        attention_mask=tokens.new_zeros(1, 1, 1, 1),  # the tiles know better
+        cache=cache,
+        use_cache=cache is not None,
+        tiles=cut(parents).to(tokens.device),
+    )
+    return output.last_hidden_state[0, -len(tokens) :]
 
 
 def _with_prefix(model: nn.Module, cache: DynamicCache | None, n_rows: int) -> DynamicCache:

@@ -19,7 +19,7 @@ from core.evaluate.thresholds import shares
 from core.generate.batch import answer_greedily
 from core.generate.stream import check_length
 from core.models.load import LoadedModel
-from core.models.parts import backbone_and_head, run_layers
+from core.models.parts import backbone_and_head, run_tree
 from core.train.precision import autocast
 from core.train.trie import Trie
 
@@ -107,10 +107,10 @@ def label_probabilities(
                 nodes += path[len(pair.prompt_ids) - 1 :]
                 targets += pair.completion_ids
                 ends.append(len(nodes))
-        places = torch.tensor([trie.depths], device=base.device)
-        tokens = torch.tensor([trie.tokens], device=base.device)
+        places = torch.tensor(trie.depths, device=base.device)
+        tokens = torch.tensor(trie.tokens, device=base.device)
         with autocast(base.device, base.dtype):
-            hidden = run_layers(model, tokens, places, trie.attends()[None].to(base.device))[0]
+            hidden = run_tree(model, tokens, places, trie.parents)
             logits = head(hidden[nodes])  # (M, V) at each label's tokens only
         each = logits.float().log_softmax(-1).cpu()[torch.arange(len(nodes)), targets]
         sums = each.double().cumsum(0)[[end - 1 for end in ends]]

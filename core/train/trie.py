@@ -22,7 +22,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from core.data.encode import Encoded
-from core.models.parts import backbone_and_head, run_layers
+from core.models.parts import backbone_and_head, run_tree
+from core.models.tiles import ancestors
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class TrieBatch:
     """(N,) the token at each node; parents stand before their children."""
     depth: torch.Tensor
     """(N,) distance from the root: the token's position in its own sequence."""
-    attends: torch.Tensor
-    """(N, N) bool: row i is true at i and its ancestors."""
+    parents: list[int]
+    """The node each node hangs on; -1 for none."""
     predict_at: torch.Tensor
     """(M,) the node whose output predicts a completion token."""
     targets: torch.Tensor
@@ -45,6 +46,11 @@ class TrieBatch:
     """What a padded batch of the same examples would compute, for comparison."""
     n_tokens: int
     """Tokens of the examples themselves, without padding."""
+
+    @property
+    def attends(self) -> torch.Tensor:
+        """(N, N) bool: row i is true at i and its ancestors."""
+        return ancestors(self.parents).to(self.token_ids.device)
 
     def to(self, device: torch.device) -> "TrieBatch":
         moved: dict[str, Any] = {
@@ -80,17 +86,6 @@ class Trie:
             parent = node
         return path
 
-    def attends(self) -> torch.Tensor:
-        """(N, N) bool ancestor matrix: a node's row is its parent's row plus itself."""
-        n = len(self)
-        rows = torch.zeros(n, n, dtype=torch.bool)
-        table = rows.numpy()
-        for node, parent in enumerate(self.parents):
-            if parent >= 0:
-                table[node, :node] = table[parent, :node]
-            table[node, node] = True
-        return rows
-
 
 def build(batch: Sequence[Encoded]) -> TrieBatch:
     """Merge encoded pairs into one tree. The last token of a pair predicts nothing and is left out."""
@@ -105,7 +100,7 @@ def build(batch: Sequence[Encoded]) -> TrieBatch:
     return TrieBatch(
         token_ids=torch.tensor(trie.tokens),
         depth=torch.tensor(trie.depths),
-        attends=trie.attends(),
+        parents=trie.parents,
         predict_at=torch.tensor([node for node, _ in predictions]),
         targets=torch.tensor([target for _, target in predictions]),
         counts=torch.tensor(list(predictions.values())),
@@ -116,17 +111,29 @@ def build(batch: Sequence[Encoded]) -> TrieBatch:
 
 def hidden_states(model: nn.Module, batch: TrieBatch) -> torch.Tensor:
     """(N, H) the decoder's outputs at every node of the tree."""
-    return run_layers(model, batch.token_ids[None], batch.depth[None], batch.attends[None])[0]
+    return run_tree(model, batch.token_ids, batch.depth, batch.parents)
 
 
 def token_losses(model: nn.Module, batch: TrieBatch) -> torch.Tensor:
     """(M,) cross-entropy in nats of each distinct (prefix, target); logits exist only there."""
     hidden = hidden_states(model, batch)[batch.predict_at]
-    _, head = backbone_and_head(model)
-    logits = head(hidden)
-    if logits.dtype is torch.bfloat16:
-        logits = logits.float()
+    logits = _logits(model, hidden)
     return F.cross_entropy(logits, batch.targets, reduction="none")
+
+
+def _logits(model: nn.Module, hidden: torch.Tensor) -> torch.Tensor:
+    """(D, V) at least float32."""
+    head: Any = backbone_and_head(model)[1]
+    if head.weight.requires_grad and len(hidden) <= FEW:
+        with torch.autocast(hidden.device.type, enabled=False):
+            return head(hidden.to(head.weight.dtype))
+    logits = head(hidden)
+    return logits.float() if logits.dtype is torch.bfloat16 else logits
+
+
+FEW = 64
+"""Outputs up to which a trained output layer computes in its own float32: to cast its 28 million
+weights, and their gradient back, takes longer than the bf16 product saves."""
 
 
 def mean_loss(model: nn.Module, batch: TrieBatch) -> torch.Tensor:

@@ -12,6 +12,7 @@ from core.data.encode import Encoded
 from core.errors import UserError
 from core.footprint.shape import of_folder
 from core.models.load import LoadedModel
+from core.models.tiles import cut
 from core.train.trie import build, mean_loss
 
 BATCH = [Encoded([5], [6, 7, 8, 9, 1]), Encoded([4], [6, 7, 1])]
@@ -31,11 +32,18 @@ def test_formula_is_what_torch_counts(tiny: LoadedModel, tiny_folder, name: str)
     method, shape = MethodConfig(name=name, rank=2), of_folder(tiny_folder)
     found = count(BATCH)
     width = shape.heads * shape.head_dim
-    # Our attention computes the whole square and masks it; the need is the pairs that attend.
-    products = 6 * shape.layers - (name == "lora")  # the first layer's keys get no gradient
-    masked = 2 * width * products * (found.nodes**2 - found.attended)
+    # Our attention computes whole tiles and masks them; the need is the pairs that attend.
+    scores = cut(build(BATCH).parents).sees.numel()
+    vain = 2 * width * 6 * shape.layers * (scores - found.attended)
+    if name == "lora":
+        vain += 2 * width * found.attended  # the gradient of the first layer's keys
+        # Pairs are stacked, so that q's B has rows for k and v, too: zeros.
+        outputs = {target: shape.linears[target][1] for target in ("q_proj", "k_proj", "v_proj")}
+        stacked = 2 * method.rank * sum(outputs.values())
+        own = method.rank * sum(outputs[target] for target in method.target_modules)
+        vain += 3 * 2 * found.nodes * (stacked - own) * shape.layers
     needed = needed_flops(BATCH, method, shape)
-    assert needed + masked == counted(tiny, method, BATCH)
+    assert needed + vain == counted(tiny, method, BATCH)
 
 
 @pytest.mark.parametrize("name", ["full", "lora", "prompt"])

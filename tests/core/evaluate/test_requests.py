@@ -7,9 +7,9 @@ import torch
 
 from core.errors import Stopped, UserError
 from core.evaluate import requests
-from core.evaluate.requests import answer_one_by_one
+from core.evaluate.requests import answer_one_by_one, shared_length
 from core.evaluate.uncertainty import median_interval
-from core.generate.batch import answer_greedily, shared_length
+from core.generate.batch import answer_greedily
 from core.generate.stream import Decoder
 from core.models.load import LoadedModel
 

@@ -1,0 +1,185 @@
+"""The fused parts compute what transformers' own parts do: values, and gradients in float64."""
+
+import copy
+import random
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+from transformers import LlamaForCausalLM
+from transformers.models.llama.modeling_llama import LlamaAttention, LlamaRMSNorm
+
+from core import methods
+from core.config import MethodConfig
+from core.models import fused
+from core.models.load import LoadedModel
+from core.models.parts import run_layers, run_tree
+from core.models.tiles import ancestors, cut
+
+
+class OwnDtypeNorm(LlamaRMSNorm):
+    """Transformers' norm computes in float32 even in a float64 model; not here."""
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        x = hidden_states
+        return self.weight * x * torch.rsqrt(x.square().mean(-1, True) + self.variance_epsilon)
+
+
+GIVEN_BACK = {
+    fused.FusedNorm: OwnDtypeNorm,
+    fused.FusedLinear: nn.Linear,
+    fused.FusedAttention: LlamaAttention,
+}
+
+
+def plain(model: nn.Module) -> nn.Module:
+    """A copy with transformers' own parts."""
+    copied = copy.deepcopy(model)
+    for module in copied.modules():
+        if type(module) in GIVEN_BACK:
+            module.__class__ = GIVEN_BACK[type(module)]
+    return copied
+
+
+def random_tree(n: int, *, seed: int, branching: float) -> list[int]:
+    rng = random.Random(seed)
+    return [-1] + [
+        rng.randrange(-1, node) if rng.random() < branching else node - 1 for node in range(1, n)
+    ]
+
+
+@pytest.mark.parametrize("branching", [0.0, 0.05, 0.4, 1.0])
+@pytest.mark.parametrize("n", [1, 2, 17, 90])
+def test_tiles_see_exactly_the_ancestors(n: int, branching: float) -> None:
+    parents = random_tree(n, seed=n, branching=branching)
+    tiles = cut(parents)
+    found = torch.zeros(n, n, dtype=torch.int)
+    flat = tiles.queries.flatten()
+    keys = tiles.keys.repeat_interleave(tiles.queries.shape[1], 0)
+    sees = tiles.sees.flatten(0, 1)
+    for node in range(n):
+        slot = int(tiles.slots[node])
+        assert flat[slot] == node
+        found[node].index_add_(0, keys[slot], sees[slot].int())
+    assert torch.equal(found, ancestors(parents).int())  # each once, and nothing else
+    assert len(tiles.padding) + n == len(flat)
+
+
+def test_norm_equals_transformers() -> None:
+    norm = LlamaRMSNorm(24, eps=1e-5).double()
+    nn.init.normal_(norm.weight)
+    x = torch.randn(3, 5, 24, dtype=torch.float64, requires_grad=True)
+
+    def plainly(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        return weight * x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-5)
+
+    def ours(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        return fused.Norm.apply(x, weight, 1e-5)  # pyright: ignore[reportReturnType]
+
+    torch.testing.assert_close(ours(x, norm.weight), plainly(x, norm.weight))
+    assert torch.autograd.gradcheck(ours, (x, norm.weight))
+
+
+@pytest.mark.parametrize("in_norm", [LlamaRMSNorm, fused.FusedNorm])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_norm_rounds_like_transformers(in_norm: type, dtype: torch.dtype) -> None:
+    norm = LlamaRMSNorm(64, eps=1e-5).to(dtype)
+    x = torch.randn(7, 64).to(dtype)
+    wanted = norm(x).float()
+    norm.__class__ = in_norm
+    tolerance = 1e-6 if dtype is torch.float32 else 2**-7
+    torch.testing.assert_close(norm(x).float(), wanted, rtol=tolerance, atol=tolerance)
+    with torch.no_grad():
+        torch.testing.assert_close(norm(x).float(), wanted, rtol=tolerance, atol=tolerance)
+
+
+def full(model: nn.Module) -> nn.Module:
+    return model.requires_grad_(True)
+
+
+def lora(*targets: str) -> Callable[[nn.Module], nn.Module]:
+    def attach(model: nn.Module) -> nn.Module:
+        config = MethodConfig(name="lora", rank=3, target_modules=targets)
+        tuned = methods.find("lora").attach(model, config).double()
+        torch.manual_seed(4)
+        for name, parameter in tuned.named_parameters():
+            if "lora_B" in name:
+                nn.init.normal_(parameter)
+        return tuned
+
+    return attach
+
+
+TUNINGS = {
+    "full": full,
+    "q and v": lora("q_proj", "v_proj"),
+    "k only": lora("k_proj"),
+    "everything": lora("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
+}
+
+
+@pytest.mark.parametrize("tuning", TUNINGS)
+@pytest.mark.parametrize("branching", [0.0, 0.1, 0.5])
+def test_a_tree_equals_transformers_in_values_and_every_gradient(
+    tiny64: LoadedModel, tuning: str, branching: float
+) -> None:
+    parents = random_tree(60, seed=3, branching=branching)
+    depth = ancestors(parents).sum(-1) - 1
+    tokens = torch.randint(2, 300, (60,))
+    model = TUNINGS[tuning](tiny64.model)
+    other = plain(model)
+    attends = ancestors(parents)[None]
+    ours = run_tree(model, tokens, depth, parents)
+    theirs = run_layers(other, tokens[None], depth[None], attends)[0]
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
+    for hidden in (ours, theirs):
+        (hidden * torch.linspace(-1, 1, hidden.numel()).view_as(hidden)).sum().backward()
+    wanted = {n: p.grad for n, p in other.named_parameters() if p.grad is not None}
+    found = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+    assert found.keys() == wanted.keys()
+    assert found
+    for name, gradient in found.items():
+        assert gradient is not None
+        torch.testing.assert_close(gradient, wanted[name], rtol=1e-8, atol=1e-9, msg=name)
+
+
+def test_a_tree_fills_a_cache_like_rows_do(tiny64: LoadedModel) -> None:
+    from transformers import DynamicCache
+
+    parents = random_tree(30, seed=5, branching=0.2)
+    depth = ancestors(parents).sum(-1) - 1
+    tokens = torch.randint(2, 300, (30,))
+    ours, theirs = DynamicCache(), DynamicCache()
+    with torch.no_grad():
+        run_tree(tiny64.model, tokens, depth, parents, cache=ours)
+        attends = ancestors(parents)[None]
+        run_layers(plain(tiny64.model), tokens[None], depth[None], attends, cache=theirs)
+    for mine, other in zip(ours.layers, theirs.layers, strict=True):
+        torch.testing.assert_close(mine.keys, other.keys, rtol=0, atol=1e-10)
+        torch.testing.assert_close(mine.values, other.values, rtol=0, atol=1e-10)
+
+
+@pytest.mark.skipif(not fused.has_packing(), reason="this CPU has no bf16 kernels in oneDNN")
+def test_packed_weights_multiply_like_others_and_follow_a_change() -> None:
+    layer = nn.Linear(48, 40, bias=False).to(torch.bfloat16).requires_grad_(False)
+    layer.__class__ = fused.FusedLinear
+    x = torch.randn(5, 48, dtype=torch.bfloat16, requires_grad=True)
+    wanted = nn.functional.linear(x, layer.weight)
+    torch.testing.assert_close(layer(x), wanted)
+    (dx,) = torch.autograd.grad(layer(x).float().square().sum(), x)
+    (wanted_dx,) = torch.autograd.grad(wanted.float().square().sum(), x)
+    torch.testing.assert_close(dx, wanted_dx)
+    layer.weight.mul_(2)
+    torch.testing.assert_close(layer(x), wanted * 2)
+
+
+def test_loading_gives_a_llama_the_fused_parts(tiny: LoadedModel) -> None:
+    kinds = {type(module) for module in tiny.model.modules()}
+    assert set(GIVEN_BACK) <= kinds
+    assert isinstance(tiny.model, LlamaForCausalLM)
+    attention = tiny.model.model.layers[0].self_attn
+    joined = fused._joined(  # pyright: ignore[reportPrivateUsage]
+        [attention.q_proj.weight, attention.k_proj.weight, attention.v_proj.weight], torch.float32
+    )
+    assert joined.data_ptr() == attention.q_proj.weight.data_ptr()  # one matrix, not a copy
