@@ -30,9 +30,16 @@ TRICKS: dict[str, Trick] = {
         ),
         Trick(
             id="attention",
-            title="Our attention",
-            on="Four plain products, written for a tree (core/models/attention.py).",
-            off="PyTorch’s fused kernel, with the tree as its mask.",
+            title="Attention in tiles",
+            on="Each piece of a path looks at its own ancestors only (core/models/tiles.py).",
+            off="PyTorch’s fused kernel compares all tokens with all, with the tree as its mask.",
+        ),
+        Trick(
+            id="gradients",
+            title="Gradients written by hand",
+            on="Norms, products and attention are one operation each, with its gradient derived on "
+            "paper; frozen 16-bit weights stand ready in the processor’s order (core/models/fused.py).",
+            off="Transformers’ layers, of whose many small operations autograd keeps a record.",
         ),
         Trick(
             id="precision",

@@ -25,9 +25,10 @@ from core.config import (
     check_number,
 )
 from core.data.encode import Encoded
-from core.methods.sharing import with_parameters
+from core.methods.sharing import shared_copy, with_parameters
+from core.models.fused import unfuse
 from core.models.load import LoadedModel
-from core.models.parts import additive_mask, backbone_and_head, using_attention
+from core.models.parts import additive_mask, backbone_and_head, run_tree, using_attention
 from core.train.loop import make_optimizer, seed_everything, take_step
 from core.train.precision import autocast
 from core.train.schedule import learning_rate
@@ -99,6 +100,9 @@ def _variant(base: LoadedModel, config: RunConfig, off: Sequence[str]) -> Varian
     if "precision" in off:
         dtype = torch.float32 if base.dtype is torch.bfloat16 else torch.bfloat16
         model = with_parameters(model, lambda name, p: p.detach().to(dtype), train=False)
+    if "gradients" in off:
+        model = shared_copy(model)
+        unfuse(model)
     tuned = methods.find(config.method.name).attach(model, config.method).train()
     return Variant(off, tuned, make_optimizer(tuned, config), dtype)
 
@@ -143,9 +147,15 @@ class LaidOut:
     """(M,)"""
     counts: torch.Tensor
     """(M,) how many examples have this target here."""
+    parents: list[int] | None = None
+    """What each token hangs on, where the one row is a tree."""
 
     def to(self, device: torch.device) -> "LaidOut":
-        return LaidOut(**{name: tensor.to(device) for name, tensor in vars(self).items()})
+        moved: dict[str, Any] = {
+            name: value.to(device) if torch.is_tensor(value) else value
+            for name, value in vars(self).items()
+        }
+        return LaidOut(**moved)
 
 
 def lay_out_tree(pairs: Sequence[Encoded]) -> LaidOut:
@@ -157,6 +167,7 @@ def lay_out_tree(pairs: Sequence[Encoded]) -> LaidOut:
         batch.predict_at,
         batch.targets,
         batch.counts,
+        batch.parents,
     )
 
 
@@ -184,15 +195,18 @@ def lay_out_padded(pairs: Sequence[Encoded]) -> LaidOut:
 def plain_loss(model: nn.Module, batch: LaidOut, off: Sequence[str]) -> torch.Tensor:
     """The same mean loss as `core.train.trie.mean_loss`, without the tricks in `off`."""
     backbone, head = backbone_and_head(model)
-    dtype = next(backbone.parameters()).dtype
-    with using_attention(backbone, FUSED if "attention" in off else "tree"):
-        found: Any = backbone(
-            input_ids=batch.tokens,
-            position_ids=batch.places,
-            attention_mask=additive_mask(batch.attends, dtype),
-            use_cache=False,
-        )
-    hidden = found.last_hidden_state.flatten(0, 1)  # (B·T, H)
+    if batch.parents is not None and "attention" not in off:
+        hidden = run_tree(model, batch.tokens[0], batch.places[0], batch.parents)
+    else:
+        dtype = next(backbone.parameters()).dtype
+        with using_attention(backbone, FUSED if "attention" in off else "tree"):
+            found: Any = backbone(
+                input_ids=batch.tokens,
+                position_ids=batch.places,
+                attention_mask=additive_mask(batch.attends, dtype),
+                use_cache=False,
+            )
+        hidden = found.last_hidden_state.flatten(0, 1)  # (B·T, H)
     logits = head(hidden)[batch.predict_at] if "labels" in off else head(hidden[batch.predict_at])
     if logits.dtype is torch.bfloat16:
         logits = logits.float()

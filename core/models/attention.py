@@ -1,10 +1,10 @@
-"""Attention over a tree, in four lines: the one place where our model differs from transformers'.
+"""Attention over rows of tokens with any mask, in four lines.
 
-Transformers' eager attention first repeats the keys and values of grouped-query attention and takes
-the softmax in a float32 copy. Here the query heads of a group are stacked instead, so no key is
-copied, and the mask is added inside the product. Same numbers (tests/core/train/test_trie.py), 10 %
-less time per training step. Its N x N scores cost too much for long rows; `attention_for` then
-chooses PyTorch's fused kernel.
+Training on a tree cuts it into tiles (core/models/fused.py). Where that is not possible, and for rows
+that answer, transformers' eager attention would repeat the keys and values of grouped-query attention
+and take the softmax in a float32 copy. Here the query heads of a group are stacked instead, so no key is
+copied, and the mask is added inside the product. Same numbers (tests/core/train/test_trie.py). Its
+scores of all pairs cost too much for long rows; `attention_for` then chooses PyTorch's fused kernel.
 """
 
 from typing import Any

@@ -46,6 +46,13 @@ def fuse(model: nn.Module) -> None:
             _lay_together([module.q_proj.weight, module.k_proj.weight, module.v_proj.weight])
 
 
+def unfuse(model: nn.Module) -> None:
+    """Let `model` compute with transformers' own parts again, in place."""
+    for module in model.modules():
+        if isinstance(module, (FusedNorm, FusedLinear, FusedAttention)):
+            module.__class__ = type(module).__bases__[0]
+
+
 def can_take_tiles(backbone: nn.Module) -> bool:
     return any(isinstance(module, FusedAttention) for module in backbone.modules())
 

@@ -26,19 +26,13 @@ class OwnDtypeNorm(LlamaRMSNorm):
         return self.weight * x * torch.rsqrt(x.square().mean(-1, True) + self.variance_epsilon)
 
 
-GIVEN_BACK = {
-    fused.FusedNorm: OwnDtypeNorm,
-    fused.FusedLinear: nn.Linear,
-    fused.FusedAttention: LlamaAttention,
-}
-
-
 def plain(model: nn.Module) -> nn.Module:
     """A copy with transformers' own parts."""
     copied = copy.deepcopy(model)
+    fused.unfuse(copied)
     for module in copied.modules():
-        if type(module) in GIVEN_BACK:
-            module.__class__ = GIVEN_BACK[type(module)]
+        if type(module) is LlamaRMSNorm:
+            module.__class__ = OwnDtypeNorm
     return copied
 
 
@@ -176,7 +170,10 @@ def test_packed_weights_multiply_like_others_and_follow_a_change() -> None:
 
 def test_loading_gives_a_llama_the_fused_parts(tiny: LoadedModel) -> None:
     kinds = {type(module) for module in tiny.model.modules()}
-    assert set(GIVEN_BACK) <= kinds
+    assert {fused.FusedNorm, fused.FusedLinear, fused.FusedAttention} <= kinds
+    own = {type(module) for module in plain(tiny.model).modules()}
+    assert {OwnDtypeNorm, nn.Linear, LlamaAttention} <= own
+    assert not own & {fused.FusedNorm, fused.FusedLinear, fused.FusedAttention}
     assert isinstance(tiny.model, LlamaForCausalLM)
     attention = tiny.model.model.layers[0].self_attn
     joined = fused._joined(  # pyright: ignore[reportPrivateUsage]
