@@ -155,17 +155,33 @@ def test_a_tree_fills_a_cache_like_rows_do(tiny64: LoadedModel) -> None:
 
 
 @pytest.mark.skipif(not fused.has_packing(), reason="this CPU has no bf16 kernels in oneDNN")
-def test_packed_weights_multiply_like_others_and_follow_a_change() -> None:
+def test_packed_weights_multiply_like_others_and_go_with_the_block() -> None:
     layer = nn.Linear(48, 40, bias=False).to(torch.bfloat16).requires_grad_(False)
     layer.__class__ = fused.FusedLinear
-    x = torch.randn(5, 48, dtype=torch.bfloat16, requires_grad=True)
+    x = torch.randn(2, 5, 48, dtype=torch.bfloat16)
     wanted = nn.functional.linear(x, layer.weight)
-    torch.testing.assert_close(layer(x), wanted)
-    (dx,) = torch.autograd.grad(layer(x).float().square().sum(), x)
-    (wanted_dx,) = torch.autograd.grad(wanted.float().square().sum(), x)
-    torch.testing.assert_close(dx, wanted_dx)
+    with torch.no_grad(), fused.packing() as packing:
+        assert fused.packed([layer.weight], torch.bfloat16) is None  # not asked for yet
+        packing.is_worth = True
+        torch.testing.assert_close(layer(x), wanted)
+        torch.testing.assert_close(layer(x[0, 0]), wanted[0, 0])
+        assert len(packing.packs) == fused.has_packing()
     layer.weight.mul_(2)
-    torch.testing.assert_close(layer(x), wanted * 2)
+    with torch.no_grad(), fused.packing() as packing:
+        packing.is_worth = True
+        torch.testing.assert_close(layer(x), wanted * 2)
+    assert fused.packed([layer.weight], torch.bfloat16) is None
+
+
+def test_a_trained_layer_has_the_usual_gradients() -> None:
+    layer = nn.Linear(9, 7, bias=False).double()
+    x = torch.randn(3, 4, 9, dtype=torch.float64, requires_grad=True)
+    wanted = torch.autograd.grad(layer(x).square().sum(), (x, layer.weight))
+    layer.__class__ = fused.FusedLinear
+    found = torch.autograd.grad(layer(x).square().sum(), (x, layer.weight))
+    for mine, theirs in zip(found, wanted, strict=True):
+        torch.testing.assert_close(mine, theirs)
+    assert found[1].is_contiguous()
 
 
 def test_loading_gives_a_llama_the_fused_parts(tiny: LoadedModel) -> None:
