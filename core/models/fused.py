@@ -26,6 +26,7 @@ from torch.nn import functional as F
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.llama.modeling_llama import (
     LlamaAttention,
+    LlamaDecoderLayer,
     LlamaRMSNorm,
     eager_attention_forward,
 )
@@ -43,6 +44,8 @@ def fuse(model: nn.Module) -> None:
             module.__class__ = FusedNorm
         elif type(module) is nn.Linear:
             module.__class__ = FusedLinear
+        elif type(module) is LlamaDecoderLayer:
+            module.__class__ = FusedLayer
         elif type(module) is LlamaAttention and _is_plain(module):
             module.__class__ = FusedAttention
             _lay_together([module.q_proj.weight, module.k_proj.weight, module.v_proj.weight])
@@ -51,7 +54,7 @@ def fuse(model: nn.Module) -> None:
 def unfuse(model: nn.Module) -> None:
     """Let `model` compute with transformers' own parts again, in place."""
     for module in model.modules():
-        if isinstance(module, (FusedNorm, FusedLinear, FusedAttention)):
+        if isinstance(module, FUSED):
             module.__class__ = type(module).__bases__[0]
 
 
@@ -231,6 +234,24 @@ class Place:
     scale: float
 
 
+class FusedLayer(LlamaDecoderLayer):
+    """A decoder layer that ends, if it is the last one, with the outputs that are asked for."""
+
+    def forward(
+        self,
+        hidden_states: torch.Tensor,
+        *args: Any,
+        rows: torch.Tensor | None = None,
+        **kwargs: Any,
+    ) -> torch.Tensor:
+        attention: Any = self.self_attn
+        if rows is None or attention.layer_idx < attention.config.num_hidden_layers - 1:
+            return super().forward(hidden_states, *args, **kwargs)
+        mixed, _ = attention(self.input_layernorm(hidden_states), *args, rows=rows, **kwargs)
+        hidden_states = hidden_states[:, rows] + mixed
+        return hidden_states + self.mlp(self.post_attention_layernorm(hidden_states))
+
+
 class FusedAttention(LlamaAttention):
     def forward(
         self,
@@ -240,6 +261,7 @@ class FusedAttention(LlamaAttention):
         cache: Any = None,
         *,
         tiles: Tiles | None = None,
+        rows: torch.Tensor | None = None,
         **kwargs: Any,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         if tiles is None and (cache is None or torch.is_grad_enabled()):
@@ -255,7 +277,7 @@ class FusedAttention(LlamaAttention):
         n_heads = self.config.num_attention_heads
         if tiles is not None and cache is None:
             mixed: Any = TileAttention.apply(qkv, cos, sin, tiles, n_heads, self.scaling)
-            return self.o_proj(mixed)[None], None
+            return self.o_proj(mixed if rows is None else mixed[rows])[None], None
         n_groups = n_heads // self.num_key_value_groups
         each = qkv.view(n_rows, n_new, -1, self.head_dim)
         turned = _rotated(each.flatten(0, 1)[:, : n_heads + n_groups], cos, sin)
@@ -515,3 +537,6 @@ def _rotate(
     out[..., :half].addcmul_(x[..., half:], sin, value=-1)
     out[..., half:].addcmul_(x[..., :half], sin)
     return out
+
+
+FUSED = (FusedNorm, FusedLinear, FusedLayer, FusedAttention)

@@ -109,8 +109,11 @@ def run_tree(
     parents: Sequence[int],
     *,
     cache: DynamicCache | None = None,
+    wanted: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """(N, H) outputs of the decoder at every node of a tree of tokens (N,) at positions (N,).
+    """(N, H) outputs of the decoder at the nodes of a tree of tokens (N,) at positions (N,).
+
+    Or (M, H) at those `wanted` (M,) only, which spares the others most of the last layer.
 
     Node n hangs on `parents[n]` < n (-1: on nothing, or on the virtual tokens) and attends to its
     ancestors and itself. An empty cache is given the keys and values of the virtual tokens and the nodes.
@@ -119,7 +122,8 @@ def run_tree(
     virtual = soft_prompt(model)
     if not can_take_tiles(backbone) or (virtual is None and n_virtual_tokens(model)):
         attends = ancestors(parents).to(tokens.device)
-        return run_layers(model, tokens[None], places[None], attends[None], cache=cache)[0]
+        hidden = run_layers(model, tokens[None], places[None], attends[None], cache=cache)[0]
+        return hidden if wanted is None else hidden[wanted]
     text: dict[str, Any] = {"input_ids": tokens[None]}
     if virtual is not None:
         n = len(virtual)
@@ -128,6 +132,7 @@ def run_tree(
         text = {"inputs_embeds": torch.cat([virtual.to(words.dtype), words])[None]}
         places = torch.cat([torch.arange(n, device=places.device), places + n])
         parents = [*range(-1, n - 1), *(parent + n for parent in parents)]
+        wanted = None if wanted is None else wanted + n
     output: Any = backbone(
         **text,
         position_ids=places[None],
@@ -135,8 +140,12 @@ def run_tree(
         cache=cache,
         use_cache=cache is not None,
         tiles=cut(parents).to(tokens.device),
+        rows=wanted if cache is None else None,
     )
-    return output.last_hidden_state[0, -len(tokens) :]
+    hidden = output.last_hidden_state[0]
+    if wanted is None:
+        return hidden[-len(tokens) :]
+    return hidden if cache is None else hidden[wanted]
 
 
 def _with_prefix(model: nn.Module, cache: DynamicCache | None, n_rows: int) -> DynamicCache:

@@ -188,5 +188,5 @@ class KeepAnswers:
 def _logits(model: nn.Module, batch: TrieBatch) -> torch.Tensor:
     """(M, V) logits where the batch predicts, in float32 at least."""
     _, head = backbone_and_head(model)
-    logits = head(hidden_states(model, batch)[batch.predict_at])
+    logits = head(hidden_states(model, batch))
     return logits.float() if logits.dtype is torch.bfloat16 else logits

@@ -110,14 +110,13 @@ def build(batch: Sequence[Encoded]) -> TrieBatch:
 
 
 def hidden_states(model: nn.Module, batch: TrieBatch) -> torch.Tensor:
-    """(N, H) the decoder's outputs at every node of the tree."""
-    return run_tree(model, batch.token_ids, batch.depth, batch.parents)
+    """(M, H) the decoder's outputs where a completion token is predicted."""
+    return run_tree(model, batch.token_ids, batch.depth, batch.parents, wanted=batch.predict_at)
 
 
 def token_losses(model: nn.Module, batch: TrieBatch) -> torch.Tensor:
     """(M,) cross-entropy in nats of each distinct (prefix, target); logits exist only there."""
-    hidden = hidden_states(model, batch)[batch.predict_at]
-    logits = _logits(model, hidden)
+    logits = _logits(model, hidden_states(model, batch))
     return F.cross_entropy(logits, batch.targets, reduction="none")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import nn
-from transformers import LlamaForCausalLM
+from transformers import DynamicCache, LlamaForCausalLM
 from transformers.models.llama.modeling_llama import LlamaAttention, LlamaRMSNorm
 
 from core import methods
@@ -138,9 +138,23 @@ def test_a_tree_equals_transformers_in_values_and_every_gradient(
         torch.testing.assert_close(gradient, wanted[name], rtol=1e-8, atol=1e-9, msg=name)
 
 
-def test_a_tree_fills_a_cache_like_rows_do(tiny64: LoadedModel) -> None:
-    from transformers import DynamicCache
+@pytest.mark.parametrize("method", ["lora", "prompt", "prefix", "adapter", "top_layers"])
+def test_wanted_outputs_are_those_of_all(tiny64: LoadedModel, method: str) -> None:
+    config = MethodConfig(name=method, rank=2, virtual_tokens=3, layers=1)
+    model = methods.find(method).attach(tiny64.model, config).double()
+    parents = random_tree(25, seed=6, branching=0.2)
+    depth = ancestors(parents).sum(-1) - 1
+    tokens, wanted = torch.randint(2, 300, (25,)), torch.tensor([3, 24, 9, 9])
+    every = run_tree(model, tokens, depth, parents)
+    torch.testing.assert_close(
+        run_tree(model, tokens, depth, parents, wanted=wanted), every[wanted]
+    )
+    with torch.no_grad():
+        found = run_tree(model, tokens, depth, parents, cache=DynamicCache(), wanted=wanted)
+    torch.testing.assert_close(found, every[wanted])
 
+
+def test_a_tree_fills_a_cache_like_rows_do(tiny64: LoadedModel) -> None:
     parents = random_tree(30, seed=5, branching=0.2)
     depth = ancestors(parents).sum(-1) - 1
     tokens = torch.randint(2, 300, (30,))
