@@ -85,6 +85,7 @@ WORKLOADS: dict[str, Workload] = {
             title="Full fine-tuning on reviews, batch 8",
             method=MethodConfig(name="full"),
             steps=7,
+            seeds=(0, 1, 2),
             is_scored=True,
             least=5,
         ),
