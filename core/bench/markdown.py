@@ -13,6 +13,7 @@ from core.bench.findings import (
     summaries,
 )
 from core.bench.report import Report
+from core.bench.tried import TRIED, WHERE
 from core.bench.workloads import SIDES, WARM_UP, WORKLOADS
 
 NONE = "–"
@@ -23,8 +24,13 @@ def markdown(report: Report) -> str:
     parts = [f"# How fast is it?\n\n{finding(report)}.", _head(report), _sides(report)]
     if found := comparisons(report):
         parts.append(_compared(found))
-    parts += [_starts(report), _trials(report), _growth(report)]
+    parts += [_starts(report), _trials(report), _growth(report), _tried()]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _tried() -> str:
+    rows = "\n".join(f"- **{idea}**: {found}" for idea, found in TRIED.items())
+    return f"Tried and not used:\n\n{rows}\n\n{WHERE}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

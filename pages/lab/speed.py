@@ -5,6 +5,7 @@ import streamlit as st
 from core import catalog
 from core.bench.report import Report, recorded
 from core.bench.tree import count
+from core.bench.tried import TRIED, WHERE
 from pages.ui.batch_tree import batch_chart, first_batch, heading, padded_rows, tree_rows
 from pages.ui.bench_report import (
     AXES,
@@ -115,3 +116,6 @@ else:
         "Nothing is recorded yet. Measure this machine: `python -m core bench --growth --record` "
         "(about half an hour; it needs the packages of requirements-dev.txt)."
     )
+st.header("What did not help")
+st.markdown("\n".join(f"- **{idea}.** {found}" for idea, found in TRIED.items()))
+st.caption(WHERE)
