@@ -16,7 +16,7 @@ TRIED: dict[str, str] = {
     ),
     "Weights packed as 1 × 1 convolutions": "No faster than plain products of 64 or 266 rows.",
     "Float32 weights packed": "Up to 15 % on a product of few rows: not worth a second copy.",
-    "SiLU in float32, or by hand": (
+    "SiLU in float32": (
         "0.30 ms against 0.18 ms for PyTorch’s own SiLU and product on 281 × 1,536 numbers."
     ),
     "Softmax by hand": (

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core import catalog
+from core.bench.findings import finding
 from core.bench.report import Report, recorded
 from core.bench.tree import count
 from core.bench.tried import TRIED, WHERE
@@ -62,6 +63,7 @@ def picture(task: str, batch_size: int, seed: int) -> None:
 def beside(report: Report) -> None:
     """The recorded comparison."""
     if report.measured:
+        st.markdown(f"**{finding(report)}**")
         st.plotly_chart(speed_figure(report), width="stretch", key="speed_sides")
         st.caption(f"{report.where} Made with `{report.command}`.")
         numbers = st.column_config.NumberColumn(format="%.2f")

@@ -3,7 +3,7 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.bench.findings import comparisons, failures, finding, summaries
+from core.bench.findings import comparisons, failures, summaries
 from core.bench.report import Report
 from core.bench.workloads import SIDES, WORKLOADS
 from pages.ui.live import BLUE, GREEN, GREY, ORANGE
@@ -28,7 +28,7 @@ def speed_figure(report: Report) -> go.Figure:
             if side not in found:
                 continue
             slowest = min(s.examples_per_s for s in found.values())
-            names.append(workload.title)
+            names.append(_in_lines(workload.title))
             times.append(found[side].examples_per_s / slowest)
             words.append(
                 f"{found[side].examples_per_s:.2f} examples/s ({found[side].setting}), "
@@ -43,18 +43,21 @@ def speed_figure(report: Report) -> go.Figure:
                     orientation="h",
                     marker={"color": SIDE_COLOURS[side]},
                     text=[f"{t:.1f} ×" for t in times],
+                    textposition="outside",
+                    textfont={"size": 12},
+                    cliponaxis=False,
                     customdata=words,
                     hovertemplate="%{y}<br>%{customdata}<extra>" + title + "</extra>",
                 )
             )
     figure.update_layout(
-        title={"text": finding(report), "font": {"size": 15}},
         barmode="group",
-        xaxis={"title": "examples per second, the slowest side of each row = 1"},
+        bargap=0.3,
+        xaxis={"title": "examples per second (slowest = 1)"},
         yaxis={"autorange": "reversed", "automargin": True},
-        legend={"orientation": "h", "y": -0.25},
-        height=140 + 75 * len({n for t in figure.data for n in t.y}),
-        margin={"l": 10, "r": 10},
+        legend={"orientation": "h", "y": 1, "yanchor": "bottom"},
+        height=110 + 90 * len({n for t in figure.data for n in t.y}),
+        margin={"l": 10, "r": 30, "t": 60},
     )
     return figure
 
@@ -97,6 +100,16 @@ def growth_finding(axis: str, rows: pd.DataFrame) -> str:
     return f"{more:.3g} times as much: {cost:.1f} times the time"
 
 
+def _in_lines(title: str) -> str:
+    """Broken after the method, so that it fits a phone."""
+    return title.replace(" on ", "<br>on ", 1).replace(" short ", "<br>short ", 1)
+
+
+def _short(value: float) -> str:
+    """1, 64, 135M."""
+    return f"{value / 1e6:.0f}M" if value >= 1e6 else f"{value:.0f}"
+
+
 def growth_figure(report: Report, axis: str) -> go.Figure:
     """Seconds per step over one thing that is varied."""
     rows = pd.DataFrame([point for point in report.growth if point["axis"] == axis])
@@ -115,7 +128,11 @@ def growth_figure(report: Report, axis: str) -> go.Figure:
     return figure.update_layout(
         title={"text": growth_finding(axis, rows), "font": {"size": 14}},
         xaxis={"title": AXES[axis] + (" (log scale)" if is_log else "")}
-        | ({"type": "log"} if is_log else {}),
+        | (
+            {"type": "log", "tickvals": rows.value, "ticktext": rows.value.map(_short)}
+            if is_log
+            else {}
+        ),
         yaxis={"title": "seconds per step", "rangemode": "tozero"},
         height=300,
         margin={"l": 10, "r": 10},
