@@ -13,7 +13,7 @@ from transformers import DynamicCache
 
 from core.errors import Stopped
 from core.generate.cache import spread
-from core.models.fused import Packing, packing
+from core.models.fused.linear import Packing, packing
 from core.models.load import LoadedModel
 from core.models.parts import backbone_and_head, n_virtual_tokens, run_layers, run_tree
 from core.train.precision import autocast

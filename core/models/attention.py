@@ -1,6 +1,6 @@
 """Attention over rows of tokens with any mask, in four lines.
 
-Training on a tree cuts it into tiles (core/models/fused.py). Where that is not possible, and for rows
+Training on a tree cuts it into tiles (core/models/fused). Where that is not possible, and for rows
 that answer, transformers' eager attention would repeat the keys and values of grouped-query attention
 and take the softmax in a float32 copy. Here the query heads of a group are stacked instead, so no key is
 copied, and the mask is added inside the product. Same numbers (tests/core/train/test_trie.py). Its

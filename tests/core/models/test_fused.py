@@ -13,6 +13,8 @@ from transformers.models.llama.modeling_llama import LlamaAttention, LlamaRMSNor
 from core import methods
 from core.config import MethodConfig
 from core.models import fused
+from core.models.fused.linear import has_packing, joined, packed, packing
+from core.models.fused.norm import Norm
 from core.models.load import LoadedModel
 from core.models.parts import run_layers, run_tree
 from core.models.tiles import ancestors, cut
@@ -69,7 +71,7 @@ def test_norm_equals_transformers() -> None:
         return weight * x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-5)
 
     def ours(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        return fused.Norm.apply(x, weight, 1e-5)  # pyright: ignore[reportReturnType]
+        return Norm.apply(x, weight, 1e-5)  # pyright: ignore[reportReturnType]
 
     torch.testing.assert_close(ours(x, norm.weight), plainly(x, norm.weight))
     assert torch.autograd.gradcheck(ours, (x, norm.weight))
@@ -168,23 +170,23 @@ def test_a_tree_fills_a_cache_like_rows_do(tiny64: LoadedModel) -> None:
         torch.testing.assert_close(mine.values, other.values, rtol=0, atol=1e-10)
 
 
-@pytest.mark.skipif(not fused.has_packing(), reason="this CPU has no bf16 kernels in oneDNN")
+@pytest.mark.skipif(not has_packing(), reason="this CPU has no bf16 kernels in oneDNN")
 def test_packed_weights_multiply_like_others_and_go_with_the_block() -> None:
     layer = nn.Linear(48, 40, bias=False).to(torch.bfloat16).requires_grad_(False)
     layer.__class__ = fused.FusedLinear
     x = torch.randn(2, 5, 48, dtype=torch.bfloat16)
     wanted = nn.functional.linear(x, layer.weight)
-    with torch.no_grad(), fused.packing() as packing:
-        assert fused.packed([layer.weight], torch.bfloat16) is None  # not asked for yet
-        packing.is_worth = True
+    with torch.no_grad(), packing() as found:
+        assert packed([layer.weight], torch.bfloat16) is None  # not asked for yet
+        found.is_worth = True
         torch.testing.assert_close(layer(x), wanted)
         torch.testing.assert_close(layer(x[0, 0]), wanted[0, 0])
-        assert len(packing.packs) == fused.has_packing()
+        assert len(found.packs) == has_packing()
     layer.weight.mul_(2)
-    with torch.no_grad(), fused.packing() as packing:
-        packing.is_worth = True
+    with torch.no_grad(), packing() as found:
+        found.is_worth = True
         torch.testing.assert_close(layer(x), wanted * 2)
-    assert fused.packed([layer.weight], torch.bfloat16) is None
+    assert packed([layer.weight], torch.bfloat16) is None
 
 
 def test_a_trained_layer_has_the_usual_gradients() -> None:
@@ -206,7 +208,7 @@ def test_loading_gives_a_llama_the_fused_parts(tiny: LoadedModel) -> None:
     assert not own & {fused.FusedNorm, fused.FusedLinear, fused.FusedAttention}
     assert isinstance(tiny.model, LlamaForCausalLM)
     attention = tiny.model.model.layers[0].self_attn
-    joined = fused._joined(  # pyright: ignore[reportPrivateUsage]
+    together = joined(
         [attention.q_proj.weight, attention.k_proj.weight, attention.v_proj.weight], torch.float32
     )
-    assert joined.data_ptr() == attention.q_proj.weight.data_ptr()  # one matrix, not a copy
+    assert together.data_ptr() == attention.q_proj.weight.data_ptr()  # one matrix, not a copy
