@@ -38,7 +38,7 @@ TRICKS: dict[str, Trick] = {
             id="gradients",
             title="Gradients written by hand",
             on="Norms, products and attention are one operation each, with its gradient derived on "
-            "paper; frozen 16-bit weights stand ready in the processor’s order (core/models/fused).",
+            "paper (core/models/fused).",
             off="Transformers’ layers, of whose many small operations autograd keeps a record.",
         ),
         Trick(
