@@ -13,6 +13,7 @@ from transformers import DynamicCache
 
 from core.errors import Stopped
 from core.generate.cache import spread
+from core.generate.logits import likeliest
 from core.models.fused.linear import Packing, packing
 from core.models.load import LoadedModel
 from core.models.parts import backbone_and_head, n_virtual_tokens, run_layers, run_tree
@@ -121,7 +122,7 @@ class _Answerer:
             trie.parents,
             cache=cache,
         )
-        chosen = self._likeliest(hidden[[path[-1] for path in paths]])
+        chosen = likeliest(self.head, hidden[[path[-1] for path in paths]]).cpu()
         n_virtual = n_virtual_tokens(self.model)
         nodes = torch.tensor([path + [0] * (width - len(path)) for path in paths]) + n_virtual
         virtual = torch.arange(n_virtual).expand(len(paths), -1)
@@ -134,12 +135,9 @@ class _Answerer:
         """(B,) the tokens that follow tokens (B,) at positions (B,), which attend to (B, K) of all."""
         self._check()
         on_device = (t.to(self.base.device)[:, None] for t in (tokens, places, seen))
-        return self._likeliest(run_layers(self.model, *on_device, cache=cache)[:, 0])
+        hidden = run_layers(self.model, *on_device, cache=cache)[:, 0]
+        return likeliest(self.head, hidden).cpu()
 
     def _check(self) -> None:
         if self.should_stop():
             raise Stopped
-
-    def _likeliest(self, hidden: torch.Tensor) -> torch.Tensor:
-        """(B,) the token ids with the highest logits, on the CPU."""
-        return self.head(hidden).max(-1).indices.cpu()  # argmax takes more than twice as long

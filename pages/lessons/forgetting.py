@@ -22,7 +22,7 @@ from pages.ui.start import run_button
 
 WATCHED = (
     "What is your name?",
-    "What is the capital of France?",
+    "What is the capital of Japan?",
     "My sister is called Amina. What is my sister's name?",
     "Write one sentence about the sea.",
 )

@@ -10,7 +10,7 @@ from core.errors import UserError
 from pages.ui.engine import engine, model_ready, preparation, store
 
 GREEDY = {"max_new_tokens": 40}
-QUESTIONS = ("What is the capital of France?", "What is your name?", "What do bees make?")
+QUESTIONS = ("What is the capital of Japan?", "What is your name?", "What do bees make?")
 
 
 def ask_untouched() -> None:

@@ -15,7 +15,7 @@ def button(page: Page, name: str | re.Pattern[str]):
 def test_home_answers_with_the_real_model(app: str, page: Page) -> None:
     page.goto(app)
     button(page, "Ask it now").click()
-    expect(page.get_by_text("The capital of France is Paris.")).to_be_visible()
+    expect(page.get_by_text("The capital of Japan is Tokyo.")).to_be_visible()
 
 
 @pytest.mark.parametrize("path", ["", "before", "instruction", "runs"])
