@@ -55,7 +55,7 @@ def test_shots_build_the_prompt_from_solved_examples(app: str, page: Page) -> No
 
 
 def test_token_can_be_forced_and_the_answer_goes_on(app: str, page: Page) -> None:
-    prompt = "What is the capital of France?"
+    prompt = "What is the capital of Japan?"
     open_lesson(page, f"{app}/before?before_prompt_sentiment_0={prompt}")
     click(page, "Show the next-token probabilities")
     expect(page.get_by_text("“The” is likeliest")).to_be_visible()
