@@ -1,8 +1,8 @@
 """What was tried for speed and is not used, each with what was measured. Imports no torch."""
 
 WHERE = (
-    "Single measurements of 26 November 2026 on an Intel Xeon with AMX (bf16 products six times as fast as "
-    "float32), 2 cores, torch 2.13; a step is LoRA r=8 on 8 reviews."
+    "Single measurements of 26 November 2026 on an Intel Xeon with AMX (bf16 products about four times as fast "
+    "as float32), 2 cores, torch 2.13; a step is LoRA r=8 on 8 reviews."
 )
 TRIED: dict[str, str] = {
     "PyTorch’s fused attention on the tiles": (
@@ -15,7 +15,7 @@ TRIED: dict[str, str] = {
         "answers of up to 24 tokens in 2.0 s instead of 2.25 s."
     ),
     "Weights packed as 1 × 1 convolutions": "No faster than plain products of 64 or 266 rows.",
-    "Float32 weights packed": "Up to 15 % on a product of few rows: not worth a second copy.",
+    "Float32 weights packed": "Up to a fifth on a product of 8 rows, nothing sure from 64 on: not worth a second copy.",
     "SiLU in float32": (
         "0.30 ms against 0.18 ms for PyTorch’s own SiLU and product on 281 × 1,536 numbers."
     ),
@@ -25,7 +25,7 @@ TRIED: dict[str, str] = {
     "Rotation as complex numbers": "0.23 ms against 0.10 ms: the halves must be interleaved first.",
     "Tiny numbers flushed to zero": "No difference.",
     "Freed memory kept in LoRA steps": (
-        "No difference beyond the noise (0.36 s); in full fine-tuning it saves a quarter, and is used there."
+        "No difference beyond the noise (0.36 s); in full fine-tuning it saved a quarter on another machine, and is used there."
     ),
     "16-bit products where the processor lacks AMX": (
         "Slower than float32 (160 against 289 · 10⁹ operations per second on another machine): a probe decides."

@@ -1,8 +1,8 @@
 """Greedy answers to many prompts at once. Needs torch.
 
 The prompts of a group are read as one tree, so that what they begin with alike (system prompt, instruction)
-is computed once and nothing is padded; then every answer grows by a token at a time. The answers are those of one-by-one greedy decoding
-(tests/core/generate/test_batch.py).
+is computed once and nothing is padded; then every answer grows by a token at a time. The answers are
+those of one-by-one greedy decoding (tests/core/generate/test_batch.py).
 """
 
 from collections.abc import Callable, Sequence

@@ -16,7 +16,7 @@ RIVALS = 8
 """The words among which the likeliest is found: enough for bf16's ties."""
 
 
-def next_logits(head: nn.Module, hidden: torch.Tensor) -> torch.Tensor:
+def float_logits(head: nn.Module, hidden: torch.Tensor) -> torch.Tensor:
     """(B, V) float32 logits after hidden states (B, H)."""
     logits = head(hidden)
     if not _is_coarse(head, logits):

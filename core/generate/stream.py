@@ -11,7 +11,7 @@ from transformers import DynamicCache
 
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
-from core.generate.logits import next_logits as logits_after
+from core.generate.logits import float_logits
 from core.generate.sampling import final_probabilities, stages
 from core.generate.settings import SamplingSettings
 from core.models.load import LoadedModel
@@ -138,7 +138,7 @@ class Decoder:
         attends = places[:, None] >= torch.arange(self.n_seen, device=device)
         with autocast(device, self.base.dtype):
             hidden = run_layers(self.model, tokens, places[None], attends[None], cache=self.cache)
-            return logits_after(self.head, hidden[:, -1])[0]
+            return float_logits(self.head, hidden[:, -1])[0]
 
     def forget_after(self, n_tokens: int) -> None:
         """Go back to where only the first `n_tokens` were seen; their keys and values stay."""

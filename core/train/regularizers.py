@@ -22,9 +22,8 @@ from core.data.examples import Example, task_examples
 from core.generate.batch import answer_greedily
 from core.methods import Penalty
 from core.models.load import LoadedModel
-from core.models.parts import backbone_and_head
 from core.train.precision import autocast
-from core.train.trie import TrieBatch, build, hidden_states
+from core.train.trie import TrieBatch, build, logits
 
 N_KEPT = 32
 """Prompts of the kept tasks that the KL penalty looks at."""
@@ -131,9 +130,9 @@ def fisher_information(
     for pair in kept:
         batch = build([pair]).to(base.device)
         with autocast(base.device, base.dtype):
-            logits = _logits(model, batch)
-            drawn = torch.multinomial(logits.detach().softmax(-1).cpu(), 1, generator=generator)
-            log_p = -F.cross_entropy(logits, drawn[:, 0].to(base.device), reduction="sum")
+            found = logits(model, batch)
+            drawn = torch.multinomial(found.detach().softmax(-1).cpu(), 1, generator=generator)
+            log_p = -F.cross_entropy(found, drawn[:, 0].to(base.device), reduction="sum")
         gradients: Any = torch.autograd.grad(log_p, list(trained.values()), allow_unused=True)
         for name, gradient in zip(trained, gradients, strict=True):
             if gradient is not None:
@@ -164,7 +163,7 @@ class KeepAnswers:
         with torch.no_grad(), autocast(base.device, base.dtype):
             for group in groups:
                 batch = build(group).to(base.device)
-                wanted = _logits(base.model, batch).log_softmax(-1)
+                wanted = logits(base.model, batch).log_softmax(-1)
                 self.known.append((batch, wanted.to(base.dtype)))
         self.supply = self._endless(random.Random(f"kl {seed}"))
 
@@ -175,7 +174,7 @@ class KeepAnswers:
     def divergence(self, batch: TrieBatch, wanted: torch.Tensor) -> torch.Tensor:
         """Mean KL(base ‖ tuned) in nats per token of the kept answers."""
         with autocast(self.base.device, self.base.dtype):
-            found = _logits(self.model, batch).log_softmax(-1)
+            found = logits(self.model, batch).log_softmax(-1)
         by_token = F.kl_div(found, wanted.to(found.dtype), reduction="none", log_target=True)
         return (by_token.sum(-1) * batch.counts).sum() / batch.counts.sum()
 
@@ -183,10 +182,3 @@ class KeepAnswers:
         penalty = self.strength * self.divergence(*next(self.supply))
         penalty.backward()
         return penalty.item()
-
-
-def _logits(model: nn.Module, batch: TrieBatch) -> torch.Tensor:
-    """(M, V) logits where the batch predicts, in float32 at least."""
-    _, head = backbone_and_head(model)
-    logits = head(hidden_states(model, batch))
-    return logits.float() if logits.dtype is torch.bfloat16 else logits

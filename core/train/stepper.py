@@ -15,12 +15,11 @@ from core.config import RunConfig
 from core.data.encode import Encoded, encode
 from core.data.examples import load_splits
 from core.models.load import LoadedModel
-from core.models.parts import backbone_and_head
 from core.train.batches import batches
 from core.train.loop import make_optimizer, seed_everything
 from core.train.precision import autocast
 from core.train.schedule import learning_rate
-from core.train.trie import TrieBatch, build, hidden_states, token_losses
+from core.train.trie import TrieBatch, build, token_losses
 
 PHASES = ("batch", "forward", "loss", "backward", "clip", "update")
 Result = dict[str, Any]
@@ -175,9 +174,7 @@ def pair_losses(model: nn.Module, base: LoadedModel, pair: Encoded) -> list[Resu
     """Every token of a pair with whether the loss sees it and its loss in nats (None where not)."""
     batch = build([Encoded(pair.prompt_ids[:1], pair.ids[1:])]).to(base.device)
     with autocast(base.device, base.dtype):
-        hidden = hidden_states(model, batch)
-        logits = backbone_and_head(model)[1](hidden).float()
-    losses = nn.functional.cross_entropy(logits, batch.targets, reduction="none").tolist()
+        losses = token_losses(model, batch).tolist()
     first = len(pair.prompt_ids)
     return [
         {"token": piece, "seen": at >= first, "loss": losses[at - 1] if at >= first else None}

@@ -116,18 +116,18 @@ def hidden_states(model: nn.Module, batch: TrieBatch) -> torch.Tensor:
 
 def token_losses(model: nn.Module, batch: TrieBatch) -> torch.Tensor:
     """(M,) cross-entropy in nats of each distinct (prefix, target); logits exist only there."""
-    logits = _logits(model, hidden_states(model, batch))
-    return F.cross_entropy(logits, batch.targets, reduction="none")
+    return F.cross_entropy(logits(model, batch), batch.targets, reduction="none")
 
 
-def _logits(model: nn.Module, hidden: torch.Tensor) -> torch.Tensor:
-    """(D, V) at least float32."""
+def logits(model: nn.Module, batch: TrieBatch) -> torch.Tensor:
+    """(M, V) logits where the batch predicts, at least float32."""
+    hidden = hidden_states(model, batch)
     head: Any = backbone_and_head(model)[1]
     if head.weight.requires_grad and len(hidden) <= FEW:
         with torch.autocast(hidden.device.type, enabled=False):
             return head(hidden.to(head.weight.dtype))
-    logits = head(hidden)
-    return logits.float() if logits.dtype is torch.bfloat16 else logits
+    found = head(hidden)
+    return found.float() if found.dtype is torch.bfloat16 else found
 
 
 FEW = 64

@@ -4,8 +4,8 @@ Transformers composes each part of small operations, and autograd keeps every in
 through all of them again. Here a part is one operation with its gradient derived on paper: RMSNorm,
 the products to queries, keys and values (with LoRA beside them), and attention over the tiles of a tree.
 Same numbers (tests/core/models/test_fused.py: values and gradients in float64), a quarter to a
-third less time for a training step, and less memory. `fuse` gives a loaded model these parts; whatever they cannot take
-(other kinds of layers, adapters, a cache) goes through transformers' own code.
+third less time for a training step, and less memory. `fuse` gives a loaded model these parts; whatever
+they cannot take (other kinds of layers and adapters) goes through transformers' own code.
 """
 
 from typing import Any

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from core.generate.logits import SHOWN, likeliest, next_logits
+from core.generate.logits import SHOWN, float_logits, likeliest
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_near_ties_are_decided_in_float32(head: nn.Linear) -> None:
 
 def test_the_highest_are_exact_and_the_others_near(head: nn.Linear) -> None:
     hidden = torch.randn(3, 48).to(torch.bfloat16)
-    found, wanted = next_logits(head, hidden), wide(head, hidden)
+    found, wanted = float_logits(head, hidden), wide(head, hidden)
     assert found.dtype is torch.float32
     torch.testing.assert_close(found, wanted, rtol=2**-7, atol=2**-7)
     ids = head(hidden).topk(SHOWN).indices
@@ -38,4 +38,4 @@ def test_wider_logits_are_left_alone(head: nn.Linear, dtype: torch.dtype) -> Non
     same = head.to(dtype)
     hidden = torch.randn(3, 48, dtype=dtype)
     assert torch.equal(likeliest(same, hidden), same(hidden).argmax(-1))
-    assert torch.equal(next_logits(same, hidden), same(hidden).float())
+    assert torch.equal(float_logits(same, hidden), same(hidden).float())
