@@ -49,12 +49,16 @@ class Tiles:
             sees=self.sees.to(device),
         )
 
-    def mask(self, dtype: torch.dtype) -> torch.Tensor:
-        """(T, 1, L, K) added to scores: 0 where a query attends, the lowest number elsewhere."""
-        if dtype not in self._known:
+    def mask(self, dtype: torch.dtype, n_heads: int, n_groups: int) -> torch.Tensor:
+        """(T · groups, heads / groups · L, K) added to scores: 0 where a query attends, else the lowest number."""
+        known = dtype, n_heads, n_groups
+        if known not in self._known:
             mask = torch.zeros(self.sees.shape, dtype=dtype, device=self.sees.device)
-            self._known[dtype] = mask.masked_fill_(~self.sees, torch.finfo(dtype).min)[:, None]
-        return self._known[dtype]
+            mask.masked_fill_(~self.sees, torch.finfo(dtype).min)
+            n_tiles, _, n_keys = mask.shape
+            each = mask[:, None].expand(-1, n_heads, -1, -1)
+            self._known[known] = each.reshape(n_tiles * n_groups, -1, n_keys)
+        return self._known[known]
 
     def places(self, n_heads: int, n_groups: int) -> "Places":
         """The rows of every head's queries, keys and values, for grouped-query attention."""

@@ -1,45 +1,28 @@
 """A Llama decoder's parts with gradients written by hand.
 
 Transformers composes each part of small operations, and autograd keeps every intermediate and walks
-through all of them again. Here a part is one operation with its gradient derived on paper: RMSNorm,
-the products to queries, keys and values (with LoRA beside them), and attention over the tiles of a tree.
-Same numbers (tests/core/models/test_fused.py: values and gradients in float64), a quarter to a
-third less time for a training step, and less memory. `fuse` gives a loaded model these parts; whatever
-they cannot take (other kinds of layers and adapters) goes through transformers' own code.
+through all of them again. Here RMSNorm, products of several layers (with LoRA beside them), attention over
+the tiles of a tree, and the gate each have a gradient derived on paper, and a decoder layer that has
+nothing else is one operation (layer.py). With something between the parts, such as an adapter, each
+part is one of its own. Same numbers (tests/core/models/test_fused.py: values and gradients in float64),
+a quarter to a third less time for a training step, and less memory. `fuse` gives a loaded model these
+parts; whatever they cannot take (other kinds of layers and adapters) goes through transformers' own code.
 """
 
 from typing import Any
 
-import torch
 from torch import nn
 from transformers.models.llama.modeling_llama import (
     LlamaAttention,
     LlamaDecoderLayer,
+    LlamaMLP,
     LlamaRMSNorm,
 )
 
 from core.models.fused.attention import FusedAttention
+from core.models.fused.layer import FusedLayer
 from core.models.fused.linear import FusedLinear, lay_together
 from core.models.fused.norm import FusedNorm
-
-
-class FusedLayer(LlamaDecoderLayer):
-    """A decoder layer that ends, if it is the last one, with the outputs that are asked for."""
-
-    def forward(
-        self,
-        hidden_states: torch.Tensor,
-        *args: Any,
-        rows: torch.Tensor | None = None,
-        **kwargs: Any,
-    ) -> torch.Tensor:
-        attention: Any = self.self_attn
-        if rows is None or attention.layer_idx < attention.config.num_hidden_layers - 1:
-            return super().forward(hidden_states, *args, **kwargs)
-        mixed, _ = attention(self.input_layernorm(hidden_states), *args, rows=rows, **kwargs)
-        hidden_states = hidden_states[:, rows] + mixed
-        return hidden_states + self.mlp(self.post_attention_layernorm(hidden_states))
-
 
 FUSED = (FusedNorm, FusedLinear, FusedLayer, FusedAttention)
 
@@ -56,6 +39,8 @@ def fuse(model: nn.Module) -> None:
         elif type(module) is LlamaAttention and _is_plain(module):
             module.__class__ = FusedAttention
             lay_together([module.q_proj.weight, module.k_proj.weight, module.v_proj.weight])
+        elif type(module) is LlamaMLP:
+            lay_together([module.gate_proj.weight, module.up_proj.weight])
 
 
 def unfuse(model: nn.Module) -> None:

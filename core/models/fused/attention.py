@@ -2,14 +2,16 @@
 
 # pyright: reportIncompatibleMethodOverride=false, reportPrivateUsage=false
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch.nn import functional as F
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.llama.modeling_llama import LlamaAttention, eager_attention_forward
 
 from core.models.fused.precision import no_autocast
-from core.models.fused.projection import project
+from core.models.fused.product import project
 from core.models.tiles import Places, Tiles
 
 
@@ -31,40 +33,46 @@ class FusedAttention(LlamaAttention):
             )
         n_rows, n_new = hidden_states.shape[:2]
         qkv = project(hidden_states.flatten(0, 1), (self.q_proj, self.k_proj, self.v_proj))
-        cos, sin = (
-            t.to(qkv.dtype).expand(n_rows, -1, -1).reshape(-1, self.head_dim)
-            for t in position_embeddings
-        )
-        n_heads = self.config.num_attention_heads
+        cos, sin = turns(position_embeddings, n_rows, qkv.dtype)
         if tiles is not None and cache is None:
+            n_heads = self.config.num_attention_heads
             mixed: Any = TileAttention.apply(qkv, cos, sin, tiles, n_heads, self.scaling)
             return self.o_proj(mixed if rows is None else mixed[rows])[None], None
+        mixed = self.attend_cached(qkv, cos, sin, attention_mask, cache, n_rows, tiles)
+        return self.o_proj(mixed.view(n_rows, n_new, -1)), None
+
+    def attend_cached(
+        self,
+        qkv: torch.Tensor,
+        cos: torch.Tensor,
+        sin: torch.Tensor,
+        attention_mask: torch.Tensor | None,
+        cache: Any,
+        n_rows: int,
+        tiles: Tiles | None,
+    ) -> torch.Tensor:
+        """Outputs (B · Q, heads · D) of new tokens, whose keys and values join the cache."""
+        n_heads = self.config.num_attention_heads
         n_groups = n_heads // self.num_key_value_groups
-        each = qkv.view(n_rows, n_new, -1, self.head_dim)
-        turned = _rotated(each.flatten(0, 1)[:, : n_heads + n_groups], cos, sin)
-        queries, keys = turned.view(n_rows, n_new, -1, self.head_dim).split(
+        each = qkv.view(len(qkv), -1, self.head_dim)
+        turned = _rotated(each[:, : n_heads + n_groups], cos, sin)
+        queries, keys = turned.view(n_rows, -1, n_heads + n_groups, self.head_dim).split(
             [n_heads, n_groups], dim=2
         )
-        keys, values = cache.update(
-            keys.transpose(1, 2), each[:, :, -n_groups:].transpose(1, 2), self.layer_idx
-        )
+        values = each[:, -n_groups:].view(keys.shape)
+        keys, values = cache.update(keys.transpose(1, 2), values.transpose(1, 2), self.layer_idx)
         if tiles is not None:
-            mixed = _attend(qkv, turned, tiles, n_heads, self.scaling)[0]
-        else:
-            kind: Any = self.config._attn_implementation
-            attention: Any = ALL_ATTENTION_FUNCTIONS.get_interface(kind, eager_attention_forward)
-            queries = queries.transpose(1, 2)
-            mixed, _ = attention(self, queries, keys, values, attention_mask, scaling=self.scaling)
-        return self.o_proj(mixed.reshape(n_rows, n_new, -1)), None
+            return _attend(qkv, turned, tiles, n_heads, self.scaling)[0]
+        kind: Any = self.config._attn_implementation
+        attention: Any = ALL_ATTENTION_FUNCTIONS.get_interface(kind, eager_attention_forward)
+        mixed, _ = attention(
+            self, queries.transpose(1, 2), keys, values, attention_mask, scaling=self.scaling
+        )
+        return mixed.reshape(len(qkv), -1)
 
 
 class TileAttention(torch.autograd.Function):
-    """Rotary positions, then attention of each tile's queries to its path's keys; y (N, heads · D).
-
-    `qkv` (N, (heads + 2 · groups) · D) holds a node's queries, keys and values, `cos` and `sin` (N, D).
-    With P = softmax(Q·Kᵀ/√D) and dO:  dV = Pᵀ·dO,  dS = P∘(dO·Vᵀ - Σ dO·Vᵀ∘P),  dQ = dS·K,  dK = dSᵀ·Q.
-    A node that is key to many tiles gets the sum of what each of them says.
-    """
+    """Rotary positions, then attention of each tile's queries to its path's keys; y (N, heads · D)."""
 
     @staticmethod
     def forward(
@@ -76,38 +84,70 @@ class TileAttention(torch.autograd.Function):
         n_heads: int,
         scaling: float,
     ) -> torch.Tensor:
-        n_nodes, size = cos.shape
-        n_groups = (qkv.shape[1] // size - n_heads) // 2
-        turned = _rotated(qkv.view(n_nodes, -1, size)[:, : n_heads + n_groups], cos, sin)
-        mixed, *tiled = _attend(qkv, turned, tiles, n_heads, scaling)
-        ctx.save_for_backward(*tiled, cos, sin)
-        ctx.places, ctx.scaling = tiles.places(n_heads, n_groups), scaling
-        ctx.shape = n_nodes, n_heads, n_groups, size
+        mixed, kept = attended(qkv, cos, sin, tiles, n_heads, scaling)
+        ctx.save_for_backward(*kept)
+        ctx.tiles, ctx.n_heads, ctx.scaling = tiles, n_heads, scaling
         return mixed
 
     @staticmethod
     def backward(ctx: Any, dy: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        q, k, v, weights, cos, sin = ctx.saved_tensors
-        n_nodes, n_heads, n_groups, size = ctx.shape
-        places: Places = ctx.places
-        d_mixed = dy.reshape(-1, size).index_select(0, places.outputs)
-        d_mixed = d_mixed.index_fill_(0, places.padding, 0).view(q.shape)
-        dv = torch.bmm(weights.transpose(1, 2), d_mixed)
-        d_scores = torch.bmm(d_mixed, v.transpose(1, 2))
-        d_scores = torch.ops.aten._softmax_backward_data(d_scores, weights, -1, weights.dtype)
-        dq = torch.bmm(d_scores, k).mul_(ctx.scaling)
-        dk = torch.bmm(d_scores.transpose(1, 2), q)  # q holds the scale
-        d_qkv = dy.new_empty(n_nodes, n_heads + 2 * n_groups, size)
-        d_turned = torch.cat(
-            [
-                dq.view(-1, size).index_select(0, places.slots).view(n_nodes, n_heads, size),
-                places.summed(dk).view(n_nodes, n_groups, size),
-            ],
-            dim=1,
-        )
-        _rotate(d_qkv[:, : n_heads + n_groups], d_turned, cos, -sin)
-        d_qkv[:, n_heads + n_groups :] = places.summed(dv).view(n_nodes, n_groups, size)
-        return d_qkv.view(n_nodes, -1), None, None, None, None, None
+        d_qkv = attended_gradient(dy, ctx.saved_tensors, ctx.tiles, ctx.n_heads, ctx.scaling)
+        return d_qkv, None, None, None, None, None
+
+
+def turns(position_embeddings: Any, n_rows: int, dtype: torch.dtype) -> list[torch.Tensor]:
+    """Cosines and sines (B · Q, D) of the tokens' positions, of transformers' (1 or B, Q, D)."""
+    return [t.to(dtype).expand(n_rows, -1, -1).flatten(0, 1) for t in position_embeddings]
+
+
+def attended(
+    qkv: torch.Tensor,
+    cos: torch.Tensor,
+    sin: torch.Tensor,
+    tiles: Tiles,
+    n_heads: int,
+    scaling: float,
+) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+    """Outputs (N, heads · D), and what their gradient needs.
+
+    `qkv` (N, (heads + 2 · groups) · D) holds a node's queries, keys and values, `cos` and `sin` (N, D).
+    """
+    n_nodes, size = cos.shape
+    n_groups = (qkv.shape[1] // size - n_heads) // 2
+    turned = _rotated(qkv.view(n_nodes, -1, size)[:, : n_heads + n_groups], cos, sin)
+    mixed, *tiled = _attend(qkv, turned, tiles, n_heads, scaling)
+    return mixed, (*tiled, cos, sin)
+
+
+def attended_gradient(
+    dy: torch.Tensor, kept: Sequence[torch.Tensor], tiles: Tiles, n_heads: int, scaling: float
+) -> torch.Tensor:
+    """With P = softmax(Q·Kᵀ/√D) and dO:  dV = Pᵀ·dO,  dS = P∘(dO·Vᵀ - Σ dO·Vᵀ∘P),  dQ = dS·K,  dK = dSᵀ·Q.
+
+    A node that is key to many tiles gets the sum of what each of them says.
+    """
+    q, k, v, weights, cos, sin = kept
+    n_nodes, size = cos.shape
+    n_groups = len(k) // len(tiles.queries)
+    places: Places = tiles.places(n_heads, n_groups)
+    d_mixed = dy.reshape(-1, size).index_select(0, places.outputs)
+    d_mixed = d_mixed.index_fill_(0, places.padding, 0).view(q.shape)
+    dv = torch.bmm(weights.transpose(1, 2), d_mixed)
+    d_scores = torch.bmm(d_mixed, v.transpose(1, 2))
+    d_scores = torch.ops.aten._softmax_backward_data(d_scores, weights, -1, weights.dtype)
+    dq = torch.bmm(d_scores, k).mul_(scaling)
+    dk = torch.bmm(d_scores.transpose(1, 2), q)  # q holds the scale
+    d_qkv = dy.new_empty(n_nodes, n_heads + 2 * n_groups, size)
+    d_turned = torch.cat(
+        [
+            dq.view(-1, size).index_select(0, places.slots).view(n_nodes, n_heads, size),
+            places.summed(dk).view(n_nodes, n_groups, size),
+        ],
+        dim=1,
+    )
+    _rotate(d_qkv[:, : n_heads + n_groups], d_turned, cos, -sin)
+    d_qkv[:, n_heads + n_groups :] = places.summed(dv).view(n_nodes, n_groups, size)
+    return d_qkv.view(n_nodes, -1)
 
 
 def _attend(
@@ -117,18 +157,24 @@ def _attend(
     n_nodes, n_turned, size = turned.shape
     n_groups = n_turned - n_heads
     places = tiles.places(n_heads, n_groups)
-    n_tiles, length, n_keys = tiles.sees.shape
     flat = turned.view(-1, size)
-    q = flat.index_select(0, places.queries).view(n_tiles * n_groups, -1, size).mul_(scaling)
-    k = flat.index_select(0, places.keys).view(n_tiles * n_groups, -1, size)
+    n_parts = len(tiles.queries) * n_groups
+    q = flat.index_select(0, places.queries).view(n_parts, -1, size).mul_(scaling)
+    k = flat.index_select(0, places.keys).view(n_parts, -1, size)
     v = qkv.view(-1, size).index_select(0, places.values).view(k.shape)
     with no_autocast(q):
-        scores = torch.bmm(q, k.transpose(1, 2))
-        scores.view(n_tiles, n_heads, length, n_keys).add_(tiles.mask(q.dtype))
-        weights = scores.softmax(-1)
+        scores = torch.baddbmm(tiles.mask(q.dtype, n_heads, n_groups), q, k.transpose(1, 2))
+        weights = softmax(scores)
         mixed = torch.bmm(weights, v)
     mixed = mixed.view(-1, size).index_select(0, places.slots).view(n_nodes, n_heads * size)
     return mixed, q, k, v, weights
+
+
+def softmax(scores: torch.Tensor) -> torch.Tensor:
+    """In float32 where scores are coarser: it is more exact, and on CPUs faster, too."""
+    if scores.dtype is torch.float64:
+        return scores.softmax(-1)
+    return F.softmax(scores, -1, dtype=torch.float32).to(scores.dtype)
 
 
 def _rotated(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:

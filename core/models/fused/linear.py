@@ -26,7 +26,7 @@ class FusedLinear(nn.Linear):
             return super().forward(input)
         if not torch.is_grad_enabled():
             pack = packed([self.weight], product_dtype(input))
-            return super().forward(input) if pack is None else product(input, pack)
+            return super().forward(input) if pack is None else multiply(input, pack)
         if self.weight.requires_grad:
             out: Any = TrainedProduct.apply(input, self.weight)
             return out
@@ -101,7 +101,7 @@ def _is_packable(weight: torch.Tensor) -> bool:
     return weight.dtype is torch.bfloat16 and weight.device.type == "cpu"
 
 
-def product(x: torch.Tensor, pack: torch.Tensor) -> torch.Tensor:
+def multiply(x: torch.Tensor, pack: torch.Tensor) -> torch.Tensor:
     """x·Wᵀ with W packed, for any number of leading dimensions."""
     y = torch.ops.mkldnn._linear_pointwise(
         x.to(torch.bfloat16).reshape(-1, x.shape[-1]), pack, None, "none", [], ""
@@ -132,12 +132,39 @@ def joined(weights: Sequence[torch.Tensor], dtype: torch.dtype) -> torch.Tensor:
     n_rows, at = 0, first.data_ptr()
     for weight in weights:
         if weight.data_ptr() != at or not weight.is_contiguous() or weight.dtype is not dtype:
-            return torch.cat([weight.to(dtype) for weight in weights])
+            return _copied(weights, dtype)
         n_rows += len(weight)
         at += weight.nbytes
     same = all(
         w.untyped_storage().data_ptr() == first.untyped_storage().data_ptr() for w in weights
     )
     if not same:
-        return torch.cat(list(weights))
+        return _copied(weights, dtype)
     return first.as_strided((n_rows, first.shape[1]), first.stride())
+
+
+def _copied(weights: Sequence[torch.Tensor], dtype: torch.dtype) -> torch.Tensor:
+    rows = [len(weight) for weight in weights]
+    matrix = weights[0].new_empty(sum(rows), weights[0].shape[1], dtype=dtype)
+    for part, weight in zip(matrix.split(rows), weights, strict=True):
+        part.copy_(weight)
+    return matrix
+
+
+def times(x: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
+    """x·M, in blocks of at most 576 rows and 1,024 of the numbers summed over, where bf16 products are wide.
+
+    On two cores oneDNN computes large products on one of them when their result is narrow: 490 rows
+    times (3072, 576) took 1.9 ms, in three blocks 1.2 ms.
+    """
+    n_summed = x.shape[1]
+    if x.dtype is not torch.bfloat16 or n_summed <= 2048 or len(x) < 320:
+        return x @ matrix
+    product = x.new_empty(len(x), matrix.shape[1])
+    rows, parts = -(-len(x) // 576), -(-n_summed // 1024)
+    for own, out in zip(x.tensor_split(rows), product.tensor_split(rows), strict=True):
+        first, *others = zip(own.tensor_split(parts, 1), matrix.tensor_split(parts), strict=True)
+        torch.mm(*first, out=out)
+        for more in others:
+            out.addmm_(*more)
+    return product

@@ -23,30 +23,46 @@ class FusedNorm(LlamaRMSNorm):
 
 
 class Norm(torch.autograd.Function):
-    """y = w · x · s with s = 1/√(mean(x²) + ε), over the last dimension (Zhang and Sennrich 2019).
-
-    With g = w · dy:  dx = s·g - x·s³·mean(g·x),  dw = Σ dy·x·s.
-    """
+    """y = w · x · s with s = 1/√(mean(x²) + ε), over the last dimension (Zhang and Sennrich 2019)."""
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
-        wide = _wide(x)
-        scale = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).square_()
-        scale.div_(x.shape[-1]).add_(eps).rsqrt_()
+        y, scale = normed(x, weight, eps, product_dtype(x))
         ctx.save_for_backward(x, weight, scale)
-        return (wide * scale).mul_(weight).to(product_dtype(x))
+        return y
 
     @staticmethod
     def backward(ctx: Any, dy: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None, None]:
-        x, weight, scale = ctx.saved_tensors
-        wide, dy = _wide(x), _wide(dy)
-        g = (dy * weight).mul_(scale)
-        along = (g * wide).mean(-1, keepdim=True).mul_(scale.square())
-        dx = torch.addcmul(g, wide, along, value=-1).to(x.dtype)
-        if not ctx.needs_input_grad[1]:
-            return dx, None, None
-        dw = (dy * wide).mul_(scale).reshape(-1, x.shape[-1]).sum(0)
-        return dx, dw.to(weight.dtype), None
+        return *normed_gradient(dy, *ctx.saved_tensors, needs_weight=ctx.needs_input_grad[1]), None
+
+
+def normed(
+    x: torch.Tensor, weight: torch.Tensor, eps: float, dtype: torch.dtype
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """y in `dtype`, and s (…, 1) at least float32."""
+    wide = _wide(x)
+    scale = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).square_()
+    scale.div_(x.shape[-1]).add_(eps).rsqrt_()
+    return (wide * scale).mul_(weight).to(dtype), scale
+
+
+def normed_gradient(
+    dy: torch.Tensor,
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    scale: torch.Tensor,
+    *,
+    needs_weight: bool,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """With g = w · dy:  dx = s·g - x·s³·mean(g·x),  dw = Σ dy·x·s."""
+    wide, dy = _wide(x), _wide(dy)
+    g = (dy * weight).mul_(scale)
+    along = (g * wide).mean(-1, keepdim=True).mul_(scale.square())
+    dx = torch.addcmul(g, wide, along, value=-1).to(x.dtype)
+    if not needs_weight:
+        return dx, None
+    dw = (dy * wide).mul_(scale).reshape(-1, x.shape[-1]).sum(0)
+    return dx, dw.to(weight.dtype)
 
 
 def _wide(x: torch.Tensor) -> torch.Tensor:

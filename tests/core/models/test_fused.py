@@ -3,6 +3,7 @@
 import copy
 import random
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,8 @@ from transformers.models.llama.modeling_llama import LlamaAttention, LlamaRMSNor
 from core import methods
 from core.config import MethodConfig
 from core.models import fused
-from core.models.fused.linear import has_packing, joined, packed, packing
+from core.models.fused.layer import Whole
+from core.models.fused.linear import has_packing, joined, packed, packing, times
 from core.models.fused.norm import Norm
 from core.models.load import LoadedModel
 from core.models.parts import run_layers, run_tree
@@ -116,10 +118,19 @@ TUNINGS = {
 
 
 @pytest.mark.parametrize("tuning", TUNINGS)
-@pytest.mark.parametrize("branching", [0.0, 0.1, 0.5])
+@pytest.mark.parametrize(
+    ("branching", "is_whole"), [(0.0, True), (0.1, True), (0.5, True), (0.1, False)]
+)
 def test_a_tree_equals_transformers_in_values_and_every_gradient(
-    tiny64: LoadedModel, tuning: str, branching: float
+    tiny64: LoadedModel,
+    tuning: str,
+    branching: float,
+    is_whole: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    n_whole = count_whole_layers(monkeypatch)
+    if not is_whole:
+        monkeypatch.setattr(Whole, "of", lambda layer: None)
     parents = random_tree(60, seed=3, branching=branching)
     depth = ancestors(parents).sum(-1) - 1
     tokens = torch.randint(2, 300, (60,))
@@ -138,6 +149,29 @@ def test_a_tree_equals_transformers_in_values_and_every_gradient(
     for name, gradient in found.items():
         assert gradient is not None
         torch.testing.assert_close(gradient, wanted[name], rtol=1e-8, atol=1e-9, msg=name)
+    assert len(n_whole) == (tiny64.model.config.num_hidden_layers if is_whole else 0)
+
+
+def count_whole_layers(monkeypatch: pytest.MonkeyPatch) -> list[Whole]:
+    """Those whose gradient is taken as one operation, from now on."""
+    found: list[Whole] = []
+    gradient = Whole.gradient
+
+    def counted(whole: Whole, *args: Any, **kwargs: Any) -> Any:
+        found.append(whole)
+        return gradient(whole, *args, **kwargs)
+
+    monkeypatch.setattr(Whole, "gradient", counted)
+    return found
+
+
+@pytest.mark.parametrize("rows", [5, 330, 700])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_products_in_blocks_are_whole_products(rows: int, dtype: torch.dtype) -> None:
+    x, matrix = torch.randn(rows, 2304).to(dtype), torch.randn(2304, 24).to(dtype)
+    wanted = x.double() @ matrix.double()
+    tolerance = 1.0 if dtype is torch.bfloat16 else 1e-9  # of sums of 2,304, with spread 48
+    torch.testing.assert_close(times(x, matrix).double(), wanted, rtol=0.02, atol=tolerance)
 
 
 @pytest.mark.parametrize("method", ["lora", "prompt", "prefix", "adapter", "top_layers"])
@@ -212,3 +246,6 @@ def test_loading_gives_a_llama_the_fused_parts(tiny: LoadedModel) -> None:
         [attention.q_proj.weight, attention.k_proj.weight, attention.v_proj.weight], torch.float32
     )
     assert together.data_ptr() == attention.q_proj.weight.data_ptr()  # one matrix, not a copy
+    mlp = tiny.model.model.layers[0].mlp
+    together = joined([mlp.gate_proj.weight, mlp.up_proj.weight], torch.float32)
+    assert together.data_ptr() == mlp.gate_proj.weight.data_ptr()
