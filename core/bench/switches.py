@@ -37,8 +37,8 @@ TRICKS: dict[str, Trick] = {
         Trick(
             id="gradients",
             title="Gradients written by hand",
-            on="Norms, products and attention are one operation each, with its gradient derived on "
-            "paper (core/models/fused).",
+            on="A decoder layer is one operation, with its gradient derived on paper "
+            "(core/models/fused).",
             off="Transformers’ layers, of whose many small operations autograd keeps a record.",
         ),
         Trick(
