@@ -42,7 +42,7 @@ def _head(report: Report) -> str:
     versions = ", ".join(f"{name} {found}" for name, found in report.versions.items())
     peak = ", ".join(f"{name} {value:.0f} GFLOP/s" for name, value in report.gflops.items())
     return (
-        f"{report.where} Made with `{report.command}`. {versions}. Peak of a 1024³ product: {peak}. "
+        f"{report.where} Made with `{report.command}`. {versions}. Peak of the fastest product: {peak}. "
         f"Sides take turns, each in a fresh process; a step is the median without the first {WARM_UP}; "
         "several processes: the median of theirs, lowest and highest in brackets."
     )

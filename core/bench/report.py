@@ -54,7 +54,7 @@ class Report:
     versions: dict[str, str]
     threads: int
     gflops: dict[str, float]
-    """Measured 10⁹ operations per second of a 1024³ product, by dtype."""
+    """Measured 10⁹ operations per second of the fastest product (core/bench/peak.py), by dtype."""
     ready_s: tuple[float, ...] = ()
     """Cold starts of a worker, to ready."""
     warm_first_loss_s: tuple[float, ...] = ()
