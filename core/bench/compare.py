@@ -174,7 +174,8 @@ def _peak(before: dict[str, float], on_progress: Callable[[str], None]) -> tuple
     now: dict[str, float] = found.get("gflops", {})
     best = {name: max(value, before.get(name, 0.0)) for name, value in now.items()} or before
     on_progress(
-        "fastest products: " + ", ".join(f"{name} {value:.0f} GFLOP/s" for name, value in now.items())
+        "fastest products: "
+        + ", ".join(f"{name} {value:.0f} GFLOP/s" for name, value in now.items())
     )
     return best, found.get("threads", 0)
 
