@@ -3,6 +3,7 @@
 # pyright: reportIncompatibleMethodOverride=false, reportPrivateUsage=false
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,7 +16,20 @@ from core.models.fused.product import project
 from core.models.tiles import Places, Tiles
 
 
+@dataclass(frozen=True)
+class Heads:
+    """The heads that look, and at which tiles."""
+
+    tiles: Tiles
+    n_heads: int
+    scaling: float
+    """Of scores: 1/√D."""
+
+
 class FusedAttention(LlamaAttention):
+    def heads(self, tiles: Tiles) -> Heads:
+        return Heads(tiles, self.config.num_attention_heads, self.scaling)
+
     def forward(
         self,
         hidden_states: torch.Tensor,
@@ -35,8 +49,7 @@ class FusedAttention(LlamaAttention):
         qkv = project(hidden_states.flatten(0, 1), (self.q_proj, self.k_proj, self.v_proj))
         cos, sin = turns(position_embeddings, n_rows, qkv.dtype)
         if tiles is not None and cache is None:
-            n_heads = self.config.num_attention_heads
-            mixed: Any = TileAttention.apply(qkv, cos, sin, tiles, n_heads, self.scaling)
+            mixed: Any = TileAttention.apply(qkv, cos, sin, self.heads(tiles))
             return self.o_proj(mixed if rows is None else mixed[rows])[None], None
         mixed = self.attend_cached(qkv, cos, sin, attention_mask, cache, n_rows, tiles)
         return self.o_proj(mixed.view(n_rows, n_new, -1)), None
@@ -62,7 +75,7 @@ class FusedAttention(LlamaAttention):
         values = each[:, -n_groups:].view(keys.shape)
         keys, values = cache.update(keys.transpose(1, 2), values.transpose(1, 2), self.layer_idx)
         if tiles is not None:
-            return _attend(qkv, turned, tiles, n_heads, self.scaling)[0]
+            return _attend(qkv, turned, self.heads(tiles))[0]
         kind: Any = self.config._attn_implementation
         attention: Any = ALL_ATTENTION_FUNCTIONS.get_interface(kind, eager_attention_forward)
         mixed, _ = attention(
@@ -76,23 +89,16 @@ class TileAttention(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,
-        qkv: torch.Tensor,
-        cos: torch.Tensor,
-        sin: torch.Tensor,
-        tiles: Tiles,
-        n_heads: int,
-        scaling: float,
+        ctx: Any, qkv: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, heads: Heads
     ) -> torch.Tensor:
-        mixed, kept = attended(qkv, cos, sin, tiles, n_heads, scaling)
+        mixed, kept = attended(qkv, cos, sin, heads)
         ctx.save_for_backward(*kept)
-        ctx.tiles, ctx.n_heads, ctx.scaling = tiles, n_heads, scaling
+        ctx.heads = heads
         return mixed
 
     @staticmethod
     def backward(ctx: Any, dy: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        d_qkv = attended_gradient(dy, ctx.saved_tensors, ctx.tiles, ctx.n_heads, ctx.scaling)
-        return d_qkv, None, None, None, None, None
+        return attended_gradient(dy, ctx.saved_tensors, ctx.heads), None, None, None
 
 
 def turns(position_embeddings: Any, n_rows: int, dtype: torch.dtype) -> list[torch.Tensor]:
@@ -101,41 +107,34 @@ def turns(position_embeddings: Any, n_rows: int, dtype: torch.dtype) -> list[tor
 
 
 def attended(
-    qkv: torch.Tensor,
-    cos: torch.Tensor,
-    sin: torch.Tensor,
-    tiles: Tiles,
-    n_heads: int,
-    scaling: float,
+    qkv: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, heads: Heads
 ) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
     """Outputs (N, heads · D), and what their gradient needs.
 
     `qkv` (N, (heads + 2 · groups) · D) holds a node's queries, keys and values, `cos` and `sin` (N, D).
     """
     n_nodes, size = cos.shape
-    n_groups = (qkv.shape[1] // size - n_heads) // 2
-    turned = _rotated(qkv.view(n_nodes, -1, size)[:, : n_heads + n_groups], cos, sin)
-    mixed, *tiled = _attend(qkv, turned, tiles, n_heads, scaling)
+    n_groups = (qkv.shape[1] // size - heads.n_heads) // 2
+    turned = _rotated(qkv.view(n_nodes, -1, size)[:, : heads.n_heads + n_groups], cos, sin)
+    mixed, *tiled = _attend(qkv, turned, heads)
     return mixed, (*tiled, cos, sin)
 
 
-def attended_gradient(
-    dy: torch.Tensor, kept: Sequence[torch.Tensor], tiles: Tiles, n_heads: int, scaling: float
-) -> torch.Tensor:
+def attended_gradient(dy: torch.Tensor, kept: Sequence[torch.Tensor], heads: Heads) -> torch.Tensor:
     """With P = softmax(Q·Kᵀ/√D) and dO:  dV = Pᵀ·dO,  dS = P∘(dO·Vᵀ - Σ dO·Vᵀ∘P),  dQ = dS·K,  dK = dSᵀ·Q.
 
     A node that is key to many tiles gets the sum of what each of them says.
     """
     q, k, v, weights, cos, sin = kept
     n_nodes, size = cos.shape
-    n_groups = len(k) // len(tiles.queries)
-    places: Places = tiles.places(n_heads, n_groups)
+    n_heads, n_groups = heads.n_heads, len(k) // len(heads.tiles.queries)
+    places: Places = heads.tiles.places(n_heads, n_groups)
     d_mixed = dy.reshape(-1, size).index_select(0, places.outputs)
     d_mixed = d_mixed.index_fill_(0, places.padding, 0).view(q.shape)
     dv = torch.bmm(weights.transpose(1, 2), d_mixed)
     d_scores = torch.bmm(d_mixed, v.transpose(1, 2))
     d_scores = torch.ops.aten._softmax_backward_data(d_scores, weights, -1, weights.dtype)
-    dq = torch.bmm(d_scores, k).mul_(scaling)
+    dq = torch.bmm(d_scores, k).mul_(heads.scaling)
     dk = torch.bmm(d_scores.transpose(1, 2), q)  # q holds the scale
     d_qkv = dy.new_empty(n_nodes, n_heads + 2 * n_groups, size)
     d_turned = torch.cat(
@@ -150,16 +149,15 @@ def attended_gradient(
     return d_qkv.view(n_nodes, -1)
 
 
-def _attend(
-    qkv: torch.Tensor, turned: torch.Tensor, tiles: Tiles, n_heads: int, scaling: float
-) -> tuple[torch.Tensor, ...]:
+def _attend(qkv: torch.Tensor, turned: torch.Tensor, heads: Heads) -> tuple[torch.Tensor, ...]:
     """Outputs (N, heads · D) for `turned` queries and keys; the tiles' q, k, v and attention weights."""
     n_nodes, n_turned, size = turned.shape
+    tiles, n_heads = heads.tiles, heads.n_heads
     n_groups = n_turned - n_heads
     places = tiles.places(n_heads, n_groups)
     flat = turned.view(-1, size)
     n_parts = len(tiles.queries) * n_groups
-    q = flat.index_select(0, places.queries).view(n_parts, -1, size).mul_(scaling)
+    q = flat.index_select(0, places.queries).view(n_parts, -1, size).mul_(heads.scaling)
     k = flat.index_select(0, places.keys).view(n_parts, -1, size)
     v = qkv.view(-1, size).index_select(0, places.values).view(k.shape)
     with no_autocast(q):

@@ -24,7 +24,7 @@ from transformers.models.llama.modeling_llama import (
     LlamaRMSNorm,
 )
 
-from core.models.fused.attention import FusedAttention, attended, attended_gradient, turns
+from core.models.fused.attention import FusedAttention, Heads, attended, attended_gradient, turns
 from core.models.fused.gate import gated, gated_gradient
 from core.models.fused.norm import FusedNorm, normed, normed_gradient
 from core.models.fused.precision import no_autocast, product_dtype
@@ -38,7 +38,10 @@ Attend = Callable[[torch.Tensor], tuple[torch.Tensor, Kept]]
 
 
 class FusedLayer(LlamaDecoderLayer):
-    """A decoder layer that ends, if it is the last one, with the outputs that are asked for."""
+    """A decoder layer as one operation, where it has the usual parts only.
+
+    The last one ends with the outputs `rows` that are asked for.
+    """
 
     def forward(
         self,
@@ -52,27 +55,14 @@ class FusedLayer(LlamaDecoderLayer):
         **kwargs: Any,
     ) -> torch.Tensor:
         attention: Any = self.self_attn
-        if rows is not None and attention.layer_idx < attention.config.num_hidden_layers - 1:
-            rows = None
+        is_last = attention.layer_idx == attention.config.num_hidden_layers - 1
+        rows = rows if is_last else None
         is_known = tiles is not None or (cache is not None and not torch.is_grad_enabled())
         whole = Whole.of(self) if rows is None and is_known else None
         if whole is not None:
-            n_rows, n_new, size = hidden_states.shape
-            x = hidden_states.reshape(-1, size)
-            turned = turns(position_embeddings, n_rows, product_dtype(x))
-            if cache is None:
-                assert tiles is not None
-                y: Any = LayerFunction.apply(x, *turned, tiles, whole, *whole.tensors)
-            else:
-
-                def attend(qkv: torch.Tensor) -> tuple[torch.Tensor, Kept]:
-                    mixed = attention.attend_cached(
-                        qkv, *turned, attention_mask, cache, n_rows, tiles
-                    )
-                    return mixed, ()
-
-                y, _ = whole(x, attend)
-            return y.view(n_rows, n_new, -1)
+            return self._as_whole(
+                whole, hidden_states, attention_mask, position_embeddings, cache, tiles
+            )
         given: dict[str, Any] = {
             "attention_mask": attention_mask,
             "position_embeddings": position_embeddings,
@@ -80,12 +70,34 @@ class FusedLayer(LlamaDecoderLayer):
             **kwargs,
         }
         if tiles is not None:
-            given |= {"tiles": tiles}
+            given["tiles"] = tiles
         if rows is None:
             return super().forward(hidden_states, *args, **given)
         mixed, _ = attention(self.input_layernorm(hidden_states), *args, rows=rows, **given)
         hidden_states = hidden_states[:, rows] + mixed
         return hidden_states + self.mlp(self.post_attention_layernorm(hidden_states))
+
+    def _as_whole(
+        self,
+        whole: "Whole",
+        hidden_states: torch.Tensor,
+        attention_mask: torch.Tensor | None,
+        position_embeddings: Any,
+        cache: Any,
+        tiles: Tiles | None,
+    ) -> torch.Tensor:
+        attention: Any = self.self_attn
+        x = hidden_states.flatten(0, 1)
+        n_rows = len(hidden_states)
+        turned = turns(position_embeddings, n_rows, product_dtype(x))
+        if cache is None:
+            y: Any = LayerFunction.apply(x, *turned, attention.heads(tiles), whole, *whole.tensors)
+            return y.view(hidden_states.shape)
+
+        def attend(qkv: torch.Tensor) -> tuple[torch.Tensor, Kept]:
+            return attention.attend_cached(qkv, *turned, attention_mask, cache, n_rows, tiles), ()
+
+        return whole(x, attend)[0].view(hidden_states.shape)
 
 
 @dataclass(frozen=True)
@@ -97,8 +109,6 @@ class Whole:
     out: Product
     gate_up: Product
     down: Product
-    n_heads: int
-    scaling: float
 
     @classmethod
     def of(cls, layer: LlamaDecoderLayer) -> "Whole | None":
@@ -125,8 +135,7 @@ class Whole:
         qkv, out, gate_up, down = products
         if qkv is None or out is None or gate_up is None or down is None:
             return None
-        n_heads = attention.config.num_attention_heads
-        return cls(norms, qkv, out, gate_up, down, n_heads, attention.scaling)
+        return cls(norms, qkv, out, gate_up, down)
 
     @property
     def tensors(self) -> list[torch.Tensor]:
@@ -194,16 +203,15 @@ class LayerFunction(torch.autograd.Function):
         x: torch.Tensor,
         cos: torch.Tensor,
         sin: torch.Tensor,
-        tiles: Tiles,
+        heads: Heads,
         whole: Whole,
         *tensors: torch.Tensor,
     ) -> torch.Tensor:
         del tensors  # autograd's; they are the layer's
-        heads = whole.n_heads, whole.scaling
-        y, kept = whole(x, lambda qkv: attended(qkv, cos, sin, tiles, *heads))
+        y, kept = whole(x, lambda qkv: attended(qkv, cos, sin, heads))
         ctx.save_for_backward(*(tensor for group in kept for tensor in group))
         ctx.ends = list(accumulate(map(len, kept), initial=0))
-        ctx.tiles, ctx.whole = tiles, whole
+        ctx.heads, ctx.whole = heads, whole
         return y
 
     @staticmethod
@@ -212,7 +220,7 @@ class LayerFunction(torch.autograd.Function):
         kept = [ctx.saved_tensors[start:stop] for start, stop in pairwise(ctx.ends)]
 
         def attend_gradient(d_mixed: torch.Tensor, kept: Kept) -> torch.Tensor:
-            return attended_gradient(d_mixed, kept, ctx.tiles, whole.n_heads, whole.scaling)
+            return attended_gradient(d_mixed, kept, ctx.heads)
 
         dx, found = whole.gradient(dy, kept, attend_gradient, needs_x=ctx.needs_input_grad[0])
         return (dx, None, None, None, None, *found)
