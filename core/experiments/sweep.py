@@ -25,7 +25,7 @@ from core.config import (
 )
 from core.errors import UserError
 from core.experiments.cures import KEPT, LEARNED
-from core.runs.record import version_of
+from core.runs.identity import identity_of
 from core.runs.store import Run, RunStore
 
 RANKS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -119,7 +119,7 @@ def state(sweep: Sweep, store: RunStore) -> list[Cell]:
         newest.setdefault((run.config_hash, run.version), run)
     cells: list[Cell] = []
     for config in sweep.configs():
-        run = store.find_finished(config) or newest.get((config.hash, version_of(config)))
+        run = store.find_finished(config) or newest.get((config.hash, identity_of(config)))
         cells.append(_cell(config, run))
     return cells
 

@@ -12,12 +12,13 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-from core import __version__, catalog
+from core import catalog
 from core.config import check_choice, check_number, check_type
 from core.data.shots import FORMS, MOST_SHOTS
 from core.errors import UserError
 from core.machine import describe_machine
 from core.paths import data_dir, writable
+from core.runs.identity import identity_of_answers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,9 @@ class Asking:
         decides = self.to_dict()
         if not self.shots:
             del decides["seed"], decides["form"]
-        text = json.dumps([decides, __version__, describe_machine()], sort_keys=True)
+        text = json.dumps(
+            [decides, identity_of_answers(self.model), describe_machine()], sort_keys=True
+        )
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -15,6 +15,7 @@ from core.config import RunConfig
 from core.errors import Stopped, UserError
 from core.models.load import LoadedModel
 from core.runs import artifacts
+from core.runs.identity import identity_in, remember_machine
 from core.runs.states import IllegalTransition
 from core.runs.store import Run, RunStore
 from core.train.loop import Trained, train
@@ -108,6 +109,9 @@ def _train_and_keep(
         return stop
 
     base = load_base(run.config)
+    device, dtype = base.device.type, str(base.dtype).removeprefix("torch.")
+    remember_machine(device=device, dtype=dtype if run.config.dtype == "auto" else "")
+    store.identify(run.id, identity_in(run.config, device=device, dtype=dtype))
     summary: dict[str, Any] = {"scores": {}, "first_scores": {}}
     trained_message: dict[str, Any] = {}
     training = train(run.config, base, should_stop=should_stop)

@@ -1,4 +1,4 @@
-"""What the store gives out: a `Run`, and how it gets its id, its version and its JSON."""
+"""What the store gives out: a `Run`, and how it gets its id and its JSON."""
 
 import math
 import re
@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from core import __version__, catalog
 from core.config import RunConfig
 from core.errors import UserError
 from core.runs.states import RunStatus
@@ -28,7 +27,7 @@ class Run:
     """The config as it was stored; always readable, even when `config` no longer is."""
     config_hash: str
     version: str
-    """Code version and model id; with the config hash it says whether two runs are the same."""
+    """Its identity (core/runs/identity.py); with the config hash it says whether two runs are the same."""
     status: RunStatus
     stop_requested: bool
     reason: str
@@ -80,11 +79,6 @@ def new_run_id(now: float) -> str:
 
 def unknown_run(run_id: str) -> UserError:
     return UserError(f"There is no run {run_id!r}; list the runs with: python -m core runs list")
-
-
-def version_of(config: RunConfig) -> str:
-    """What besides the config decides a run's result: the code and the model."""
-    return f"{__version__} {catalog.find_model(config.model).id}"
 
 
 def strict_json(value: Any) -> Any:

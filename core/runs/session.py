@@ -28,6 +28,7 @@ from core.models import load
 from core.models.load import LoadedModel
 from core.models.probe import resolve_dtype
 from core.runs import anatomy, judging
+from core.runs.identity import remember_machine
 from core.runs.store import Run, RunStore
 from core.train.checks import spread
 from core.train.stepper import Stepper
@@ -55,6 +56,8 @@ class Session:
             self.tuned.clear()
             self.stepper = self.rack = None
             self.base = load.load(model, dtype=resolve_dtype("auto"))
+            dtype = str(self.base.dtype).removeprefix("torch.")
+            remember_machine(device=self.base.device.type, dtype=dtype)
         if not run:
             return self.base.model, self.base
         if run not in self.tuned:

@@ -14,6 +14,7 @@ so of two processes that want the same run only one gets it.
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from core.config import RunConfig
 from core.errors import UserError
 from core.runs import artifacts
+from core.runs.identity import identity_of
 from core.runs.liveness import ended_unexpectedly, is_gone, worker_identity
-from core.runs.record import RUN_ID, Run, new_run_id, strict_json, unknown_run, version_of
+from core.runs.record import RUN_ID, Run, new_run_id, strict_json, unknown_run
 from core.runs.schema import Database, events, runs
 from core.runs.states import ACTIVE, OVER, IllegalTransition, RunStatus, sources
 
@@ -40,8 +42,13 @@ class RunStore:
     """
 
     def __init__(self, url: str | None = None) -> None:
-        """Open `url`, else `DATABASE_URL`, else the SQLite file in the data folder."""
+        """Open `url`, else `DATABASE_URL`, else the SQLite file in the data folder.
+
+        Whoever opens the store marks the runs whose process is gone, so none stays "running" for good.
+        """
         self._database = Database(url or os.environ.get("DATABASE_URL", ""))
+        with suppress(UserError):  # a full disk takes no change, but what is recorded can be read
+            self.reap()
 
     # From the queue to the end
 
@@ -97,6 +104,11 @@ class RunStore:
     def stop_requested(self, run_id: str) -> bool:
         """Whether someone asked the run to stop. One indexed read; ask as often as you like."""
         return bool(self._column("stop_requested", run_id))
+
+    def identify(self, run_id: str, identity: str) -> None:
+        """Record by which code, model, device and precision the run is really carried out."""
+        with self._database.transaction() as connection:
+            connection.execute(update(runs).where(runs.c.id == run_id).values(version=identity))
 
     def finish(self, run_id: str, summary: dict[str, Any]) -> None:
         """running -> finished. Raises `IllegalTransition` otherwise, like `stop` and `fail`."""
@@ -220,10 +232,10 @@ class RunStore:
         return self._database.rows(ahead)[0][0]
 
     def find_finished(self, config: RunConfig) -> Run | None:
-        """The newest finished run of the same config, code version and model."""
+        """The newest finished run of the same config and identity: code, model, device, precision."""
         query = (
             select(runs)
-            .where(runs.c.config_hash == config.hash, runs.c.version == version_of(config))
+            .where(runs.c.config_hash == config.hash, runs.c.version == identity_of(config))
             .where(runs.c.status == RunStatus.FINISHED)
             .order_by(runs.c.number.desc())
             .limit(1)
@@ -258,7 +270,7 @@ class RunStore:
             id=new_run_id(now),
             config=config.to_dict(),
             config_hash=config.hash,
-            version=version_of(config),
+            version=identity_of(config),
             created_at=now,
             **values,
         )

@@ -28,6 +28,7 @@ from core.models.acquire import is_ready
 from core.models.load import LoadedModel
 from core.models.probe import probe, resolve_dtype
 from core.runs.execute import execute, explain
+from core.runs.identity import remember_machine
 from core.runs.session import Session
 from core.runs.states import IllegalTransition
 from core.runs.store import RunStore, worker_identity
@@ -70,6 +71,7 @@ def say(message: dict[str, Any]) -> None:
 def say_ready() -> None:
     """Tell the server what this machine is, as the probe found it."""
     found = probe()
+    remember_machine(device=found.device.partition(":")[0], dtype=found.dtype)
     say({"state": "ready", "device": found.device, "dtype": found.dtype, "gflops": found.gflops})
 
 

@@ -23,7 +23,7 @@ from sqlalchemy.exc import StatementError
 from core.config import DataConfig, RunConfig
 from core.errors import UserError
 from core.paths import data_dir
-from core.runs import record, schema
+from core.runs import identity, record, schema
 from core.runs.states import ALLOWED, IllegalTransition, RunStatus
 from core.runs.store import Run, RunStore, worker_identity
 
@@ -341,6 +341,39 @@ def test_a_killed_worker_fails_its_run_and_keeps_its_events(store: RunStore) -> 
     assert store.reap() == []
 
 
+def test_whoever_opens_the_store_ends_the_runs_that_are_dead(store: RunStore) -> None:
+    worker = spawn(
+        "run = store.start(RunConfig(), worker=worker_identity())\n"
+        "store.append(run.id, {'type': 'step', 'step': 1})\n"
+        "print(run.id, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    assert worker.stdout is not None
+    run_id = worker.stdout.readline().strip()
+    assert RunStore().get(run_id).status is RunStatus.RUNNING
+    worker.kill()
+    worker.communicate()
+    healed = RunStore().get(run_id)
+    assert healed.status is RunStatus.FAILED
+    assert "Everything up to step 1 was kept" in healed.reason
+    store.delete(run_id)
+    assert store.runs() == []
+
+
+def test_a_store_that_takes_no_change_can_still_be_opened(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    dead = store.start(RunConfig(), worker=f"{socket.gethostname()}:{process.pid}:1.00")
+
+    def full(*_: object) -> int:
+        raise UserError("The disk is full.")
+
+    monkeypatch.setattr("core.runs.store._last_step", full)
+    assert RunStore().get(dead.id).status is RunStatus.RUNNING
+
+
 def test_a_worker_that_is_gone_before_the_first_step(store: RunStore) -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
@@ -431,7 +464,7 @@ def test_a_finished_run_of_the_same_config_and_version_is_found(
     assert found is not None
     assert found.id == newer.id
     assert store.find_finished(RunConfig(seed=2)) is None
-    monkeypatch.setattr(record, "__version__", "9.9.9")
+    monkeypatch.setattr(identity, "_libraries", lambda: "torch 9.9")
     assert store.find_finished(config) is None
 
 
