@@ -50,17 +50,15 @@ class Setting:
     def name(self) -> str:
         return self.path.rpartition(".")[2]
 
-    def check(self, value: Any) -> None:
-        """Raise `UserError` unless `value` may be this setting's."""
+    def checked(self, value: Any) -> Any:
+        """The value, 16 as 16.0 where it may be a fraction; `UserError` unless it may be this."""
         label = f"{self.name} ({self.option})"
         if not self.is_list:
-            self._check_one(label, value)
-            return
+            return self._checked(label, value)
         check_type(label, value, tuple, "a list")
-        for item in value:
-            self._check_one(f"A {self.title}", item)
+        return tuple(self._checked(f"A {self.title}", item) for item in value)
 
-    def _check_one(self, label: str, value: Any) -> None:
+    def _checked(self, label: str, value: Any) -> Any:
         if self.choices:
             check_choice(f"The {self.title}", value, self.choices)
         elif self.kind is str:
@@ -68,6 +66,7 @@ class Setting:
         else:
             whole = self.kind is int
             check_number(label, value, self.low, self.high, whole=whole, above=self.above)
+        return float(value) if self.kind is float else value
 
 
 def setting(
@@ -129,4 +128,5 @@ def check_settings(part: Any) -> None:
     """Check each setting of a part for itself; what goes with what is the part's own business."""
     for path, one in settings_of(type(part)).items():
         if "." not in path:  # the parts of a RunConfig have checked themselves
-            one.check(getattr(part, path))
+            value = one.checked(getattr(part, path))
+            object.__setattr__(part, path, value)  # equal configs are equal as JSON, too
