@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.config import SETTINGS
 from core.config.command import command_of
 from core.errors import UserError
 from core.runs.store import Run
@@ -54,7 +55,10 @@ def show(run: Run) -> None:
         if run.config_dict["method"]["name"] == "lora":
             st.caption("Take the adapter out, for plain peft:")
             st.code(f"python -m core export --run {run.id} --to my-adapter", language="bash")
-        rows = [{"setting": k, "value": v} for k, v in flat(run.config_dict).items()]
+        rows = [
+            {"setting": k, "value": v, "meaning": SETTINGS[k].help if k in SETTINGS else ""}
+            for k, v in flat(run.config_dict).items()
+        ]
         st.dataframe(rows, hide_index=True, width="stretch")
 
 
