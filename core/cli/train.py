@@ -8,7 +8,7 @@ from typing import Any
 from core import catalog
 from core.cli.commands import Message, emit, say, show_event
 from core.config import RunConfig
-from core.config.command import SOURCES, add_options, command_of, config_of
+from core.config.command import ONE_SOURCE, SOURCES, add_options, command_of, config_of
 from core.data import uploads
 from core.data.examples import import_file
 from core.errors import UserError
@@ -59,7 +59,7 @@ def _config(arguments: Namespace) -> RunConfig:
     """The config of the options, after a data file was kept under its content address."""
     if arguments.data:
         if any(option in arguments for option in SOURCES):
-            raise UserError("Give only one of --task, --tasks, --data and --dataset.")
+            raise UserError(ONE_SOURCE)
         setattr(arguments, "--dataset", import_file(arguments.data))
     return config_of(arguments)
 

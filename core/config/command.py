@@ -11,6 +11,7 @@ from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from core import catalog
 from core.config.method import default_learning_rate
 from core.config.run import SETTINGS, RunConfig
 from core.config.settings import Setting
@@ -20,6 +21,7 @@ PROGRAM = ("python", "-m", "core", "train")
 ALWAYS_SAID = {"data.task", "method.name"}
 """What a reader wants to see in a command, default or not."""
 SOURCES = ("--task", "--tasks", "--dataset")
+ONE_SOURCE = "Give only one of --task, --tasks, --data and --dataset."
 Options = dict[str, list[Setting]]
 
 
@@ -59,8 +61,9 @@ def _add_option(group: Any, option: str, together: list[Setting]) -> None:
 def help_of(together: list[Setting]) -> str:
     """What an option does, what it may be and what it is when it is not given."""
     first, sentences = together[0], [one.help for one in together]
-    if first.choices and "/" not in first.option and not first.is_list:
-        sentences.append(f"One of: {', '.join(filter(None, first.choices))}.")
+    if first.choices and "/" not in first.option and not (first.is_list and first.example):
+        which = "Some of" if first.is_list else "One of"
+        sentences.append(f"{which}: {', '.join(filter(None, first.choices))}.")
     if first.example:
         sentences.append(f"For example: {first.example}.")
     usual = first.usual or ("" if len(together) > 1 else _text(first, first.default))
@@ -71,7 +74,7 @@ def config_of(arguments: Namespace) -> RunConfig:
     """The config that the given options spell; `UserError` where they spell none."""
     texts = {option: text for option, text in vars(arguments).items() if option in OPTIONS}
     if len(texts.keys() & set(SOURCES)) > 1:
-        raise UserError("Give only one of --task, --tasks, --data and --dataset.")
+        raise UserError(ONE_SOURCE)
     given: dict[str, Any] = {}
     for option, text in texts.items():
         given |= _values(option, text)
@@ -80,7 +83,7 @@ def config_of(arguments: Namespace) -> RunConfig:
         if len(tasks) > 1 and "data.order" not in given:
             raise UserError("Several tasks go with --mixed or --sequential: --tasks a,b,c --mixed.")
     elif given.get("data.dataset"):
-        given["data.task"] = "custom"
+        given["data.task"] = catalog.CUSTOM_TASK
     config: dict[str, Any] = {}
     for path, value in (_usual(given) | given).items():
         part, _, name = path.rpartition(".")
