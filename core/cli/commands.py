@@ -1,29 +1,20 @@
-"""What each command does. Results go to standard output, progress to standard error."""
+"""What several commands share, and the short commands. Results go to standard output, progress to standard error."""
 
 import json
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from core import catalog
-from core.config import (
-    CureConfig,
-    DataConfig,
-    EvaluationConfig,
-    MethodConfig,
-    OptimizerConfig,
-    RunConfig,
-    default_learning_rate,
-)
-from core.data.examples import import_file
+from core.config.command import names
 from core.errors import UserError
 from core.generate.settings import SamplingSettings, check_prompt
 from core.models import acquire
 from core.runs.export import export_peft
-from core.runs.store import Run, RunStore, worker_identity
+from core.runs.store import RunStore
 
 Message = dict[str, Any]
 
@@ -141,104 +132,11 @@ def _show_answer(messages: Iterator[Message], arguments: Namespace) -> int:
     return 0
 
 
-def train(arguments: Namespace) -> int:
-    config = _train_config(arguments)
-    from core.runs.execute import execute
-    from core.runs.worker import BaseKeeper
-
-    if not acquire.is_ready(catalog.find_model(config.model)):
-        raise UserError("The model is not prepared yet; run: python -m core prepare")
-    store = RunStore()
-    run = store.start(config, worker=worker_identity())
-    show: Callable[[Message], None] = emit if arguments.json else show_event
-    execute(run, store, BaseKeeper(), on_event=show)
-    ended = store.get(run.id)
-    if not arguments.json:
-        say(f"run {run.id}: {ended.status}{' - ' + ended.reason if ended.reason else ''}")
-    return 0 if ended.status == "finished" else 1
-
-
-def _train_config(arguments: Namespace) -> RunConfig:
-    dataset = import_file(arguments.data) if arguments.data else ""
-    first, *others = names(arguments.tasks) or (arguments.task or "sentiment",)
-    task = catalog.CUSTOM_TASK if dataset else first
-    if (len(others) > 0) != (arguments.order is not None):
-        raise UserError("Several tasks go with --mixed or --sequential: --tasks a,b,c --mixed.")
-    rate, text = arguments.lr, arguments.prompt_text
-    regularizer, strength = _name_and_number(arguments.regularizer, "--regularizer", "ewc:1")
-    rehearse, share = _name_and_number(arguments.rehearse, "--rehearse", "names:0.2")
-    return RunConfig(
-        model=catalog.find_model(arguments.model).id,
-        data=DataConfig(
-            task=task,
-            dataset=dataset,
-            template=arguments.template,
-            others=tuple(others),
-            order=arguments.order or "mixed",
-            weights=tuple(_number(w, "--weights", "2,1,1") for w in names(arguments.weights)),
-            train_examples=arguments.train_examples,
-            validation_share=arguments.validation_share,
-        ),
-        method=MethodConfig(
-            name=arguments.method,
-            rank=arguments.rank,
-            alpha=2.0 * arguments.rank if arguments.alpha is None else arguments.alpha,
-            target_modules=names(arguments.targets),
-            dropout=arguments.dropout,
-            last_layers=arguments.last_layers,
-            layers=arguments.layers,
-            bottleneck=arguments.bottleneck,
-            virtual_tokens=arguments.virtual_tokens,
-            prompt_start=arguments.prompt_start or ("text" if text else "vocabulary"),
-            prompt_text=text,
-        ),
-        optimizer=OptimizerConfig(
-            learning_rate=default_learning_rate(arguments.method) if rate is None else rate,
-            steps=arguments.steps,
-            batch_size=arguments.batch_size,
-            warmup_steps=arguments.warmup_steps,
-            schedule=arguments.schedule,
-            weight_decay=arguments.weight_decay,
-            clip_norm=arguments.clip_norm,
-            patience=arguments.patience,
-        ),
-        evaluation=EvaluationConfig(
-            tasks=names(arguments.eval_tasks),
-            every=arguments.eval_every,
-            examples=arguments.eval_examples,
-            samples=arguments.samples,
-            final_examples=arguments.final_examples,
-            prompts=tuple(arguments.watch),
-        ),
-        cure=CureConfig(
-            regularizer=regularizer or "none",
-            strength=strength,
-            keep=names(arguments.keep),
-            rehearse=rehearse,
-            rehearse_share=share,
-        ),
-        seed=arguments.seed,
-        dtype=arguments.dtype,
-    )
-
-
-def names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
 def _number(text: str, option: str, example: str) -> float:
     try:
         return float(text)
     except ValueError as error:
         raise UserError(f"{option} wants a number, for example {example}; got {text!r}.") from error
-
-
-def _name_and_number(text: str, option: str, example: str) -> tuple[str, float]:
-    """("ewc", 1.0) of "ewc:1"; ("", 0.0) of an empty text."""
-    if not text:
-        return "", 0.0
-    name, _, number = text.partition(":")
-    return name, _number(number, option, example)
 
 
 def show_event(event: Message) -> None:
@@ -253,59 +151,6 @@ def show_event(event: Message) -> None:
         )
     elif kind in ("failed", "notice"):
         say(event.get("reason") or event["message"])
-
-
-def _run_message(run: Run) -> Message:
-    return {
-        "run_id": run.id,
-        "status": str(run.status),
-        "reason": run.reason,
-        "created_at": run.created_at,
-        "config": run.config_dict,
-        "summary": run.summary,
-    }
-
-
-def list_runs(arguments: Namespace) -> int:
-    for run in RunStore().runs():
-        if arguments.json:
-            emit(_run_message(run))
-            continue
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created_at))
-        data, method = run.config_dict["data"], run.config_dict["method"]
-        scores = ", ".join(f"{k} {v:.2f}" for k, v in run.summary.get("scores", {}).items())
-        print(f"{run.id}  {when}  {run.status:9} {data['task']:10} {method['name']:5} {scores}")
-    return 0
-
-
-def show_run(arguments: Namespace) -> int:
-    store = RunStore()
-    run = store.get(arguments.run_id)
-    if arguments.json:
-        emit(_run_message(run))
-        for event in store.events(run.id):
-            emit(event)
-        return 0
-    print(json.dumps(_run_message(run), indent=2, ensure_ascii=False))
-    for event in store.events(run.id):
-        show_event(event)
-    return 0
-
-
-def stop_run(arguments: Namespace) -> int:
-    store = RunStore()
-    run = store.get(arguments.run_id)
-    store.request_stop(run.id)
-    say(f"run {run.id}: asked to stop")
-    return 0
-
-
-def delete_run(arguments: Namespace) -> int:
-    store = RunStore()
-    run = store.get(arguments.run_id)
-    store.delete(run.id)
-    say(f"run {run.id}: deleted")
-    return 0
 
 
 def export(arguments: Namespace) -> int:

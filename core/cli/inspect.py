@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core.cli.commands import emit, names
-from core.config import METHODS, MethodConfig, RunConfig
+from core.cli.commands import emit
+from core.config.command import add_options, config_of
 from core.errors import UserError
 from core.footprint.memory import KEEP, OPTIMIZERS, PRECISIONS, memory_parts, total_gb
 from core.footprint.parameters import count, trained_share
@@ -18,6 +18,11 @@ from core.footprint.shape import PUBLISHED, of_folder
 from core.runs.store import RunStore
 
 LOOKS = ("start", "matrices", "spectrum", "merge", "take-away")
+COUNTED = tuple(
+    f"method.{name}"
+    for name in ("name", "rank", "target_modules", "layers", "bottleneck", "virtual_tokens")
+)
+"""The settings that decide how many parameters are trained."""
 Message = dict[str, Any]
 
 
@@ -35,9 +40,7 @@ def _add_inspect(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--prompt", action="append", default=[], help="asked by merge and take-away"
     )
-    method = MethodConfig()
-    parser.add_argument("--method", default=method.name, help="of start, which needs no run")
-    parser.add_argument("--rank", type=int, default=method.rank, help="of start")
+    add_options(parser, ("method.name", "method.rank"))  # of start, which needs no run
     parser.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
     parser.set_defaults(run=inspect)
 
@@ -59,8 +62,7 @@ def _look(arguments: Namespace) -> Iterator[Message]:
 
     session, what = Session(RunStore()), arguments.what
     if what == "start":
-        method = MethodConfig(name=arguments.method, rank=arguments.rank)
-        return session.lora_start(config=RunConfig(method=method).to_dict())
+        return session.lora_start(config=config_of(arguments).to_dict())
     if not arguments.run_id:
         raise UserError(f"inspect {what} wants a run: --run ID.")
     run = session.store.get(arguments.run_id).id
@@ -81,18 +83,12 @@ def _brief(value: Any) -> str:
 
 
 def _add_memory(parser: argparse.ArgumentParser) -> None:
-    method = MethodConfig()
     parser.add_argument(
         "--shape",
         default="SmolLM2-135M",
         help=f"one of: {', '.join(PUBLISHED)}; or a folder with a config.json",
     )
-    parser.add_argument("--method", default=method.name, help=f"one of: {', '.join(METHODS)}")
-    parser.add_argument("--rank", type=int, default=method.rank)
-    parser.add_argument("--targets", default=",".join(method.target_modules))
-    parser.add_argument("--layers", type=int, default=method.layers, help="of top_layers")
-    parser.add_argument("--bottleneck", type=int, default=method.bottleneck)
-    parser.add_argument("--virtual-tokens", type=int, default=method.virtual_tokens)
+    add_options(parser, COUNTED)
     parser.add_argument("--precision", default="bfloat16", choices=tuple(PRECISIONS))
     parser.add_argument("--optimizer", default="AdamW", choices=tuple(OPTIMIZERS))
     parser.add_argument("--batch", type=int, default=1, help="texts in a batch")
@@ -108,15 +104,7 @@ def _add_memory(parser: argparse.ArgumentParser) -> None:
 def memory(arguments: Namespace) -> int:
     """Print trained parameters and each part of the memory with its formula. Needs no model."""
     shape = PUBLISHED.get(arguments.shape) or of_folder(Path(arguments.shape))
-    method = MethodConfig(
-        name=arguments.method,
-        rank=arguments.rank,
-        alpha=2.0 * arguments.rank,
-        target_modules=names(arguments.targets),
-        layers=arguments.layers,
-        bottleneck=arguments.bottleneck,
-        virtual_tokens=arguments.virtual_tokens,
-    )
+    method = config_of(arguments).method
     parts = memory_parts(
         method,
         shape,

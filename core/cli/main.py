@@ -8,15 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core import catalog
-from core.cli import bench, commands, evaluate, experiment, inspect
-from core.config import (
-    METHODS,
-    PROMPT_STARTS,
-    EvaluationConfig,
-    MethodConfig,
-    OptimizerConfig,
-    RunConfig,
-)
+from core.cli import bench, commands, evaluate, experiment, inspect, runs, train
 from core.errors import Stopped, UserError
 from core.evaluate.examples import MEASURES
 
@@ -37,11 +29,11 @@ def build_parser() -> argparse.ArgumentParser:
     for add in (
         _add_prepare,
         _add_generate,
-        _add_train,
+        train.add_parser,
         _add_experiment,
         _add_evaluate,
         _add_score,
-        _add_runs,
+        runs.add_parser,
         _add_export,
         inspect.add_parsers,
         _add_bench,
@@ -116,73 +108,6 @@ def _add_generate(actions: Actions) -> None:
     parser.set_defaults(run=commands.generate)
 
 
-def _add_train(actions: Actions) -> None:
-    parser = actions.add_parser("train", help="fine-tune on a task or a data file")
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument("--task", default=None, help=f"one of: {', '.join(catalog.TASKS)}")
-    source.add_argument("--tasks", default="", help="several: a,b,c, with --mixed or --sequential")
-    order = parser.add_mutually_exclusive_group()
-    order.add_argument(
-        "--mixed", action="store_const", const="mixed", dest="order", help="all in every batch"
-    )
-    order.add_argument("--sequential", action="store_const", const="sequential", dest="order")
-    parser.add_argument("--weights", default="", help="of mixed tasks: 2,1,1 (default: equal)")
-    source.add_argument("--data", type=Path, help="JSONL or CSV with prompt and completion")
-    _model_option(parser)
-    parser.add_argument("--template", default="", help="prompt template with {field} places")
-    method, optimizer, evaluation = MethodConfig(), OptimizerConfig(), EvaluationConfig()
-    parser.add_argument("--method", default=method.name, help=f"one of: {', '.join(METHODS)}")
-    parser.add_argument("--rank", type=int, default=method.rank)
-    parser.add_argument("--alpha", type=float, default=None, help="default: 2 x rank")
-    parser.add_argument("--targets", default=",".join(method.target_modules))
-    parser.add_argument("--dropout", type=float, default=method.dropout)
-    parser.add_argument(
-        "--last-layers", type=int, default=method.last_layers, help="pairs only there; 0: in all"
-    )
-    parser.add_argument("--layers", type=int, default=method.layers, help="of top_layers")
-    parser.add_argument(
-        "--bottleneck", type=int, default=method.bottleneck, help="inner width of an adapter"
-    )
-    parser.add_argument("--virtual-tokens", type=int, default=method.virtual_tokens)
-    parser.add_argument(
-        "--prompt-text", default="", help="the words a soft prompt begins as (default: drawn ones)"
-    )
-    parser.add_argument(
-        "--prompt-start", default="", help=f"a soft prompt begins as: {', '.join(PROMPT_STARTS)}"
-    )
-    parser.add_argument(
-        "--regularizer", default="", metavar="NAME:STRENGTH", help="l2sp:0.01, ewc:1 or kl:1"
-    )
-    parser.add_argument("--keep", default="names", help="tasks that ewc and kl look at")
-    parser.add_argument(
-        "--rehearse", default="", metavar="TASK:SHARE", help="names:0.2, or earlier:0.2"
-    )
-    parser.add_argument(
-        "--lr", type=float, default=None, help="default: the method's own (lora 1e-3, full 5e-5)"
-    )
-    parser.add_argument("--steps", type=int, default=optimizer.steps)
-    parser.add_argument("--batch-size", type=int, default=optimizer.batch_size)
-    parser.add_argument("--warmup-steps", type=int, default=optimizer.warmup_steps)
-    parser.add_argument("--schedule", default=optimizer.schedule)
-    parser.add_argument("--weight-decay", type=float, default=optimizer.weight_decay)
-    parser.add_argument("--clip-norm", type=float, default=optimizer.clip_norm)
-    parser.add_argument("--patience", type=int, default=optimizer.patience)
-    parser.add_argument("--train-examples", type=int, default=0, help="0 takes all")
-    parser.add_argument("--validation-share", type=float, default=0.1)
-    parser.add_argument("--eval-tasks", default="", help="score these too: names,general")
-    parser.add_argument("--eval-every", type=int, default=evaluation.every)
-    parser.add_argument("--eval-examples", type=int, default=evaluation.examples)
-    parser.add_argument("--final-examples", type=int, default=0, help="0 takes all")
-    parser.add_argument(
-        "--watch", action="append", default=[], metavar="PROMPT", help="answer it at every check"
-    )
-    parser.add_argument("--samples", type=int, default=evaluation.samples)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--dtype", default=RunConfig.dtype)
-    _json_option(parser)
-    parser.set_defaults(run=commands.train)
-
-
 def _add_experiment(actions: Actions) -> None:
     parser = actions.add_parser(
         "experiment", help="run what a lesson compares; resumes when stopped"
@@ -241,23 +166,6 @@ def _add_score(actions: Actions) -> None:
     parser.add_argument("--any-script", action="store_true", help="words beyond a-z and 0-9, too")
     _json_option(parser)
     parser.set_defaults(run=evaluate.score)
-
-
-def _add_runs(actions: Actions) -> None:
-    parser = actions.add_parser("runs", help="list, show, stop or delete runs")
-    what = parser.add_subparsers(dest="what", required=True, parser_class=Parser)
-    listing = what.add_parser("list")
-    _json_option(listing)
-    listing.set_defaults(run=commands.list_runs)
-    for name, command in (
-        ("show", commands.show_run),
-        ("stop", commands.stop_run),
-        ("delete", commands.delete_run),
-    ):
-        sub = what.add_parser(name)
-        sub.add_argument("run_id", metavar="ID")
-        _json_option(sub)
-        sub.set_defaults(run=command)
 
 
 def _add_export(actions: Actions) -> None:

@@ -18,7 +18,7 @@ from core.config.method import (
     MethodConfig,
     default_learning_rate,
 )
-from core.config.run import DTYPES, RunConfig
+from core.config.run import DTYPES, SETTINGS, RunConfig
 from core.config.training import (
     EARLIER,
     REGULARIZERS,
@@ -38,6 +38,7 @@ __all__ = [
     "PROMPT_STARTS",
     "REGULARIZERS",
     "SCHEDULES",
+    "SETTINGS",
     "SOFT_PROMPTS",
     "CureConfig",
     "DataConfig",

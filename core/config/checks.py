@@ -24,6 +24,15 @@ def check_number(
         raise UserError(wanted)
 
 
+def check_text(name: str, value: Any) -> None:
+    """Raise `UserError` unless `value` is a text that files and commands can carry."""
+    check_type(name, value, str, "a text")
+    for sign in value:
+        if sign == "\0" or "\ud800" <= sign <= "\udfff":
+            raise UserError(f"{name} holds the character {sign!r}, which is no text; take it out.")
+
+
 def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise UserError(f"{name} {value!r} is not known; choose one of: {', '.join(choices)}.")
+        known = ", ".join(filter(None, choices))
+        raise UserError(f"{name} {value!r} is not known; choose one of: {known}.")

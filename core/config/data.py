@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from core import catalog
-from core.config.checks import check_choice, check_number, check_type
+from core.config.settings import check_settings, setting
 from core.errors import UserError
 
 ORDERS = ("mixed", "sequential")
@@ -12,22 +12,58 @@ ORDERS = ("mixed", "sequential")
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    task: str = "sentiment"
-    """A task of the catalogue, or "custom" for an uploaded dataset."""
-    dataset: str = ""
-    """Content address of an uploaded dataset (see `core.data.uploads`); empty for a built-in task."""
-    template: str = ""
-    """Prompt template with {field} places; empty takes the task's own."""
-    train_examples: int = 0
-    """Use only the first n training examples after the seeded shuffle; 0 takes all."""
-    validation_share: float = 0.1
-    """Share of the training pairs kept out of training to watch the validation loss."""
-    others: tuple[str, ...] = ()
-    """Further tasks to train on, together with `task` or after it."""
-    order: str = "mixed"
-    """With others: `mixed` in every batch, or `sequential`, one task after another."""
-    weights: tuple[float, ...] = ()
-    """Mixed: how much of each task, in the order of `tasks`; empty takes equal parts."""
+    task: str = setting(
+        "sentiment",
+        "--task",
+        'A task of the catalogue, or "custom" for an uploaded dataset.',
+        choices=(*catalog.TASKS, catalog.CUSTOM_TASK),
+    )
+    others: tuple[str, ...] = setting(
+        (),
+        "--tasks",
+        "Several tasks, the first of which is `task`; with --mixed or --sequential.",
+        title="task",
+        choices=tuple(catalog.TASKS),
+        example="sentiment,topic,names",
+    )
+    order: str = setting(
+        "mixed",
+        "--mixed/--sequential",
+        "Several tasks: together in every batch, or one after another.",
+        choices=ORDERS,
+    )
+    dataset: str = setting(
+        "",
+        "--dataset",
+        "Content address of a dataset that was uploaded or given with --data before.",
+    )
+    weights: tuple[float, ...] = setting(
+        (),
+        "--weights",
+        "Mixed tasks: how much of each, in their order; empty takes equal parts.",
+        title="weight",
+        low=0,
+        high=1_000,
+        above=True,
+        example="2,1,1",
+    )
+    template: str = setting(
+        "", "--template", "Prompt template with {field} places; empty takes the task's own."
+    )
+    train_examples: int = setting(
+        0,
+        "--train-examples",
+        "Use only the first n training examples after the seeded shuffle; 0 takes all.",
+        low=0,
+        high=100_000,
+    )
+    validation_share: float = setting(
+        0.1,
+        "--validation-share",
+        "Share of the training pairs kept out of training to watch the validation loss.",
+        low=0,
+        high=0.5,
+    )
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -35,32 +71,17 @@ class DataConfig:
         return (self.task, *self.others)
 
     def __post_init__(self) -> None:
-        choices = (*catalog.TASKS, catalog.CUSTOM_TASK)
-        check_choice("The task", self.task, choices)
-        check_type("The dataset", self.dataset, str, "a text")
-        check_type("The template", self.template, str, "a text")
+        check_settings(self)
         if (self.task == catalog.CUSTOM_TASK) != bool(self.dataset):
             raise UserError('An uploaded dataset goes with the task "custom", and only with it.')
-        check_number("train_examples", self.train_examples, 0, 100_000, whole=True)
-        check_number("validation_share", self.validation_share, 0.0, 0.5)
-        self._check_others()
-        if self.template and not re.search(r"\{\w+\}", self.template):
-            raise UserError("The template needs at least one {field}, for example {text}.")
-
-    def _check_others(self) -> None:
-        check_choice("The order", self.order, ORDERS)
-        check_type("The other tasks", self.others, tuple, "a list")
-        check_type("The weights", self.weights, tuple, "a list")
-        for task in self.others:
-            check_choice("The task", task, tuple(catalog.TASKS))
         if len(set(self.tasks)) < len(self.tasks):
             raise UserError("Name each task to train on only once.")
         if self.others and (self.task == catalog.CUSTOM_TASK or self.template):
             raise UserError("Your own pairs or template go with one task only.")
-        for weight in self.weights:
-            check_number("A weight", weight, 0, 1_000, above=True)
         if self.weights and (len(self.weights) != len(self.tasks) or self.order != "mixed"):
             raise UserError(
                 "Weights are for mixed tasks, one for each: "
                 f"{len(self.tasks)} tasks, {len(self.weights)} weights."
             )
+        if self.template and not re.search(r"\{\w+\}", self.template):
+            raise UserError("The template needs at least one {field}, for example {text}.")

@@ -3,37 +3,64 @@
 from dataclasses import dataclass
 
 from core import catalog
-from core.config.checks import check_choice, check_number, check_type
+from core.config.settings import check_settings, setting
 from core.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationConfig:
-    tasks: tuple[str, ...] = ()
-    """Tasks to score besides the one trained on; the trained task comes first by itself."""
-    every: int = 10
-    """Steps between two evaluations while training."""
-    examples: int = 16
-    """Test examples per task at each evaluation while training; the last one takes them all."""
-    samples: int = 4
-    """How many fixed prompts per task answer again at every evaluation."""
-    final_examples: int = 0
-    """Test examples per task at the last evaluation; 0 takes all."""
-    prompts: tuple[str, ...] = ()
-    """Free prompts that are answered again at every evaluation, with next-token probabilities."""
+    tasks: tuple[str, ...] = setting(
+        (),
+        "--eval-tasks",
+        "Tasks to score besides the one trained on; the trained task comes first by itself.",
+        title="evaluation task",
+        choices=tuple(catalog.TASKS),
+        example="names,general",
+    )
+    every: int = setting(
+        10, "--eval-every", "Steps between two evaluations while training.", low=1, high=10_000
+    )
+    examples: int = setting(
+        16,
+        "--eval-examples",
+        "Test examples per task at each evaluation while training; the last one takes them all.",
+        low=1,
+        high=10_000,
+    )
+    samples: int = setting(
+        4,
+        "--samples",
+        "How many fixed prompts per task answer again at every evaluation.",
+        low=0,
+        high=50,
+    )
+    final_examples: int = setting(
+        0,
+        "--final-examples",
+        "Test examples per task at the last evaluation; 0 takes all.",
+        low=0,
+        high=10_000,
+    )
+    prompts: tuple[str, ...] = setting(
+        (),
+        "--watch",
+        "A free prompt that is answered again at every evaluation, with next-token probabilities.",
+        title="prompt",
+        repeats=True,
+    )
+    max_new_tokens: int = setting(
+        0,
+        "--max-new-tokens",
+        "Length limit of an answer while scoring, in tokens; "
+        "0 follows the longest reference of the data.",
+        low=0,
+        high=1_024,
+    )
 
     def __post_init__(self) -> None:
-        check_type("The prompts", self.prompts, tuple, "a list")
+        check_settings(self)
         for prompt in self.prompts:
-            check_type("A prompt", prompt, str, "a text")
             if not 0 < len(prompt.strip()) <= 2_000:
                 raise UserError("A prompt to watch needs 1 to 2,000 characters.")
         if len(self.prompts) > 20:
             raise UserError(f"At most 20 prompts can be watched; got {len(self.prompts)}.")
-        check_number("evaluation.final_examples", self.final_examples, 0, 10_000, whole=True)
-        check_type("The evaluation tasks", self.tasks, tuple, "a list")
-        for task in self.tasks:
-            check_choice("The evaluation task", task, tuple(catalog.TASKS))
-        check_number("evaluation.every", self.every, 1, 10_000, whole=True)
-        check_number("evaluation.examples", self.examples, 1, 10_000, whole=True)
-        check_number("evaluation.samples", self.samples, 0, 50, whole=True)

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from core.config.checks import check_choice, check_number, check_type
+from core.config.checks import check_choice
+from core.config.settings import check_settings, setting
 from core.errors import UserError
 
 LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -49,47 +50,80 @@ def default_learning_rate(method: str) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class MethodConfig:
-    name: str = "lora"
-    """One of `METHODS`; each has a file in core/methods that says what it trains."""
-    layers: int = 8
-    """`top_layers`: how many decoder layers are trained, counted from the last."""
-    virtual_tokens: int = 10
-    """`prompt`, `prefix`: how many virtual tokens are trained."""
-    prompt_start: str = "vocabulary"
-    """`prompt`: what the virtual tokens begin as: words drawn from the vocabulary, the words of
-    `prompt_text` (repeated or cut to `virtual_tokens`), or random vectors."""
-    prompt_text: str = ""
-    """`prompt` with `prompt_start` text: the words it begins as."""
-    rank: int = 8
-    """LoRA's r: the inner width of B·A. AdaLoRA: the mean rank at the end."""
-    alpha: float = 16.0
-    """LoRA's scale: the update is (alpha / rank) · B·A; rsLoRA's is (alpha / √rank) · B·A."""
-    target_modules: tuple[str, ...] = ("q_proj", "v_proj")
-    """LoRA family: which linear layers get a pair."""
-    last_layers: int = 0
-    """LoRA family: pairs only in so many decoder layers, counted from the last; 0 is all."""
-    dropout: float = 0.0
-    """LoRA family: dropout on the pair's input while training."""
-    bottleneck: int = 16
-    """`adapter`: inner width of each adapter."""
+    name: str = setting(
+        "lora", "--method", "Which weights are trained.", title="method", choices=METHODS
+    )
+    rank: int = setting(
+        8,
+        "--rank",
+        "LoRA's r: the inner width of B·A. AdaLoRA: the mean rank at the end.",
+        low=1,
+        high=256,
+    )
+    alpha: float = setting(
+        16.0,
+        "--alpha",
+        "LoRA's scale: the update is (alpha / rank) · B·A; rsLoRA's is (alpha / √rank) · B·A.",
+        low=0,
+        high=1_024,
+        above=True,
+        usual="2 x rank",
+    )
+    target_modules: tuple[str, ...] = setting(
+        ("q_proj", "v_proj"),
+        "--targets",
+        "LoRA family: which linear layers get a pair.",
+        title="target module",
+        choices=LORA_TARGETS,
+    )
+    last_layers: int = setting(
+        0,
+        "--last-layers",
+        "LoRA family: pairs only in so many decoder layers, counted from the last; 0 is all.",
+        low=0,
+        high=1_000,
+    )
+    dropout: float = setting(
+        0.0,
+        "--dropout",
+        "LoRA family: dropout on the pair's input while training.",
+        low=0,
+        high=0.9,
+    )
+    layers: int = setting(
+        8,
+        "--layers",
+        "Method top_layers: how many decoder layers are trained, counted from the last.",
+        low=1,
+        high=1_000,
+    )
+    bottleneck: int = setting(
+        16, "--bottleneck", "Method adapter: inner width of each adapter.", low=1, high=1_024
+    )
+    virtual_tokens: int = setting(
+        10,
+        "--virtual-tokens",
+        "Methods prompt and prefix: how many virtual tokens are trained.",
+        low=1,
+        high=256,
+    )
+    prompt_start: str = setting(
+        "vocabulary",
+        "--prompt-start",
+        "Method prompt: the virtual tokens begin as words drawn from the vocabulary, as the words "
+        "of --prompt-text (repeated or cut to fit), or as random vectors.",
+        title="soft prompt's start",
+        choices=PROMPT_STARTS,
+        usual="text where one is given, else vocabulary",
+    )
+    prompt_text: str = setting(
+        "", "--prompt-text", "Method prompt: the words that the virtual tokens begin as."
+    )
 
     def __post_init__(self) -> None:
-        check_choice("The method", self.name, METHODS)
-        check_number("layers", self.layers, 1, 1_000, whole=True)
-        check_number("virtual_tokens", self.virtual_tokens, 1, 256, whole=True)
-        check_choice("The soft prompt's start", self.prompt_start, PROMPT_STARTS)
-        check_type("prompt_text", self.prompt_text, str, "text")
-        if self.name == "prompt" and (self.prompt_start == "text") != bool(
-            self.prompt_text.strip()
-        ):
+        check_settings(self)
+        has_text = bool(self.prompt_text.strip())
+        if self.name == "prompt" and (self.prompt_start == "text") != has_text:
             raise UserError("A soft prompt starts from a text if you give one, and only then.")
-        check_number("rank", self.rank, 1, 256, whole=True)
-        check_number("alpha", self.alpha, 0, 1024, above=True)
-        check_number("dropout", self.dropout, 0, 0.9)
-        check_number("last_layers", self.last_layers, 0, 1_000, whole=True)
-        check_number("bottleneck", self.bottleneck, 1, 1_024, whole=True)
-        check_type("target_modules", self.target_modules, tuple, "a list")
         if not self.target_modules:
             raise UserError("Choose at least one target module for LoRA.")
-        for target in self.target_modules:
-            check_choice("The target module", target, LORA_TARGETS)

@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any, Self
 
 from core import catalog
-from core.config.checks import check_choice, check_number
 from core.config.data import DataConfig
 from core.config.evaluation import EvaluationConfig
 from core.config.method import MethodConfig
+from core.config.settings import check_settings, setting, settings_of
 from core.config.training import EARLIER, CureConfig, OptimizerConfig
 from core.errors import UserError
 
@@ -18,22 +18,34 @@ DTYPES = ("auto", "float32", "bfloat16")
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    model: str = catalog.DEFAULT_MODEL
-    """A model of the catalogue, or a local folder in Hugging Face format."""
+    model: str = setting(
+        catalog.DEFAULT_MODEL,
+        "--model",
+        "A model of the catalogue, or a local folder in Hugging Face format.",
+    )
     data: DataConfig = field(default_factory=DataConfig)
     method: MethodConfig = field(default_factory=MethodConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     cure: CureConfig = field(default_factory=CureConfig)
-    seed: int = 0
-    """Seeds the split, the batch order, LoRA's initialisation and dropout."""
-    dtype: str = "auto"
-    """Precision of the matrix products: auto asks the probe of this machine."""
+    seed: int = setting(
+        0,
+        "--seed",
+        "Seeds the split, the batch order, LoRA's initialisation and dropout.",
+        low=0,
+        high=2**31 - 1,
+    )
+    dtype: str = setting(
+        "auto",
+        "--dtype",
+        "Precision of the matrix products: auto asks the probe of this machine.",
+        choices=DTYPES,
+    )
 
     def __post_init__(self) -> None:
-        catalog.find_model(self.model)
-        check_number("seed", self.seed, 0, 2**31 - 1, whole=True)
-        check_choice("The dtype", self.dtype, DTYPES)
+        check_settings(self)
+        # A folder by its full path: a run must mean the same from every working directory.
+        object.__setattr__(self, "model", catalog.find_model(self.model).id)
         if self.cure.rehearse == EARLIER and self.data.order != "sequential":
             raise UserError("Rehearsing earlier tasks goes with a sequence of tasks.")
         if self.optimizer.patience and self.data.order == "sequential":
@@ -54,17 +66,11 @@ class RunConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Build and validate a config from JSON data; unknown names are refused by name."""
-        parts = {
-            "data": DataConfig,
-            "method": MethodConfig,
-            "optimizer": OptimizerConfig,
-            "evaluation": EvaluationConfig,
-            "cure": CureConfig,
-        }
-        arguments: dict[str, Any] = {}
-        for name, value in _known(cls, values).items():
-            part = parts.get(name)
-            arguments[name] = part(**_tupled(_known(part, value))) if part else value
+        arguments = dict(_known(cls, values))
+        for part in fields(cls):
+            if part.name in arguments and isinstance(part.type, type) and is_dataclass(part.type):
+                given = _tupled(_known(part.type, arguments[part.name]))
+                arguments[part.name] = part.type(**given)
         return cls(**arguments)
 
     @property
@@ -76,6 +82,10 @@ class RunConfig:
     def evaluation_tasks(self) -> tuple[str, ...]:
         """The trained tasks first, then the others, each once."""
         return tuple(dict.fromkeys((*self.data.tasks, *self.evaluation.tasks)))
+
+
+SETTINGS = settings_of(RunConfig)
+"""Every setting of a run by its path, such as `optimizer.learning_rate`."""
 
 
 def _plain(value: Any) -> Any:

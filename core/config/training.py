@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from core import catalog
-from core.config.checks import check_choice, check_number, check_type
+from core.config.settings import check_settings, setting
 from core.errors import UserError
 
 SCHEDULES = ("constant", "linear", "cosine")
@@ -12,65 +12,103 @@ EARLIER = "earlier"
 REGULARIZERS = ("none", "l2sp", "ewc", "kl")
 
 
+TRAINABLE = tuple(task.id for task in catalog.TASKS.values() if "train" in task.splits)
+
+
 @dataclass(frozen=True, kw_only=True)
 class OptimizerConfig:
-    learning_rate: float = 1e-3
-    """Peak learning rate of AdamW."""
-    steps: int = 20
-    """Optimizer steps; with sequential tasks, for each of them."""
-    batch_size: int = 8
-    """Examples per step."""
-    warmup_steps: int = 5
-    """Steps over which the learning rate rises linearly from zero to its peak."""
-    schedule: str = "constant"
-    """What follows warm-up: constant, linear decay or cosine decay to zero."""
-    weight_decay: float = 0.0
-    """AdamW's decoupled weight decay."""
-    clip_norm: float = 1.0
-    """The gradient is scaled down to this norm when it is longer."""
-    patience: int = 0
-    """Stop early after this many evaluations without a better validation loss; 0 never stops early."""
+    learning_rate: float = setting(
+        1e-3,
+        "--lr",
+        "Peak learning rate of AdamW.",
+        low=0,
+        high=1,
+        above=True,
+        usual="the method's own: lora 1e-3, full 5e-5",
+    )
+    steps: int = setting(
+        20,
+        "--steps",
+        "Optimizer steps; with sequential tasks, for each of them.",
+        low=1,
+        high=10_000,
+    )
+    batch_size: int = setting(8, "--batch-size", "Examples per step.", low=1, high=256)
+    warmup_steps: int = setting(
+        5,
+        "--warmup-steps",
+        "Steps over which the learning rate rises linearly from zero to its peak.",
+        low=0,
+        high=10_000,
+    )
+    schedule: str = setting(
+        "constant",
+        "--schedule",
+        "What follows warm-up: a constant rate, linear decay or cosine decay to zero.",
+        choices=SCHEDULES,
+    )
+    weight_decay: float = setting(
+        0.0, "--weight-decay", "AdamW's decoupled weight decay.", low=0, high=1
+    )
+    clip_norm: float = setting(
+        1.0,
+        "--clip-norm",
+        "The gradient is scaled down to this norm when it is longer.",
+        low=0,
+        high=1_000,
+        above=True,
+    )
+    patience: int = setting(
+        0,
+        "--patience",
+        "Stop early after this many evaluations without a better validation loss; 0 never stops.",
+        low=0,
+        high=1_000,
+    )
 
     def __post_init__(self) -> None:
-        check_number("learning_rate", self.learning_rate, 0, 1, above=True)
-        check_number("steps", self.steps, 1, 10_000, whole=True)
-        check_number("batch_size", self.batch_size, 1, 256, whole=True)
-        check_number("warmup_steps", self.warmup_steps, 0, 10_000, whole=True)
-        check_choice("The schedule", self.schedule, SCHEDULES)
-        check_number("weight_decay", self.weight_decay, 0, 1)
-        check_number("clip_norm", self.clip_norm, 0, 1_000, above=True)
-        check_number("patience", self.patience, 0, 1_000, whole=True)
+        check_settings(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CureConfig:
     """What is done against forgetting, besides the choice of method and learning rate."""
 
-    regularizer: str = "none"
-    """A penalty on moving away from the start: `l2sp` on weights, `ewc` on weights that matter to the
-    kept tasks, `kl` on changed answers to the kept tasks' prompts."""
-    strength: float = 0.0
-    """The penalty's factor; 0 is no penalty."""
-    keep: tuple[str, ...] = ("names",)
-    """Tasks whose training prompts `ewc` and `kl` look at."""
-    rehearse: str = ""
-    """A task whose training pairs are mixed in; `earlier` rehearses the earlier ones of a sequence."""
-    rehearse_share: float = 0.0
-    """Share of each training batch that is rehearsal."""
+    regularizer: str = setting(
+        "none",
+        "--regularizer",
+        "A penalty on moving away from the start: l2sp on weights, ewc on weights that matter to "
+        "the kept tasks, kl on changed answers to the kept tasks' prompts.",
+        choices=REGULARIZERS,
+        example="kl:1",
+    )
+    strength: float = setting(
+        0.0, "--regularizer", "The penalty's factor; 0 is no penalty.", low=0, high=1e9
+    )
+    keep: tuple[str, ...] = setting(
+        ("names",),
+        "--keep",
+        "Tasks whose training prompts ewc and kl look at.",
+        title="task to keep",
+        choices=TRAINABLE,
+    )
+    rehearse: str = setting(
+        "",
+        "--rehearse",
+        "A task whose training pairs are mixed in; earlier: those before it in a sequence.",
+        title="task to rehearse",
+        choices=("", EARLIER, *TRAINABLE),
+        example="names:0.2",
+    )
+    rehearse_share: float = setting(
+        0.0, "--rehearse", "Share of each training batch that is rehearsal.", low=0, high=0.9
+    )
 
     def __post_init__(self) -> None:
-        check_choice("The regularizer", self.regularizer, REGULARIZERS)
-        check_number("The strength", self.strength, 0, 1e9)
-        check_type("The tasks to keep", self.keep, tuple, "a list")
-        trainable = tuple(t.id for t in catalog.TASKS.values() if "train" in t.splits)
-        for task in self.keep:
-            check_choice("The task to keep", task, trainable)
+        check_settings(self)
         if self.regularizer in ("ewc", "kl") and not self.keep:
             raise UserError(f"Name a task to keep: {self.regularizer} looks at its prompts.")
         if (self.regularizer == "none") != (self.strength == 0):
             raise UserError("A regularizer goes with a strength above 0, and only with it.")
-        check_number("rehearse_share", self.rehearse_share, 0, 0.9)
-        if self.rehearse:
-            check_choice("The task to rehearse", self.rehearse, (EARLIER, *trainable))
         if bool(self.rehearse) != (self.rehearse_share > 0):
             raise UserError("Rehearsal needs a task and a share above 0, for example names:0.2.")

@@ -2,11 +2,13 @@
 
 import streamlit as st
 
+from core.config import SETTINGS
+from core.config.command import command_of
 from core.errors import UserError
 from core.runs.store import Run
 from pages.ui.engine import engine, store
 from pages.ui.live import run_view
-from pages.ui.runs import command_line, compare_runs, flat, run_table
+from pages.ui.runs import compare_runs, flat, run_table
 from pages.ui.settings import METHOD_TITLES
 
 
@@ -49,12 +51,23 @@ def show(run: Run) -> None:
                 st.rerun()
     run_view(run.id)
     with st.expander("Settings and the command that repeats it"):
-        st.code(command_line(run.config_dict), language="bash", wrap_lines=True)
+        repeat_command(run)
         if run.config_dict["method"]["name"] == "lora":
             st.caption("Take the adapter out, for plain peft:")
             st.code(f"python -m core export --run {run.id} --to my-adapter", language="bash")
-        rows = [{"setting": k, "value": v} for k, v in flat(run.config_dict).items()]
+        rows = [
+            {"setting": k, "value": v, "meaning": SETTINGS[k].help if k in SETTINGS else ""}
+            for k, v in flat(run.config_dict).items()
+        ]
         st.dataframe(rows, hide_index=True, width="stretch")
+
+
+def repeat_command(run: Run) -> None:
+    """The command that repeats a run, or why there is none any more."""
+    try:
+        st.code(command_of(run.config), language="bash", wrap_lines=True)
+    except UserError as error:
+        st.caption(str(error))
 
 
 st.title("Runs")

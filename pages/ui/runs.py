@@ -1,14 +1,11 @@
-"""Runs as tables, comparisons and commands."""
+"""Runs as tables and comparisons."""
 
-import shlex
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from core import catalog
-from core.config import LORA_FAMILY, SOFT_PROMPTS
 from core.runs.store import Run
 from pages.ui.engine import store
 from pages.ui.live import shared_words
@@ -67,69 +64,6 @@ def differences(a: Run, b: Run) -> pd.DataFrame:
             b.id: [two.get(n, "") for n in names],
         }
     )
-
-
-def command_line(config: Config) -> str:
-    """The command that repeats a run on this machine."""
-    data, method, optimizer = config["data"], config["method"], config["optimizer"]
-    words = ["python", "-m", "core", "train", "--model", config["model"]]
-    if data["task"] == catalog.CUSTOM_TASK:
-        words += ["--data", "YOUR_FILE.jsonl"]
-    elif data.get("others"):
-        words += ["--tasks", ",".join([data["task"], *data["others"]]), f"--{data['order']}"]
-        if data["weights"]:
-            words += ["--weights", ",".join(f"{w:g}" for w in data["weights"])]
-    else:
-        words += ["--task", data["task"]]
-    if data["template"]:
-        words += ["--template", data["template"]]
-    words += ["--method", method["name"], "--lr", f"{optimizer['learning_rate']:g}"]
-    words += _method_words(method)
-    if optimizer["schedule"] != "constant":
-        words += ["--schedule", optimizer["schedule"]]
-    words += ["--steps", str(optimizer["steps"]), "--batch-size", str(optimizer["batch_size"])]
-    if optimizer["patience"]:
-        words += ["--patience", str(optimizer["patience"])]
-    words += _cure_words(config.get("cure", {}))
-    evaluation = config["evaluation"]
-    if evaluation["tasks"]:
-        words += ["--eval-tasks", ",".join(evaluation["tasks"])]
-    words += ["--eval-every", str(evaluation["every"])]
-    words += ["--eval-examples", str(evaluation["examples"])]
-    words += ["--final-examples", str(evaluation.get("final_examples", 0))]
-    for prompt in evaluation.get("prompts", ()):
-        words += ["--watch", prompt]
-    return shlex.join([*words, "--seed", str(config["seed"])])
-
-
-def _method_words(method: Config) -> list[str]:
-    name = method["name"]
-    words: list[str] = []
-    if name in LORA_FAMILY:
-        words = ["--rank", str(method["rank"]), "--alpha", f"{method['alpha']:g}"]
-        words += ["--targets", ",".join(method["target_modules"])]
-        words += ["--last-layers", str(method["last_layers"])] if method.get("last_layers") else []
-        words += ["--dropout", f"{method['dropout']:g}"] if method["dropout"] else []
-    elif name == "top_layers":
-        words = ["--layers", str(method["layers"])]
-    elif name == "adapter":
-        words = ["--bottleneck", str(method["bottleneck"])]
-    elif name in SOFT_PROMPTS:
-        words = ["--virtual-tokens", str(method["virtual_tokens"])]
-        if name == "prompt" and method.get("prompt_start", "vocabulary") != "vocabulary":
-            words += ["--prompt-start", method["prompt_start"]]
-            words += ["--prompt-text", method["prompt_text"]] if method["prompt_text"] else []
-    return words
-
-
-def _cure_words(cure: Config) -> list[str]:
-    words: list[str] = []
-    if cure.get("strength"):
-        words += ["--regularizer", f"{cure['regularizer']}:{cure['strength']:g}"]
-        words += ["--keep", ",".join(cure["keep"])]
-    if cure.get("rehearse"):
-        words += ["--rehearse", f"{cure['rehearse']}:{cure['rehearse_share']:g}"]
-    return words
 
 
 def compare_runs(a: Run, b: Run) -> None:

@@ -5,6 +5,7 @@ import streamlit as st
 from core import catalog
 from core.config import (
     LORA_TARGETS,
+    SETTINGS,
     DataConfig,
     EvaluationConfig,
     MethodConfig,
@@ -44,19 +45,47 @@ def run_settings(data: DataConfig) -> RunConfig:
         format_func="{:.0e}".format,
         key=f"instruction_rate_{method}",
         bind="query-params",
+        help=SETTINGS["optimizer.learning_rate"].help,
     )
     one, two, three = st.columns(3)
-    steps = one.number_input("Steps", 1, 500, 20, key="instruction_steps", bind="query-params")
-    batch_size = two.number_input(
-        "Batch size", 1, 64, 8, key="instruction_batch_size", bind="query-params"
+    steps = one.number_input(
+        "Steps",
+        1,
+        500,
+        20,
+        key="instruction_steps",
+        bind="query-params",
+        help=SETTINGS["optimizer.steps"].help,
     )
-    seed = three.number_input("Seed", 0, 9999, 0, key="instruction_seed", bind="query-params")
+    batch_size = two.number_input(
+        "Batch size",
+        1,
+        64,
+        8,
+        key="instruction_batch_size",
+        bind="query-params",
+        help=SETTINGS["optimizer.batch_size"].help,
+    )
+    seed = three.number_input(
+        "Seed",
+        0,
+        9999,
+        0,
+        key="instruction_seed",
+        bind="query-params",
+        help=SETTINGS["seed"].help,
+    )
     settings = MethodConfig(name=method)
     patience = 0
     with st.expander("More settings"):
         if method == "lora":
             rank = st.select_slider(
-                "Rank", (1, 2, 4, 8, 16, 32, 64), 8, key="instruction_rank", bind="query-params"
+                "Rank",
+                (1, 2, 4, 8, 16, 32, 64),
+                8,
+                key="instruction_rank",
+                bind="query-params",
+                help=SETTINGS["method.rank"].help,
             )
             targets = st.pills(
                 "Target modules",
@@ -65,6 +94,7 @@ def run_settings(data: DataConfig) -> RunConfig:
                 default=["q_proj", "v_proj"],
                 key="instruction_targets",
                 bind="query-params",
+                help=SETTINGS["method.target_modules"].help,
             )
             settings = MethodConfig(
                 name="lora", rank=rank, alpha=2.0 * rank, target_modules=tuple(targets)

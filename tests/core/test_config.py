@@ -127,6 +127,7 @@ CHANGES: dict[str, dict[str, Any]] = {
         "samples": 5,
         "final_examples": 9,
         "prompts": ["What is your name?"],
+        "max_new_tokens": 64,
     },
     "cure": {
         "regularizer": "kl",
@@ -196,7 +197,7 @@ def test_json_round_trip(config: RunConfig) -> None:
 def test_hash_sees_every_setting() -> None:
     settings = [{}, {"model": "gpt2"}, {"seed": 1}, {"dtype": "float32"}, {"data": CUSTOM}]
     for part, changes in CHANGES.items():
-        assert list(changes) == list(RunConfig().to_dict()[part])  # no setting is forgotten here
+        assert set(changes) == set(RunConfig().to_dict()[part])  # no setting is forgotten here
         for name, value in changes.items():
             settings.append({part: {**TOGETHER.get(name, {}), name: value}})
     assert len({RunConfig.from_dict(s).hash for s in settings}) == len(settings)

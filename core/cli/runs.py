@@ -1,0 +1,92 @@
+"""The command `runs`: what is on record, how to repeat it, stop it or delete it."""
+
+import json
+import time
+from argparse import Namespace
+from typing import Any
+
+from core.cli.commands import Message, emit, say, show_event
+from core.config.command import command_of
+from core.runs.store import Run, RunStore
+
+
+def add_parser(actions: Any) -> None:
+    """Add the command to the command line."""
+    parser = actions.add_parser("runs", help="list, show, repeat, stop or delete runs")
+    what = parser.add_subparsers(dest="what", required=True)
+    for name, command, help in (
+        ("list", list_runs, "every run, newest first"),
+        ("show", show_run, "the settings of a run and all that it measured"),
+        ("command", print_command, "the command that repeats a run"),
+        ("stop", stop_run, "ask a run to stop after its step"),
+        ("delete", delete_run, "delete a run, its curves and its weights"),
+    ):
+        sub = what.add_parser(name, help=help)
+        if name != "list":
+            sub.add_argument("run_id", metavar="ID")
+        sub.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
+        sub.set_defaults(run=command)
+
+
+def _message(run: Run) -> Message:
+    return {
+        "run_id": run.id,
+        "status": str(run.status),
+        "reason": run.reason,
+        "created_at": run.created_at,
+        "config_hash": run.config_hash,
+        "config": run.config_dict,
+        "summary": run.summary,
+    }
+
+
+def list_runs(arguments: Namespace) -> int:
+    for run in RunStore().runs():
+        if arguments.json:
+            emit(_message(run))
+            continue
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created_at))
+        data, method = run.config_dict["data"], run.config_dict["method"]
+        scores = ", ".join(f"{k} {v:.2f}" for k, v in run.summary.get("scores", {}).items())
+        print(f"{run.id}  {when}  {run.status:9} {data['task']:10} {method['name']:5} {scores}")
+    return 0
+
+
+def show_run(arguments: Namespace) -> int:
+    store = RunStore()
+    run = store.get(arguments.run_id)
+    if arguments.json:
+        emit(_message(run))
+        for event in store.events(run.id):
+            emit(event)
+        return 0
+    print(json.dumps(_message(run), indent=2, ensure_ascii=False))
+    for event in store.events(run.id):
+        show_event(event)
+    return 0
+
+
+def print_command(arguments: Namespace) -> int:
+    config = RunStore().get(arguments.run_id).config
+    command = command_of(config)
+    if arguments.json:
+        emit({"type": "command", "command": command, "hash": config.hash})
+    else:
+        print(command)
+    return 0
+
+
+def stop_run(arguments: Namespace) -> int:
+    store = RunStore()
+    run = store.get(arguments.run_id)
+    store.request_stop(run.id)
+    say(f"run {run.id}: asked to stop")
+    return 0
+
+
+def delete_run(arguments: Namespace) -> int:
+    store = RunStore()
+    run = store.get(arguments.run_id)
+    store.delete(run.id)
+    say(f"run {run.id}: deleted")
+    return 0

@@ -1,0 +1,74 @@
+"""The command `train`: its options are the settings of a RunConfig, and what it prints its events."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from core import catalog
+from core.cli.commands import Message, emit, say, show_event
+from core.config import RunConfig
+from core.config.command import ONE_SOURCE, SOURCES, add_options, command_of, config_of
+from core.data import uploads
+from core.data.examples import import_file
+from core.errors import UserError
+from core.models import acquire
+from core.runs.store import RunStore, worker_identity
+
+
+def add_parser(actions: Any) -> None:
+    """Add the command to the command line."""
+    parser = actions.add_parser("train", help="fine-tune on a task or a data file")
+    _add_data_options(parser)
+    add_options(parser)
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the settings and the command, train nothing"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
+    parser.set_defaults(run=train)
+
+
+def _add_data_options(parser: ArgumentParser) -> None:
+    """What is done with a file before it is a dataset, and so no setting of the run."""
+    parser.add_argument("--data", type=Path, help="JSONL or CSV with prompt and completion")
+
+
+def train(arguments: Namespace) -> int:
+    """Train, print what happens and leave the run in the store."""
+    config = _config(arguments)
+    if arguments.dry_run:
+        return _describe(config, json_wanted=arguments.json)
+    if config.data.dataset:
+        uploads.load(config.data.dataset)  # says so at once where it is not here
+    if not acquire.is_ready(catalog.find_model(config.model)):
+        raise UserError("The model is not prepared yet; run: python -m core prepare")
+    from core.runs.execute import execute
+    from core.runs.worker import BaseKeeper
+
+    store = RunStore()
+    run = store.start(config, worker=worker_identity())
+    show: Callable[[Message], None] = emit if arguments.json else show_event
+    execute(run, store, BaseKeeper(), on_event=show)
+    ended = store.get(run.id)
+    if not arguments.json:
+        say(f"run {run.id}: {ended.status}{' - ' + ended.reason if ended.reason else ''}")
+    return 0 if ended.status == "finished" else 1
+
+
+def _config(arguments: Namespace) -> RunConfig:
+    """The config of the options, after a data file was kept under its content address."""
+    if arguments.data:
+        if any(option in arguments for option in SOURCES):
+            raise UserError(ONE_SOURCE)
+        setattr(arguments, "--dataset", import_file(arguments.data))
+    return config_of(arguments)
+
+
+def _describe(config: RunConfig, *, json_wanted: bool) -> int:
+    found = {"hash": config.hash, "config": config.to_dict(), "command": command_of(config)}
+    if json_wanted:
+        emit({"type": "config", **found})
+    else:
+        say(f"settings {config.hash}, nothing was trained; the command is:")
+        print(found["command"])
+    return 0
