@@ -182,6 +182,7 @@ def score(arguments: Namespace) -> int:
             f"F1 {overlap.f1:.4f}"
         )
     print(f"BLEU: {found.bleu.score:.2f} of 100")
+    print(found.in_words)
     return 0
 
 
