@@ -21,6 +21,8 @@ class EvaluationConfig:
     """Test examples per task at the last evaluation; 0 takes all."""
     prompts: tuple[str, ...] = ()
     """Free prompts that are answered again at every evaluation, with next-token probabilities."""
+    max_new_tokens: int = 0
+    """Longest answer to a test prompt, in tokens; 0 follows the longest right answer."""
 
     def __post_init__(self) -> None:
         check_type("The prompts", self.prompts, tuple, "a list")
@@ -37,3 +39,4 @@ class EvaluationConfig:
         check_number("evaluation.every", self.every, 1, 10_000, whole=True)
         check_number("evaluation.examples", self.examples, 1, 10_000, whole=True)
         check_number("evaluation.samples", self.samples, 0, 50, whole=True)
+        check_number("evaluation.max_new_tokens", self.max_new_tokens, 0, 1024, whole=True)
