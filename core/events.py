@@ -97,6 +97,10 @@ class Evaluation(Event):
         default_factory=dict[str, tuple[float, float]]
     )
     """95 % intervals of `precision`, `recall` and `f1`."""
+    n_cut: int = 0
+    """Answers that the length limit ended, not the model."""
+    max_new_tokens: int = 0
+    """That limit, in tokens; 0 in records of before it was kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +111,8 @@ class Sample(Event):
     prompt: str
     reference: str
     output: str
+    was_cut: bool = False
+    """The length limit ended it, not the model."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from core.answer import Answer
 from core.bench.needed import needed_flops
 from core.bench.tree import count
 from core.bench.workloads import (
@@ -76,7 +77,7 @@ def measure_answering(workload: Workload, *, model: str, steps: int, on_first: A
     base = load_base(model)
     prompts = [base.tokenizer.ask(e.prompt) for e in prompts_to_answer(workload.tasks)]
     found: Message = {"setting": str(base.dtype).removeprefix("torch."), "step_s": [], "losses": []}
-    answers: list[str] = []
+    answers: list[Answer] = []
     for number in range(steps):
         base.answers.clear()
         tick = time.perf_counter()
@@ -84,7 +85,10 @@ def measure_answering(workload: Workload, *, model: str, steps: int, on_first: A
         found["step_s"].append(time.perf_counter() - tick)
         if not number:
             on_first()
-    return found | {"answers": checksums(answers), "peak_memory_mb": peak_memory_mb()}
+    return found | {
+        "answers": checksums([answer.text for answer in answers]),
+        "peak_memory_mb": peak_memory_mb(),
+    }
 
 
 def measure_warm_start(*, model: str) -> Message:

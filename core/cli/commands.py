@@ -11,6 +11,7 @@ from typing import Any
 from core import catalog
 from core.config.command import names
 from core.errors import UserError
+from core.evaluate.limits import cut_line
 from core.generate.settings import SamplingSettings, check_prompt
 from core.models import acquire
 from core.runs.export import export_peft
@@ -148,6 +149,7 @@ def show_event(event: Message) -> None:
         print(
             f"step {event['step']:4d}  {event['task']}: {event['metric']} {event['score']:.2f} "
             f"[{low:.2f}, {high:.2f}]  F1 {event['f1']:.2f}  (n = {event['n']})"
+            + (f"  {line}" if (line := cut_line(event)) else "")
         )
     elif kind in ("failed", "notice"):
         say(event.get("reason") or event["message"])

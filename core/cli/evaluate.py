@@ -15,6 +15,7 @@ from core.evaluate.compare_texts import compare_texts
 from core.evaluate.examples import MEASURES, examples_of, scores, summary, to_csv, usual_measure
 from core.evaluate.over_time import in_one_line as movement_line
 from core.evaluate.over_time import movements, values_over_time
+from core.evaluate.own_pairs import own_examples, template_of, trained_line
 from core.evaluate.paired import compare_paired, in_one_line
 from core.evaluate.thresholds import (
     at_threshold,
@@ -23,7 +24,7 @@ from core.evaluate.thresholds import (
     precision_recall_curve,
 )
 from core.evaluate.words import Cutting
-from core.runs.store import RunStore
+from core.runs.store import Run, RunStore
 
 Message = dict[str, Any]
 BASE = "base"
@@ -33,35 +34,32 @@ def evaluate(arguments: Namespace) -> int:
     """Score a model; the last line of `--json` output is an evaluation object."""
     if arguments.checks:
         return _checks(arguments)
-    if bool(arguments.task) == bool(arguments.data):
-        raise UserError("Give either --task or --data to evaluate on.")
-    tasks = names(arguments.task) or (catalog.CUSTOM_TASK,)
+    store = RunStore()
+    run = store.get(arguments.run_id) if arguments.run_id else None
+    sets = _test_sets(run, arguments)
+    tasks = [one["task"] for one in sets]
     if arguments.examples_out and len(tasks) > 1:
         raise UserError("--examples-out goes with one task.")
     if arguments.measure:
         check_choice("The measure", arguments.measure, tuple(MEASURES))
     check_number("The threshold", arguments.threshold, 0, 1)
-    records = parse(_read(arguments.data), name=arguments.data.name) if arguments.data else []
-    for task in tasks:
-        examples_of(task, records, split=arguments.split)
-    dataset = uploads.keep(records) if records else ""
-    store = RunStore()
-    run = store.get(arguments.run_id) if arguments.run_id else None
+    check_number("--max-new-tokens", arguments.max_new_tokens, 0, 1024, whole=True)
     other = store.get(arguments.compare) if arguments.compare not in ("", BASE) else None
     from core.runs.session import Session
 
     session = Session(store)
     model = run.config.model if run else catalog.find_model(arguments.model).id
-    asked = {"model": model, "dataset": dataset, "split": arguments.split}
-    for task in tasks:
-        one = asked | {"task": task, "run": run.id if run else ""}
+    for task, chosen in zip(tasks, sets, strict=True):
+        one = {"model": model, "run": run.id if run else "", **chosen}
         rows, evaluation = _answers(session, one, arguments)
         if arguments.examples_out:
             _write(arguments.examples_out, to_csv(rows))
         measure = arguments.measure or usual_measure(task)
         if arguments.compare:
             second = one | {"run": other.id if other else ""}
-            others, _ = _answers(session, second, arguments)
+            others, its = _answers(session, second, arguments)
+            if line := trained_line(its["n_trained_on"], its["n"]):
+                say(f"{second['run'] or BASE}: {line}")
             _compare(rows, others, measure, (one["run"] or BASE, second["run"] or BASE), arguments)
         if arguments.labels:
             _labels(session, one, arguments)
@@ -70,7 +68,41 @@ def evaluate(arguments: Namespace) -> int:
             emit(evaluation)
         else:
             show_event(evaluation)
+            if line := trained_line(evaluation["n_trained_on"], evaluation["n"]):
+                print(line)
     return 0
+
+
+def _test_sets(run: Run | None, arguments: Namespace) -> list[Message]:
+    """What is scored, each as `Session.evaluate` wants it; without --task and --data the run's own.
+
+    A run is asked in its own template, unless another is given. Raises `UserError` for a set that
+    is not there.
+    """
+    data, template, split = arguments.data, arguments.template, arguments.split
+    tasks = names(arguments.task)
+    if tasks and data:
+        raise UserError("Give either --task or --data to evaluate on.")
+    if not tasks and not data:
+        if not run:
+            raise UserError("Give --task or --data; only a run has test pairs of its own.")
+        if template:
+            raise UserError(
+                "The run's own pairs have its own template; --template goes with --data."
+            )
+        for task in run.config.data.tasks:
+            own_examples(run.config, task, split=split)
+        return [{"task": t, "split": split, "pairs_of": run.id} for t in run.config.data.tasks]
+    records = parse(_read(data), name=data.name) if data else []
+    sets: list[Message] = []
+    for task in tasks or (catalog.CUSTOM_TASK,):
+        form = template or (template_of(run.config, task) if run else "")
+        if form and not template:
+            say(f"Asked in the run's own template, “{form}”; --template chooses another.")
+        examples_of(task, records, split=split, template=form)
+        sets.append({"task": task, "split": split, "template": form})
+    dataset = uploads.keep(records) if records else ""
+    return [{**one, "dataset": dataset} for one in sets]
 
 
 def _answers(
@@ -78,7 +110,8 @@ def _answers(
 ) -> tuple[list[Message], dict[str, Any]]:
     rows: list[Message] = []
     evaluation: Message = {}
-    for message in session.evaluate(should_stop=lambda: False, **asked):
+    limit = arguments.max_new_tokens
+    for message in session.evaluate(should_stop=lambda: False, max_new_tokens=limit, **asked):
         if "rows" in message:
             rows += message["rows"]
             say(f"{message['answered']} of {message['of']} answered")
@@ -182,6 +215,7 @@ def score(arguments: Namespace) -> int:
             f"F1 {overlap.f1:.4f}"
         )
     print(f"BLEU: {found.bleu.score:.2f} of 100")
+    print(found.in_words)
     return 0
 
 

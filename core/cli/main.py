@@ -125,13 +125,24 @@ def _add_experiment(actions: Actions) -> None:
 
 
 def _add_evaluate(actions: Actions) -> None:
-    parser = actions.add_parser("evaluate", help="score a run or the base model")
+    parser = actions.add_parser(
+        "evaluate", help="score a run (without --task or --data on its own test pairs) or the base"
+    )
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--run", dest="run_id", metavar="ID", default="")
     which.add_argument("--base", action="store_true")
     parser.add_argument("--task", default="", help="one or more: sentiment,names")
     parser.add_argument("--data", type=Path, help="JSONL or CSV with prompt and completion")
-    parser.add_argument("--split", default="test", help="test, train or probe")
+    parser.add_argument("--template", default="", help="prompt template with {field} places")
+    parser.add_argument(
+        "--split", default="test", help="test, train or probe; of a run's own pairs also validation"
+    )
+    parser.add_argument(
+        "--max-new-tokens",
+        type=int,
+        default=0,
+        help="longest answer; 0 follows the longest right answer of the data",
+    )
     _model_option(parser)
     parser.add_argument("--answers", action="store_true", help="print every answer too")
     parser.add_argument(

@@ -8,6 +8,7 @@ from core import catalog
 from core.cli.commands import emit, say
 from core.data.shots import FORMS
 from core.errors import UserError
+from core.evaluate.limits import cut_line
 from core.experiments import prompting, prompting_record
 from core.experiments.break_even import BreakEven, break_even
 from core.experiments.prompting import Row, Way
@@ -47,6 +48,7 @@ def _shown(rows: Iterable[Row], before: int, of: int, *, json_wanted: bool) -> l
         say(
             f"{number} of {of}: {_title(way)}, seed {row.seed}: score {row.score:.2f}, "
             f"{1000 * way.latency_s():.0f} ms a request"
+            + (f"; {line}" if (line := cut_line(row.to_dict())) else "")
         )
         if json_wanted:
             emit({"type": "measurement", **row.to_dict()})

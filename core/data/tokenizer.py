@@ -18,6 +18,7 @@ from tokenizers import Tokenizer
 
 from core.errors import UserError
 
+LONGEST_SEQUENCE = 2048
 Message = dict[str, str]
 """One turn of a chat: {"role": "user", "content": "…"}."""
 
@@ -53,6 +54,11 @@ class ChatTokenizer:
         backend.no_truncation()
         context = model_config.get("max_position_embeddings") or model_config.get("n_positions")
         return cls(backend, template, special, int(context or 2048))
+
+    @property
+    def longest_sequence(self) -> int:
+        """Prompt and answer together: the context, or less where that would take too long."""
+        return min(self.context, LONGEST_SEQUENCE)
 
     @property
     def eos_id(self) -> int:

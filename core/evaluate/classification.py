@@ -42,19 +42,23 @@ class ClassificationReport:
 
 def parse_label(output: str, labels: Sequence[str]) -> str:
     """The label an answer is, or `UNPARSED`."""
+    return [*labels, UNPARSED][_column(output, labels)]
+
+
+def _column(output: str, labels: Sequence[str]) -> int:
+    """Where the label an answer is stands among `labels`; their number for none of them."""
     answer = normalise(output)
-    return next((label for label in labels if normalise(label) == answer), UNPARSED)
+    return next((k for k, label in enumerate(labels) if normalise(label) == answer), len(labels))
 
 
 def classification_report(
     references: Sequence[str], outputs: Sequence[str], labels: Sequence[str]
 ) -> ClassificationReport:
     """Accuracy, per-class and macro precision, recall, F1. Dividing by zero gives 0."""
-    given = [parse_label(output, labels) for output in outputs]
-    columns = [*labels, UNPARSED]
-    table = [[0] * len(columns) for _ in labels]
-    for reference, answer in zip(references, given, strict=True):
-        table[labels.index(reference)][columns.index(answer)] += 1
+    table = [[0] * (len(labels) + 1) for _ in labels]
+    for reference, output in zip(references, outputs, strict=True):
+        # By place, not by name: a data set may have a label that reads "unparsed".
+        table[labels.index(reference)][_column(output, labels)] += 1
     per_class: dict[str, ClassScores] = {}
     for k, label in enumerate(labels):
         hits = table[k][k]
@@ -69,7 +73,7 @@ def classification_report(
     scores = list(per_class.values())
     return ClassificationReport(
         labels=tuple(labels),
-        accuracy=_share(sum(table[k][k] for k in range(len(labels))), len(given)),
+        accuracy=_share(sum(table[k][k] for k in range(len(labels))), len(outputs)),
         per_class=per_class,
         macro_precision=_share(sum(s.precision for s in scores), len(scores)),
         macro_recall=_share(sum(s.recall for s in scores), len(scores)),

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.config import check_number
+from core.evaluate.answers import contains, exact_match
 from core.evaluate.bleu import Bleu, sentence_bleu
 from core.evaluate.overlap import (
     Overlap,
@@ -51,11 +52,24 @@ class TextComparison:
     common: tuple[tuple[int, int], ...]
     """Index pairs of the longest common subsequence: a word of the reference, one of the output."""
     bleu: Bleu
+    exact_match: bool
+    """As scores of whole answers count it, whatever is a word here; likewise `contains`."""
+    contains: bool
+
+    @property
+    def in_words(self) -> str:
+        """Whether the output is the reference, or has it in it: a sentence."""
+        if self.exact_match:
+            return "The output is the reference: exact match."
+        held = "stands in the output" if self.contains else "does not stand in the output"
+        return f"No exact match: the reference {held}."
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
         return {
             "n": self.n,
+            "exact_match": self.exact_match,
+            "contains": self.contains,
             **_figures(self.overlap),
             "ngrams": [{**asdict(c), "counted": c.counted} for c in self.counts],
             "rouge_1": _figures(self.rouge_1),
@@ -101,6 +115,8 @@ def compare_texts(
         rouge_l=common_overlap(one.forms, other.forms, common),
         common=tuple(common),
         bleu=sentence_bleu(reference, output, lowercase=how.lowercase),
+        exact_match=exact_match(reference, output),
+        contains=contains(reference, output),
     )
 
 

@@ -51,12 +51,24 @@ class Judged:
     rouge_l: float
     bleu: float
     tags: str
+    cut: bool
+    """The length limit ended the answer, not the model."""
+    trained_on: bool
+    """By the run that answered; see `core.evaluate.own_pairs`."""
 
     def to_dict(self) -> Row:
         return asdict(self)
 
 
-def judge(number: int, example: Example, output: str, labels: Sequence[str]) -> Judged:
+def judge(
+    number: int,
+    example: Example,
+    output: str,
+    labels: Sequence[str],
+    *,
+    cut: bool = False,
+    trained_on: bool = False,
+) -> Judged:
     reference = example.completion
     words = ngram_overlap(reference, output, words=unicode_words)
     return Judged(
@@ -74,16 +86,20 @@ def judge(number: int, example: Example, output: str, labels: Sequence[str]) -> 
         rouge_l=lcs_overlap(reference, output, words=unicode_words).f1,
         bleu=sentence_bleu(reference, output).score / 100,
         tags=", ".join(example.tags),
+        cut=cut,
+        trained_on=trained_on,
     )
 
 
-def examples_of(task: str, records: Sequence[Row] = (), *, split: str = "test") -> list[Example]:
+def examples_of(
+    task: str, records: Sequence[Row] = (), *, split: str = "test", template: str = ""
+) -> list[Example]:
     """A task's test examples, or those of an uploaded file's records for the custom task."""
     if task != catalog.CUSTOM_TASK:
-        return task_examples(task, split)
+        return task_examples(task, split, template=template)
     if not records:
         raise UserError("Upload a test file with prompt and completion first.")
-    return [make_example(record, CUSTOM_TEMPLATE) for record in records]
+    return [make_example(record, template or CUSTOM_TEMPLATE) for record in records]
 
 
 def labels_of(task: str, examples: Sequence[Example]) -> tuple[str, ...]:

@@ -6,17 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from torch import nn
 
 from core import catalog
+from core.answer import Answer
 from core.data.examples import Example
 from core.evaluate.answers import answered_with_sentiment, contains, exact_match
 from core.evaluate.classification import MEASURES, classification_report, labels_among
+from core.evaluate.limits import FREE_TOKENS, answer_limit
 from core.evaluate.overlap import ngram_overlap, unicode_words
 from core.evaluate.uncertainty import mean_interval, score_interval, wilson_interval
 from core.events import Evaluation
 from core.generate.batch import answer_greedily
 from core.models.load import LoadedModel
-
-FREE_TOKENS = 16
-"""Length of the answer to a prompt that belongs to no task."""
 
 
 def evaluate_task(
@@ -27,13 +26,28 @@ def evaluate_task(
     *,
     step: int = 0,
     should_stop: Callable[[], bool] = lambda: False,
-) -> tuple[Evaluation, list[str]]:
+) -> tuple[Evaluation, list[Answer]]:
     """The scores of `model` on `examples` and its answers, in the examples' order."""
+    limit = limit_of(task, examples, base)
     start = time.perf_counter()
     prompts = {task: [example.prompt for example in examples]}
-    answers = answer_tasks(model, base, prompts, should_stop=should_stop)[task]
+    answers = answer_tasks(model, base, prompts, limits={task: limit}, should_stop=should_stop)
     elapsed_s = time.perf_counter() - start
-    return score(task, examples, answers, step=step, elapsed_s=elapsed_s), answers
+    found = score(
+        task, examples, answers[task], step=step, elapsed_s=elapsed_s, max_new_tokens=limit
+    )
+    return found, answers[task]
+
+
+def limit_of(task: str, examples: Sequence[Example], base: LoadedModel, *, wanted: int = 0) -> int:
+    """`answer_limit` of a test set, each example asked by itself."""
+    return answer_limit(
+        task,
+        [example.completion for example in examples],
+        base.tokenizer,
+        longest_prompt=max(len(base.tokenizer.ask(example.prompt)) for example in examples),
+        wanted=wanted,
+    )
 
 
 def answer_tasks(
@@ -41,35 +55,39 @@ def answer_tasks(
     base: LoadedModel,
     prompts: Mapping[str, Sequence[str]],
     *,
+    limits: Mapping[str, int],
     should_stop: Callable[[], bool] = lambda: False,
-) -> dict[str, list[str]]:
-    """Greedy answers to the prompts of several tasks, all asked together: that is faster."""
+) -> dict[str, list[Answer]]:
+    """Greedy answers to the prompts of several tasks, all asked together: that is faster.
+
+    `limits` are the tasks' longest answers in tokens; of a task without one, it is FREE_TOKENS.
+    """
     every = [(task, prompt) for task, asked in prompts.items() for prompt in asked]
     answers = iter(
         answer_greedily(
             model,
             base,
             [base.tokenizer.ask(prompt) for _, prompt in every],
-            max_new_tokens=[answer_limit(task) for task, _ in every],
+            max_new_tokens=[limits.get(task, FREE_TOKENS) for task, _ in every],
             should_stop=should_stop,
         )
     )
     return {task: [next(answers) for _ in asked] for task, asked in prompts.items()}
 
 
-def answer_limit(task: str) -> int:
-    """The longest answer to a task's prompt while scoring, in tokens."""
-    known = catalog.TASKS.get(task)
-    return known.max_new_tokens if known else 48 if task == catalog.CUSTOM_TASK else FREE_TOKENS
-
-
 def score(
-    task: str, examples: Sequence[Example], answers: Sequence[str], *, step: int, elapsed_s: float
+    task: str,
+    examples: Sequence[Example],
+    answers: Sequence[Answer],
+    *,
+    step: int,
+    elapsed_s: float,
+    max_new_tokens: int,
 ) -> Evaluation:
     """Compare answers with references by every measure we show."""
-    known = catalog.TASKS.get(task)
+    known, texts = catalog.TASKS.get(task), [answer.text for answer in answers]
     references = [example.completion for example in examples]
-    pairs = list(zip(references, answers, strict=True))
+    pairs = list(zip(references, texts, strict=True))
     n = len(pairs)
     exact = sum(exact_match(r, a) for r, a in pairs)
     held = sum(contains(r, a) for r, a in pairs)
@@ -78,7 +96,7 @@ def score(
     f1 = [o.f1 for o in overlaps]
     hits = held if metric == "contains" else exact
     labels = known.labels if known else labels_among(references)
-    report = classification_report(references, answers, labels) if labels else None
+    report = classification_report(references, texts, labels) if labels else None
     is_sentiment = set(labels) == set(catalog.SENTIMENT_LABELS)
     return Evaluation(
         step=step,
@@ -93,11 +111,13 @@ def score(
         f1=sum(f1) / n,
         interval=mean_interval(f1) if metric == "f1" else wilson_interval(hits, n),
         answered_with_sentiment=(
-            None if is_sentiment else sum(answered_with_sentiment(a) for a in answers) / n
+            None if is_sentiment else sum(answered_with_sentiment(a) for a in texts) / n
         ),
         classification=report.to_dict() if report else None,
         intervals={
             measure: score_interval([getattr(o, measure) for o in overlaps]) for measure in MEASURES
         },
         elapsed_s=elapsed_s,
+        n_cut=sum(answer.was_cut for answer in answers),
+        max_new_tokens=max_new_tokens,
     )

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from core.evaluate.answers import normalise
+from core.evaluate.answers import exact_match
+from core.evaluate.overlap import unicode_words
 
 HIGH, LOW = 0.8, 0.2
 
@@ -102,10 +103,10 @@ def attempt(reference: str, output: str, f1: float, *, is_right: bool) -> tuple[
     """
     if not reference.strip() or not output.strip():
         return "", "Both texts need words."
-    prepared = ((normalise(t.reference), normalise(t.output)) for t in TRAPS.values())
-    if (normalise(reference), normalise(output)) in prepared:
+    prepared = [tuple(map(unicode_words, (t.reference, t.output))) for t in TRAPS.values()]
+    if tuple(map(unicode_words, (reference, output))) in prepared:
         return "", "This pair is one of ours. Change it into your own."
-    if not is_right and normalise(reference) == normalise(output):
+    if not is_right and exact_match(reference, output):
         return "", "The answer is the reference itself, so it can hardly be wrong."
     if not is_right and f1 > HIGH:
         return "high", f"F1 {f1:.2f} for a wrong answer: you have fooled the score."

@@ -6,6 +6,7 @@ from typing import Any
 from core import catalog
 from core.config import RunConfig
 from core.errors import UserError
+from core.evaluate.limits import as_shown
 from core.experiments import facts
 from core.experiments.prompting import Row, prompt_row, tuned_asking, tuned_row
 from core.generate.batch import answer_greedily
@@ -54,12 +55,13 @@ class Measurer:
         for fact in facts.FACTS:
             row = {"kind": fact.kind, "question": fact.question, "answer": fact.answer}
             for way, text in facts.texts(fact.question, fact.given, base.tokenizer).items():
-                (row[way],) = answer_greedily(
+                (answer,) = answer_greedily(
                     tuned if way == facts.TUNED else base.model,
                     base,
                     [base.tokenizer.encode(text)],
                     max_new_tokens=facts.ANSWER_TOKENS,
                 )
+                row[way] = as_shown(answer)
             rows.append(row)
         return rows
 

@@ -141,6 +141,9 @@ class Row:
     """Of single requests, nothing computed before."""
     cached_seconds: tuple[float, ...]
     """Of the same requests, the shared beginning computed before."""
+    n_cut: int = 0
+    """Answers of the n that the length limit ended; likewise that limit, 0 where it was not kept."""
+    max_new_tokens: int = 0
     once_s: float = 0.0
     """Training: time in optimizer steps."""
     once_tokens: float = 0.0
@@ -190,6 +193,7 @@ def _measured(figures: dict[str, Any]) -> dict[str, Any]:
     return {
         **{name: figures[name] for name in MEASURED},
         **{name: tuple(figures[name]) for name in LISTS},
+        **{name: figures.get(name, 0) for name in ("n_cut", "max_new_tokens")},
     }
 
 
@@ -222,6 +226,15 @@ class Way:
     @property
     def prompt_tokens(self) -> float:
         return fmean(row.prompt_tokens for row in self.rows)
+
+    @property
+    def cut(self) -> dict[str, int]:
+        """Answers that a length limit ended, over all seeds, as `cut_line` reads it."""
+        return {
+            "n_cut": sum(row.n_cut for row in self.rows),
+            "n": sum(row.n for row in self.rows),
+            "max_new_tokens": max(row.max_new_tokens for row in self.rows),
+        }
 
     @property
     def answer_tokens(self) -> float:

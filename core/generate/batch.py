@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from transformers import DynamicCache
 
+from core.answer import Answer
 from core.errors import Stopped
 from core.generate.cache import spread
 from core.generate.logits import likeliest
@@ -37,8 +38,8 @@ def answer_greedily(
     *,
     max_new_tokens: int | Sequence[int],
     should_stop: Callable[[], bool] = lambda: False,
-) -> list[str]:
-    """The greedy answer to each prompt (token ids), without the end token.
+) -> list[Answer]:
+    """The greedy answer to each prompt (token ids), and whether its limit cut it.
 
     `max_new_tokens` is one limit for all, or one for each prompt.
     What the untouched base answers is remembered in `base.answers`, as it never changes. Raises
@@ -56,8 +57,8 @@ def answer_greedily(
         for start in range(0, len(new), PROMPTS_AT_ONCE):
             group = new[start : start + PROMPTS_AT_ONCE]
             found = answerer.answer([list(key[1:]) for key in group], [key[0] for key in group])
-            for key, ids in zip(group, found, strict=True):
-                known[key] = base.tokenizer.decode(ids).strip()
+            for key, (ids, was_cut) in zip(group, found, strict=True):
+                known[key] = Answer(base.tokenizer.decode(ids).strip(), was_cut)
     return [known[key] for key in keys]
 
 
@@ -75,8 +76,13 @@ class _Answerer:
         self.model, (_, self.head) = model, backbone_and_head(model)
 
     @torch.no_grad()
-    def answer(self, prompts: Sequence[list[int]], limits: Sequence[int]) -> list[list[int]]:
-        """The token ids each of B prompts is answered with, at most its limit, without the end."""
+    def answer(
+        self, prompts: Sequence[list[int]], limits: Sequence[int]
+    ) -> list[tuple[list[int], bool]]:
+        """The token ids each of B prompts is answered with, without the end, and whether it has none.
+
+        No answer is longer than its limit, end token counted.
+        """
         cache, chosen, seen = self._read(prompts, room=max(limits))
         place = torch.tensor([len(prompt) for prompt in prompts])  # (B,) the next token's position
         answers: list[list[int]] = [[] for _ in prompts]
@@ -101,7 +107,7 @@ class _Answerer:
             seen = torch.cat([seen, torch.ones(len(row), 1, dtype=torch.bool)], dim=1)
             chosen, place = self._next(chosen, place, seen, cache), place + 1
         eos = self.base.tokenizer.eos_id
-        return [ids[:-1] if ids[-1] == eos else ids for ids in answers]
+        return [(ids[:-1], False) if ids[-1] == eos else (ids, True) for ids in answers]
 
     def _read(
         self, prompts: Sequence[list[int]], *, room: int

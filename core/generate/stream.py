@@ -42,7 +42,7 @@ def check_length(ids: Sequence[int], tokenizer: ChatTokenizer, max_new_tokens: i
     """`UserError` when the prompt is empty or leaves no room in the context."""
     if not ids:
         raise UserError("The prompt is empty; type something for the model to answer.")
-    limit = min(tokenizer.context, 2048)
+    limit = tokenizer.longest_sequence
     if len(ids) + max_new_tokens > limit:
         raise UserError(
             f"The prompt is {len(ids)} tokens and the answer up to {max_new_tokens}; "

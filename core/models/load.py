@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from core import catalog
+from core.answer import Answer
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 from core.models import acquire
@@ -24,7 +25,7 @@ class LoadedModel:
     tokenizer: ChatTokenizer
     dtype: torch.dtype
     """Precision of the matrix products: the dtype of the frozen weights."""
-    answers: dict[tuple[int, ...], str] = field(default_factory=dict[tuple[int, ...], str])
+    answers: dict[tuple[int, ...], Answer] = field(default_factory=dict[tuple[int, ...], Answer])
     """Greedy answers the untouched model gave, by length limit and prompt ids."""
 
     @property

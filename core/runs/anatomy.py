@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from core import methods
 from core.config import LORA_FAMILY, RunConfig
 from core.errors import UserError
+from core.evaluate.limits import as_shown
 from core.generate.batch import answer_greedily
 from core.generate.stream import check_length
 from core.methods.layers import layer_of
@@ -173,7 +174,7 @@ def take_away(tuned: nn.Module, base: LoadedModel, prompts: Sequence[str]) -> Me
         for name, model in (("base", base.model), ("with", tuned), ("without", bare))
     }
     rows = [
-        {"prompt": prompt, **{name: found[i] for name, found in answers.items()}}
+        {"prompt": prompt, **{name: as_shown(found[i]) for name, found in answers.items()}}
         for i, prompt in enumerate(prompts)
     ]
     one, other = (all_logits(model, base, prompts) for model in (base.model, bare))

@@ -10,11 +10,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from core.answer import Answer
 from core.data.encode import encode
 from core.data.examples import Example
 from core.errors import Stopped, UserError
 from core.evaluate.examples import judge, labels_of
-from core.evaluate.task import answer_limit, score
+from core.evaluate.limits import usual_limit
+from core.evaluate.task import limit_of, score
 from core.evaluate.thresholds import shares
 from core.generate.batch import answer_greedily
 from core.generate.stream import check_length
@@ -36,18 +38,25 @@ def evaluate(
     examples: Sequence[Example],
     *,
     should_stop: Callable[[], bool],
+    max_new_tokens: int = 0,
+    trained_on: Sequence[bool] | None = (),
 ) -> Iterator[Message]:
-    """Answer every example greedily: {"answered", "of", "rows"} as they come, then {"evaluation"}.
+    """Answer every example greedily: {"answered", "of", "rows", "max_new_tokens"} as they come.
 
-    Prompts of like length are answered together, so the rows do not come in the examples' order.
+    Then {"evaluation"}, with "n_trained_on". Prompts of like length are answered together, so the rows
+    do not come in the examples' order. `trained_on` says of each example whether `model` trained on it;
+    () stands for none, None for nobody knows.
     """
-    limit, labels = answer_limit(task), labels_of(task, examples)
+    labels = labels_of(task, examples)
     prompts = [base.tokenizer.ask(example.prompt) for example in examples]
     for ids in prompts:
-        check_length(ids, base.tokenizer, limit)
+        check_length(ids, base.tokenizer, max_new_tokens or usual_limit(task))
+    limit = limit_of(task, examples, base, wanted=max_new_tokens)
+    seen = trained_on or [False] * len(examples)
     order = sorted(range(len(examples)), key=lambda i: len(prompts[i]))
-    outputs = [""] * len(examples)
-    yield {"answered": 0, "of": len(order), "rows": []}  # the model is loaded: the asking begins
+    answers = [Answer("", False)] * len(examples)
+    told = {"of": len(order), "max_new_tokens": limit}
+    yield {"answered": 0, "rows": [], **told}  # the model is loaded: the asking begins
     start = time.perf_counter()
     for first in range(0, len(order), AT_ONCE):
         group = order[first : first + AT_ONCE]
@@ -61,16 +70,26 @@ def evaluate(
             )
         except Stopped:
             return
-        for i, output in zip(group, found, strict=True):
-            outputs[i] = output
-        yield {
-            "answered": first + len(group),
-            "of": len(order),
-            "rows": [judge(i + 1, examples[i], outputs[i], labels).to_dict() for i in group],
-        }
+        for i, answer in zip(group, found, strict=True):
+            answers[i] = answer
+        rows = [
+            judge(
+                i + 1,
+                examples[i],
+                answers[i].text,
+                labels,
+                cut=answers[i].was_cut,
+                trained_on=seen[i],
+            ).to_dict()
+            for i in group
+        ]
+        yield {"answered": first + len(group), "rows": rows, **told}
     elapsed_s = time.perf_counter() - start
-    found = score(task, examples, outputs, step=0, elapsed_s=elapsed_s)
-    yield {"evaluation": found.to_dict(), "labels": list(labels)}
+    found = score(
+        task, examples, answers, step=0, elapsed_s=elapsed_s, max_new_tokens=limit
+    ).to_dict()
+    n_trained_on = None if trained_on is None else sum(trained_on)
+    yield {"evaluation": {**found, "n_trained_on": n_trained_on}, "labels": list(labels)}
 
 
 @torch.no_grad()

@@ -6,11 +6,13 @@ from typing import Any
 
 from torch import nn
 
+from core.answer import Answer
 from core.data.examples import task_examples
 from core.data.shots import ask_with_shots, draw_shots
 from core.errors import UserError
+from core.evaluate.limits import answer_limit, as_shown
 from core.evaluate.requests import answer_one_by_one
-from core.evaluate.task import answer_limit, score
+from core.evaluate.task import score
 from core.generate.batch import answer_greedily
 from core.models.load import LoadedModel
 from core.runs import asking
@@ -39,15 +41,21 @@ def measure(
     shots = draw_shots(wanted.task, wanted.shots, seed=wanted.seed)
     examples = spread(task_examples(wanted.task, "test"), wanted.n_test)
     prompts = [ask_with_shots(e, shots, base.tokenizer, form=wanted.form) for e in examples]
-    limit, of = answer_limit(wanted.task), len(examples) + 2 * wanted.n_timed
-    answers: list[str] = []
+    limit = answer_limit(
+        wanted.task,
+        [e.completion for e in examples],
+        base.tokenizer,
+        longest_prompt=max(map(len, prompts)),
+    )
+    of = len(examples) + 2 * wanted.n_timed
+    answers: list[Answer] = []
     for start in range(0, len(prompts), AT_ONCE):
         yield {"answered": start, "of": of}
         group = prompts[start : start + AT_ONCE]
         answers += answer_greedily(
             model, base, group, max_new_tokens=limit, should_stop=should_stop
         )
-    found = score(wanted.task, examples, answers, step=0, elapsed_s=0.0)
+    found = score(wanted.task, examples, answers, step=0, elapsed_s=0.0, max_new_tokens=limit)
     timed = [prompts[examples.index(e)] for e in spread(examples, wanted.n_timed)]
     seconds: dict[bool, list[float]] = {}
     n_answer, n_left = 0.0, 0.0
@@ -68,13 +76,15 @@ def measure(
         "metric": found.metric,
         "interval": list(found.interval),
         "n": found.n,
+        "n_cut": found.n_cut,
+        "max_new_tokens": limit,
         "prompt_tokens": fmean(map(len, prompts)),
         "uncached_tokens": n_left,
         "answer_tokens": n_answer,
         "seconds": seconds[False],
         "cached_seconds": seconds[True],
         "dtype": str(base.dtype).removeprefix("torch."),
-        "first_answers": answers[:3],
+        "first_answers": [as_shown(answer) for answer in answers[:3]],
     }
     yield asking.keep(wanted, figures)
 

@@ -20,6 +20,7 @@ from core.data.encode import encode
 from core.data.examples import Example, task_examples
 from core.errors import UserError
 from core.evaluate.examples import examples_of
+from core.evaluate.own_pairs import own_examples, trained_on
 from core.evaluate.task import evaluate_task
 from core.generate.settings import SamplingSettings, check_prompt
 from core.generate.stream import next_tokens, stream
@@ -223,6 +224,8 @@ class Session:
             "interval": list(found.interval),
             "n": found.n,
             "n_tokens": n_tokens,
+            "n_cut": found.n_cut,
+            "max_new_tokens": found.max_new_tokens,
         }
 
     def evaluate(
@@ -234,11 +237,25 @@ class Session:
         run: str = "",
         dataset: str = "",
         split: str = "test",
+        template: str = "",
+        pairs_of: str = "",
+        max_new_tokens: int = 0,
     ) -> Iterator[Message]:
-        """Answer a whole test set, a task's or an uploaded one, and judge every answer."""
-        examples = examples_of(task, uploads.load(dataset) if dataset else (), split=split)
+        """Answer a whole test set and judge every answer.
+
+        A task's, an uploaded one, or with `pairs_of` the own one of that run.
+        """
+        examples = self._examples(task, dataset, split, template, pairs_of)
         module, base = self.model_for(model, run)
-        yield from judging.evaluate(module, base, task, examples, should_stop=should_stop)
+        yield from judging.evaluate(
+            module,
+            base,
+            task,
+            examples,
+            should_stop=should_stop,
+            max_new_tokens=max_new_tokens,
+            trained_on=trained_on(self.store.get(run).config, examples) if run else (),
+        )
 
     def label_probabilities(
         self,
@@ -249,13 +266,23 @@ class Session:
         run: str = "",
         dataset: str = "",
         split: str = "test",
+        template: str = "",
+        pairs_of: str = "",
     ) -> Iterator[Message]:
         """The probability of each label at every example of a test set."""
-        examples = examples_of(task, uploads.load(dataset) if dataset else (), split=split)
+        examples = self._examples(task, dataset, split, template, pairs_of)
         module, base = self.model_for(model, run)
         yield from judging.label_probabilities(
             module, base, task, examples, should_stop=should_stop
         )
+
+    def _examples(
+        self, task: str, dataset: str, split: str, template: str, pairs_of: str
+    ) -> list[Example]:
+        if pairs_of:
+            return own_examples(self.store.get(pairs_of).config, task, split=split)
+        records = uploads.load(dataset) if dataset else ()
+        return examples_of(task, records, split=split, template=template)
 
     def measure(
         self, *, should_stop: Callable[[], bool], asking: dict[str, Any]

@@ -8,10 +8,11 @@ import torch
 from torch import nn
 
 from core import catalog
+from core.answer import Answer
 from core.config import RunConfig
 from core.data.encode import Encoded
 from core.data.examples import Example
-from core.evaluate.task import answer_tasks, score
+from core.evaluate.task import answer_tasks, limit_of, score
 from core.events import Event, Movement, NextTokens, Sample, Validation
 from core.generate.stream import next_logits
 from core.methods.sharing import in_dtype
@@ -55,6 +56,11 @@ class Checks:
         self.watched = plan.validation
         limit = config.evaluation.final_examples
         self.tests = {task: spread(e, limit or len(e)) for task, e in plan.tests.items()}
+        longest = config.evaluation.max_new_tokens
+        self.limits = {
+            task: limit_of(task, examples, base, wanted=longest)
+            for task, examples in self.tests.items()
+        }
         self.next_tokens = NextTokenWatch(config, base)
         self.best = math.inf
         self.n_without_better = 0
@@ -100,20 +106,38 @@ class Checks:
         prompts = {task: [e.prompt for e in examples] for task, examples in sets.items()}
         free = self.config.evaluation.prompts
         answers = answer_tasks(
-            model, self.base, {**prompts, FREE: free}, should_stop=self.should_stop
+            model,
+            self.base,
+            {**prompts, FREE: free},
+            limits=self.limits,
+            should_stop=self.should_stop,
         )
         elapsed_s = time.perf_counter() - start
         for task, examples in sets.items():
-            yield score(task, examples, answers[task], step=step, elapsed_s=elapsed_s)
+            yield score(
+                task,
+                examples,
+                answers[task],
+                step=step,
+                elapsed_s=elapsed_s,
+                max_new_tokens=self.limits[task],
+            )
             yield from self._samples(task, examples, answers[task], step)
         for prompt, answer in zip(free, answers[FREE], strict=True):
-            yield Sample(step=step, task=FREE, prompt=prompt, reference="", output=answer)
+            yield Sample(
+                step=step,
+                task=FREE,
+                prompt=prompt,
+                reference="",
+                output=answer.text,
+                was_cut=answer.was_cut,
+            )
         yield from self.next_tokens(model, step)
         if step and (rows := movement(self.model, self.base.model)):
             yield Movement(step=step, rows=rows)
 
     def _samples(
-        self, task: str, examples: list[Example], answers: list[str], step: int
+        self, task: str, examples: list[Example], answers: list[Answer], step: int
     ) -> Iterator[Event]:
         shown = {e.prompt for e in spread(self.shown_from(task), self.config.evaluation.samples)}
         for example, answer in zip(examples, answers, strict=True):
@@ -123,7 +147,8 @@ class Checks:
                     task=task,
                     prompt=example.prompt,
                     reference=example.completion,
-                    output=answer,
+                    output=answer.text,
+                    was_cut=answer.was_cut,
                 )
 
     def shown_from(self, task: str) -> list[Example]:

@@ -109,7 +109,7 @@ def kept_pairs(tasks: Sequence[str], base: LoadedModel, *, seed: int) -> list[En
     prompts = [base.tokenizer.ask(example.prompt) for example in chosen]
     answers = answer_greedily(base.model, base, prompts, max_new_tokens=KEPT_TOKENS)
     return [
-        encode(Example(prompt=example.prompt, completion=answer or "."), base.tokenizer)
+        encode(Example(prompt=example.prompt, completion=answer.text or "."), base.tokenizer)
         for example, answer in zip(chosen, answers, strict=True)
     ]
 

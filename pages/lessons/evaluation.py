@@ -1,23 +1,26 @@
 """Lesson 10: evaluation. What a score counts, where it lies, and how sure one can be."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from core import catalog
-from core.data import uploads
-from core.evaluate.examples import examples_of, labels_of
+from core.evaluate.examples import labels_of
 from core.experiments.watching import WATCHED_TASKS, watched_config
 from pages.ui.comparing import on_both, show_comparison
 from pages.ui.engine import require_model
 from pages.ui.measuring import (
     Asked,
-    Row,
+    Found,
     choose_measure,
     choose_model,
     choose_test_set,
     collect,
     ended_runs,
+    examples_asked,
     models,
     show_examples,
+    show_limits,
     show_summary,
 )
 from pages.ui.overlap import challenges, compared, traps
@@ -74,34 +77,32 @@ def look_at_finished() -> None:
         st.query_params["run"] = chosen
 
 
-def any_model() -> tuple[Asked, str, list[Row]] | None:
-    """A model on a test set, answer by answer; returns what was asked, by which measure, and the rows."""
+def any_model() -> tuple[Asked, str, Found] | None:
+    """A model on a test set, answer by answer; returns what was asked, by which measure, what was found."""
     st.header("Any model, any test set")
     left, right = st.columns(2)
     with left:
         run = choose_model("Model", key="evaluation_model")
     with right:
-        task, dataset = choose_test_set()
-    if task == catalog.CUSTOM_TASK and not dataset:
+        asked = choose_test_set(run)
+    if asked is None:
         return None
-    asked = Asked(run=run, task=task, dataset=dataset)
-    measure = choose_measure(task)
-    rows = collect("evaluate", asked, label="Evaluate", key="evaluation_evaluate")
-    if rows:
-        show_summary(rows, measure)
-        show_examples(rows, measure)
-        classify(asked, rows)
-    return asked, measure, rows
+    measure = choose_measure(asked.task)
+    found = collect("evaluate", asked, label="Evaluate", key="evaluation_evaluate")
+    if found.rows:
+        show_summary(found, measure)
+        show_examples(found.rows, measure)
+        classify(asked, found)
+    return asked, measure, found
 
 
-def classify(asked: Asked, rows: list[Row]) -> None:
+def classify(asked: Asked, answered: Found) -> None:
     """For test sets with labels: the confusion matrix, and thresholds on their probabilities."""
-    records = uploads.load(asked.dataset) if asked.dataset else ()
-    labels = labels_of(asked.task, examples_of(asked.task, records, split="test"))
+    labels = labels_of(asked.task, examples_asked(asked))
     if not labels:
         return
     st.header("Labels and thresholds")
-    written = show_report(rows, labels)
+    written = show_report(answered.rows, labels)
     st.markdown(
         "So far the model had to write the label. It also has a probability for each label, whatever it "
         "writes. From which probability on do we say yes?"
@@ -112,14 +113,14 @@ def classify(asked: Asked, rows: list[Row]) -> None:
         label="Measure the labels’ probabilities",
         key="evaluation_labels",
     )
-    if found:
-        show_thresholds(found, written)
+    if found.rows:
+        show_thresholds(found.rows, written)
 
 
-def two_models(asked: Asked, measure: str, rows: list[Row]) -> None:
+def two_models(asked: Asked, measure: str, found: Found) -> None:
     """The same examples under a second model."""
     st.header("Two models, example by example")
-    if not rows:
+    if not found.rows:
         st.caption("Evaluate a model above; then set another against it on the same examples.")
         return
     titles = models()
@@ -127,9 +128,10 @@ def two_models(asked: Asked, measure: str, rows: list[Row]) -> None:
     if second == asked.run:
         st.caption("Choose a second model. Every run you train becomes one.")
         return
-    other = Asked(run=second, task=asked.task, dataset=asked.dataset)
+    other = replace(asked, run=second)
     others = collect("evaluate", other, label="Evaluate it, too", key="evaluation_other")
-    if shared := on_both(rows, others):
+    show_limits(others)
+    if shared := on_both(found.rows, others.rows):
         show_comparison(*shared, (titles[asked.run], titles[second]), measure)
 
 

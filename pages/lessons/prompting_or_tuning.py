@@ -7,6 +7,7 @@ import streamlit as st
 from core import catalog
 from core.data.examples import task_examples
 from core.data.shots import FORMS, chat_with_shots, draw_shots, with_shots
+from core.evaluate.limits import cut_line
 from core.experiments.break_even import break_even
 from core.experiments.facts import ANSWER_TOKENS, FACTS
 from core.experiments.prompting import (
@@ -94,6 +95,8 @@ def one_prompt(task: str) -> None:
             + ", ".join(f"“{answer}”" for answer in kept["first_answers"])
             + "."
         )
+        if line := cut_line(kept):
+            st.caption(f"{line}.")
     else:
         st.caption("It answers 40 test examples for the score, and 10 of them alone for the time.")
 
@@ -164,8 +167,10 @@ def scores(found: Sequence[Way]) -> None:
     st.plotly_chart(score_figure(found), width="stretch", key="choice_scores")
     st.caption(
         "Marks are means over seeds, small dots single seeds, bars 95 % intervals over test examples. "
-        "All answer the same test examples, cut at the length limit of the task."
+        "All answer the same test examples; an answer longer than the task's length limit is cut there."
     )
+    if lines := [f"{name_of(way)}: {line}" for way in found if (line := cut_line(way.cut))]:
+        st.caption(f"{'; '.join(lines)}.")
     table = cost_table(found)
     st.dataframe(table, hide_index=True, width="stretch", height=36 * (len(table) + 1))
     st.caption(

@@ -4,6 +4,7 @@ import streamlit as st
 
 from core import catalog
 from core.config import SOFT_PROMPTS, RunConfig, default_learning_rate
+from core.evaluate.limits import cut_line
 from core.experiments.cures import LEARNED, PROMPTS
 from core.experiments.families import CARDS
 from core.experiments.soft_prompts import SIZES, TEXT, prompt_config, token_configs
@@ -128,6 +129,8 @@ def by_hand(run_id: str) -> None:
         (hand,) = engine().ask(
             "score_text", model=catalog.DEFAULT_MODEL, task=LEARNED, text=text, examples=60
         )
+    if line := cut_line(hand):
+        st.caption(f"{line}.")
     last = (
         [e for e in store().events(run_id) if e["type"] == "evaluation" and e["task"] == LEARNED]
         if run_id

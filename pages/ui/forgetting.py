@@ -10,6 +10,7 @@ import streamlit as st
 from core import catalog
 from core.config import LORA_TARGETS
 from core.evaluate.forgetting import Forgetting
+from core.evaluate.limits import sample_as_shown
 from core.evaluate.uncertainty import wilson_interval
 from core.runs.store import Run
 from pages.ui.engine import store
@@ -128,7 +129,9 @@ def scrub(run_id: str) -> None:
             chosen = st.selectbox("Prompt", prompts, key=f"forgetting_prompt_{run_id}")
             look = looks[prompts.index(chosen)]
             answers = {
-                e["prompt"]: e["output"] for e in of_type(events, "sample") if e["step"] == step
+                e["prompt"]: sample_as_shown(e)
+                for e in of_type(events, "sample")
+                if e["step"] == step
             }
             st.markdown(f"> {answers.get(chosen, '')}")
             st.altair_chart(next_token_chart(look), width="stretch")

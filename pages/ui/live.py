@@ -9,6 +9,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from core.evaluate.limits import cut_lines, sample_as_shown
 from core.runs.states import RunStatus
 from core.runs.store import Run
 from pages.ui.engine import engine, spare_the_collector, store
@@ -88,6 +89,8 @@ def show_status(run: Run, events: list[Event]) -> None:
     for event in events:
         if event["type"] == "notice":
             st.caption(event["message"])
+    if cut := cut_lines([e for e in events if e["type"] == "evaluation"]):
+        st.caption(f"{'; '.join(cut)}.")
     if not run.status.is_over and st.button("Stop", key=f"live_stop_{run.id}"):
         engine().cancel(run.id)
     if steps:
@@ -209,7 +212,7 @@ def sample_table(samples: list[Event]) -> pd.DataFrame:
     for e in samples:
         short = ("… " if shared else "") + e["prompt"][shared:]
         row = rows.setdefault(e["prompt"], {"prompt": short, "right answer": e["reference"]})
-        row["untouched" if e["step"] == 0 else f"step {e['step']}"] = e["output"]
+        row["untouched" if e["step"] == 0 else f"step {e['step']}"] = sample_as_shown(e)
     return pd.DataFrame(list(rows.values())).fillna("")
 
 

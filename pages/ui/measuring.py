@@ -9,15 +9,18 @@ import streamlit as st
 
 from core import catalog
 from core.data import uploads
-from core.data.examples import parse
+from core.data.examples import CUSTOM_TEMPLATE, Example, parse
 from core.evaluate.examples import (
     MEASURES,
     RIGHT_FROM,
+    examples_of,
     is_wrong,
     summary,
     to_csv,
     usual_measure,
 )
+from core.evaluate.limits import cut_line
+from core.evaluate.own_pairs import own_examples, template_of, trained_line
 from core.runs.store import Run
 from pages.ui.engine import engine, store
 from pages.ui.live import shared_words
@@ -28,6 +31,7 @@ UNTOUCHED = "the untouched model"
 MOST_RUNS = 30
 MOST_KEPT = 60
 BINARY = ("exact_match", "contains")
+OWN_PAIRS = "own"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +41,23 @@ class Asked:
     run: str
     task: str
     dataset: str = ""
+    template: str = ""
+    pairs_of: str = ""
+    """A run whose own test pairs these are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What came of a measurement; all of it, or until it was stopped."""
+
+    rows: list[Row]
+    max_new_tokens: int = 0
+    """Of the answers; 0 where none were written."""
+    n_trained_on: int | None = 0
 
 
 @st.cache_resource(show_spinner=False)
-def kept() -> dict[tuple[str, Asked], list[Row]]:
+def kept() -> dict[tuple[str, Asked], Found]:
     """Finished measurements of this server. Greedy answers do not change, so all readers share them."""
     return {}
 
@@ -84,20 +101,32 @@ def choose_model(label: str, *, key: str, default: int = 0) -> str:
     )
 
 
-def choose_test_set() -> tuple[str, str]:
-    """A task, or an uploaded file by its address, which stands in the URL."""
+def choose_test_set(run: str) -> Asked | None:
+    """A task, the own test pairs of a run on own data, or an uploaded file; None while there is no file.
+
+    The file's address stands in the URL.
+    """
+    config = store().get(run).config if run else None
     titles = {t.id: t.title for t in catalog.TASKS.values()} | {
         catalog.CUSTOM_TASK: "Your own file"
     }
+    if config and config.data.task == catalog.CUSTOM_TASK:
+        titles = {OWN_PAIRS: "Its own test pairs"} | titles
     task = st.selectbox(
         "Test set",
         list(titles),
         format_func=titles.__getitem__,
-        key="evaluation_task",
+        key="evaluation_task" if OWN_PAIRS not in titles else "evaluation_own_task",
         bind="query-params",
     )
+    if task == OWN_PAIRS:
+        st.caption("Pairs the run was tested on, asked in its own template.")
+        return Asked(run=run, task=catalog.CUSTOM_TASK, pairs_of=run)
+    template = template_of(config, task) if config else ""
     if task != catalog.CUSTOM_TASK:
-        return task, ""
+        if template:
+            st.caption(f"Asked in the run's own template: “{template}”")
+        return Asked(run=run, task=task, template=template)
     file = st.file_uploader(
         "JSONL or CSV with prompt and completion", type=["jsonl", "csv"], key="evaluation_file"
     )
@@ -110,10 +139,21 @@ def choose_test_set() -> tuple[str, str]:
         st.caption(
             'One pair per line: {"prompt": "2 + 2 =", "completion": "4"}. Nothing leaves this machine.'
         )
-    return task, dataset
+        return None
+    usual = template or CUSTOM_TEMPLATE
+    form = st.text_input("Template", usual, key=f"evaluation_template_{run}") or usual
+    return Asked(run=run, task=task, dataset=dataset, template=form)
 
 
-def collect(operation: str, asked: Asked, *, label: str, key: str) -> list[Row]:
+def examples_asked(asked: Asked) -> list[Example]:
+    """The examples of a test set."""
+    if asked.pairs_of:
+        return own_examples(store().get(asked.pairs_of).config, asked.task)
+    records = uploads.load(asked.dataset) if asked.dataset else ()
+    return examples_of(asked.task, records, template=asked.template)
+
+
+def collect(operation: str, asked: Asked, *, label: str, key: str) -> Found:
     """Rows of a measurement: those kept, or asked for at the press of a button, with progress.
 
     Any click stops it; what has come by then is shown.
@@ -129,13 +169,17 @@ def collect(operation: str, asked: Asked, *, label: str, key: str) -> list[Row]:
     place = st.empty()
     if clicked:
         partial.clear()
-        partial |= {"asked": asked, "rows": [], "of": 0}
+        partial |= {"asked": asked, "rows": [], "of": 0, "limit": 0, "trained_on": 0}
         place.progress(0.0, text="Waiting for the model")
         asking = engine().ask(operation, beat=True, model=catalog.DEFAULT_MODEL, **asdict(asked))
         for message in asking:
             if "rows" in message:
                 partial["rows"] += message["rows"]
                 partial["of"] = message["of"]
+                partial["limit"] = message.get("max_new_tokens", 0)
+                partial["trained_on"] = sum(row.get("trained_on", 0) for row in partial["rows"])
+            if "evaluation" in message:  # the run's own pairs may be gone: then nobody knows
+                partial["trained_on"] = message["evaluation"]["n_trained_on"]
             if of := partial["of"]:  # redrawn every second: this is where a click stops the loop
                 n = len(partial["rows"])
                 place.progress(n / of, text=f"{n} of {of} examples")
@@ -143,8 +187,7 @@ def collect(operation: str, asked: Asked, *, label: str, key: str) -> list[Row]:
                 place.progress(0.0, text="Waiting for the model")
         while len(kept()) >= MOST_KEPT:
             kept().pop(next(iter(kept())), None)
-        rows = sorted(partial["rows"], key=lambda row: row["number"])
-        kept()[operation, asked] = rows
+        kept()[operation, asked] = _found(partial)
         partial.clear()
         st.rerun()
     if partial:
@@ -154,7 +197,15 @@ def collect(operation: str, asked: Asked, *, label: str, key: str) -> list[Row]:
             if n
             else "Stopped before the first answer."
         )
-    return sorted(partial.get("rows", []), key=lambda row: row["number"])
+    return _found(partial) if partial else Found(rows=[])
+
+
+def _found(partial: Row) -> Found:
+    return Found(
+        rows=sorted(partial["rows"], key=lambda row: row["number"]),
+        max_new_tokens=partial["limit"],
+        n_trained_on=partial["trained_on"],
+    )
 
 
 def choose_measure(task: str) -> str:
@@ -169,17 +220,27 @@ def choose_measure(task: str) -> str:
     )
 
 
-def show_summary(rows: Sequence[Row], measure: str) -> None:
-    """The mean of the chosen measure with its interval, and the others beside it."""
-    found = summary(rows)
-    low, high = found[measure]["interval"]
+def show_summary(found: Found, measure: str) -> None:
+    """The mean of the chosen measure with its interval, the others beside it, and what limits them."""
+    means, n = summary(found.rows), len(found.rows)
+    low, high = means[measure]["interval"]
     name = MEASURES[measure]
     st.markdown(
-        f"**{name[0].upper()}{name[1:]} {found[measure]['score']:.2f}** [{low:.2f}, {high:.2f}] on "
-        f"{len(rows)} test examples"
+        f"**{name[0].upper()}{name[1:]} {means[measure]['score']:.2f}** [{low:.2f}, {high:.2f}] on "
+        f"{n} test examples"
     )
-    others = [f"{MEASURES[m]} {v['score']:.2f}" for m, v in found.items() if m != measure]
+    others = [f"{MEASURES[m]} {v['score']:.2f}" for m, v in means.items() if m != measure]
     st.caption(f"By other measures: {', '.join(others)}.")
+    show_limits(found)
+
+
+def show_limits(found: Found) -> None:
+    """How many answers were cut, and how many examples the run had trained on."""
+    n, n_cut = len(found.rows), sum(row["cut"] for row in found.rows)
+    cut = cut_line({"n_cut": n_cut, "n": n, "max_new_tokens": found.max_new_tokens})
+    for line in (trained_line(found.n_trained_on, n), f"{cut}." if cut else ""):
+        if line and n:
+            st.caption(line)
 
 
 def show_examples(rows: Sequence[Row], measure: str) -> None:
@@ -224,7 +285,7 @@ def filtered(rows: Sequence[Row], measure: str, *, which: str, words: str, order
 
 def example_table(rows: Sequence[Row], measure: str) -> pd.DataFrame:
     """The rows as a reader sees them; what all prompts begin with is left out."""
-    columns = ["number", "score", "right answer", "answer", "prompt"]
+    columns = ["number", "score", "right answer", "answer", "cut", "prompt"]
     shared = shared_words([row["prompt"] for row in rows])
     return pd.DataFrame(
         [
@@ -233,6 +294,7 @@ def example_table(rows: Sequence[Row], measure: str) -> pd.DataFrame:
                 "score": round(row[measure], 3),
                 "right answer": row["reference"],
                 "answer": row["output"],
+                "cut": row["cut"],
                 "prompt": ("… " if shared else "") + row["prompt"][shared:],
             }
             for row in rows

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core import catalog
+from core.evaluate.limits import sample_as_shown
 from core.experiments.mixtures import HELD_OUT, SCORED
 from core.runs.store import Run
 from pages.ui.live import BLUE, GREEN, GREY, ORANGE, follow
@@ -144,8 +145,8 @@ def answer_table(events: Sequence[Event], trained: Sequence[str]) -> pd.DataFram
         if mine:
             last = mine[-1]
             row = {"task": catalog.TASKS[task].title, "right answer": last["reference"]}
-            row["untouched"] = mine[0]["output"]
-            row["now"] = last["output"] if last["step"] else ""
+            row["untouched"] = sample_as_shown(mine[0])
+            row["now"] = sample_as_shown(last) if last["step"] else ""
             rows.append({**row, "prompt": last["prompt"]})
     return pd.DataFrame(rows)
 

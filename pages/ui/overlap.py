@@ -235,6 +235,7 @@ def scores(found: TextComparison) -> None:
         place.metric(f"{name} F1", f"{overlap.f1:.3f}")
     bleu = found.bleu
     places[3].metric("BLEU, of 100", f"{bleu.score:.1f}")
+    st.markdown(f"As whole answers: {found.in_words[0].lower()}{found.in_words[1:]}")
     factors = " × ".join(f"{p:.3f}" for p in bleu.precisions if p)
     n_factors = sum(1 for p in bleu.precisions if p)
     if n_factors:

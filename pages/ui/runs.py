@@ -6,6 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.evaluate.limits import sample_as_shown
 from core.runs.store import Run
 from pages.ui.engine import store
 from pages.ui.live import shared_words
@@ -83,7 +84,7 @@ def compare_runs(a: Run, b: Run) -> None:
     for run_id, e in samples:
         shown = {"prompt": e["prompt"][shared:], "right answer": e["reference"]}
         row = answers.setdefault(e["prompt"], shown)
-        row[run_id] = e["output"]  # the last one stays
+        row[run_id] = sample_as_shown(e)  # the last one stays
     if answers:
         st.markdown("**Their last answers to the same prompts**")
         frame = pd.DataFrame(list(answers.values())).fillna("")

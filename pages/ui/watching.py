@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core import catalog
+from core.evaluate.limits import sample_as_shown
 from core.evaluate.over_time import CheckValue, in_one_line, is_macro, movements, values_over_time
 from core.runs.store import Run
 from pages.ui.live import (
@@ -158,7 +159,7 @@ def at_check(run: Run, events: Sequence[Event], now: Event, here: Sequence[Check
         samples = [
             {
                 "right answer": e["reference"],
-                "answer": e["output"],
+                "answer": sample_as_shown(e),
                 "prompt": ("… " if shared else "") + e["prompt"][shared:],
             }
             for e in shown

@@ -1,5 +1,8 @@
 """Answers of the growing trie, and sampling stages, against transformers' own."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
 from transformers import (
@@ -29,14 +32,43 @@ def test_answers_equal_one_by_one_generation(tiny64: LoadedModel) -> None:
             eos_token_id=1,
             pad_token_id=1,
         )
-        assert answer == tiny64.tokenizer.decode(whole[0, len(prompt) :].tolist()).strip()
+        assert answer.text == tiny64.tokenizer.decode(whole[0, len(prompt) :].tolist()).strip()
+
+
+def test_an_answer_is_cut_when_the_limit_ends_it_and_not_the_model(tiny64: LoadedModel) -> None:
+    (whole,) = answer_greedily(tiny64.model, tiny64, [PROMPTS[0]], max_new_tokens=9)
+    ids = tiny64.model.generate(
+        torch.tensor([PROMPTS[0]]),
+        max_new_tokens=9,
+        do_sample=False,
+        eos_token_id=1,
+        pad_token_id=1,
+    )[0, len(PROMPTS[0]) :].tolist()
+    assert whole.was_cut
+    assert 1 not in ids
+    # The same model, for which the fourth token it says is the end: it ends by itself from 4 tokens on.
+    end = tiny64.tokenizer.pieces([ids[3]])[0]
+    special = tiny64.tokenizer.special | {"eos_token": tiny64.tokenizer.backend.id_to_token(ids[3])}
+    ending = replace(
+        tiny64, tokenizer=replace(tiny64.tokenizer, special=special), answers=dict[Any, Any]()
+    )
+    first = ids.index(ids[3]) + 1
+    found = {
+        limit: answer_greedily(ending.model, ending, [PROMPTS[0]], max_new_tokens=limit)[0]
+        for limit in (first - 1, first, first + 1)
+    }
+    assert [found[limit].was_cut for limit in sorted(found)] == [True, False, False]
+    assert found[first].text == found[first + 1].text
+    assert end not in found[first].text[-len(end) :]
+    again = answer_greedily(ending.model, ending, [PROMPTS[0]] * 2, max_new_tokens=first - 1)
+    assert [answer.was_cut for answer in again] == [True, True]  # remembered answers know it, too
 
 
 def test_greedy_stream_equals_batch(tiny64: LoadedModel) -> None:
     settings = SamplingSettings(max_new_tokens=9)
     *_, last = stream(tiny64.model, tiny64, PROMPTS[1], settings)
     (answer,) = answer_greedily(tiny64.model, tiny64, [PROMPTS[1]], max_new_tokens=9)
-    assert last.text.strip() == answer
+    assert last.text.strip() == answer.text
 
 
 def test_equal_seeds_sample_equal_answers(tiny: LoadedModel) -> None:

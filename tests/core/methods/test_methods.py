@@ -203,13 +203,13 @@ def test_answers_continue_token_by_token(method: str, tiny: LoadedModel) -> None
     settings = SamplingSettings(max_new_tokens=5)
     *_, last = stream(tuned, tiny, ids, settings)
     (answer, other) = answer_greedily(tuned, tiny, [ids, [5, 9, 9]], max_new_tokens=5)
-    assert last.text.strip() == answer
+    assert last.text.strip() == answer.text
     assert answer_greedily(tuned, tiny, [[5, 9, 9]], max_new_tokens=5) == [other]
     grown = list(ids)
     with torch.no_grad():
         for _ in range(last.n_tokens):
             grown.append(int(tuned(torch.tensor([grown])).logits[0, -1].argmax()))
-    assert tiny.tokenizer.decode(grown[len(ids) :]).strip() == answer
+    assert tiny.tokenizer.decode(grown[len(ids) :]).strip() == answer.text
 
 
 def test_more_layers_than_there_are_is_refused(tiny: LoadedModel) -> None:
