@@ -34,7 +34,7 @@ def encode(example: Example, tokenizer: ChatTokenizer) -> Encoded:
     """
     encoded = Encoded(
         tokenizer.ask(example.prompt),
-        [*tokenizer.encode(example.completion), tokenizer.eos_id],
+        [*tokenizer.encode(example.completion), tokenizer.end_id],
     )
     limit = min(MAX_TOKENS, tokenizer.context)
     if len(encoded.ids) > limit:

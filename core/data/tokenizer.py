@@ -5,7 +5,7 @@
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from tokenizers import Tokenizer
 
 from core.errors import UserError
 
+MARK = "The answer stands here."
 Message = dict[str, str]
 """One turn of a chat: {"role": "user", "content": "…"}."""
 
@@ -31,6 +32,10 @@ class ChatTokenizer:
     """Special tokens by role: bos_token, eos_token, …"""
     context: int
     """The longest sequence the model accepts, in tokens."""
+    start_ids: tuple[int, ...] = ()
+    """What the tokenizer itself puts before a text that no chat template dresses: its start token."""
+    end_ids: tuple[int, ...] = ()
+    """The tokens at which an answer ends, by the model's own files; the first ends a completion."""
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -39,6 +44,10 @@ class ChatTokenizer:
             backend = Tokenizer.from_file(str(folder / "tokenizer.json"))
             config = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
             model_config = json.loads((folder / "config.json").read_text("utf-8"))
+            generation_file = folder / "generation_config.json"
+            wanted = (
+                json.loads(generation_file.read_text("utf-8")) if generation_file.is_file() else {}
+            )
         except Exception as error:  # tokenizers raises bare Exception for a missing or damaged file
             raise UserError(f"The tokenizer in {folder} cannot be read: {error}") from error
         template_file = folder / "chat_template.jinja"
@@ -52,15 +61,40 @@ class ChatTokenizer:
         backend.no_padding()
         backend.no_truncation()
         context = model_config.get("max_position_embeddings") or model_config.get("n_positions")
-        return cls(backend, template, special, int(context or 2048))
+        plain = cls(backend, template, special, int(context or 2048))
+        ends = [plain._end_of_turn(), backend.token_to_id(special["eos_token"])]
+        ends += _listed(wanted.get("eos_token_id", model_config.get("eos_token_id")))
+        return replace(
+            plain,
+            start_ids=_start_ids(backend),
+            end_ids=tuple(dict.fromkeys(i for i in ends if i is not None)),
+        )
 
     @property
     def eos_id(self) -> int:
-        """The token that ends an answer."""
+        """The end token that the tokenizer's own files name."""
         found = self.backend.token_to_id(self.special["eos_token"])
-        if found is None:
-            raise UserError("This model's tokenizer names no end-of-text token.")
-        return found
+        return self.end_id if found is None else found
+
+    @property
+    def end_id(self) -> int:
+        """The token that a completion ends with: the one the chat template ends a turn with, else eos."""
+        if not self.end_ids:
+            raise UserError("This model's files name no end-of-text token.")
+        return self.end_ids[0]
+
+    def _end_of_turn(self) -> int | None:
+        """The special token that the chat template writes after an answer; None where it writes none."""
+        if not self.template:
+            return None
+        turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": MARK}]
+        try:
+            after = self.chat(turns, answer=False).rpartition(MARK)[2]
+        except (UserError, TypeError, ValueError):  # asking will say it
+            return None
+        special = self.backend.get_added_tokens_decoder()
+        found = self.backend.encode(after, add_special_tokens=False).ids
+        return next((i for i in found if i in special), None)
 
     def encode(self, text: str) -> list[int]:
         """Token ids of `text`; special tokens written in it are recognised, none is added."""
@@ -94,13 +128,31 @@ class ChatTokenizer:
         begin = text.find(prompt, len(head))
         end = begin + len(prompt)
         offsets = self.backend.encode(text, add_special_tokens=False).offsets
-        return [begin <= start and stop <= end for start, stop in offsets]
+        marks = [begin <= start and stop <= end for start, stop in offsets]
+        return [False] * (len(self.ask(prompt, raw=raw)) - len(marks)) + marks
 
     def ask(self, prompt: str, *, raw: bool = False) -> list[int]:
         """Token ids of one prompt: as a user's turn in the chat template, or `raw` as it stands."""
         if raw or not self.template:
-            return self.encode(prompt if raw else self.chat([{"role": "user", "content": prompt}]))
+            text = prompt if raw else self.chat([{"role": "user", "content": prompt}])
+            return self._started(self.encode(text))
         return self.encode(self.chat([{"role": "user", "content": prompt}]))
+
+    def _started(self, ids: list[int]) -> list[int]:
+        """The tokens of a text, with the start token before them where it does not stand there yet."""
+        n = len(self.start_ids)
+        return ids if tuple(ids[:n]) == self.start_ids else [*self.start_ids, *ids]
+
+
+def _start_ids(backend: Tokenizer) -> tuple[int, ...]:
+    """What tokenizer.json puts before a text; transformers, too, heeds nothing else where it is there."""
+    bare, whole = (backend.encode("a", add_special_tokens=wanted).ids for wanted in (False, True))
+    places = (n for n in range(len(whole)) if whole[n : n + len(bare)] == bare)
+    return tuple(whole[: next(places, 0)])
+
+
+def _listed(ids: int | list[int] | None) -> list[int]:
+    return [] if ids is None else ids if isinstance(ids, list) else [ids]
 
 
 @cache

@@ -153,12 +153,19 @@ def test_special_tokens_may_be_written_as_objects(tiny_folder: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("eos", [None, "", "<no such token>"])
-def test_a_tokenizer_without_an_end_token_is_refused(
+def test_a_model_without_an_end_token_is_refused(
     eos: str | None, tiny_folder: Path, tmp_path: Path
 ) -> None:
-    tokenizer = changed(tiny_folder, tmp_path, lambda c: c.update(eos_token=eos))
+    def change(config: dict[str, Any]) -> None:
+        config.pop("chat_template")
+        config["eos_token"] = eos
+
+    tokenizer = changed(tiny_folder, tmp_path, change)
+    assert tokenizer.eos_id == 1  # config.json says it
+    model = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**model, "eos_token_id": None}))
     with pytest.raises(UserError, match="no end-of-text token"):
-        _ = tokenizer.eos_id
+        _ = ChatTokenizer.load(tmp_path).eos_id
 
 
 @pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json", "config.json"])
