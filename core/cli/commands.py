@@ -1,7 +1,6 @@
 """What each command does. Results go to standard output, progress to standard error."""
 
 import json
-import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
@@ -9,6 +8,8 @@ from dataclasses import asdict
 from typing import Any
 
 from core import catalog
+from core.cli.data import keep_data, read_data
+from core.cli.output import emit, say
 from core.config import (
     CureConfig,
     DataConfig,
@@ -18,7 +19,8 @@ from core.config import (
     RunConfig,
     default_learning_rate,
 )
-from core.data.examples import import_file
+from core.data.run_data import load_run_data
+from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 from core.generate.settings import SamplingSettings, check_prompt
 from core.models import acquire
@@ -26,14 +28,6 @@ from core.runs.export import export_peft
 from core.runs.store import Run, RunStore, worker_identity
 
 Message = dict[str, Any]
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def emit(message: Message) -> None:
-    print(json.dumps(message, ensure_ascii=False), flush=True)
 
 
 def report_failure(reason: str, *, json_wanted: bool, status: int) -> int:
@@ -146,8 +140,12 @@ def train(arguments: Namespace) -> int:
     from core.runs.execute import execute
     from core.runs.worker import BaseKeeper
 
-    if not acquire.is_ready(catalog.find_model(config.model)):
+    entry = catalog.find_model(config.model)
+    if not acquire.is_ready(entry):
         raise UserError("The model is not prepared yet; run: python -m core prepare")
+    load_run_data(
+        config, ChatTokenizer.load(acquire.model_dir(entry))
+    )  # refused before it is a run
     store = RunStore()
     run = store.start(config, worker=worker_identity())
     show: Callable[[Message], None] = emit if arguments.json else show_event
@@ -159,7 +157,7 @@ def train(arguments: Namespace) -> int:
 
 
 def _train_config(arguments: Namespace) -> RunConfig:
-    dataset = import_file(arguments.data) if arguments.data else ""
+    dataset = keep_data(read_data(arguments.data, arguments)) if arguments.data else ""
     first, *others = names(arguments.tasks) or (arguments.task or "sentiment",)
     task = catalog.CUSTOM_TASK if dataset else first
     if (len(others) > 0) != (arguments.order is not None):

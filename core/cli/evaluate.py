@@ -7,9 +7,9 @@ from typing import Any
 
 from core import catalog
 from core.cli.commands import emit, names, say, show_event
+from core.cli.data import check_test_data, keep_data, read_data
 from core.config import check_choice, check_number
-from core.data import uploads
-from core.data.examples import parse
+from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 from core.evaluate.compare_texts import compare_texts
 from core.evaluate.examples import MEASURES, examples_of, scores, summary, to_csv, usual_measure
@@ -23,6 +23,7 @@ from core.evaluate.thresholds import (
     precision_recall_curve,
 )
 from core.evaluate.words import Cutting
+from core.models.acquire import is_ready, model_dir
 from core.runs.store import RunStore
 
 Message = dict[str, Any]
@@ -41,12 +42,16 @@ def evaluate(arguments: Namespace) -> int:
     if arguments.measure:
         check_choice("The measure", arguments.measure, tuple(MEASURES))
     check_number("The threshold", arguments.threshold, 0, 1)
-    records = parse(_read(arguments.data), name=arguments.data.name) if arguments.data else []
-    for task in tasks:
-        examples_of(task, records, split=arguments.split)
-    dataset = uploads.keep(records) if records else ""
+    data = read_data(arguments.data, arguments) if arguments.data else None
+    records = data.records if data else []
+    asked_for = {task: examples_of(task, records, split=arguments.split) for task in tasks}
+    dataset = keep_data(data) if data else ""
     store = RunStore()
     run = store.get(arguments.run_id) if arguments.run_id else None
+    entry = catalog.find_model(run.config.model if run else arguments.model)
+    if data and is_ready(entry):
+        tokenizer = ChatTokenizer.load(model_dir(entry))
+        check_test_data(data, asked_for[catalog.CUSTOM_TASK], tokenizer)
     other = store.get(arguments.compare) if arguments.compare not in ("", BASE) else None
     from core.runs.session import Session
 
@@ -183,13 +188,6 @@ def score(arguments: Namespace) -> int:
         )
     print(f"BLEU: {found.bleu.score:.2f} of 100")
     return 0
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"The data file {path} cannot be read: {error.strerror}.") from error
 
 
 def _write(path: Path, text: str) -> None:

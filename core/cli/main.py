@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core import catalog
-from core.cli import bench, commands, evaluate, experiment, inspect
+from core.cli import bench, commands, data, evaluate, experiment, inspect
 from core.config import (
     METHODS,
     PROMPT_STARTS,
@@ -37,6 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     for add in (
         _add_prepare,
         _add_generate,
+        data.add_parser,
         _add_train,
         _add_experiment,
         _add_evaluate,
@@ -127,7 +128,8 @@ def _add_train(actions: Actions) -> None:
     )
     order.add_argument("--sequential", action="store_const", const="sequential", dest="order")
     parser.add_argument("--weights", default="", help="of mixed tasks: 2,1,1 (default: equal)")
-    source.add_argument("--data", type=Path, help="JSONL or CSV with prompt and completion")
+    source.add_argument("--data", type=Path, help="JSONL, JSON or CSV (see: data --help)")
+    data.add_data_options(parser)
     _model_option(parser)
     parser.add_argument("--template", default="", help="prompt template with {field} places")
     method, optimizer, evaluation = MethodConfig(), OptimizerConfig(), EvaluationConfig()
@@ -205,7 +207,8 @@ def _add_evaluate(actions: Actions) -> None:
     which.add_argument("--run", dest="run_id", metavar="ID", default="")
     which.add_argument("--base", action="store_true")
     parser.add_argument("--task", default="", help="one or more: sentiment,names")
-    parser.add_argument("--data", type=Path, help="JSONL or CSV with prompt and completion")
+    parser.add_argument("--data", type=Path, help="JSONL, JSON or CSV (see: data --help)")
+    data.add_data_options(parser)
     parser.add_argument("--split", default="test", help="test, train or probe")
     _model_option(parser)
     parser.add_argument("--answers", action="store_true", help="print every answer too")

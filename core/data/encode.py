@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
-from core.data.examples import Example
+from core.data.example import Example
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 
 MAX_TOKENS = 1024
 """Longest pair we train on; a longer one would make a lesson wait."""
+MAX_CONTEXT = 2048
+"""Longest prompt and answer together."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ def encode(example: Example, tokenizer: ChatTokenizer) -> Encoded:
     """Prompt through the chat template, completion and end token after it.
 
     The two are tokenised apart, so that the prompt's ids while training are exactly its ids while
-    answering. Raises `UserError` when the pair is longer than the model's context or MAX_TOKENS.
+    answering. Raises `UserError` when the pair is longer than the model's context or MAX_TOKENS;
+    `run_data` finds all such pairs of a run before it begins.
     """
     encoded = Encoded(
         tokenizer.ask(example.prompt),

@@ -2,12 +2,17 @@
 
 `ChatTokenizer` reads the same files transformers reads (`tokenizer.json`, `tokenizer_config.json`,
 `chat_template.jinja`) and a test holds it equal to transformers' own tokenizer and chat template.
+
+Text stays text: a control token (`<|im_end|>`) that someone wrote into a prompt or a completion is read
+as the characters it is made of. Only the template's own control tokens are control tokens; in a raw
+prompt, where the writer is the template, those that were typed are.
 """
 
 import json
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -96,9 +101,67 @@ class ChatTokenizer:
         found = self.backend.encode(after, add_special_tokens=False).ids
         return next((i for i in found if i in special), None)
 
-    def encode(self, text: str) -> list[int]:
-        """Token ids of `text`; special tokens written in it are recognised, none is added."""
-        return self.backend.encode(text, add_special_tokens=False).ids
+    @cached_property
+    def _plain(self) -> Tokenizer:
+        """The same tokenizer, to which control tokens are plain characters."""
+        plain = Tokenizer.from_str(self.backend.to_str())
+        plain.encode_special_tokens = True
+        return plain
+
+    @cached_property
+    def _control(self) -> re.Pattern[str]:
+        """Finds the control tokens in a text, the longest first."""
+        added = self.backend.get_added_tokens_decoder().values()
+        names = sorted(
+            (t.content for t in added if t.special and t.content[1:]), key=len, reverse=True
+        )
+        return re.compile("|".join(map(re.escape, names)) or r"(?!)")
+
+    def encode(self, text: str, *, control: bool = False) -> list[int]:
+        """Token ids of `text`. Control tokens written in it are text, or are meant with `control`."""
+        tokenizer = self.backend if control else self._plain
+        return tokenizer.encode(text, add_special_tokens=False).ids
+
+    def encode_chat(self, messages: list[Message], *, answer: bool = True) -> list[int]:
+        """Token ids of a chat (see `chat`): the template's control tokens, and all else as text."""
+        return [i for i, _, _ in self._cut_chat(messages, answer=answer)]
+
+    def _cut_chat(
+        self, messages: list[Message], *, answer: bool = True
+    ) -> list[tuple[int, int, int]]:
+        """Each token of a chat: its id, and where it begins and ends in the text of `chat`.
+
+        A control token written in a message is broken by a sign that occurs nowhere else, so that it is
+        not found while the template's own are; then the text between those is read without the sign.
+        """
+        if not any(self._control.search(m["content"]) for m in messages):
+            whole = self.backend.encode(
+                self.chat(messages, answer=answer), add_special_tokens=False
+            )
+            return [(i, *at) for i, at in zip(whole.ids, whole.offsets, strict=True)]
+        written = "".join(m["content"] for m in messages)
+        sign = next(c for c in map(chr, range(0xE000, 0xF900)) if c not in written)
+        broken = [{**m, "content": self._broken(m["content"], sign)} for m in messages]
+        text = self.chat(broken, answer=answer)
+        found: list[tuple[int, int, int]] = []
+        begin = n_signs = 0
+        ends = [*((m.start(), m.end()) for m in self._control.finditer(text)), (len(text),) * 2]
+        for stop, following in ends:
+            part = text[begin:stop].replace(sign, "")
+            at = begin - n_signs
+            cut = self._plain.encode(part, add_special_tokens=False)
+            found += [(i, at + a, at + b) for i, (a, b) in zip(cut.ids, cut.offsets, strict=True)]
+            n_signs += stop - begin - len(part)
+            if following > stop:
+                token = self.backend.token_to_id(text[stop:following])
+                found.append((token, stop - n_signs, following - n_signs))
+            begin = following
+        return found
+
+    def _broken(self, text: str, sign: str) -> str:
+        while self._control.search(text):
+            text = self._control.sub(lambda m: m[0][0] + sign + m[0][1:], text)
+        return text
 
     def decode(self, ids: list[int], *, special: bool = False) -> str:
         return self.backend.decode(ids, skip_special_tokens=not special)
@@ -123,20 +186,26 @@ class ChatTokenizer:
 
     def typed(self, prompt: str, *, raw: bool = False) -> list[bool]:
         """For each token of `ask(prompt)`: does it hold text of the prompt, not of the template?"""
-        text = prompt if raw else self.chat([{"role": "user", "content": prompt}])
-        head = "" if raw else self.chat([{"role": "user", "content": "\0"}]).split("\0")[0]
+        if raw:
+            n_typed = len(self.encode(prompt, control=True))
+            return [False] * (len(self.ask(prompt, raw=True)) - n_typed) + [True] * n_typed
+        text = self.chat([{"role": "user", "content": prompt}])
+        head = self.chat([{"role": "user", "content": "\0"}]).split("\0")[0]
         begin = text.find(prompt, len(head))
         end = begin + len(prompt)
-        offsets = self.backend.encode(text, add_special_tokens=False).offsets
-        marks = [begin <= start and stop <= end for start, stop in offsets]
-        return [False] * (len(self.ask(prompt, raw=raw)) - len(marks)) + marks
+        cut = self._cut_chat([{"role": "user", "content": prompt}])
+        marks = [begin <= start and stop <= end for _, start, stop in cut]
+        return [False] * (len(self.ask(prompt)) - len(marks)) + marks
 
     def ask(self, prompt: str, *, raw: bool = False) -> list[int]:
-        """Token ids of one prompt: as a user's turn in the chat template, or `raw` as it stands."""
-        if raw or not self.template:
-            text = prompt if raw else self.chat([{"role": "user", "content": prompt}])
-            return self._started(self.encode(text))
-        return self.encode(self.chat([{"role": "user", "content": prompt}]))
+        """Token ids of one prompt: as a user's turn in the chat template, or `raw` as it stands.
+
+        In a raw prompt the reader writes the template by hand: control tokens are what they say.
+        """
+        if raw:
+            return self._started(self.encode(prompt, control=True))
+        ids = self.encode_chat([{"role": "user", "content": prompt}])
+        return ids if self.template else self._started(ids)
 
     def _started(self, ids: list[int]) -> list[int]:
         """The tokens of a text, with the start token before them where it does not stand there yet."""

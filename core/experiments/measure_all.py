@@ -57,7 +57,7 @@ class Measurer:
                 (row[way],) = answer_greedily(
                     tuned if way == facts.TUNED else base.model,
                     base,
-                    [base.tokenizer.encode(text)],
+                    [base.tokenizer.encode(text, control=True)],
                     max_new_tokens=facts.ANSWER_TOKENS,
                 )
             rows.append(row)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from transformers import DynamicCache
 
+from core.data.encode import MAX_CONTEXT
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 from core.generate.logits import float_logits
@@ -42,7 +43,7 @@ def check_length(ids: Sequence[int], tokenizer: ChatTokenizer, max_new_tokens: i
     """`UserError` when the prompt is empty or leaves no room in the context."""
     if not ids:
         raise UserError("The prompt is empty; type something for the model to answer.")
-    limit = min(tokenizer.context, 2048)
+    limit = min(tokenizer.context, MAX_CONTEXT)
     if len(ids) + max_new_tokens > limit:
         raise UserError(
             f"The prompt is {len(ids)} tokens and the answer up to {max_new_tokens}; "
