@@ -16,7 +16,7 @@ from core.data.intake.shapes import (
     shape_of,
     unknown_columns,
 )
-from core.data.listing import count, first_few, name_lines
+from core.data.listing import MOST_NAMED, count, first_few, name_lines
 from core.errors import UserError
 
 MAX_UPLOAD_BYTES = 20_000_000
@@ -104,7 +104,7 @@ def read(
         raise UserError(f"{name} holds no prompt-completion pairs.")
     if len(table.rows) > MAX_UPLOAD_PAIRS:
         raise UserError(f"{name} has more than {MAX_UPLOAD_PAIRS} pairs; shorten it.")
-    if not table.columns:  # not one line could be read
+    if all(row.problem for row in table.rows):
         raise BadLinesError(_bad_lines([(row.line, row.problem) for row in table.rows], name))
     shape, taken = _mapping(table, mapping, name)
     records, lines, bad = list[dict[str, Any]](), list[int](), list[tuple[int, str]]()
@@ -167,8 +167,10 @@ def _bad_lines(bad: list[tuple[int, str]], name: str) -> str:
     for line, reason in bad:
         by_reason.setdefault(reason, []).append(line)
     parts = [f"{name_lines(lines)}: {reason}" for reason, lines in by_reason.items()]
-    which = "this line" if len(bad) == 1 else "these lines"
-    return f"{name}, {first_few(parts) if len(parts) > 10 else '; '.join(parts)}. Mend {which}, or skip {'it' if len(bad) == 1 else 'them'}."
+    more = len(parts) - MOST_NAMED
+    named = "; ".join([*parts[:MOST_NAMED], f"and {more} more"] if more > 0 else parts)
+    what = "Mend this line or skip it." if len(bad) == 1 else "Mend these lines or skip them."
+    return f"{name}, {named}. {what}"
 
 
 def _warnings(
