@@ -137,15 +137,14 @@ def _show_answer(messages: Iterator[Message], arguments: Namespace) -> int:
 
 def train(arguments: Namespace) -> int:
     config = _train_config(arguments)
-    from core.runs.execute import execute
-    from core.runs.worker import BaseKeeper
-
     entry = catalog.find_model(config.model)
     if not acquire.is_ready(entry):
         raise UserError("The model is not prepared yet; run: python -m core prepare")
-    load_run_data(
-        config, ChatTokenizer.load(acquire.model_dir(entry))
-    )  # refused before it is a run
+    # Data that do not fit are refused here, before anything is loaded and the run has a place.
+    load_run_data(config, ChatTokenizer.load(acquire.model_dir(entry)))
+    from core.runs.execute import execute
+    from core.runs.worker import BaseKeeper
+
     store = RunStore()
     run = store.start(config, worker=worker_identity())
     show: Callable[[Message], None] = emit if arguments.json else show_event

@@ -154,6 +154,7 @@ class ChatTokenizer:
             n_signs += stop - begin - len(part)
             if following > stop:
                 token = self.backend.token_to_id(text[stop:following])
+                assert token is not None  # it is one of the tokenizer's own
                 found.append((token, stop - n_signs, following - n_signs))
             begin = following
         return found

@@ -1,5 +1,6 @@
 """Data that do not fit are refused before a model is loaded: every line named, whatever the seed."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -110,8 +111,8 @@ def test_the_command_line_refuses_before_it_loads_anything(
 ) -> None:
     """No torch, no run in the store, status 2."""
     file = home / "long.jsonl"
-    lines = ['{"prompt": "cat %d", "completion": "dog"}' % n for n in range(11)]
-    file.write_text("\n".join([*lines, '{"prompt": "%s", "completion": "x"}' % ("~" * 9_000)]))
+    records = [*PAIRS[:11], {"prompt": "~" * 9_000, "completion": "x"}]
+    file.write_text("\n".join(map(json.dumps, records)))
     arguments = [command, "--model", str(tiny_folder), "--data", str(file)]
     arguments += ["--base"] if command == "evaluate" else []
     code = (
