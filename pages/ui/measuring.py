@@ -1,7 +1,7 @@
 """Any model on any test set: ask it, show every answer, and set two models against each other."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -9,18 +9,20 @@ import streamlit as st
 
 from core import catalog
 from core.data import uploads
-from core.data.examples import parse
+from core.data.lengths import check_test_pairs
 from core.evaluate.examples import (
     MEASURES,
     RIGHT_FROM,
+    examples_of,
     is_wrong,
     summary,
     to_csv,
     usual_measure,
 )
 from core.runs.store import Run
-from pages.ui.engine import engine, store
+from pages.ui.engine import engine, store, tokenizer
 from pages.ui.live import shared_words
+from pages.ui.own_pairs import choose_file
 from pages.ui.settings import METHOD_TITLES
 
 Row = dict[str, Any]
@@ -98,19 +100,22 @@ def choose_test_set() -> tuple[str, str]:
     )
     if task != catalog.CUSTOM_TASK:
         return task, ""
-    file = st.file_uploader(
-        "JSONL or CSV with prompt and completion", type=["jsonl", "csv"], key="evaluation_file"
-    )
-    if file:
-        st.query_params["tests"] = uploads.keep(parse(file.getvalue(), name=file.name))
-    dataset = st.query_params.get("tests", "")
+    dataset = choose_file(key="evaluation", url="tests")
     if dataset:
-        uploads.load(dataset)
+        check_file(dataset)
     else:
         st.caption(
             'One pair per line: {"prompt": "2 + 2 =", "completion": "4"}. Nothing leaves this machine.'
         )
     return task, dataset
+
+
+def check_file(dataset: str) -> None:
+    """`UserError` when a prompt of an uploaded file leaves no room for its answer."""
+    source, examples = uploads.source(dataset), examples_of("custom", uploads.load(dataset))
+    numbers = source.lines or range(1, len(examples) + 1)
+    numbered = [replace(e, number=n) for e, n in zip(examples, numbers, strict=False)]
+    check_test_pairs(numbered, tokenizer(), what=source.name, word=source.word)
 
 
 def collect(operation: str, asked: Asked, *, label: str, key: str) -> list[Row]:

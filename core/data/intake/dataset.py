@@ -76,7 +76,7 @@ class Dataset:
 
 
 def read_file(
-    path: Path, *, mapping: dict[str, str] | None = None, skip_bad_lines: bool = False
+    path: Path, *, mapping: Mapping | None = None, skip_bad_lines: bool = False
 ) -> Dataset:
     """`read` of a file on this machine."""
     try:
@@ -90,12 +90,12 @@ def read(
     content: bytes,
     *,
     name: str,
-    mapping: dict[str, str] | None = None,
+    mapping: Mapping | None = None,
     skip_bad_lines: bool = False,
 ) -> Dataset:
     """The pairs of a JSONL, JSON or CSV file.
 
-    `mapping` names the columns of "prompt" and "completion" where they are not to be recognised.
+    `mapping` names the columns where they are not to be recognised.
     Raises `UserError` for a file that cannot be read as a whole, `UnknownColumnsError` when a mapping is
     needed, and `BadLinesError`, naming them all, unless they are to be skipped.
     """
@@ -144,7 +144,7 @@ def _decoded(content: bytes, name: str) -> str:
         raise UserError(f"{name}, line {line}: not UTF-8 text. Save the file as UTF-8.") from error
 
 
-def _mapping(table: Table, wanted: dict[str, str] | None, name: str) -> tuple[str, Mapping]:
+def _mapping(table: Table, wanted: Mapping | None, name: str) -> tuple[str, Mapping]:
     if wanted:
         mapping = chosen_mapping(wanted, table.columns, name)
         return shape_of(mapping, table.columns), mapping

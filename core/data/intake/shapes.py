@@ -60,8 +60,8 @@ def shape_of(mapping: Mapping, columns: Sequence[str]) -> str:
     return found[0] if found and found[1] == mapping else OWN
 
 
-def parse_mapping(text: str) -> dict[str, str]:
-    """{"prompt": "question", "completion": "answer"} of "prompt=question,completion=answer"."""
+def parse_mapping(text: str) -> Mapping:
+    """The mapping of "prompt=instruction+input,completion=output"."""
     parts = [part.partition("=") for part in text.split(",")]
     found = {role.strip(): column.strip() for role, _, column in parts}
     if set(found) != {"prompt", "completion"} or len(parts) != 2 or not all(found.values()):
@@ -69,20 +69,18 @@ def parse_mapping(text: str) -> dict[str, str]:
             "--map wants a column for each of the two: prompt=question,completion=answer "
             f"(several make one prompt: prompt=instruction+input,…); got {text!r}."
         )
-    return found
+    prompt = tuple(column.strip() for column in found["prompt"].split("+"))
+    return Mapping(prompt=prompt, completion=found["completion"])
 
 
-def chosen_mapping(wanted: dict[str, str], columns: Sequence[str], name: str) -> Mapping:
+def chosen_mapping(wanted: Mapping, columns: Sequence[str], name: str) -> Mapping:
     """The user's mapping, once its columns are found to be there."""
-
-    def here(column: str) -> str:
-        if column in columns:
-            return column
-        raise UserError(f"{name} has no column {column!r}; it has: {', '.join(columns)}.")
-
-    whole = wanted["prompt"]
-    prompt = [whole] if whole in columns else [part.strip() for part in whole.split("+")]
-    return Mapping(prompt=tuple(map(here, prompt)), completion=here(wanted["completion"]))
+    whole = "+".join(wanted.prompt)
+    prompt = (whole,) if whole in columns else wanted.prompt
+    for column in (*prompt, wanted.completion):
+        if column not in columns:
+            raise UserError(f"{name} has no column {column!r}; it has: {', '.join(columns)}.")
+    return Mapping(prompt=prompt, completion=wanted.completion)
 
 
 def pair_of(cells: dict[str, Any], mapping: Mapping) -> tuple[str, str]:

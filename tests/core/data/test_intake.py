@@ -11,6 +11,7 @@ import pytest
 from core.data import uploads
 from core.data.intake import (
     BadLinesError,
+    Mapping,
     UnknownColumnsError,
     dataset,
     parse_mapping,
@@ -163,7 +164,7 @@ ALPACA = {"instruction": "Name it.", "input": "fern", "output": "A fern."}
 def test_known_shapes_are_recognised_and_named(
     name: str, content: str, shape: str, pair: tuple[str, str]
 ) -> None:
-    mapping = {"prompt": "the prompt, or question", "completion": "answer"}
+    mapping = Mapping(prompt=("the prompt, or question",), completion="answer")
     found = read(content.encode(), name=name, mapping=mapping if shape == "own mapping" else None)
     assert found.format == shape
     assert (found.records[0]["prompt"], found.records[0]["completion"]) == pair
@@ -181,7 +182,9 @@ def test_what_was_taken_is_said_and_can_be_changed() -> None:
     assert (other.format, other.records[1]["prompt"]) == ("own mapping", "ivy")
     assert other.records[1]["instruction"] == "Name it."  # templates may ask for it
     with pytest.raises(UserError, match="no column 'title'; it has: instruction, input, output"):
-        read(content, name="a.json", mapping={"prompt": "title", "completion": "output"})
+        read(content, name="a.json", mapping=Mapping(prompt=("title",), completion="output"))
+    plus = read(b"a+b,c\nd,e\n", name="a.csv", mapping=parse_mapping("prompt=a+b,completion=c"))
+    assert plus.records[0]["prompt"] == "d"
     for wrong in ("prompt=a", "a", "prompt=a,completion=b,c=d", "prompt=,completion=b"):
         with pytest.raises(UserError, match="--map wants"):
             parse_mapping(wrong)
