@@ -11,8 +11,9 @@ from core.bench import compare
 from core.bench.markdown import markdown
 from core.bench.report import NAME, Measured, save, write
 from core.bench.workloads import SIDES, WORKLOADS, find_workload
-from core.cli.commands import emit, names, say
+from core.cli.output import emit, say
 from core.config import check_choice, check_number
+from core.config.command import names
 from core.errors import UserError
 from core.experiments.record import FOLDER
 from core.models import acquire

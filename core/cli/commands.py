@@ -1,7 +1,5 @@
 """What several commands share, and the short commands. Results go to standard output, progress to standard error."""
 
-import json
-import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterator
@@ -9,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from core import catalog
+from core.cli.output import emit, say
 from core.config.command import names
 from core.errors import UserError
 from core.evaluate.limits import cut_line
@@ -18,14 +17,6 @@ from core.runs.export import export_peft
 from core.runs.store import RunStore
 
 Message = dict[str, Any]
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def emit(message: Message) -> None:
-    print(json.dumps(message, ensure_ascii=False), flush=True)
 
 
 def report_failure(reason: str, *, json_wanted: bool, status: int) -> int:

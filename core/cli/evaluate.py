@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from core import catalog
-from core.cli.commands import emit, names, say, show_event
+from core.cli.commands import show_event
+from core.cli.data import check_test_data, keep_data, read_data
+from core.cli.output import emit, say
 from core.config import check_choice, check_number
-from core.data import uploads
-from core.data.examples import parse
+from core.config.command import names
+from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 from core.evaluate.compare_texts import compare_texts
 from core.evaluate.examples import MEASURES, examples_of, scores, summary, to_csv, usual_measure
@@ -24,6 +26,7 @@ from core.evaluate.thresholds import (
     precision_recall_curve,
 )
 from core.evaluate.words import Cutting
+from core.models.acquire import is_ready, model_dir
 from core.runs.store import Run, RunStore
 
 Message = dict[str, Any]
@@ -79,11 +82,11 @@ def _test_sets(run: Run | None, arguments: Namespace) -> list[Message]:
     A run is asked in its own template, unless another is given. Raises `UserError` for a set that
     is not there.
     """
-    data, template, split = arguments.data, arguments.template, arguments.split
+    template, split = arguments.template, arguments.split
     tasks = names(arguments.task)
-    if tasks and data:
+    if tasks and arguments.data:
         raise UserError("Give either --task or --data to evaluate on.")
-    if not tasks and not data:
+    if not tasks and not arguments.data:
         if not run:
             raise UserError("Give --task or --data; only a run has test pairs of its own.")
         if template:
@@ -93,15 +96,18 @@ def _test_sets(run: Run | None, arguments: Namespace) -> list[Message]:
         for task in run.config.data.tasks:
             own_examples(run.config, task, split=split)
         return [{"task": t, "split": split, "pairs_of": run.id} for t in run.config.data.tasks]
-    records = parse(_read(data), name=data.name) if data else []
+    data = read_data(arguments.data, arguments) if arguments.data else None
+    entry = catalog.find_model(run.config.model if run else arguments.model)
     sets: list[Message] = []
     for task in tasks or (catalog.CUSTOM_TASK,):
         form = template or (template_of(run.config, task) if run else "")
         if form and not template:
             say(f"Asked in the run's own template, “{form}”; --template chooses another.")
-        examples_of(task, records, split=split, template=form)
+        examples = examples_of(task, data.records if data else (), split=split, template=form)
+        if data and is_ready(entry):
+            check_test_data(data, examples, ChatTokenizer.load(model_dir(entry)))
         sets.append({"task": task, "split": split, "template": form})
-    dataset = uploads.keep(records) if records else ""
+    dataset = keep_data(data) if data else ""
     return [{**one, "dataset": dataset} for one in sets]
 
 
@@ -217,13 +223,6 @@ def score(arguments: Namespace) -> int:
     print(f"BLEU: {found.bleu.score:.2f} of 100")
     print(found.in_words)
     return 0
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"The data file {path} cannot be read: {error.strerror}.") from error
 
 
 def _write(path: Path, text: str) -> None:

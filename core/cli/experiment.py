@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 from core import catalog
 from core.cli import reports
-from core.cli.commands import emit, names, say
+from core.cli.output import emit, say
 from core.cli.prompting import run_prompting
 from core.config import RunConfig
+from core.config.command import names
 from core.errors import UserError
 from core.experiments import cures, methods, mixtures, record, soft_prompts
 from core.experiments.sweep import Sweep

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core.cli.commands import emit
+from core.cli.output import emit
 from core.config.command import add_options, config_of
 from core.errors import UserError
 from core.footprint.memory import KEEP, OPTIMIZERS, PRECISIONS, memory_parts, total_gb

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core import catalog
-from core.cli import bench, commands, evaluate, experiment, inspect, runs, train
+from core.cli import bench, commands, data, evaluate, experiment, inspect, runs, train
 from core.errors import Stopped, UserError
 from core.evaluate.examples import MEASURES
 
@@ -29,6 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     for add in (
         _add_prepare,
         _add_generate,
+        data.add_parser,
         train.add_parser,
         _add_experiment,
         _add_evaluate,
@@ -132,7 +133,8 @@ def _add_evaluate(actions: Actions) -> None:
     which.add_argument("--run", dest="run_id", metavar="ID", default="")
     which.add_argument("--base", action="store_true")
     parser.add_argument("--task", default="", help="one or more: sentiment,names")
-    parser.add_argument("--data", type=Path, help="JSONL or CSV with prompt and completion")
+    parser.add_argument("--data", type=Path, help="JSONL, JSON or CSV (see: data --help)")
+    data.add_data_options(parser)
     parser.add_argument("--template", default="", help="prompt template with {field} places")
     parser.add_argument(
         "--split", default="test", help="test, train or probe; of a run's own pairs also validation"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from core import catalog
-from core.cli.commands import emit, say
+from core.cli.output import emit, say
 from core.data.shots import FORMS
 from core.errors import UserError
 from core.evaluate.limits import cut_line

@@ -5,7 +5,8 @@ import time
 from argparse import Namespace
 from typing import Any
 
-from core.cli.commands import Message, emit, say, show_event
+from core.cli.commands import Message, show_event
+from core.cli.output import emit, say
 from core.config.command import command_of
 from core.runs.store import Run, RunStore
 

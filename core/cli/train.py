@@ -1,16 +1,19 @@
 """The command `train`: its options are the settings of a RunConfig, and what it prints its events."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from core import catalog
-from core.cli.commands import Message, emit, say, show_event
+from core.cli.commands import Message, show_event
+from core.cli.data import add_data_options, keep_data, read_data
+from core.cli.output import emit, say
 from core.config import RunConfig
 from core.config.command import ONE_SOURCE, SOURCES, add_options, command_of, config_of
 from core.data import uploads
-from core.data.examples import import_file
+from core.data.run_data import load_run_data
+from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 from core.models import acquire
 from core.runs.store import RunStore, worker_identity
@@ -19,18 +22,15 @@ from core.runs.store import RunStore, worker_identity
 def add_parser(actions: Any) -> None:
     """Add the command to the command line."""
     parser = actions.add_parser("train", help="fine-tune on a task or a data file")
-    _add_data_options(parser)
+    # What is done with a file before it is a dataset, and so no setting of the run.
+    parser.add_argument("--data", type=Path, help="JSONL, JSON or CSV (see: data --help)")
+    add_data_options(parser)
     add_options(parser)
     parser.add_argument(
         "--dry-run", action="store_true", help="print the settings and the command, train nothing"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
     parser.set_defaults(run=train)
-
-
-def _add_data_options(parser: ArgumentParser) -> None:
-    """What is done with a file before it is a dataset, and so no setting of the run."""
-    parser.add_argument("--data", type=Path, help="JSONL or CSV with prompt and completion")
 
 
 def train(arguments: Namespace) -> int:
@@ -40,8 +40,11 @@ def train(arguments: Namespace) -> int:
         return _describe(config, json_wanted=arguments.json)
     if config.data.dataset:
         uploads.load(config.data.dataset)  # says so at once where it is not here
-    if not acquire.is_ready(catalog.find_model(config.model)):
+    entry = catalog.find_model(config.model)
+    if not acquire.is_ready(entry):
         raise UserError("The model is not prepared yet; run: python -m core prepare")
+    # Data that do not fit are refused here, before anything is loaded and the run has a place.
+    load_run_data(config, ChatTokenizer.load(acquire.model_dir(entry)))
     from core.runs.execute import execute
     from core.runs.worker import BaseKeeper
 
@@ -60,7 +63,7 @@ def _config(arguments: Namespace) -> RunConfig:
     if arguments.data:
         if any(option in arguments for option in SOURCES):
             raise UserError(ONE_SOURCE)
-        setattr(arguments, "--dataset", import_file(arguments.data))
+        setattr(arguments, "--dataset", keep_data(read_data(arguments.data, arguments)))
     return config_of(arguments)
 
 

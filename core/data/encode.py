@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.data.examples import Example
+from core.data.example import Example
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 
@@ -30,11 +30,12 @@ def encode(example: Example, tokenizer: ChatTokenizer) -> Encoded:
     """Prompt through the chat template, completion and end token after it.
 
     The two are tokenised apart, so that the prompt's ids while training are exactly its ids while
-    answering. Raises `UserError` when the pair is longer than the model's context or MAX_TOKENS.
+    answering. Raises `UserError` when the pair is longer than the model's context or MAX_TOKENS;
+    `run_data` finds all such pairs of a run before it begins.
     """
     encoded = Encoded(
         tokenizer.ask(example.prompt),
-        [*tokenizer.encode(example.completion), tokenizer.eos_id],
+        [*tokenizer.encode(example.completion), tokenizer.end_id],
     )
     limit = min(MAX_TOKENS, tokenizer.context)
     if len(encoded.ids) > limit:

@@ -1,37 +1,38 @@
-"""Prompt-completion pairs: read, validated, split. What fine-tuning learns from.
+"""The pairs a run trains on, watches and is tested on: of the built-in tasks, or of an upload.
 
-A dataset is JSONL or CSV. Built-in tasks keep raw fields (`text`, `question`, …) that the task's
-template turns into a prompt; an uploaded file has `prompt` and `completion` columns.
+Built-in tasks keep raw fields (`text`, `question`, …) that the task's template turns into a prompt, and a
+test file of their own. How a file becomes records with `prompt` and `completion` is in `intake`; how pairs
+are divided so that no test prompt is trained on, in `split`.
 """
 
-import csv
-import io
 import json
-import random
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from core import catalog
 from core.config import DataConfig
 from core.data import uploads
-from core.data.template import fill
+from core.data.example import Example, make_example
+from core.data.listing import count, name_lines
+from core.data.split import (
+    by_prompt,
+    distinct,
+    duplicate_notes,
+    pairs,
+    shuffled,
+    take,
+    without_prompts_of,
+)
+from core.data.template import places
 from core.errors import UserError
 
-MAX_UPLOAD_BYTES = 20_000_000
-MAX_UPLOAD_PAIRS = 20_000
 CUSTOM_TEMPLATE = "{prompt}"
+PARTS = ("train", "validation", "test")
+"""The parts of a split, as a record's `split` field names them."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Example:
-    prompt: str
-    completion: str
-    tags: tuple[str, ...] = ()
-    fields: dict[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
-    """The raw record this pair was made from."""
+__all__ = ["CUSTOM_TEMPLATE", "Example", "Splits", "load_splits", "make_example", "task_examples"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,16 +42,10 @@ class Splits:
     """Kept out of training to watch the loss."""
     test: list[Example]
     """Never trained on; the score comes from here."""
-
-
-def make_example(record: dict[str, Any], template: str) -> Example:
-    tags = record.get("tags")
-    return Example(
-        prompt=fill(template, record),
-        completion=str(record["completion"]).strip(),
-        tags=tuple(map(str, tags)) if isinstance(tags, list) else (),
-        fields=record,
-    )
+    notes: tuple[str, ...] = ()
+    """What was grouped or left out, and prompts with different answers, in plain sentences."""
+    fixed: bool = False
+    """The records themselves say to which part they belong, so neither seed nor share decides."""
 
 
 def task_records(task: str, split: str) -> list[dict[str, Any]]:
@@ -67,110 +62,117 @@ def task_examples(task: str, split: str, *, template: str = "") -> list[Example]
     if split == "probe" and known.probe_template:
         template = template or known.probe_template
     return [
-        make_example(record, template or wording(known, record))
-        for record in task_records(task, split)
+        make_example(record, template or wording(known, record), number=n)
+        for n, record in enumerate(task_records(task, split), start=1)
     ]
 
 
 def wording(task: catalog.Task, record: dict[str, Any]) -> str:
-    """The template of one record: always the same one, and each wording for a like share of them."""
-    every = (task.template, *task.wordings)
-    return every[zlib.crc32(str(record["text"]).encode()) % len(every)]
+    """The template of one record: always the same one, and each wording for a like share of them.
 
-
-def parse(content: bytes, *, name: str) -> list[dict[str, Any]]:
-    """Records of an uploaded JSONL or CSV file with `prompt` and `completion`.
-
-    Raises `UserError` naming the line and the reason: not UTF-8, not JSON, a missing, empty or
-    non-text field, too large, or no pairs at all.
+    Which one follows from the text; of a task without a `text`, from the first field its template asks
+    for, or from the whole record.
     """
-    if len(content) > MAX_UPLOAD_BYTES:
-        raise UserError(
-            f"{name} is {len(content) / 1e6:.0f} MB; the limit is {MAX_UPLOAD_BYTES / 1e6:.0f} MB."
-        )
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise UserError(f"{name}, line {line}: not UTF-8 text. Save the file as UTF-8.") from error
-    is_csv = name.lower().endswith(".csv")
-    numbered = _csv_records(text, name) if is_csv else _jsonl_records(text, name)
-    records: list[dict[str, Any]] = []
-    for line, record in numbered:
-        for column in ("prompt", "completion"):
-            value = record.get(column)
-            if not isinstance(value, str) or not value.strip():
-                found = ", ".join(map(str, record)) or "nothing"
-                raise UserError(
-                    f"{name}, line {line}: needs a non-empty text {column!r} (it has: {found})."
-                )
-        records.append(record)
-        if len(records) > MAX_UPLOAD_PAIRS:
-            raise UserError(f"{name} has more than {MAX_UPLOAD_PAIRS} pairs; shorten it.")
-    if not records:
-        raise UserError(f"{name} holds no prompt-completion pairs.")
-    return records
-
-
-def _jsonl_records(text: str, name: str) -> Iterable[tuple[int, dict[str, Any]]]:
-    for line, content in enumerate(text.split("\n"), start=1):
-        if not content.strip():
-            continue
-        try:
-            record = json.loads(content)
-        except (ValueError, RecursionError) as error:
-            raise UserError(f"{name}, line {line}: not valid JSON ({error}).") from error
-        if not isinstance(record, dict):
-            raise UserError(f'{name}, line {line}: expected {{"prompt": …, "completion": …}}.')
-        yield line, record
-
-
-def _csv_records(text: str, name: str) -> Iterable[tuple[int, dict[str, Any]]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    try:
-        for record in reader:
-            if None in record or None in record.values():
-                raise UserError(
-                    f"{name}, line {reader.line_num}: not as many cells as the header has columns."
-                )
-            yield reader.line_num, dict(record)
-    except csv.Error as error:
-        raise UserError(
-            f"{name}, line {reader.reader.line_num}: not valid CSV ({error})."
-        ) from error
-
-
-def import_file(path: Path) -> str:
-    """Validate a data file, keep a copy under its content address and return that address."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"The data file {path} cannot be read: {error.strerror}.") from error
-    return uploads.keep(parse(content, name=path.name))
+    every = (task.template, *task.wordings)
+    known = (record[name] for name in ("text", *places(task.template)) if name in record)
+    chosen_by = str(next(known, json.dumps(record, sort_keys=True, ensure_ascii=False)))
+    return every[zlib.crc32(chosen_by.encode()) % len(every)]
 
 
 def load_splits(config: DataConfig, *, seed: int) -> Splits:
-    """The pairs a run trains on, watches and is tested on; equal for equal config and seed.
+    """The pairs of a run; equal for equal config and seed.
 
     Built-in tasks have their own test file. An uploaded dataset gives a fifth of its pairs (at least
-    one, at most 200) to the test split. Validation pairs come out of the training pairs.
+    one, at most 200) to the test split, unless its records name their part (`split`). Validation pairs
+    come out of the training pairs. All pairs of one prompt are in one part.
     """
     if config.task == catalog.CUSTOM_TASK:
-        template = config.template or CUSTOM_TEMPLATE
-        records = uploads.load(config.dataset)
-        pool = list(dict.fromkeys(make_example(record, template) for record in records))
-        if len(pool) < 4:
-            raise UserError(f"The dataset has {len(pool)} pairs; training needs at least 4.")
-        random.Random(f"test {seed}").shuffle(pool)
-        n_test = min(max(1, len(pool) // 5), 200)
-        test, pool = pool[:n_test], pool[n_test:]
-    else:
-        task = catalog.find_task(config.task)
-        if "train" not in task.splits:
-            raise UserError(f"The task {task.id!r} is for evaluation only; train on another one.")
-        pool = task_examples(task.id, "train", template=config.template)
-        test = task_examples(task.id, "test", template=config.template)
-    random.Random(f"train {seed}").shuffle(pool)
-    n_validation = round(len(pool) * config.validation_share)
-    validation, train = pool[:n_validation], pool[n_validation:]
-    return Splits(train=train[: config.train_examples or None], validation=validation, test=test)
+        return _custom_splits(config, seed)
+    task = catalog.find_task(config.task)
+    if "train" not in task.splits:
+        raise UserError(f"The task {task.id!r} is for evaluation only; train on another one.")
+    pool = task_examples(task.id, "train", template=config.template)
+    test = task_examples(task.id, "test", template=config.template)
+    pool, left_out = without_prompts_of(pool, test)
+    if not pool:
+        raise UserError(
+            "With this template every training prompt is a test prompt, too; let it ask for more "
+            "fields, for example " + task.template
+        )
+    notes = [_left_out(left_out, "pair")] if left_out else []
+    return _divided(config, seed, pool, test, notes)
+
+
+def _custom_splits(config: DataConfig, seed: int) -> Splits:
+    """The splits of an upload: as its records say, or by seed."""
+    records, source = uploads.load(config.dataset), uploads.source(config.dataset)
+    known = len(source.lines) == len(records)
+    numbers = source.lines if known else range(1, len(records) + 1)
+    template = config.template or CUSTOM_TEMPLATE
+    every = [make_example(r, template, number=n) for r, n in zip(records, numbers, strict=True)]
+    if says_its_parts(records):
+        return _as_said(config, every, source.word)
+    notes, pool = duplicate_notes(every, word=source.word), distinct(every)
+    groups = by_prompt(pool)
+    if len(pool) < 4:
+        raise UserError(f"The dataset has {count(len(pool), 'pair')}; training needs at least 4.")
+    if len(groups) == 1:
+        raise UserError(
+            "All pairs have the same prompt, so none can be kept for the test; "
+            "add other prompts, or let the template ask for more fields."
+        )
+    n_test = min(max(1, len(pool) // 5), 200)
+    test, left = take(shuffled(groups, f"test {seed}"), n_test)
+    return _divided(config, seed, pairs(left), pairs(test), notes)
+
+
+def _divided(
+    config: DataConfig, seed: int, pool: list[Example], test: list[Example], notes: Sequence[str]
+) -> Splits:
+    """Validation pairs taken out of the pool by prompts; the rest is trained on."""
+    groups = shuffled(by_prompt(pool), f"train {seed}")
+    validation, train = take(groups, round(len(pool) * config.validation_share))
+    return Splits(
+        train=pairs(train)[: config.train_examples or None],
+        validation=pairs(validation),
+        test=test,
+        notes=tuple(notes),
+    )
+
+
+def says_its_parts(records: Sequence[dict[str, Any]]) -> bool:
+    """Whether every record names its part, and there is something to train on and to test."""
+    said = {record.get("split") for record in records if isinstance(record.get("split"), str)}
+    every = all(record.get("split") in PARTS for record in records)
+    return every and {"train", "test"} <= said
+
+
+def _as_said(config: DataConfig, every: list[Example], word: str) -> Splits:
+    """The parts that the records name; a prompt in two of them is left out of the earlier one."""
+    tested_first = sorted(every, key=lambda e: -PARTS.index(e.fields["split"]))
+    notes, pool = duplicate_notes(tested_first, word=word), distinct(tested_first)
+    train, validation, test = ([e for e in pool if e.fields["split"] == part] for part in PARTS)
+    validation, tested = without_prompts_of(validation, test)
+    train, known = without_prompts_of(train, [*validation, *test])
+    if not train:
+        raise UserError("No training pairs are left; add some whose prompts are not tested.")
+    left_out = [*known, *tested]
+    sizes = ", ".join(
+        f"{len(part):,} {name}" for part, name in zip((train, validation, test), PARTS, strict=True)
+    )
+    said = f"The data say themselves which pairs belong where (split): {sizes}."
+    return Splits(
+        train=train[: config.train_examples or None],
+        validation=validation,
+        test=test,
+        notes=(*notes, said, *([_left_out(left_out, word)] if left_out else [])),
+        fixed=True,
+    )
+
+
+def _left_out(examples: Sequence[Example], word: str) -> str:
+    numbers = name_lines([e.number for e in examples], word)
+    return (
+        f"{count(len(examples), 'pair')} left out of training, because the same prompt is kept for "
+        f"the test or validation: {numbers}."
+    )

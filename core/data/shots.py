@@ -30,13 +30,18 @@ def with_shots(question: Example, shots: Sequence[Example]) -> str:
     return "\n\n".join([*worked, f"{question.prompt}\nAnswer:" if shots else question.prompt])
 
 
-def chat_with_shots(question: Example, shots: Sequence[Example], tokenizer: ChatTokenizer) -> str:
-    """The text the model reads when the examples were earlier turns of the chat."""
+def turns_with_shots(question: Example, shots: Sequence[Example]) -> list[Message]:
+    """A chat in which the examples are earlier turns."""
     turns: list[Message] = []
     for e in shots:
         turns.append({"role": "user", "content": e.prompt})
         turns.append({"role": "assistant", "content": e.completion})
-    return tokenizer.chat([*turns, {"role": "user", "content": question.prompt}])
+    return [*turns, {"role": "user", "content": question.prompt}]
+
+
+def chat_with_shots(question: Example, shots: Sequence[Example], tokenizer: ChatTokenizer) -> str:
+    """The text the model reads when the examples were earlier turns of the chat."""
+    return tokenizer.chat(turns_with_shots(question, shots))
 
 
 def ask_with_shots(
@@ -45,5 +50,5 @@ def ask_with_shots(
     """Token ids of one request. Without shots both forms are the plain question."""
     check_choice("The form of the examples", form, FORMS)
     if form == "chat":
-        return tokenizer.encode(chat_with_shots(question, shots, tokenizer))
+        return tokenizer.encode_chat(turns_with_shots(question, shots))
     return tokenizer.ask(with_shots(question, shots))

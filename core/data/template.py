@@ -6,6 +6,7 @@ from typing import Any
 from core.errors import UserError
 
 _PLACE = re.compile(r"\{(\w+)\}")
+_BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+")
 
 
 def places(template: str) -> list[str]:
@@ -14,7 +15,7 @@ def places(template: str) -> list[str]:
 
 
 def fill(template: str, record: dict[str, Any]) -> str:
-    """Put the record's fields into the template; surrounding white space is dropped.
+    """Put the record's fields into the template; white space around it goes (see `trimmed`).
 
     >>> fill("Review: {text}", {"text": "Lovely."})
     'Review: Lovely.'
@@ -30,4 +31,15 @@ def fill(template: str, record: dict[str, Any]) -> str:
             raise UserError(f"The template asks for {{{name}}}; the data has {known}.")
         return str(record[name])
 
-    return _PLACE.sub(value, template).strip()
+    return trimmed(_PLACE.sub(value, template))
+
+
+def trimmed(text: str) -> str:
+    r"""A prompt or completion without what is around it: blank lines before, white space after.
+
+    The indentation of its first line stays: in code and lists it means something.
+
+    >>> trimmed("\n\n    return x\n")
+    '    return x'
+    """
+    return _BLANK_LINES.sub("", text).rstrip()

@@ -1,10 +1,16 @@
-"""Uploaded datasets, kept under the address of their content: the same pairs have the same name."""
+"""Uploaded datasets, kept under the address of their content: the same pairs have the same name.
+
+Beside the pairs stands, where it is known, which file they came from last and on which lines, so that a
+sentence can name the line to mend.
+"""
 
 import hashlib
 import json
 import os
 import re
 import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +18,25 @@ from core.errors import UserError
 from core.paths import data_dir, writable
 
 
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a dataset came from."""
+
+    name: str = "The data"
+    lines: Sequence[int] = ()
+    """Of each pair, its line in the file; empty where that is not known."""
+
+    @property
+    def word(self) -> str:
+        """What the numbers of its pairs count."""
+        return "line" if self.lines else "pair"
+
+
 def folder() -> Path:
     return data_dir() / "datasets"
 
 
-def keep(records: list[dict[str, Any]]) -> str:
+def keep(records: list[dict[str, Any]], source: Source | None = None) -> str:
     """Store records and return their address (16 hex digits of the SHA-256 of their JSONL)."""
     text = "".join(json.dumps(r, ensure_ascii=False, sort_keys=True) + "\n" for r in records)
     try:
@@ -26,13 +46,28 @@ def keep(records: list[dict[str, Any]]) -> str:
     address = hashlib.sha256(content).hexdigest()[:16]
     path = writable(folder()) / f"{address}.jsonl"
     if not path.is_file():
-        try:
-            with tempfile.NamedTemporaryFile(dir=folder(), delete=False) as f:
-                f.write(content)
-            os.replace(f.name, path)  # noqa: PTH105
-        except OSError as error:
-            raise UserError(f"The dataset cannot be saved: {error}.") from error
+        _write(path, content)
+    if source:
+        _write(path.with_suffix(".source.json"), json.dumps(asdict(source)).encode())
     return address
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder(), delete=False) as f:
+            f.write(content)
+        os.replace(f.name, path)  # noqa: PTH105
+    except OSError as error:
+        raise UserError(f"The dataset cannot be saved: {error}.") from error
+
+
+def source(address: str) -> Source:
+    """Where a kept dataset came from, as far as that is known."""
+    try:
+        said = json.loads((folder() / f"{address}.source.json").read_text("utf-8"))
+        return Source(name=said["name"], lines=said["lines"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return Source()
 
 
 def load(address: str) -> list[dict[str, Any]]:

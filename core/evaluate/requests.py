@@ -78,6 +78,6 @@ def _answer(
     token = int(decoder(tokens).argmax())
     while True:
         n_answer += 1
-        if token == base.tokenizer.eos_id or n_answer == max_new_tokens:
+        if token in base.tokenizer.end_ids or n_answer == max_new_tokens:
             return time.perf_counter() - start, n_answer
         token = int(decoder([token]).argmax())

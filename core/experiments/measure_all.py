@@ -58,7 +58,7 @@ class Measurer:
                 (answer,) = answer_greedily(
                     tuned if way == facts.TUNED else base.model,
                     base,
-                    [base.tokenizer.encode(text)],
+                    [base.tokenizer.encode(text, control=True)],
                     max_new_tokens=facts.ANSWER_TOKENS,
                 )
                 row[way] = as_shown(answer)

@@ -87,7 +87,7 @@ class _Answerer:
         place = torch.tensor([len(prompt) for prompt in prompts])  # (B,) the next token's position
         answers: list[list[int]] = [[] for _ in prompts]
         row, left = torch.arange(len(prompts)), torch.tensor(limits)
-        goes = left > 0
+        goes, ends = left > 0, torch.tensor(self.base.tokenizer.end_ids)
         while True:
             for which, token, is_going in zip(
                 *(t.tolist() for t in (row, chosen, goes)), strict=True
@@ -95,7 +95,7 @@ class _Answerer:
                 if is_going:
                     answers[which].append(token)
             left = left - 1
-            goes = goes & (chosen != self.base.tokenizer.eos_id) & (left > 0)
+            goes = goes & ~torch.isin(chosen, ends) & (left > 0)
             going = goes.nonzero()[:, 0]
             if not len(going):
                 break
@@ -106,8 +106,8 @@ class _Answerer:
             self.packs.is_worth |= max(map(len, answers)) == WORTH_PACKING
             seen = torch.cat([seen, torch.ones(len(row), 1, dtype=torch.bool)], dim=1)
             chosen, place = self._next(chosen, place, seen, cache), place + 1
-        eos = self.base.tokenizer.eos_id
-        return [(ids[:-1], False) if ids[-1] == eos else (ids, True) for ids in answers]
+        ends = self.base.tokenizer.end_ids
+        return [(ids[:-1], False) if ids[-1] in ends else (ids, True) for ids in answers]
 
     def _read(
         self, prompts: Sequence[list[int]], *, room: int

@@ -73,7 +73,7 @@ def stream(
         probabilities = final_probabilities(logits, [*prompt_ids, *answer], settings).cpu()
         token = int(torch.multinomial(probabilities, 1, generator=generator))
         answer.append(token)
-        ended = token == base.tokenizer.eos_id
+        ended = token in base.tokenizer.end_ids
         yield Token(
             id=token,
             piece=base.tokenizer.pieces([token])[0],

@@ -130,6 +130,8 @@ def _train(
         trainable_params=trainable,
         total_params=total,
     )
+    for note in plan.notes:
+        yield Notice(step=0, message=note)
     last_step, train_s = 0, 0.0
     try:
         yield from checks(0)

@@ -1,13 +1,13 @@
 """What a run trains on, in which order, and what it watches: from a RunConfig to encoded pairs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from core.config import EARLIER, DataConfig, RunConfig
+from core.config import EARLIER, RunConfig
 from core.data.encode import Encoded, encode
-from core.data.examples import Example, Splits, load_splits, task_examples
+from core.data.example import Example
+from core.data.run_data import load_run_data
 from core.data.tokenizer import ChatTokenizer
-from core.errors import UserError
 
 VALIDATION_PAIRS = 16
 """Validation pairs used at each check; more would slow a lesson and move the mean little."""
@@ -31,6 +31,8 @@ class Plan:
     """Kept out of training; of each task the same number."""
     tests: dict[str, list[Example]]
     """Test examples of every task that is scored, trained ones first."""
+    notes: list[str]
+    """What the reader should know of the data, in plain sentences."""
 
 
 def make_plan(config: RunConfig, tokenizer: ChatTokenizer) -> Plan:
@@ -38,29 +40,17 @@ def make_plan(config: RunConfig, tokenizer: ChatTokenizer) -> Plan:
 
     Raises `UserError` for data that cannot be used.
     """
-    splits = {task: _splits(config, task) for task in config.data.tasks}
-    pools = {task: _encoded(found.train, tokenizer) for task, found in splits.items()}
-    if not all(pools.values()):
-        raise UserError("No training pairs are left after the split; add more data.")
-    each = VALIDATION_PAIRS // len(splits)
-    watched = [example for found in splits.values() for example in found.validation[:each]]
-    tests = {
-        task: splits[task].test if task in splits else task_examples(task, "test")
-        for task in config.evaluation_tasks()
-    }
+    data = load_run_data(config, tokenizer)
+    pools = {task: _encoded(found.train, tokenizer) for task, found in data.splits.items()}
+    each = VALIDATION_PAIRS // len(pools)
+    watched = [example for found in data.splits.values() for example in found.validation[:each]]
     return Plan(
-        stages=_stages(config, pools, tokenizer),
+        stages=_stages(config, pools, _encoded(data.rehearsed, tokenizer)),
         n_train=sum(map(len, pools.values())),
         validation=_encoded(watched, tokenizer),
-        tests=tests,
+        tests=data.tests,
+        notes=data.notes,
     )
-
-
-def _splits(config: RunConfig, task: str) -> Splits:
-    if task == config.data.task:
-        return load_splits(config.data, seed=config.seed)
-    alone = replace(config.data, task=task, others=(), weights=())
-    return load_splits(alone, seed=config.seed)
 
 
 def _encoded(examples: Sequence[Example], tokenizer: ChatTokenizer) -> list[Encoded]:
@@ -68,20 +58,16 @@ def _encoded(examples: Sequence[Example], tokenizer: ChatTokenizer) -> list[Enco
 
 
 def _stages(
-    config: RunConfig, pools: dict[str, list[Encoded]], tokenizer: ChatTokenizer
+    config: RunConfig, pools: dict[str, list[Encoded]], rehearsed: list[Encoded]
 ) -> list[Stage]:
-    share, rehearsed = config.cure.rehearse_share, config.cure.rehearse
-    old: list[list[Encoded]] = []
-    if rehearsed and rehearsed != EARLIER:
-        splits = load_splits(DataConfig(task=rehearsed), seed=config.seed)
-        old = [_encoded(splits.train, tokenizer)]
+    share, old = config.cure.rehearse_share, [rehearsed] if rehearsed else []
     if config.data.order == "mixed" or not config.data.others:
         weights = config.data.weights or (1.0,) * len(pools)
         return [_stage(config.data.task, list(pools.values()), weights, old, share)]
     stages: list[Stage] = []
     for task, pool in pools.items():
         stages.append(_stage(task, [pool], [1.0], old, share))
-        if rehearsed == EARLIER:
+        if config.cure.rehearse == EARLIER:
             old = [*old, pool]
     return stages
 

@@ -2,23 +2,19 @@
 
 from dataclasses import replace
 
-import pandas as pd
 import streamlit as st
 
 from core import catalog
 from core.config import DataConfig, RunConfig
 from core.data import uploads
 from core.data.encode import encode
-from core.data.examples import (
-    CUSTOM_TEMPLATE,
-    Splits,
-    load_splits,
-    parse,
-)
+from core.data.examples import CUSTOM_TEMPLATE, Splits, load_splits, says_its_parts
+from core.data.run_data import load_run_data
 from core.runs.states import RunStatus
 from pages.ui.engine import engine, require_model, store, tokenizer
 from pages.ui.live import run_view
 from pages.ui.marked import show_marked
+from pages.ui.own_pairs import choose_file, edit_pairs, take_over_edits
 from pages.ui.settings import run_settings
 from pages.ui.stepping import PSEUDOCODE, source_of, step_through
 
@@ -28,11 +24,7 @@ TITLES = {task.id: task.title for task in TRAINABLE} | {catalog.CUSTOM_TASK: "Yo
 
 def choose_data() -> DataConfig:
     """Which pairs to learn from: a built-in task, or an upload or edit, named in the URL."""
-    if (
-        "instruction_edited" in st.session_state
-    ):  # a widget's value can only change before it is drawn
-        st.query_params["dataset"] = st.session_state.pop("instruction_edited")
-        st.session_state["instruction_task"] = catalog.CUSTOM_TASK
+    take_over_edits()
     task = st.segmented_control(
         "Dataset",
         list(TITLES),
@@ -42,7 +34,6 @@ def choose_data() -> DataConfig:
         key="instruction_task",
         bind="query-params",
     )
-    dataset = st.query_params.get("dataset", "")
     if task != catalog.CUSTOM_TASK:
         known = catalog.find_task(task)
         template = template_for(known.template, task)
@@ -55,16 +46,12 @@ def choose_data() -> DataConfig:
                 for wording in (known.template, *known.wordings):
                     st.code(wording, language=None, wrap_lines=True)
         return DataConfig(task=task, template=template)
-    file = st.file_uploader(
-        "JSONL or CSV with prompt and completion", type=["jsonl", "csv"], key="instruction_file"
-    )
-    if file:
-        dataset = uploads.keep(parse(file.getvalue(), name=file.name))
-        st.query_params["dataset"] = dataset
+    dataset = choose_file(key="instruction", url="dataset")
     if not dataset:
         st.caption(
-            "Upload a file, or edit the pairs of another dataset and press “Use my edited pairs”. "
-            'One pair per line: {"prompt": "2 + 2 =", "completion": "4"}.'
+            "Upload a file, or edit the pairs of another dataset. "
+            'One pair per line: {"prompt": "2 + 2 =", "completion": "4"}. Other columns and shapes '
+            "are read, too, and shown before they are used."
         )
         st.stop()
     uploads.load(dataset)
@@ -85,6 +72,7 @@ def template_for(default: str, name: str) -> str:
 def choose_split(data: DataConfig) -> DataConfig:
     """How the pairs are divided. Test pairs are never trained on."""
     left, right = st.columns(2)
+    is_said = bool(data.dataset) and says_its_parts(uploads.load(data.dataset))
     share = left.slider(
         "Share kept for validation",
         0.0,
@@ -93,6 +81,8 @@ def choose_split(data: DataConfig) -> DataConfig:
         0.05,
         key="instruction_validation",
         bind="query-params",
+        disabled=is_said,
+        help="These pairs say themselves where they belong." if is_said else None,
     )
     n_train = right.number_input(
         "Training pairs to use (0 takes all)",
@@ -106,21 +96,14 @@ def choose_split(data: DataConfig) -> DataConfig:
 
 
 def browse(data: DataConfig, splits: Splits) -> None:
-    """The pairs as a table that can be edited into a dataset of one's own."""
+    """How the pairs are divided, what was found in them, and a table to edit them."""
     a, b, c = st.columns(3)
     a.metric("Training pairs", len(splits.train))
     b.metric("Validation pairs", len(splits.validation))
     c.metric("Test pairs", len(splits.test))
-    with st.expander("Browse and edit the training pairs"):
-        pairs = [{"prompt": e.prompt, "completion": e.completion} for e in splits.train]
-        edited = st.data_editor(
-            pd.DataFrame(pairs), num_rows="dynamic", key=f"instruction_edit_{data.task}", height=280
-        )
-        if st.button("Use my edited pairs", key="instruction_use_edits"):
-            content = edited.to_json(orient="records", lines=True, force_ascii=False)
-            kept = uploads.keep(parse(content.encode(), name="edited.jsonl"))
-            st.session_state["instruction_edited"] = kept
-            st.rerun()
+    for note in splits.notes:
+        st.caption(note)
+    edit_pairs(data)
 
 
 def preview(data: DataConfig, splits: Splits) -> None:
@@ -204,6 +187,7 @@ def lesson() -> None:
     fields = [name for name in record if name not in ("completion", "tags")]
     st.caption("Fields: " + ", ".join(f"{{{name}}}" for name in fields))
     browse(data, splits)
+    load_run_data(RunConfig(data=data), tokenizer())  # says what is too long, below the table
     preview(data, splits)
     st.header("2 · The loop, one phase at a time")
     left, right = st.columns(2)

@@ -78,7 +78,8 @@ def one_prompt(task: str) -> None:
     if form == "chat":
         text = chat_with_shots(question, shots, tokenizer())
     n, plain = (
-        len(tokenizer().encode(t)) for t in (text, chat_with_shots(question, [], tokenizer()))
+        len(tokenizer().encode(t, control=True))
+        for t in (text, chat_with_shots(question, [], tokenizer()))
     )
     examples = f"{k} example{'' if k == 1 else 's'}"
     with st.expander(f"The first test question: {n} tokens with {examples}, {plain} without"):

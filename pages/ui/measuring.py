@@ -1,7 +1,7 @@
 """Any model on any test set: ask it, show every answer, and set two models against each other."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -9,7 +9,8 @@ import streamlit as st
 
 from core import catalog
 from core.data import uploads
-from core.data.examples import CUSTOM_TEMPLATE, Example, parse
+from core.data.examples import CUSTOM_TEMPLATE, Example
+from core.data.lengths import check_test_pairs
 from core.evaluate.examples import (
     MEASURES,
     RIGHT_FROM,
@@ -22,8 +23,9 @@ from core.evaluate.examples import (
 from core.evaluate.limits import cut_line
 from core.evaluate.own_pairs import own_examples, template_of, trained_line
 from core.runs.store import Run
-from pages.ui.engine import engine, store
+from pages.ui.engine import engine, store, tokenizer
 from pages.ui.live import shared_words
+from pages.ui.own_pairs import choose_file
 from pages.ui.settings import METHOD_TITLES
 
 Row = dict[str, Any]
@@ -127,14 +129,9 @@ def choose_test_set(run: str) -> Asked | None:
         if template:
             st.caption(f"Asked in the run's own template: “{template}”")
         return Asked(run=run, task=task, template=template)
-    file = st.file_uploader(
-        "JSONL or CSV with prompt and completion", type=["jsonl", "csv"], key="evaluation_file"
-    )
-    if file:
-        st.query_params["tests"] = uploads.keep(parse(file.getvalue(), name=file.name))
-    dataset = st.query_params.get("tests", "")
+    dataset = choose_file(key="evaluation", url="tests")
     if dataset:
-        uploads.load(dataset)
+        check_file(dataset)
     else:
         st.caption(
             'One pair per line: {"prompt": "2 + 2 =", "completion": "4"}. Nothing leaves this machine.'
@@ -143,6 +140,14 @@ def choose_test_set(run: str) -> Asked | None:
     usual = template or CUSTOM_TEMPLATE
     form = st.text_input("Template", usual, key=f"evaluation_template_{run}") or usual
     return Asked(run=run, task=task, dataset=dataset, template=form)
+
+
+def check_file(dataset: str) -> None:
+    """`UserError` when a prompt of an uploaded file leaves no room for its answer."""
+    source, examples = uploads.source(dataset), examples_of("custom", uploads.load(dataset))
+    numbers = source.lines or range(1, len(examples) + 1)
+    numbered = [replace(e, number=n) for e, n in zip(examples, numbers, strict=False)]
+    check_test_pairs(numbered, tokenizer(), what=source.name, word=source.word)
 
 
 def examples_asked(asked: Asked) -> list[Example]:

@@ -20,8 +20,10 @@ from typing import Any
 
 from core import catalog
 from core.config import RunConfig
+from core.data.run_data import load_run_data
+from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
-from core.models.acquire import is_ready
+from core.models.acquire import is_ready, model_dir
 from core.paths import ROOT, data_dir, writable
 from core.runs.store import Run, RunStore
 
@@ -81,9 +83,11 @@ class LocalEngine:
     # Runs
 
     def submit(self, config: RunConfig) -> Run:
-        """Put a run in the queue. `UserError` when the model is not prepared."""
-        if not is_ready(catalog.find_model(config.model)):
+        """Put a run in the queue. `UserError` when the model is not prepared, or the data do not fit."""
+        entry = catalog.find_model(config.model)
+        if not is_ready(entry):
             raise UserError("The model is not prepared yet; prepare it on the home page first.")
+        load_run_data(config, ChatTokenizer.load(model_dir(entry)))
         return self.store.submit(config)
 
     def cancel(self, run_id: str) -> None:

@@ -172,8 +172,9 @@ def test_a_mistake_gets_one_line_and_status_2(
         (b"", "holds no prompt-completion pairs"),
         (b"\xff\xfe\x00", "UTF-8"),
         (b'{"prompt": "a", "completion": "b"}\n{oops\n', "line 2"),
-        (b'{"prompt": "a"}\n', "completion"),
-        (PAIRS.replace("cat", "cat " * 400).encode(), "tokens long"),
+        (b'{"prompt": "a"}\n', "--map prompt="),
+        (PAIRS.replace("cat", "cat " * 400).encode(), "20 lines over the limit of 256 tokens"),
+        (b'{"prompt": "a", "completion": "nan"}\n', "--skip-bad-lines"),
     ],
 )
 def test_an_unusable_file_gets_one_line(
@@ -184,11 +185,47 @@ def test_an_unusable_file_gets_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     data.write_bytes(content)
-    if words == "tokens long":  # noticed when the run begins: it is recorded as failed
-        assert main(train) == 1
-        assert words in capsys.readouterr().err
-    else:
-        assert words in refused(train, capsys)
+    assert words in refused(train, capsys)
+    assert RunStore().runs() == []
+
+
+def test_what_is_known_of_the_data_is_said_and_recorded(
+    train: list[str], data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data.write_text(PAIRS + "\n" + PAIRS.splitlines()[0], "utf-8")
+    note = "1 pair of 21 repeat an earlier one and are left out: line 21."
+    assert main(train) == 0
+    assert note in capsys.readouterr().err
+    assert main([*train, "--json"]) == 0
+    printed = lines(capsys)
+    assert printed[1] == {"type": "notice", "step": 0, "message": note}
+
+
+def test_a_file_of_another_shape_is_described_trained_on_and_scored(
+    train: list[str], data: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"instruction": "Name it.", "input": f"cat {n}", "output": n} for n in range(8)]
+    data.write_text(json.dumps([*rows, {"instruction": "x", "output": None}]), "utf-8")
+    assert "line 1: the completion (output) is missing" in refused(["data", str(data)], capsys)
+    skipped = ["data", str(data), "--skip-bad-lines", "--json"]
+    assert main(skipped) == 0
+    (found,) = lines(capsys)
+    assert found["type"] == "dataset"
+    assert (found["format"], found["n"], found["skipped"]) == ("alpaca", 8, 1)
+    assert found["columns"] == ["instruction", "input", "output"]
+    assert found["mapping"] == {"prompt": "instruction+input", "completion": "output"}
+    assert main([*train, "--skip-bad-lines", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "alpaca: prompt from instruction + input, completion from output" in printed.err
+    run = json.loads(printed.out.splitlines()[0])["run_id"]
+    own = ["--data", str(data), "--skip-bad-lines", "--map", "prompt=input,completion=output"]
+    assert main(["evaluate", "--run", run, *own, "--answers", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "own mapping: prompt from input, completion from output" in printed.err
+    assert json.loads(printed.out.splitlines()[0])["prompt"].startswith("cat ")
+    data.write_text("title;body\na;b\n", "utf-8")
+    unknown = str(data.rename(data.with_suffix(".csv")))
+    assert "--map prompt=title,completion=body" in refused(["data", unknown], capsys)
 
 
 def test_json_says_why_it_failed(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

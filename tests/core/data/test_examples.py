@@ -1,4 +1,4 @@
-"""Data files: what can be read is read, and a bad line is named by number and reason."""
+"""Splits: seeded, apart by prompt, as large as promised; what was grouped or left out is said."""
 
 from pathlib import Path
 from typing import Any
@@ -8,92 +8,10 @@ import pytest
 from core import catalog
 from core.config import DataConfig
 from core.data import examples, uploads
-from core.data.examples import Example, Splits, import_file, load_splits, parse
+from core.data.examples import Example, Splits, load_splits
 from core.errors import UserError
 
-GOOD = b'{"prompt": "Hi", "completion": "Hello"}\n'
 PAIRS = [{"prompt": f"question {n}", "completion": f"answer {n}"} for n in range(40)]
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "wanted"),
-    [
-        ("a.jsonl", GOOD, [("Hi", "Hello")]),
-        ("a.jsonl", b"\xef\xbb\xbf" + GOOD, [("Hi", "Hello")]),
-        ("a.jsonl", b"\n  \n" + GOOD + b"\r\n\n" + GOOD.strip(), [("Hi", "Hello")] * 2),
-        ("a.JSONL", GOOD.replace(b"Hi", b"a\\nb \xe2\x80\xa8 c"), [("a\nb \u2028 c", "Hello")]),
-        ("a.csv", b"prompt,completion\nHi,Hello\n", [("Hi", "Hello")]),
-        ("A.CSV", b"\xef\xbb\xbfcompletion,prompt\r\nHello,Hi\r\n", [("Hi", "Hello")]),
-        (
-            "a.csv",
-            b'prompt,completion\n"two\nlines, ""quoted""",x\n',
-            [('two\nlines, "quoted"', "x")],
-        ),
-        ("a.csv", b"prompt,completion,n\n\nHi,Hello,\n\n", [("Hi", "Hello")]),
-    ],
-)
-def test_readable_files(name: str, content: bytes, wanted: list[tuple[str, str]]) -> None:
-    found = parse(content, name=name)
-    assert [(record["prompt"], record["completion"]) for record in found] == wanted
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "reason"),
-    [
-        ("a.jsonl", b"", "holds no prompt-completion pairs"),
-        ("a.jsonl", b" \n\n", "holds no prompt-completion pairs"),
-        ("a.jsonl", b"\xef\xbb\xbf", "holds no prompt-completion pairs"),
-        ("a.csv", b"", "holds no prompt-completion pairs"),
-        ("a.csv", b"prompt,completion\n", "holds no prompt-completion pairs"),
-        ("a.jsonl", GOOD * 2 + b"\xff\xfe", "line 3: not UTF-8"),
-        ("a.jsonl", "Grüße".encode("latin-1"), "line 1: not UTF-8"),
-        ("a.csv", "prompt,completion\n".encode("utf-16"), "line 1: not UTF-8"),
-        ("a.jsonl", GOOD + b"\n" + b'{"prompt": "Hi", \n', "line 3: not valid JSON"),
-        ("a.jsonl", GOOD + b"[" * 100_000, "line 2: not valid JSON"),
-        ("a.jsonl", GOOD + b'{"prompt": "a", "n": ' + b"1" * 5000 + b"}", "line 2: not valid JSON"),
-        ("a.jsonl", GOOD + b'["Hi", "Hello"]', "line 2: expected {"),
-        ("a.jsonl", GOOD + b"null", "line 2: expected {"),
-        ("a.jsonl", b'{"prompt": "Hi"}', "line 1: needs a non-empty text 'completion'"),
-        ("a.jsonl", b'{"text": "Hi", "label": "x"}', r"'prompt' (it has: text, label)"),
-        ("a.jsonl", b"{}", "(it has: nothing)"),
-        ("a.jsonl", b'{"prompt": "Hi", "completion": 3}', "line 1: needs a non-empty text"),
-        ("a.jsonl", b'{"prompt": null, "completion": "x"}', "line 1: needs a non-empty text"),
-        ("a.jsonl", b'{"prompt": ["Hi"], "completion": "x"}', "line 1: needs a non-empty text"),
-        ("a.jsonl", b'{"prompt": "Hi", "completion": " "}', "line 1: needs a non-empty text"),
-        ("a.csv", b"prompt,answer\nHi,x\n", "line 2: needs a non-empty text 'completion'"),
-        ("a.csv", b"prompt,completion\nHi,x\nHi,\n", "line 3: needs a non-empty text"),
-        ("a.csv", b"prompt,completion\nHi\n", "line 2: not as many cells"),
-        ("a.csv", b"prompt,completion\nHi,a,b\n", "line 2: not as many cells"),
-        ("a.csv", b'prompt,completion\n"Hi,x\n', "line 2: not valid CSV"),
-        ("a.csv", b'prompt,completion\n"a\nb",x\nHi,\n', "line 4: needs a non-empty text"),
-        ("a.csv", b"prompt,completion\n" + b"x" * 200_000 + b",y\n", "line 2: not valid CSV"),
-    ],
-)
-def test_unreadable_files_are_refused(name: str, content: bytes, reason: str) -> None:
-    with pytest.raises(UserError) as refused:
-        parse(content, name=name)
-    assert str(refused.value).startswith(name)
-    assert reason in str(refused.value)
-
-
-def test_limits_of_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UserError, match="is 21 MB; the limit is 20 MB"):
-        parse(b" " * 21_000_000, name="a.jsonl")
-    monkeypatch.setattr(examples, "MAX_UPLOAD_PAIRS", 3)
-    assert len(parse(GOOD * 3, name="a.jsonl")) == 3
-    with pytest.raises(UserError, match="more than 3 pairs"):
-        parse(GOOD * 4, name="a.jsonl")
-
-
-def test_a_file_is_imported_by_its_content(home: Path, tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_bytes(GOOD)
-    (tmp_path / "b.csv").write_bytes(b"prompt,completion\nHi,Hello\n")
-    address = import_file(tmp_path / "a.jsonl")
-    assert import_file(tmp_path / "b.csv") == address
-    assert uploads.load(address) == [{"prompt": "Hi", "completion": "Hello"}]
-    for missing in (tmp_path / "c.csv", tmp_path):
-        with pytest.raises(UserError, match="cannot be read"):
-            import_file(missing)
 
 
 def custom(records: list[dict[str, Any]], **settings: Any) -> DataConfig:
@@ -132,6 +50,132 @@ def test_sizes_of_splits(home: Path) -> None:
 
 def test_a_pair_given_twice_is_not_both_trained_on_and_tested(home: Path) -> None:
     assert_apart(load_splits(custom(PAIRS * 2), seed=0))
+
+
+def keys(split: list[Example]) -> set[str]:
+    return {" ".join(e.prompt.split()).casefold() for e in split}
+
+
+def assert_no_prompt_in_two(splits: Splits) -> None:
+    train, validation, test = map(keys, (splits.train, splits.validation, splits.test))
+    assert train
+    assert test
+    assert len(train | validation | test) == len(train) + len(validation) + len(test)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_all_pairs_of_a_prompt_are_in_one_part(seed: int, share: float, home: Path) -> None:
+    """36 of 60 test prompts were trained on, with another answer."""
+    every = [
+        {"prompt": f" Question {n % 9}\n" if n % 2 else f"question  {n % 9}", "completion": f"{n}"}
+        for n in range(27)
+    ]
+    splits = load_splits(custom(every, validation_share=share), seed=seed)
+    assert_no_prompt_in_two(splits)
+    assert sum(map(len, (splits.train, splits.validation, splits.test))) == 27
+    assert len(splits.test) in (3, 4, 5)
+    assert "9 prompts with several pairs" in splits.notes[0]
+    assert (
+        "9 prompts with different answers (27 pairs), for example pairs 1 and 10" in splits.notes[1]
+    )
+
+
+def test_equal_pairs_with_other_tags_count_once(home: Path) -> None:
+    """120 of 120 test pairs were trained on, under another tag."""
+    tagged = [{**pair, "tags": [str(n)]} for n in range(3) for pair in PAIRS]
+    splits = load_splits(custom(tagged), seed=0)
+    assert_no_prompt_in_two(splits)
+    assert sum(map(len, (splits.train, splits.validation, splits.test))) == 40
+    assert splits.notes == (
+        "80 pairs of 120 repeat an earlier one and are left out: "
+        "pairs 41, 42, 43, 44, 45, 46, 47, 48, 49, 50 and 70 more.",
+    )
+
+
+def test_notes_name_the_lines_of_the_file(home: Path) -> None:
+    source = uploads.Source(name="a.csv", lines=[2, 4, 6, 8, 9, 11])
+    address = uploads.keep([*PAIRS[:5], PAIRS[0]], source)
+    config = DataConfig(task=catalog.CUSTOM_TASK, dataset=address)
+    (note,) = load_splits(config, seed=0).notes
+    assert note.endswith("left out: line 11.")
+
+
+def test_one_prompt_alone_cannot_be_split(home: Path) -> None:
+    with pytest.raises(UserError, match="All pairs have the same prompt"):
+        load_splits(custom([{"prompt": "a", "completion": str(n)} for n in range(9)]), seed=0)
+
+
+def test_a_prompt_of_the_test_is_not_trained_on_in_a_built_in_task(home: Path) -> None:
+    """With a template that leaves the text out, test questions stand among the training prompts."""
+    splits = load_splits(DataConfig(task="names", template="{question}"), seed=0)
+    assert_no_prompt_in_two(splits)
+    assert "left out of training, because the same prompt" in splits.notes[0]
+    with pytest.raises(UserError, match="every training prompt is a test prompt"):
+        load_splits(DataConfig(task="sentiment", template="{completion}"), seed=0)
+
+
+@pytest.mark.parametrize("task", [t.id for t in catalog.TASKS.values() if "train" in t.splits])
+def test_no_built_in_task_trains_on_its_test(task: str) -> None:
+    splits = load_splits(DataConfig(task=task), seed=3)
+    assert_no_prompt_in_two(splits)
+    assert splits.notes == ()
+
+
+def said(*parts: str) -> list[dict[str, Any]]:
+    return [{**PAIRS[n], "split": part} for n, part in enumerate(parts)]
+
+
+def test_records_may_name_their_part(home: Path) -> None:
+    records = said("train", "train", "validation", "test", "train")
+    for seed in (0, 1):
+        splits = load_splits(custom(records, validation_share=0.5), seed=seed)
+        parts = (splits.train, splits.validation, splits.test)
+        assert [[e.number for e in part] for part in parts] == [[1, 2, 5], [3], [4]]
+        assert splits.fixed
+        assert splits.notes == (
+            "The data say themselves which pairs belong where (split): "
+            "3 train, 1 validation, 1 test.",
+        )
+
+
+def test_a_tested_prompt_named_for_training_is_left_out(home: Path) -> None:
+    records = [*said("train", "train", "validation", "test"), {**PAIRS[3], "split": "train"}]
+    splits = load_splits(custom(records), seed=0)
+    assert_no_prompt_in_two(splits)
+    assert [e.number for e in splits.test] == [4]
+    other = [*records[:-1], {"prompt": "QUESTION 3", "completion": "x", "split": "train"}]
+    splits = load_splits(custom(other), seed=0)
+    assert_no_prompt_in_two(splits)
+    assert "1 pair left out of training" in splits.notes[-1]
+    with pytest.raises(UserError, match="No training pairs are left"):
+        load_splits(custom([*said("train", "test"), {**PAIRS[0], "split": "test"}]), seed=0)
+
+
+@pytest.mark.parametrize("odd", ["", "dev", None, 3])
+def test_a_split_column_of_another_kind_is_a_field_like_any(odd: object, home: Path) -> None:
+    records = [{**pair, "split": odd if n else "train"} for n, pair in enumerate(PAIRS)]
+    assert not load_splits(custom(records), seed=0).fixed
+
+
+def test_indentation_stays(home: Path) -> None:
+    code = [
+        {"prompt": f"\n    def f{n}():\n", "completion": f"\n\n        return {n}\n    # end\n\n"}
+        for n in range(6)
+    ]
+    for e in load_splits(custom(code), seed=0).train:
+        n = e.number - 1
+        assert (e.prompt, e.completion) == (f"    def f{n}():", f"        return {n}\n    # end")
+
+
+def test_the_wording_of_a_task_without_text() -> None:
+    task = catalog.Task(
+        id="x", title="", summary="", template="{q}?", metric="f1", wordings=("A: {q}", "B: {q}")
+    )
+    used = [examples.wording(task, {"q": f"q {n}", "completion": "a"}) for n in range(60)]
+    assert used == [examples.wording(task, {"q": f"q {n}", "completion": "b"}) for n in range(60)]
+    assert set(used) == {"{q}?", "A: {q}", "B: {q}"}
+    assert examples.wording(task, {"completion": "a"}) in used
 
 
 @pytest.mark.parametrize("tags", [5, None, "hard"])

@@ -11,7 +11,9 @@ from core.errors import UserError
     [
         ("Review: {text}", {"text": "Lovely."}, "Review: Lovely."),
         ("{a}{b}{a}", {"a": "x", "b": "y"}, "xyx"),
-        ("  {text} {question}\n", {"text": "", "question": "Who?"}, "Who?"),
+        ("  {text} {question}\n", {"text": "", "question": "Who?"}, "   Who?"),
+        ("\n {text}\n", {"text": " \n\n    return x\n\n"}, "    return x"),
+        ("Code:\n{text}", {"text": "\tx = 1\n"}, "Code:\n\tx = 1"),
         ("{n}", {"n": 3}, "3"),
         ("{größe}", {"größe": "XL"}, "XL"),
         ("{text}", {"text": "{other} {{}} \\1"}, "{other} {{}} \\1"),

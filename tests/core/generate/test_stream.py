@@ -29,9 +29,7 @@ def ids(tokens: list[Token]) -> list[int]:
 
 def with_end(base: LoadedModel, token: int) -> LoadedModel:
     """The same model, for which `token` ends an answer."""
-    name = base.tokenizer.backend.id_to_token(token)
-    special = {**base.tokenizer.special, "eos_token": name}
-    return replace(base, tokenizer=replace(base.tokenizer, special=special))
+    return replace(base, tokenizer=replace(base.tokenizer, end_ids=(token,)))
 
 
 @pytest.mark.parametrize("penalty", [1.0, 1.4])

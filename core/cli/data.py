@@ -1,0 +1,95 @@
+"""The command `data`, and what `train` and `evaluate` share with it: reading a file of pairs."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from core import catalog
+from core.cli.output import emit, say
+from core.data import uploads
+from core.data.example import Example, make_example
+from core.data.examples import CUSTOM_TEMPLATE
+from core.data.intake import BadLinesError, Dataset, parse_mapping, read_file
+from core.data.lengths import check_test_pairs, long_pairs, pair_limit, too_long
+from core.data.split import duplicate_notes
+from core.data.tokenizer import ChatTokenizer
+from core.errors import UserError
+from core.models.acquire import is_ready, model_dir
+
+
+def add_data_options(parser: ArgumentParser) -> None:
+    """How a data file is read: options of every command that takes one."""
+    parser.add_argument(
+        "--map",
+        dest="mapping",
+        default="",
+        metavar="prompt=COLUMN,completion=COLUMN",
+        help="which columns of the file to take, where their names are not known ones",
+    )
+    parser.add_argument(
+        "--skip-bad-lines", action="store_true", help="leave out lines that cannot be used"
+    )
+
+
+def read_data(path: Path, arguments: Namespace) -> Dataset:
+    """The file a command was given; what was recognised and left out goes to standard error."""
+    mapping = parse_mapping(arguments.mapping) if arguments.mapping else None
+    try:
+        found = read_file(path, mapping=mapping, skip_bad_lines=arguments.skip_bad_lines)
+    except BadLinesError as error:
+        raise UserError(f"{str(error).rstrip('.')} with --skip-bad-lines.") from error
+    for sentence in (found.taken, *found.warnings):
+        if sentence:
+            say(f"{found.name}: {sentence}")
+    return found
+
+
+def keep_data(data: Dataset) -> str:
+    """Keep the pairs under their address, and remember on which lines they stood."""
+    return uploads.keep(data.records, uploads.Source(name=data.name, lines=data.lines))
+
+
+def check_test_data(data: Dataset, examples: Sequence[Example], tokenizer: ChatTokenizer) -> None:
+    """`UserError` when a test prompt leaves no room for its answer; all such lines are named."""
+    numbered = [replace(e, number=n) for e, n in zip(examples, data.lines, strict=True)]
+    check_test_pairs(numbered, tokenizer, what=data.name, word="line")
+
+
+def add_parser(actions: Any) -> None:
+    parser = actions.add_parser("data", help="what a data file holds, before it is trained on")
+    parser.add_argument("file", type=Path, metavar="FILE", help="JSONL, JSON or CSV")
+    add_data_options(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
+    parser.set_defaults(run=describe)
+
+
+def describe(arguments: Namespace) -> int:
+    """Format, mapping and number of pairs, and what is wrong with them."""
+    data = read_data(arguments.file, arguments)
+    notes = pair_notes(data)
+    if arguments.json:
+        message = data.to_dict()
+        emit({"type": "dataset", **message, "warnings": [*message["warnings"], *notes]})
+        return 0
+    print(f"{data.name}: {len(data.records)} pairs ({data.file_type}; {data.format})")
+    print(f"columns: {', '.join(data.columns)}; {data.mapping.in_words}")
+    for note in notes:
+        print(note)
+    return 0
+
+
+def pair_notes(data: Dataset) -> list[str]:
+    """Duplicates, contradictions, and pairs that are too long for the default model, if it is here."""
+    numbered = zip(data.records, data.lines, strict=True)
+    examples = [make_example(r, CUSTOM_TEMPLATE, number=line) for r, line in numbered]
+    notes = duplicate_notes(examples, word="line")
+    entry = catalog.find_model(catalog.DEFAULT_MODEL)
+    if is_ready(entry):
+        tokenizer = ChatTokenizer.load(model_dir(entry))
+        long, limit = long_pairs(examples, tokenizer), pair_limit(tokenizer)
+        parts = "prompt and completion together"
+        said = too_long(long, limit, what=data.name, word="line", parts=parts)
+        notes += [said] if said else []
+    return notes
