@@ -141,5 +141,5 @@ def test_answers_stop_where_generate_stops(
         assert [token.id for token in streamed] == answer
         assert streamed[-1].ended == ended
         (whole,) = answer_greedily(base.model, base, [ids], max_new_tokens=20)
-        assert whole == base.tokenizer.decode(answer[:-1] if ended else answer).strip()
+        assert whole.text == base.tokenizer.decode(answer[:-1] if ended else answer).strip()
     assert isinstance(ends, int) or len(ends) < 9 or n_ended  # the long list is met
