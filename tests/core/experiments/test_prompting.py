@@ -1,7 +1,5 @@
 """Prompts and tuned models measured alike, on a tiny real model: once, kept, recorded, compared."""
 
-import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,16 +30,6 @@ from core.runs.session import Session
 from core.runs.store import RunStore
 
 N_TEST = 6
-
-
-@pytest.fixture(scope="session")
-def roomy(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The tiny model with room for prompts that hold examples."""
-    folder = tmp_path_factory.mktemp("roomy") / "model"
-    shutil.copytree(tiny_folder, folder)
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 2048}))
-    return str(folder.resolve())
 
 
 @pytest.fixture
