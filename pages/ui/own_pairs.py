@@ -111,18 +111,18 @@ def edit_pairs(data: DataConfig) -> None:
 
     The table keeps showing what it began with, plus the edits, while these are in use.
     """
-    table: State = st.session_state.setdefault("instruction_table", {"made": "", "left_out": []})
+    table: State = st.session_state.setdefault("instruction_table", {"number": 0, "made": ""})
     whole = replace(data, train_examples=0)
     goes_on = bool(table["made"]) and data.dataset == table["made"]
-    if not goes_on and table.get("base") != whole:
-        table |= {"base": whole, "made": "", "left_out": []}
+    if not goes_on and (table["made"] or table.get("base") != whole):
+        table |= {"number": table["number"] + 1, "base": whole, "made": "", "left_out": []}
     base: DataConfig = table["base"]
     splits = load_splits(base, seed=0)
     with st.expander("Browse and edit the training pairs", expanded=goes_on):
         edited = st.data_editor(
             _frame(splits),
             num_rows="dynamic",
-            key=f"instruction_edit_{hash(base)}",
+            key=f"instruction_edit_{table['number']}",
             column_config={"tags": None},
             height=280,
         )
