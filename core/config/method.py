@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from core.config.checks import check_choice, check_number, check_type
 from core.errors import UserError
 
-LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+ROLES = ("query", "key", "value", "output", "gate", "up", "down")
+"""What the matrices of a decoder layer are for; core/models/roles.py knows each model's names."""
+LLAMA_NAMES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+"""Their names in Llama, which may be written instead."""
 METHODS = (
     "full",
     "top_layers",
@@ -64,8 +67,8 @@ class MethodConfig:
     """LoRA's r: the inner width of B·A. AdaLoRA: the mean rank at the end."""
     alpha: float = 16.0
     """LoRA's scale: the update is (alpha / rank) · B·A; rsLoRA's is (alpha / √rank) · B·A."""
-    target_modules: tuple[str, ...] = ("q_proj", "v_proj")
-    """LoRA family: which linear layers get a pair."""
+    target_modules: tuple[str, ...] = ("query", "value")
+    """LoRA family: which matrices get a pair, by their roles."""
     last_layers: int = 0
     """LoRA family: pairs only in so many decoder layers, counted from the last; 0 is all."""
     dropout: float = 0.0
@@ -92,4 +95,8 @@ class MethodConfig:
         if not self.target_modules:
             raise UserError("Choose at least one target module for LoRA.")
         for target in self.target_modules:
-            check_choice("The target module", target, LORA_TARGETS)
+            if target not in LLAMA_NAMES:
+                check_choice("The target module", target, ROLES)
+        roles = dict(zip(LLAMA_NAMES, ROLES, strict=True))
+        targets = dict.fromkeys(roles.get(target, target) for target in self.target_modules)
+        object.__setattr__(self, "target_modules", tuple(targets))

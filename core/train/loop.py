@@ -16,12 +16,13 @@ import torch
 from torch import nn
 
 from core import methods
-from core.config import RunConfig
+from core.config import LORA_FAMILY, RunConfig
 from core.errors import Stopped, UserError
 from core.events import Event, Finished, Memory, Notice, Phase, Started, Step
 from core.memory import peak_memory_mb
 from core.methods import Penalty
 from core.models.load import LoadedModel
+from core.models.roles import fused_note
 from core.train.allocator import kept_memory
 from core.train.batches import mixed_batches
 from core.train.checks import Checks
@@ -130,6 +131,10 @@ def _train(
         trainable_params=trainable,
         total_params=total,
     )
+    if config.method.name in LORA_FAMILY and (
+        note := fused_note(base.model, config.method.target_modules)
+    ):
+        yield Notice(step=0, message=note)
     last_step, train_s = 0, 0.0
     try:
         yield from checks(0)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.config import LORA_TARGETS, MethodConfig, RunConfig, default_learning_rate
+from core.config import ROLES, MethodConfig, RunConfig, default_learning_rate
 from core.experiments.cures import PROMPTS
 from core.experiments.families import CARDS
 from core.experiments.ranks import RankRow, full_config, rank_config, rank_row
@@ -35,9 +35,9 @@ def choose() -> RunConfig:
     """Targets, layers, rank and alpha, with the picture; returns the run they spell."""
     targets = st.pills(
         "Targets",
-        LORA_TARGETS,
+        ROLES,
         selection_mode="multi",
-        default=["q_proj", "v_proj"],
+        default=["query", "value"],
         key="lora_targets",
         bind="query-params",
     )

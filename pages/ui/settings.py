@@ -4,7 +4,7 @@ import streamlit as st
 
 from core import catalog
 from core.config import (
-    LORA_TARGETS,
+    ROLES,
     DataConfig,
     EvaluationConfig,
     MethodConfig,
@@ -60,9 +60,9 @@ def run_settings(data: DataConfig) -> RunConfig:
             )
             targets = st.pills(
                 "Target modules",
-                LORA_TARGETS,
+                ROLES,
                 selection_mode="multi",
-                default=["q_proj", "v_proj"],
+                default=["query", "value"],
                 key="instruction_targets",
                 bind="query-params",
             )
