@@ -4,6 +4,7 @@ import streamlit as st
 
 from core import catalog
 from core.config import (
+    LLAMA_NAMES,
     ROLES,
     DataConfig,
     EvaluationConfig,
@@ -20,6 +21,20 @@ METHOD_TITLES = {
     "prompt": "Prompt tuning",
 }
 RATES = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 1e-2)
+
+
+def choose_targets(label: str, *, key: str) -> list[str]:
+    """Pills for the roles that LoRA targets; in older links they have their names in Llama."""
+    roles = dict(zip(LLAMA_NAMES, ROLES, strict=True))
+    linked = [roles[name] for name in st.query_params.get_all(key) if name in roles]
+    return st.pills(
+        label,
+        ROLES,
+        selection_mode="multi",
+        default=linked or ["query", "value"],
+        key=key,
+        bind="query-params",
+    )
 
 
 def run_settings(data: DataConfig) -> RunConfig:
@@ -58,14 +73,7 @@ def run_settings(data: DataConfig) -> RunConfig:
             rank = st.select_slider(
                 "Rank", (1, 2, 4, 8, 16, 32, 64), 8, key="instruction_rank", bind="query-params"
             )
-            targets = st.pills(
-                "Target modules",
-                ROLES,
-                selection_mode="multi",
-                default=["query", "value"],
-                key="instruction_targets",
-                bind="query-params",
-            )
+            targets = choose_targets("Target matrices", key="instruction_targets")
             settings = MethodConfig(
                 name="lora", rank=rank, alpha=2.0 * rank, target_modules=tuple(targets)
             )
