@@ -15,7 +15,8 @@ from core.generate.logits import float_logits
 from core.generate.sampling import final_probabilities, stages
 from core.generate.settings import SamplingSettings
 from core.models.load import LoadedModel
-from core.models.parts import backbone_and_head, run_layers
+from core.models.parts import LONGEST, backbone_and_head, is_plain, run_layers
+from core.models.plain import own_logits
 from core.train.precision import autocast
 
 
@@ -42,7 +43,7 @@ def check_length(ids: Sequence[int], tokenizer: ChatTokenizer, max_new_tokens: i
     """`UserError` when the prompt is empty or leaves no room in the context."""
     if not ids:
         raise UserError("The prompt is empty; type something for the model to answer.")
-    limit = min(tokenizer.context, 2048)
+    limit = min(tokenizer.context, LONGEST)
     if len(ids) + max_new_tokens > limit:
         raise UserError(
             f"The prompt is {len(ids)} tokens and the answer up to {max_new_tokens}; "
@@ -137,6 +138,16 @@ class Decoder:
         self.n_seen += n_new
         attends = places[:, None] >= torch.arange(self.n_seen, device=device)
         with autocast(device, self.base.dtype):
+            if is_plain(self.model):
+                logits = own_logits(
+                    self.model,
+                    tokens,
+                    places[None],
+                    attends[-1:],
+                    keep=torch.tensor([n_new - 1], device=device),
+                    cache=self.cache,
+                )
+                return logits[0, 0].float()
             hidden = run_layers(self.model, tokens, places[None], attends[None], cache=self.cache)
             return float_logits(self.head, hidden[:, -1])[0]
 

@@ -20,7 +20,8 @@ from core.generate.stream import check_length
 from core.methods.merge import merged, weight_changes
 from core.models.layers import layer_of
 from core.models.load import LoadedModel
-from core.models.parts import backbone_and_head, run_layers
+from core.models.parts import backbone_and_head, is_plain, run_layers
+from core.models.plain import unrolled_logits
 from core.models.roles import module_named, role_name
 from core.train.loop import seed_everything
 from core.train.precision import autocast
@@ -49,6 +50,9 @@ def all_logits(model: nn.Module, base: LoadedModel, prompts: Sequence[str]) -> t
         tokens = torch.tensor([ids], device=base.device)
         places = torch.arange(n, device=base.device)[None]
         with autocast(base.device, base.dtype):
+            if is_plain(model):
+                found.append(unrolled_logits(model, tokens[0], range(-1, n - 1)).float())
+                continue
             hidden = run_layers(model, tokens, places, causal)
             found.append(head(hidden[0]).float())
     return torch.cat(found)

@@ -31,7 +31,7 @@ from core.train.plan import Stage, make_plan
 from core.train.precision import autocast
 from core.train.regularizers import make_penalties
 from core.train.schedule import learning_rate
-from core.train.trie import TrieBatch, build, mean_loss
+from core.train.trie import TrieBatch, build, mean_loss, tokens_computed
 from core.train.virtual_tokens import VirtualTokenWatch
 
 OWN_WEIGHTS = ("full", "top_layers")
@@ -209,6 +209,7 @@ def take_steps(
                 penalties=penalties,
             )
         step_s = time.perf_counter() - tick
+        n_computed = tokens_computed(model, batch)
         train_s += step_s
         yield Step(
             step=after + step,
@@ -218,13 +219,13 @@ def take_steps(
             grad_norm=grad_norm,
             examples_per_s=wanted.batch_size / step_s,
             tokens_per_s=batch.n_tokens / step_s,
-            tokens_computed=len(batch.token_ids),
+            tokens_computed=n_computed,
             tokens_padded=batch.n_tokens_padded,
             step_s=step_s,
             elapsed_s=train_s,
         )
         if footprint:
-            yield footprint.event(step=1, n_tokens=len(batch.token_ids))
+            yield footprint.event(step=1, n_tokens=n_computed)
         if not math.isfinite(loss) or not math.isfinite(grad_norm):
             raise UserError(
                 f"The loss became {loss:g} at step {after + step}: training diverged. "
