@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core import catalog
-from core.cli import bench, commands, evaluate, experiment, inspect
+from core.cli import bench, commands, evaluate, experiment, inspect, models
 from core.config import (
     METHODS,
     PROMPT_STARTS,
@@ -44,6 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_runs,
         _add_export,
         inspect.add_parsers,
+        models.add_parsers,
         _add_bench,
     ):
         add(actions)

@@ -14,6 +14,8 @@ from core.errors import UserError
 from core.models import acquire
 from core.models.check import Checked, check
 
+PLAIN = "This model is computed by transformers’ own code, padded: slower, and the same numbers as elsewhere."
+"""Said wherever a plain model is trained or checked."""
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
 
 

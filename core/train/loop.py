@@ -21,7 +21,7 @@ from core.errors import Stopped, UserError
 from core.events import Event, Finished, Memory, Notice, Phase, Started, Step
 from core.memory import peak_memory_mb
 from core.methods import Penalty
-from core.models.load import LoadedModel
+from core.models.load import PLAIN, LoadedModel
 from core.models.roles import fused_note
 from core.train.allocator import kept_memory
 from core.train.batches import mixed_batches
@@ -130,10 +130,9 @@ def _train(
         n_test=len(plan.tests[config.data.task]),
         trainable_params=trainable,
         total_params=total,
+        path=base.path,
     )
-    if config.method.name in LORA_FAMILY and (
-        note := fused_note(base.model, config.method.target_modules)
-    ):
+    for note in notes(config, base):
         yield Notice(step=0, message=note)
     last_step, train_s = 0, 0.0
     try:
@@ -172,6 +171,14 @@ def _train(
         train_s=train_s,
     )
     return Trained(model, base, config)
+
+
+def notes(config: RunConfig, base: LoadedModel) -> list[str]:
+    """What a reader should know of how this model is computed and tuned, before the first step."""
+    found = [PLAIN] if base.path == "plain" else []
+    if config.method.name in LORA_FAMILY:
+        found.append(fused_note(base.model, config.method.target_modules))
+    return [note for note in found if note]
 
 
 def take_steps(
