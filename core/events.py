@@ -26,6 +26,8 @@ class Started(Event):
     n_test: int
     trainable_params: int
     total_params: int
+    path: str = "tree"
+    """How the model is computed: on trees of tokens, or "plain": by transformers' own code, padded."""
 
 
 @dataclass(frozen=True, kw_only=True)

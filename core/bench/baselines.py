@@ -30,6 +30,7 @@ from core.memory import peak_memory_mb
 from core.models.acquire import model_dir
 from core.models.load import LoadedModel
 from core.models.probe import resolve_dtype
+from core.models.roles import modules_for
 from core.train.checks import spread
 from core.train.loop import seed_everything
 from core.train.plan import make_plan
@@ -230,7 +231,7 @@ def with_method(model: Any, method: MethodConfig) -> Any:
             task_type=TaskType.CAUSAL_LM,
             r=method.rank,
             lora_alpha=int(method.alpha),
-            target_modules=list(method.target_modules),
+            target_modules=modules_for(model, method.target_modules),
         )
     else:
         raise UserError(f"The baselines are set up for lora, full and prompt, not {method.name}.")

@@ -53,7 +53,7 @@ def _after_virtual(found: Counts, n: int) -> Counts:
 def _linears(found: Counts, shape: ModelShape) -> int:
     """The linear layers of all decoder layers, forward, and the output layer."""
     sizes = {name: i * o for name, (i, o) in shape.linears.items()}
-    everywhere = sizes["k_proj"] + sizes["v_proj"]
+    everywhere = sizes["key"] + sizes["value"]
     elsewhere = sum(sizes.values()) - everywhere
     middle = 2 * found.nodes * (everywhere + elsewhere) * (shape.layers - 1)
     last = 2 * found.nodes * everywhere + 2 * found.predicting * elsewhere
@@ -81,7 +81,7 @@ def _to_inputs(found: Counts, method: MethodConfig, shape: ModelShape) -> int:
     return backward
 
 
-FIRST = ("q_proj", "k_proj", "v_proj")
+FIRST = ("query", "key", "value")
 
 
 def _to_weights(found: Counts, method: MethodConfig, shape: ModelShape) -> int:
@@ -92,6 +92,6 @@ def _pairs(found: Counts, method: MethodConfig, shape: ModelShape) -> int:
     """LoRA's own products: forward, to the inputs, to its weights."""
     if method.name != "lora":
         return 0
-    thin = sum(method.rank * sum(shape.linears[name]) for name in method.target_modules)
+    thin = sum(method.rank * sum(shape.linears[role]) for role in method.target_modules)
     first = sum(method.rank * shape.linears[n][0] for n in method.target_modules if n in FIRST)
     return 2 * found.nodes * (3 * thin * shape.layers - first)

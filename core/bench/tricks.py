@@ -25,6 +25,7 @@ from core.config import (
     check_number,
 )
 from core.data.encode import Encoded
+from core.errors import UserError
 from core.methods.sharing import shared_copy, with_parameters
 from core.models.fused import unfuse
 from core.models.load import LoadedModel
@@ -63,6 +64,10 @@ def time_tricks(
     says so. Raises `UserError` for a trick that is not known.
     """
     check_number("rounds", rounds, 1, MOST_ROUNDS, whole=True)
+    if base.path == "plain":
+        raise UserError(
+            "This model is computed by transformers' own code: there is nothing to switch off."
+        )
     for name in off:
         check_choice("The trick", name, tuple(TRICKS))
     config = RunConfig(

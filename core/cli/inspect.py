@@ -36,7 +36,9 @@ def _add_inspect(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=LOOKS)
     parser.add_argument("--run", dest="run_id", default="", metavar="ID")
     parser.add_argument("--layer", type=int, default=0, help="of matrices and spectrum")
-    parser.add_argument("--module", default="q_proj", help="of matrices and spectrum")
+    parser.add_argument(
+        "--module", default="query", help="of matrices and spectrum: query, q_proj, …"
+    )
     parser.add_argument(
         "--prompt", action="append", default=[], help="asked by merge and take-away"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core import catalog
-from core.cli import bench, commands, data, evaluate, experiment, inspect, runs, train
+from core.cli import bench, commands, data, evaluate, experiment, inspect, models, runs, train
 from core.errors import Stopped, UserError
 from core.evaluate.examples import MEASURES
 
@@ -37,6 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
         runs.add_parser,
         _add_export,
         inspect.add_parsers,
+        models.add_parsers,
         _add_bench,
     ):
         add(actions)

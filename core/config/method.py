@@ -6,7 +6,10 @@ from core.config.checks import check_choice
 from core.config.settings import check_settings, setting
 from core.errors import UserError
 
-LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+ROLES = ("query", "key", "value", "output", "gate", "up", "down")
+"""What the matrices of a decoder layer are for; core/models/roles.py knows each model's names."""
+LLAMA_NAMES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+"""Their names in Llama, which may be written instead."""
 METHODS = (
     "full",
     "top_layers",
@@ -70,11 +73,11 @@ class MethodConfig:
         usual="2 x rank",
     )
     target_modules: tuple[str, ...] = setting(
-        ("q_proj", "v_proj"),
+        ("query", "value"),
         "--targets",
-        "LoRA family: which linear layers get a pair.",
+        "LoRA family: which matrices get a pair, by their roles (Llama's names, q_proj …, do as well).",
         title="target module",
-        choices=LORA_TARGETS,
+        choices=(*ROLES, *LLAMA_NAMES),
     )
     last_layers: int = setting(
         0,
@@ -127,3 +130,6 @@ class MethodConfig:
             raise UserError("A soft prompt starts from a text if you give one, and only then.")
         if not self.target_modules:
             raise UserError("Choose at least one target module for LoRA.")
+        roles: dict[str, str] = dict(zip(LLAMA_NAMES, ROLES, strict=True))
+        targets = dict.fromkeys(roles.get(target, target) for target in self.target_modules)
+        object.__setattr__(self, "target_modules", tuple(targets))

@@ -120,7 +120,7 @@ def _knob_words(run: RunConfig) -> str:
         usual = MethodConfig(name=name, **knob_settings(name, value))
     if knob is RANK:
         if method.target_modules != usual.target_modules:
-            words.append(" ".join(target.removesuffix("_proj") for target in method.target_modules))
+            words.append(" ".join(method.target_modules))
         if method.last_layers:
             words.append(f"last {method.last_layers} layers")
         if method.alpha != usual.alpha:

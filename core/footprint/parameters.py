@@ -151,9 +151,7 @@ def _per_target(
     one: Callable[[int, int], tuple[int, str]],
 ) -> Count:
     """`one` gives number and text of a target with so many inputs and outputs."""
-    if missing := [name for name in method.target_modules if name not in shape.linears]:
-        raise UserError(f"{shape.title} has no layers called {', '.join(missing)}.")
-    found = [one(*shape.linears[name]) for name in method.target_modules]
+    found = [one(*size) for size in shape.matrices(method.target_modules)]
     n_layers = trained_layers(method, shape)
     return Count(
         n=n_layers * sum(n for n, _ in found),
@@ -172,11 +170,13 @@ def _adapter(method: MethodConfig, shape: ModelShape) -> Count:
 
 
 def _ia3(method: MethodConfig, shape: ModelShape) -> Count:
-    keys, values = shape.linears["k_proj"][1], shape.linears["v_proj"][1]
+    """Outputs of the keys' and values' matrices: where one holds both, it holds the queries, too."""
+    sizes = [outputs for _, outputs in shape.matrices(("key", "value"))]
+    inner = shape.intermediate
     return Count(
-        n=shape.layers * (keys + values + shape.intermediate),
-        symbols="L · (keys + values + m)",
-        numbers=f"{shape.layers} · ({keys:,} + {values:,} + {shape.intermediate:,})",
+        n=shape.layers * (sum(sizes) + inner),
+        symbols=f"L · ({'keys + values' if len(sizes) > 1 else 'outputs'} + m)",
+        numbers=f"{shape.layers} · ({' + '.join(f'{size:,}' for size in sizes)} + {inner:,})",
     )
 
 

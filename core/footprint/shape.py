@@ -2,16 +2,16 @@
 
 shape = PUBLISHED["Llama-2-7B"]
 total_parameters(shape)          # 6738415616
-shape.linears["v_proj"]          # (4096, 4096): inputs, outputs
+shape.linears["value"]           # (4096, 4096): inputs, outputs
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.config import LORA_TARGETS, check_number
+from core.config import ROLES, check_number
 from core.errors import UserError
 
 
@@ -35,7 +35,9 @@ class ModelShape:
     gated: bool = True
     """The MLP is down(act(gate x) · up x), not down(act(up x))."""
     biased: tuple[str, ...] = ()
-    """The linear layers of a decoder layer that have a bias."""
+    """The linear layers of a decoder layer that have a bias, by role."""
+    fused: tuple[tuple[str, ...], ...] = ()
+    """Roles that one matrix holds together."""
     norm_biases: bool = False
     positions: int = 0
     """Learned position embeddings; 0 where positions are rotations."""
@@ -51,19 +53,35 @@ class ModelShape:
 
     @property
     def linears(self) -> dict[str, tuple[int, int]]:
-        """(inputs, outputs) of the linear layers of one decoder layer, by their names in Llama."""
+        """(inputs, outputs) of the linear layers of one decoder layer, by role."""
         d, m = self.hidden, self.intermediate
         queries, keys = self.heads * self.head_dim, self.kv_heads * self.head_dim
         sizes = {
-            "q_proj": (d, queries),
-            "k_proj": (d, keys),
-            "v_proj": (d, keys),
-            "o_proj": (queries, d),
-            "gate_proj": (d, m),
-            "up_proj": (d, m),
-            "down_proj": (m, d),
+            "query": (d, queries),
+            "key": (d, keys),
+            "value": (d, keys),
+            "output": (queries, d),
+            "gate": (d, m),
+            "up": (d, m),
+            "down": (m, d),
         }
-        return {name: size for name, size in sizes.items() if self.gated or name != "gate_proj"}
+        return {name: size for name, size in sizes.items() if self.gated or name != "gate"}
+
+    def matrices(self, roles: Iterable[str]) -> list[tuple[int, int]]:
+        """(inputs, outputs) of the matrices that play these roles, each once.
+
+        Raises `UserError` for a role that the shape has no matrix for.
+        """
+        roles, linears = list(roles), self.linears
+        if missing := [role for role in roles if role not in linears]:
+            raise UserError(
+                f"{self.title} has no {' and no '.join(missing)} matrix; it has {', '.join(linears)}."
+            )
+        held = {role: next((f for f in self.fused if role in f), (role,)) for role in roles}
+        return [
+            (linears[together[0]][0], sum(linears[role][1] for role in together))
+            for together in dict.fromkeys(held.values())
+        ]
 
     @property
     def norm_parameters(self) -> int:
@@ -110,8 +128,8 @@ def of_folder(folder: Path) -> ModelShape:
 
 def _llama(found: dict[str, Any], title: str) -> ModelShape:
     heads, hidden = found["num_attention_heads"], found["hidden_size"]
-    attention = LORA_TARGETS[:4] if found.get("attention_bias") else ()
-    mlp = LORA_TARGETS[4:] if found.get("mlp_bias") else ()
+    attention = ROLES[:4] if found.get("attention_bias") else ()
+    mlp = ROLES[4:] if found.get("mlp_bias") else ()
     return ModelShape(
         title=title,
         hidden=hidden,
@@ -127,7 +145,7 @@ def _llama(found: dict[str, Any], title: str) -> ModelShape:
 
 
 def _qwen2(found: dict[str, Any], title: str) -> ModelShape:
-    return replace(_llama(found, title), biased=LORA_TARGETS[:3])
+    return replace(_llama(found, title), biased=ROLES[:3])
 
 
 def _gpt2(found: dict[str, Any], title: str) -> ModelShape:
@@ -142,11 +160,33 @@ def _gpt2(found: dict[str, Any], title: str) -> ModelShape:
     )
 
 
+def _gpt_neox(found: dict[str, Any], title: str) -> ModelShape:
+    shape = gpt(
+        title,
+        hidden=found["hidden_size"],
+        layers=found["num_hidden_layers"],
+        heads=found["num_attention_heads"],
+        vocabulary=found["vocab_size"],
+        positions=0,
+        intermediate=found["intermediate_size"],
+    )
+    without = () if found.get("attention_bias", True) else ROLES[:4]
+    biased = tuple(role for role in shape.biased if role not in without)
+    return replace(shape, tied=found.get("tie_word_embeddings", False), biased=biased)
+
+
+def _phi3(found: dict[str, Any], title: str) -> ModelShape:
+    return replace(_llama(found, title), fused=(ROLES[:3], ROLES[4:6]))
+
+
 READERS: dict[str, Callable[[dict[str, Any], str], ModelShape]] = {
     "llama": _llama,
     "mistral": _llama,
     "qwen2": _qwen2,
     "gpt2": _gpt2,
+    "gpt_neox": _gpt_neox,
+    "granite": _llama,
+    "phi3": _phi3,
 }
 
 
@@ -172,8 +212,9 @@ def gpt(
         vocabulary=vocabulary,
         tied=True,
         gated=False,
-        biased=tuple(name for name in LORA_TARGETS if name != "gate_proj"),
+        biased=tuple(name for name in ROLES if name != "gate"),
         norm_biases=True,
+        fused=(ROLES[:3],),
         positions=positions,
     )
 
@@ -240,7 +281,7 @@ PUBLISHED: dict[str, ModelShape] = {
             kv_heads=2,
             vocabulary=151936,
             tied=True,
-            biased=LORA_TARGETS[:3],
+            biased=ROLES[:3],
         ),
         llama(
             "Llama-2-7B",

@@ -17,7 +17,14 @@ from core.generate.cache import spread
 from core.generate.logits import likeliest
 from core.models.fused.linear import Packing, packing
 from core.models.load import LoadedModel
-from core.models.parts import backbone_and_head, n_virtual_tokens, run_layers, run_tree
+from core.models.parts import (
+    backbone_and_head,
+    is_plain,
+    n_virtual_tokens,
+    run_layers,
+    run_tree,
+)
+from core.models.plain import can_pad, own_logits, read_rows
 from core.train.precision import autocast
 from core.train.trie import Trie
 
@@ -54,8 +61,9 @@ def answer_greedily(
     # One autocast around all: float32 weights are then cast once, not for every token.
     with autocast(base.device, base.dtype), packing() as packs:
         answerer = _Answerer(model, base, packs, should_stop)
-        for start in range(0, len(new), PROMPTS_AT_ONCE):
-            group = new[start : start + PROMPTS_AT_ONCE]
+        size = 1 if is_plain(model) and not can_pad(model) else PROMPTS_AT_ONCE
+        for start in range(0, len(new), size):
+            group = new[start : start + size]
             found = answerer.answer([list(key[1:]) for key in group], [key[0] for key in group])
             for key, (ids, was_cut) in zip(group, found, strict=True):
                 known[key] = Answer(base.tokenizer.decode(ids).strip(), was_cut)
@@ -115,12 +123,15 @@ class _Answerer:
         """Every prompt's keys and values in a row of its own, its next token (B,), and (B, K) bool:
         which keys of a row are a prompt's and not padding.
         """
+        self._check()
+        if is_plain(self.model):
+            cache, logits, is_text = read_rows(self.model, prompts, self.base.device)
+            return cache, logits.float().max(-1).indices.cpu(), is_text.cpu()
         trie = Trie()
         paths = [trie.insert(prompt) for prompt in prompts]
         lengths = torch.tensor([len(path) for path in paths])
         width = int(lengths.max())
         cache = DynamicCache()
-        self._check()
         hidden = run_tree(
             self.model,
             torch.tensor(trie.tokens, device=self.base.device),
@@ -140,7 +151,13 @@ class _Answerer:
     ) -> torch.Tensor:
         """(B,) the tokens that follow tokens (B,) at positions (B,), which attend to (B, K) of all."""
         self._check()
-        on_device = (t.to(self.base.device)[:, None] for t in (tokens, places, seen))
+        device = self.base.device
+        if is_plain(self.model):
+            new = tokens[:, None].to(device), places[:, None].to(device), seen.to(device)
+            first = torch.zeros(1, dtype=torch.long, device=device)
+            logits = own_logits(self.model, *new, keep=first, cache=cache)[:, 0]
+            return logits.float().max(-1).indices.cpu()
+        on_device = (t.to(device)[:, None] for t in (tokens, places, seen))
         hidden = run_layers(self.model, *on_device, cache=cache)[:, 0]
         return likeliest(self.head, hidden).cpu()
 

@@ -15,7 +15,8 @@ from core.generate.logits import float_logits
 from core.generate.sampling import final_probabilities, stages
 from core.generate.settings import SamplingSettings
 from core.models.load import LoadedModel
-from core.models.parts import backbone_and_head, run_layers
+from core.models.parts import backbone_and_head, is_plain, run_layers
+from core.models.plain import own_logits
 from core.train.precision import autocast
 
 
@@ -137,6 +138,16 @@ class Decoder:
         self.n_seen += n_new
         attends = places[:, None] >= torch.arange(self.n_seen, device=device)
         with autocast(device, self.base.dtype):
+            if is_plain(self.model):
+                logits = own_logits(
+                    self.model,
+                    tokens,
+                    places[None],
+                    attends[-1:],
+                    keep=torch.tensor([n_new - 1], device=device),
+                    cache=self.cache,
+                )
+                return logits[0, 0].float()
             hidden = run_layers(self.model, tokens, places[None], attends[None], cache=self.cache)
             return float_logits(self.head, hidden[:, -1])[0]
 

@@ -17,11 +17,11 @@ from torch import nn
 from core.config import MethodConfig
 from core.methods.through_peft import (
     attach_through_peft,
-    check_targets,
     last_layer_numbers,
     load_through_peft,
     save_through_peft,
 )
+from core.models.roles import has_transposed, modules_for
 
 TITLE = "AdaLoRA"
 MORE_RANKS = 1.5
@@ -34,13 +34,14 @@ ORTHOGONALITY = 0.5
 
 def attach(model: nn.Module, config: MethodConfig) -> nn.Module:
     """The base with P, Λ and Q beside its targets, at the initial ranks."""
-    check_targets(model, config.target_modules, TITLE)
+    targets = modules_for(model, config.target_modules)
     peft_config = AdaLoraConfig(
         task_type=TaskType.CAUSAL_LM,
         target_r=config.rank,
         init_r=math.ceil(MORE_RANKS * config.rank),
         lora_alpha=config.alpha,  # pyright: ignore[reportArgumentType]
-        target_modules=list(config.target_modules),
+        target_modules=targets,
+        fan_in_fan_out=has_transposed(model, targets),
         layers_to_transform=last_layer_numbers(model, config.last_layers),
         lora_dropout=config.dropout,
         deltaT=1,

@@ -15,14 +15,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from core.config import MethodConfig
-from core.errors import UserError
-from core.methods.layers import layer_of
 from core.methods.sharing import cast_parameters, shared_copy
+from core.models.layers import layer_of
+from core.models.roles import modules_for, role_name
 
 TITLE = "Bottleneck adapters"
 FILE = "adapter.safetensors"
-OUTPUTS = ("o_proj", "down_proj", "c_proj")
-"""What attention and MLP end with: in the Llama family, and in GPT-2."""
+ENDS = ("output", "down")
+"""What attention and MLP end with."""
 INITIAL_STD = 1e-2
 """Of W_down (Houlsby et al. 2019, section 3.6)."""
 
@@ -71,13 +71,12 @@ def load(base: nn.Module, folder: Path) -> nn.Module:
 def _with_adapters(model: nn.Module, width: int) -> nn.Module:
     tuned = shared_copy(model)
     first = next(model.parameters())
+    outputs = modules_for(model, ENDS)
     ends = [
         name
         for name, _ in tuned.named_modules()
-        if layer_of(name) >= 0 and name.rsplit(".", 1)[-1] in OUTPUTS
+        if layer_of(name) >= 0 and role_name(name) in outputs
     ]
-    if not ends:
-        raise UserError("This model has no attention and MLP outputs that an adapter could follow.")
     for name in ends:
         parent, _, last = name.rpartition(".")
         layer = tuned.get_submodule(name)

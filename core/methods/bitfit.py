@@ -9,8 +9,8 @@ from torch import nn
 
 from core.config import MethodConfig
 from core.methods.delta import load_delta, save_delta
-from core.methods.layers import layer_of
 from core.methods.sharing import shared_copy, with_parameters
+from core.models.layers import layer_of
 
 TITLE = "Biases only"
 

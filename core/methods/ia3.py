@@ -2,7 +2,8 @@
 
     keys and values:  l ⊙ (W x)        the inner layer of the MLP:  W (l ⊙ x)
 
-One number per output of k_proj and v_proj and per input of down_proj: the least of all methods here.
+One number per output of the key and value matrices and per input of the MLP's last: the least of all
+methods here. Where one matrix holds queries, keys and values together, all its outputs are scaled.
 """
 
 from peft import IA3Config, TaskType
@@ -11,21 +12,24 @@ from torch import nn
 from core.config import MethodConfig
 from core.methods.through_peft import (
     attach_through_peft,
-    check_targets,
     load_through_peft,
     save_through_peft,
 )
+from core.models.roles import has_transposed, modules_for
 
 TITLE = "IA³"
-TARGETS, FEEDFORWARD = ["k_proj", "v_proj", "down_proj"], ["down_proj"]
+SCALED = ("key", "value", "down")
 
 
 def attach(model: nn.Module, config: MethodConfig) -> nn.Module:
     """The base with a scale for keys, values and the MLP's inner activations."""
     del config
-    check_targets(model, TARGETS, TITLE)
+    targets = modules_for(model, SCALED)
     peft_config = IA3Config(
-        task_type=TaskType.CAUSAL_LM, target_modules=TARGETS, feedforward_modules=FEEDFORWARD
+        task_type=TaskType.CAUSAL_LM,
+        target_modules=targets,
+        feedforward_modules=modules_for(model, ("down",)),
+        fan_in_fan_out=has_transposed(model, targets),
     )
     return attach_through_peft(model, peft_config)
 

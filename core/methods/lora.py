@@ -11,11 +11,11 @@ from torch import nn
 from core.config import MethodConfig
 from core.methods.through_peft import (
     attach_through_peft,
-    check_targets,
     last_layer_numbers,
     load_through_peft,
     save_through_peft,
 )
+from core.models.roles import has_transposed, modules_for
 
 TITLE = "LoRA"
 
@@ -29,12 +29,13 @@ def lora_config(
     model: nn.Module, config: MethodConfig, *, use_rslora: bool = False, use_dora: bool = False
 ) -> LoraConfig:
     """peft's settings of LoRA and its variants; `UserError` for targets the model lacks."""
-    check_targets(model, config.target_modules, TITLE)
+    targets = modules_for(model, config.target_modules)
     return LoraConfig(
         task_type=TaskType.CAUSAL_LM,
         r=config.rank,
         lora_alpha=config.alpha,  # pyright: ignore[reportArgumentType]
-        target_modules=list(config.target_modules),
+        target_modules=targets,
+        fan_in_fan_out=has_transposed(model, targets),
         layers_to_transform=last_layer_numbers(model, config.last_layers),
         lora_dropout=config.dropout,
         bias="none",

@@ -1,7 +1,6 @@
 """What all methods that go through `peft` share: a shared copy of the base, float32 for what is trained,
 and peft's own files, which plain peft reads."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,8 @@ from peft import PeftConfig, PeftModel, get_peft_model
 from torch import nn
 
 from core.errors import UserError
-from core.methods.layers import count_layers
 from core.methods.sharing import cast_parameters, shared_copy
+from core.models.layers import count_layers
 
 
 def attach_through_peft(model: nn.Module, config: PeftConfig) -> PeftModel:
@@ -37,15 +36,6 @@ def load_through_peft(base: nn.Module, folder: Path) -> nn.Module:
     first = next(base.parameters())
     tuned = PeftModel.from_pretrained(causal, str(folder), torch_device=str(first.device))
     return cast_parameters(tuned, first.dtype).eval()
-
-
-def check_targets(model: nn.Module, targets: Sequence[str], method: str) -> None:
-    """`UserError` unless every target is the last name of some layer."""
-    present = {name.rsplit(".", 1)[-1] for name, _ in model.named_modules()}
-    if missing := [target for target in targets if target not in present]:
-        raise UserError(
-            f"This model has no layers called {', '.join(missing)} for {method} to target."
-        )
 
 
 def last_layer_numbers(model: nn.Module, n: int) -> list[int] | None:

@@ -10,8 +10,8 @@ from torch import nn
 from core.config import MethodConfig
 from core.errors import UserError
 from core.methods.delta import load_delta, save_delta
-from core.methods.layers import count_layers, layer_of
 from core.methods.sharing import with_parameters
+from core.models.layers import count_layers, layer_of
 
 TITLE = "Last layers only"
 

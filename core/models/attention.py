@@ -15,6 +15,8 @@ from torch.nn import functional as F
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 NAME = "tree"
+NOT_HERE = ("softcap", "s_aux")
+"""What some attention does to its scores and ours does not: it caps them, or adds a sink to attend to."""
 LIMIT = 1536
 """Rows longer than this many nodes go to the fused kernel."""
 
@@ -37,7 +39,9 @@ def tree_attention(
     query (B, H, Q, D); key and value (B, G, K, D) with G key heads, H a multiple of G;
     attention_mask (B or 1, 1, Q, K), added to the scores. Returns (B, Q, H, D).
     """
-    del module, options
+    del module
+    if asked := [name for name in NOT_HERE if options.get(name) is not None]:
+        raise ValueError(f"its attention asks for {' and '.join(asked)}")
     if query.shape[2] == 1:  # the next token of each row
         mixed = F.scaled_dot_product_attention(
             query, key, value, attn_mask=attention_mask, scale=scaling, enable_gqa=True

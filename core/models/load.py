@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -13,7 +13,10 @@ from core.answer import Answer
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 from core.models import acquire
+from core.models.check import Checked, check
 
+PLAIN = "This model is computed by transformers’ own code, padded: slower, and the same numbers as elsewhere."
+"""Said wherever a plain model is trained or checked."""
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
 
 
@@ -27,6 +30,18 @@ class LoadedModel:
     """Precision of the matrix products: the dtype of the frozen weights."""
     answers: dict[tuple[int, ...], Answer] = field(default_factory=dict[tuple[int, ...], Answer])
     """Greedy answers the untouched model gave, by length limit and prompt ids."""
+    checked: Checked = field(default_factory=Checked)
+    """How the model is computed, and how exactly."""
+
+    @property
+    def path(self) -> Literal["tree", "plain"]:
+        """On trees of tokens, or plainly: by transformers' own forward on padded rows."""
+        return self.checked.path
+
+    @property
+    def max_logit_error(self) -> float:
+        """Largest difference from transformers' own logits, on the text of `core.models.check`."""
+        return self.checked.max_logit_error
 
     @property
     def device(self) -> torch.device:
@@ -51,8 +66,6 @@ def load_folder(folder: Path, *, id: str, dtype: torch.dtype) -> LoadedModel:
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging as transformers_logging
 
-    from core.models.fused import fuse
-
     transformers_logging.disable_progress_bar()
 
     tokenizer = ChatTokenizer.load(folder)
@@ -67,8 +80,7 @@ def load_folder(folder: Path, *, id: str, dtype: torch.dtype) -> LoadedModel:
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"The model in {folder} cannot be loaded: {error}") from error
     model.requires_grad_(False).eval().to(best_device())
-    fuse(model)
-    return LoadedModel(id, model, tokenizer, dtype)
+    return LoadedModel(id, model, tokenizer, dtype, checked=check(model, tokenizer))
 
 
 def best_device() -> torch.device:

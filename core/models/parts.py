@@ -18,9 +18,19 @@ from core.models.fused import can_take_tiles
 from core.models.tiles import ancestors, cut
 
 
+def causal_of(model: nn.Module) -> nn.Module:
+    """The model as transformers knows it, inside a tuned one."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model  # pyright: ignore
+
+
+def is_plain(model: nn.Module) -> bool:
+    """Whether the model goes through transformers' own forward (core/models/plain.py), not the tree."""
+    return getattr(causal_of(model), "is_plain", False)
+
+
 def backbone_and_head(model: nn.Module) -> tuple[nn.Module, nn.Module]:
     """The decoder without its output layer, and the output layer."""
-    causal: Any = model.get_base_model() if hasattr(model, "get_base_model") else model  # pyright: ignore[reportCallIssue]
+    causal: Any = causal_of(model)
     return causal.base_model, causal.get_output_embeddings()
 
 
@@ -77,6 +87,7 @@ def run_layers(
     keys and values join the cache. The virtual tokens of a soft prompt or a prefix come before all of
     them and are seen by all; they count in neither Q, K nor the positions.
     """
+    _refuse_plain(model)
     backbone, _ = backbone_and_head(model)
     n_rows, n_new = tokens.shape
     text: dict[str, Any] = {"input_ids": tokens}
@@ -87,7 +98,7 @@ def run_layers(
         if cache is None or not cache.get_seq_length():
             virtual = soft_prompt(model)
             if virtual is None:
-                cache = _with_prefix(model, cache, n_rows)
+                cache = with_prefix(model, cache, n_rows)
             else:
                 text, places, attends = _after_virtual(backbone, virtual, tokens, places, attends)
     dtype = next(backbone.parameters()).dtype
@@ -118,6 +129,7 @@ def run_tree(
     Node n hangs on `parents[n]` < n (-1: on nothing, or on the virtual tokens) and attends to its
     ancestors and itself. An empty cache is given the keys and values of the virtual tokens and the nodes.
     """
+    _refuse_plain(model)
     backbone, _ = backbone_and_head(model)
     virtual = soft_prompt(model)
     if not can_take_tiles(backbone) or (virtual is None and n_virtual_tokens(model)):
@@ -148,7 +160,12 @@ def run_tree(
     return hidden if cache is None else hidden[wanted]
 
 
-def _with_prefix(model: nn.Module, cache: DynamicCache | None, n_rows: int) -> DynamicCache:
+def _refuse_plain(model: nn.Module) -> None:
+    if is_plain(model):
+        raise ValueError("a plain model would come out wrong here: see core/models/plain.py")
+
+
+def with_prefix(model: nn.Module, cache: DynamicCache | None, n_rows: int) -> DynamicCache:
     """The cache, a new one if there is none, beginning with a prefix's keys and values."""
     tuned: Any = model
     prefix: DynamicCache = tuned.get_prompt(batch_size=n_rows)

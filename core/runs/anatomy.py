@@ -18,10 +18,12 @@ from core.errors import UserError
 from core.evaluate.limits import as_shown
 from core.generate.batch import answer_greedily
 from core.generate.stream import check_length
-from core.methods.layers import layer_of
 from core.methods.merge import merged, weight_changes
+from core.models.layers import layer_of
 from core.models.load import LoadedModel
-from core.models.parts import backbone_and_head, run_layers
+from core.models.parts import backbone_and_head, is_plain, run_layers
+from core.models.plain import unrolled_logits
+from core.models.roles import module_named, role_name
 from core.train.loop import seed_everything
 from core.train.precision import autocast
 
@@ -49,6 +51,9 @@ def all_logits(model: nn.Module, base: LoadedModel, prompts: Sequence[str]) -> t
         tokens = torch.tensor([ids], device=base.device)
         places = torch.arange(n, device=base.device)[None]
         with autocast(base.device, base.dtype):
+            if is_plain(model):
+                found.append(unrolled_logits(model, tokens[0], range(-1, n - 1)).float())
+                continue
             hidden = run_layers(model, tokens, places, causal)
             found.append(head(hidden[0]).float())
     return torch.cat(found)
@@ -79,10 +84,11 @@ def lora_start(config: RunConfig, base: LoadedModel) -> Message:
 def matrices(tuned: nn.Module, base: LoadedModel, *, layer: int, module: str) -> Message:
     """B, A and their product beside W, each cut to at most CELLS × CELLS cells."""
     pairs = {
-        (layer_of(name), name.rsplit(".", 1)[-1]): found
+        (layer_of(name), role_name(name)): found
         for name, found in tuned.named_modules()
         if hasattr(found, "lora_A") and len(found.lora_A)  # pyright: ignore
     }
+    module = module_named(base.model, module)
     if (layer, module) not in pairs:
         raise UserError(f"This run has no LoRA pair at {module} of layer {layer}.")
     found: Any = pairs[layer, module]
@@ -121,6 +127,7 @@ def spectrum(tuned: nn.Module, base: LoadedModel, *, layer: int, module: str) ->
     The effective rank is exp of the entropy of the squared values' shares (after Roy & Vetterli 2007,
     who take the values' own shares).
     """
+    module = module_named(base.model, module)
     for name, change, weight in weight_changes(tuned, base.model):
         if layer_of(name) == layer and name.removesuffix(".weight").endswith(f".{module}"):
             values = torch.linalg.svdvals(change)

@@ -20,8 +20,8 @@ from core.evaluate.task import limit_of, score
 from core.evaluate.thresholds import shares
 from core.generate.batch import answer_greedily
 from core.generate.stream import check_length
+from core.models.forward import tree_logits
 from core.models.load import LoadedModel
-from core.models.parts import backbone_and_head, run_tree
 from core.train.precision import autocast
 from core.train.trie import Trie
 
@@ -110,7 +110,6 @@ def label_probabilities(
     if not labels:
         raise UserError("This test set has no labels: its right answers are free text.")
     model = model.eval()
-    _, head = backbone_and_head(model)
     for first in range(0, len(examples), PAIRS_AT_ONCE):
         if should_stop():
             return
@@ -129,8 +128,8 @@ def label_probabilities(
         places = torch.tensor(trie.depths, device=base.device)
         tokens = torch.tensor(trie.tokens, device=base.device)
         with autocast(base.device, base.dtype):
-            hidden = run_tree(model, tokens, places, trie.parents)
-            logits = head(hidden[nodes])  # (M, V) at each label's tokens only
+            wanted = torch.tensor(nodes, device=base.device)  # each label's tokens only
+            logits = tree_logits(model, tokens, places, trie.parents, wanted=wanted)  # (M, V)
         each = logits.float().log_softmax(-1).cpu()[torch.arange(len(nodes)), targets]
         sums = each.double().cumsum(0)[[end - 1 for end in ends]]
         logs = (sums - torch.cat([sums.new_zeros(1), sums[:-1]])).view(len(group), len(labels))

@@ -16,12 +16,13 @@ import torch
 from torch import nn
 
 from core import methods
-from core.config import RunConfig
+from core.config import LORA_FAMILY, RunConfig
 from core.errors import Stopped, UserError
 from core.events import Event, Finished, Memory, Notice, Phase, Started, Step
 from core.memory import peak_memory_mb
 from core.methods import Penalty
-from core.models.load import LoadedModel
+from core.models.load import PLAIN, LoadedModel
+from core.models.roles import fused_note
 from core.train.allocator import kept_memory
 from core.train.batches import mixed_batches
 from core.train.checks import Checks
@@ -30,7 +31,7 @@ from core.train.plan import Stage, make_plan
 from core.train.precision import autocast
 from core.train.regularizers import make_penalties
 from core.train.schedule import learning_rate
-from core.train.trie import TrieBatch, build, mean_loss
+from core.train.trie import TrieBatch, build, mean_loss, tokens_computed
 from core.train.virtual_tokens import VirtualTokenWatch
 
 OWN_WEIGHTS = ("full", "top_layers")
@@ -129,8 +130,9 @@ def _train(
         n_test=len(plan.tests[config.data.task]),
         trainable_params=trainable,
         total_params=total,
+        path=base.path,
     )
-    for note in plan.notes:
+    for note in (*plan.notes, *notes(config, base)):
         yield Notice(step=0, message=note)
     last_step, train_s = 0, 0.0
     try:
@@ -171,6 +173,14 @@ def _train(
     return Trained(model, base, config)
 
 
+def notes(config: RunConfig, base: LoadedModel) -> list[str]:
+    """What a reader should know of how this model is computed and tuned, before the first step."""
+    found = [PLAIN] if base.path == "plain" else []
+    if config.method.name in LORA_FAMILY:
+        found.append(fused_note(base.model, config.method.target_modules))
+    return [note for note in found if note]
+
+
 def take_steps(
     config: RunConfig,
     base: LoadedModel,
@@ -206,6 +216,7 @@ def take_steps(
                 penalties=penalties,
             )
         step_s = time.perf_counter() - tick
+        n_computed = tokens_computed(model, batch)
         train_s += step_s
         yield Step(
             step=after + step,
@@ -215,13 +226,13 @@ def take_steps(
             grad_norm=grad_norm,
             examples_per_s=wanted.batch_size / step_s,
             tokens_per_s=batch.n_tokens / step_s,
-            tokens_computed=len(batch.token_ids),
+            tokens_computed=n_computed,
             tokens_padded=batch.n_tokens_padded,
             step_s=step_s,
             elapsed_s=train_s,
         )
         if footprint:
-            yield footprint.event(step=1, n_tokens=len(batch.token_ids))
+            yield footprint.event(step=1, n_tokens=n_computed)
         if not math.isfinite(loss) or not math.isfinite(grad_norm):
             raise UserError(
                 f"The loss became {loss:g} at step {after + step}: training diverged. "

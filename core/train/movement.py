@@ -6,9 +6,9 @@ import torch
 from peft import PeftType
 from torch import nn
 
-from core.config import LORA_TARGETS
-from core.methods.layers import layer_of
 from core.methods.merge import weight_changes
+from core.models.layers import layer_of
+from core.models.roles import matrices_of, role_name
 
 
 @torch.no_grad()
@@ -18,6 +18,7 @@ def movement(model: nn.Module, base: nn.Module) -> list[dict[str, Any]]:
     A LoRA pair moves its matrix by (α/r)·BA, whose norm needs no product of full size:
     ‖BA‖² = Σ (BᵀB) ∘ (AAᵀ).
     """
+    known = matrices_of(base)
     if _is_plain_lora(model):
         return [
             _row(name, _lora_change(module), module.base_layer.weight)  # pyright: ignore
@@ -27,7 +28,7 @@ def movement(model: nn.Module, base: nn.Module) -> list[dict[str, Any]]:
     return [
         _row(name.removesuffix(".weight"), change.norm(), weight)
         for name, change, weight in weight_changes(model, base)
-        if layer_of(name) >= 0 and name.removesuffix(".weight").endswith(LORA_TARGETS)
+        if role_name(name.removesuffix(".weight")) in known
     ]
 
 
@@ -38,7 +39,7 @@ def _is_plain_lora(model: nn.Module) -> bool:
 
 def _row(name: str, change: torch.Tensor, weight: torch.Tensor) -> dict[str, Any]:
     relative = float(change / weight.float().norm())
-    return {"layer": layer_of(name), "module": name.rsplit(".", 1)[-1], "relative": relative}
+    return {"layer": layer_of(name), "module": role_name(name), "relative": relative}
 
 
 def _lora_change(module: Any) -> torch.Tensor:

@@ -19,7 +19,7 @@ from core.train.batches import batches
 from core.train.loop import make_optimizer, seed_everything
 from core.train.precision import autocast
 from core.train.schedule import learning_rate
-from core.train.trie import TrieBatch, build, token_losses
+from core.train.trie import TrieBatch, build, token_losses, tokens_computed
 
 PHASES = ("batch", "forward", "loss", "backward", "clip", "update")
 Result = dict[str, Any]
@@ -71,7 +71,7 @@ class Stepper:
                 {"prompt": pieces(pair.prompt_ids), "completion": pieces(pair.completion_ids)}
                 for pair in self.chosen
             ],
-            "tokens_computed": len(self.batch.token_ids),
+            "tokens_computed": tokens_computed(self.model, self.batch),
             "tokens_padded": self.batch.n_tokens_padded,
             "n_targets": int(self.batch.counts.sum()),
         }

@@ -22,7 +22,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from core.data.encode import Encoded
-from core.models.parts import backbone_and_head, run_tree
+from core.models.parts import backbone_and_head, is_plain, run_tree
+from core.models.plain import n_padded, unrolled_logits
 from core.models.tiles import ancestors
 
 
@@ -121,6 +122,9 @@ def token_losses(model: nn.Module, batch: TrieBatch) -> torch.Tensor:
 
 def logits(model: nn.Module, batch: TrieBatch) -> torch.Tensor:
     """(M, V) logits where the batch predicts, at least float32."""
+    if is_plain(model):
+        found = unrolled_logits(model, batch.token_ids, batch.parents, wanted=batch.predict_at)
+        return found.float() if found.dtype is torch.bfloat16 else found
     hidden = hidden_states(model, batch)
     head: Any = backbone_and_head(model)[1]
     if head.weight.requires_grad and len(hidden) <= FEW:
@@ -128,6 +132,11 @@ def logits(model: nn.Module, batch: TrieBatch) -> torch.Tensor:
             return head(hidden.to(head.weight.dtype))
     found = head(hidden)
     return found.float() if found.dtype is torch.bfloat16 else found
+
+
+def tokens_computed(model: nn.Module, batch: TrieBatch) -> int:
+    """How many tokens the model computes for a batch: the tree's nodes, or all of the padded rows."""
+    return n_padded(batch.parents) if is_plain(model) else len(batch.token_ids)
 
 
 FEW = 64

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.config import LORA_TARGETS, MethodConfig, RunConfig, default_learning_rate
+from core.config import MethodConfig, RunConfig, default_learning_rate
 from core.experiments.cures import PROMPTS
 from core.experiments.families import CARDS
 from core.experiments.ranks import RankRow, full_config, rank_config, rank_row
@@ -23,6 +23,7 @@ from pages.ui.lora_matrices import (
 from pages.ui.lora_picture import rank_and_alpha
 from pages.ui.one_base import quoted
 from pages.ui.settings import RATES as ALL_RATES
+from pages.ui.settings import choose_targets
 from pages.ui.start import run_button
 from pages.ui.sweep import sweep_view
 
@@ -33,14 +34,7 @@ LAST_LAYERS = (0, 1, 2, 4, 8, 15)
 
 def choose() -> RunConfig:
     """Targets, layers, rank and alpha, with the picture; returns the run they spell."""
-    targets = st.pills(
-        "Targets",
-        LORA_TARGETS,
-        selection_mode="multi",
-        default=["q_proj", "v_proj"],
-        key="lora_targets",
-        bind="query-params",
-    )
+    targets = choose_targets("Targets", key="lora_targets")
     last_layers = st.select_slider(
         "Layers",
         LAST_LAYERS,

@@ -8,7 +8,6 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core import catalog
-from core.config import LORA_TARGETS
 from core.evaluate.forgetting import Forgetting
 from core.evaluate.limits import sample_as_shown
 from core.evaluate.uncertainty import wilson_interval
@@ -186,7 +185,7 @@ def next_token_chart(look: Event) -> alt.Chart:
 def movement_figure(rows: list[dict[str, Any]], top: float, step: int) -> go.Figure:
     """Layer by layer and matrix by matrix: how far the weights have moved."""
     layers = sorted({row["layer"] for row in rows})
-    modules = [m for m in LORA_TARGETS if any(row["module"] == m for row in rows)]
+    modules = list(dict.fromkeys(row["module"] for row in rows))
     found = {(row["module"], row["layer"]): row["relative"] for row in rows}
     z = [[found.get((module, layer)) for layer in layers] for module in modules]
     figure = go.Figure(go.Heatmap(z=z, x=layers, y=modules, zmin=0, zmax=top, colorscale="Cividis"))

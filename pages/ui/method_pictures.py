@@ -3,7 +3,7 @@
 import html
 from dataclasses import dataclass, field
 
-from core.config import LORA_FAMILY, LORA_TARGETS, MethodConfig
+from core.config import LORA_FAMILY, ROLES, MethodConfig
 from core.experiments.families import CARDS
 from core.footprint.shape import ModelShape
 from pages.ui.live import BLUE, GREY
@@ -28,14 +28,14 @@ class Box:
 BOXES = {
     "embeddings": Box(120, 12, 160, 28, "embeddings"),
     "norm1": Box(140, 92, 120, 24, "norm"),
-    "q_proj": Box(24, 144, 54, 34, "q"),
-    "k_proj": Box(138, 144, 54, 34, "k"),
-    "v_proj": Box(252, 144, 54, 34, "v"),
-    "o_proj": Box(140, 246, 120, 28, "o"),
+    "query": Box(24, 144, 54, 34, "q"),
+    "key": Box(138, 144, 54, 34, "k"),
+    "value": Box(252, 144, 54, 34, "v"),
+    "output": Box(140, 246, 120, 28, "o"),
     "norm2": Box(140, 348, 120, 24, "norm"),
-    "gate_proj": Box(72, 396, 72, 30, "gate"),
-    "up_proj": Box(232, 396, 72, 30, "up"),
-    "down_proj": Box(140, 462, 120, 28, "down"),
+    "gate": Box(72, 396, 72, 30, "gate"),
+    "up": Box(232, 396, 72, 30, "up"),
+    "down": Box(140, 462, 120, 28, "down"),
     "norm": Box(140, 570, 120, 24, "norm"),
     "head": Box(120, 608, 160, 26, "output"),
 }
@@ -44,7 +44,7 @@ BEFORE_DOWN = "before_down"
 ATTENTION_Y, LAYER_TOP, LAYER_BOTTOM = 208, 68, 556
 JOINS = (318, 536)
 """Where attention and MLP join the residual stream again."""
-BOTTLENECKS = {"o_proj": 282, "down_proj": 498}
+BOTTLENECKS = {"output": 282, "down": 498}
 """Tops of the adapters that follow these places."""
 
 
@@ -75,10 +75,10 @@ def picture_of(method: MethodConfig) -> Picture:
         parts = {"dora": ("A", "B", "m"), "adalora": ("P", "Λ", "Q")}.get(name, ("A", "B"))
         return Picture(added=dict.fromkeys(method.target_modules, parts), words=words)
     added: dict[str, tuple[str, ...]] = {
-        "bitfit": dict.fromkeys(LORA_TARGETS, ("+ b",)),
-        "ia3": dict.fromkeys(("k_proj", "v_proj", BEFORE_DOWN), ("⊙ l",)),
+        "bitfit": dict.fromkeys(ROLES, ("+ b",)),
+        "ia3": dict.fromkeys(("key", "value", BEFORE_DOWN), ("⊙ l",)),
         "prompt": {"embeddings": ("p₁", "p₂", "…")},
-        "prefix": dict.fromkeys(("k_proj", "v_proj"), ("P",)),
+        "prefix": dict.fromkeys(("key", "value"), ("P",)),
     }[name]
     return Picture(added=added, words=words)
 

@@ -4,7 +4,8 @@ import streamlit as st
 
 from core import catalog
 from core.config import (
-    LORA_TARGETS,
+    LLAMA_NAMES,
+    ROLES,
     SETTINGS,
     DataConfig,
     EvaluationConfig,
@@ -21,6 +22,21 @@ METHOD_TITLES = {
     "prompt": "Prompt tuning",
 }
 RATES = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 1e-2)
+
+
+def choose_targets(label: str, *, key: str) -> list[str]:
+    """Pills for the roles that LoRA targets; in older links they have their names in Llama."""
+    roles = dict(zip(LLAMA_NAMES, ROLES, strict=True))
+    linked = [roles[name] for name in st.query_params.get_all(key) if name in roles]
+    return st.pills(
+        label,
+        ROLES,
+        selection_mode="multi",
+        default=linked or ["query", "value"],
+        key=key,
+        bind="query-params",
+        help=SETTINGS["method.target_modules"].help,
+    )
 
 
 def run_settings(data: DataConfig) -> RunConfig:
@@ -87,15 +103,7 @@ def run_settings(data: DataConfig) -> RunConfig:
                 bind="query-params",
                 help=SETTINGS["method.rank"].help,
             )
-            targets = st.pills(
-                "Target modules",
-                LORA_TARGETS,
-                selection_mode="multi",
-                default=["q_proj", "v_proj"],
-                key="instruction_targets",
-                bind="query-params",
-                help=SETTINGS["method.target_modules"].help,
-            )
+            targets = choose_targets("Target matrices", key="instruction_targets")
             settings = MethodConfig(
                 name="lora", rank=rank, alpha=2.0 * rank, target_modules=tuple(targets)
             )

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from core.config import (
-    LORA_TARGETS,
     METHODS,
+    ROLES,
     CureConfig,
     DataConfig,
     EvaluationConfig,
@@ -78,7 +78,7 @@ EVERYTHING = RunConfig(
     data=DataConfig(
         task="custom", dataset="0123456789abcdef", template="é {prompt}", train_examples=7
     ),
-    method=MethodConfig(name="full", rank=3, alpha=7.5, target_modules=LORA_TARGETS, dropout=0.25),
+    method=MethodConfig(name="full", rank=3, alpha=7.5, target_modules=ROLES, dropout=0.25),
     optimizer=OptimizerConfig(learning_rate=1 / 3, schedule="cosine", clip_norm=0.1, patience=2),
     evaluation=EvaluationConfig(tasks=("general", "names"), every=3),
     seed=2**31 - 1,

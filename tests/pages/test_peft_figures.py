@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from core.config import METHODS, MethodConfig
 from core.experiments.adapters import Adapter
@@ -214,9 +215,9 @@ def test_the_picture_counts_as_the_formula_does(tmp_path: Path) -> None:
         pytest.skip("needs Node.js")
     source = (ASSETS / "components" / "lora_picture.js").read_text("utf-8")
     data = {
-        "shapes": {"q_proj": [576, 576], "v_proj": [192, 576]},
-        "shown": "q_proj",
-        "targets": ["q_proj", "v_proj"],
+        "shapes": {"query": [576, 576], "value": [192, 576]},
+        "shown": "query",
+        "targets": ["query", "value"],
         "layers": 30,
         "total": total_parameters(SHAPE),
     }
@@ -239,3 +240,28 @@ def test_the_picture_counts_as_the_formula_does(tmp_path: Path) -> None:
     n = trainable_parameters(MethodConfig(rank=8), SHAPE)
     assert said["n"] == f"{n:,}"
     assert said["share"].startswith(f"{100 * n / (total_parameters(SHAPE) + n):.3g}"[:4])
+
+
+def _targets_app() -> None:
+    import streamlit as st
+
+    from pages.ui.settings import choose_targets
+
+    st.write(",".join(choose_targets("Targets", key="lora_targets")))
+
+
+@pytest.mark.parametrize(
+    ("linked", "wanted"),
+    [
+        (["q_proj", "down_proj"], "query,down"),
+        (["key", "gate"], "key,gate"),
+        ([], "query,value"),
+    ],
+)
+def test_older_links_name_targets_as_llama_does(linked: list[str], wanted: str) -> None:
+    app = AppTest.from_function(_targets_app)
+    if linked:
+        app.query_params["lora_targets"] = linked
+    for _ in range(2):
+        app.run()
+        assert [text.value for text in app.markdown] == [wanted]

@@ -44,7 +44,7 @@ def test_formula_is_what_torch_counts(tiny: LoadedModel, tiny_folder, name: str)
     if name == "lora":
         vain += 2 * width * found.attended  # the gradient of the first layer's keys
         # Pairs are stacked, so that q's B has rows for k and v, too: zeros.
-        outputs = {target: shape.linears[target][1] for target in ("q_proj", "k_proj", "v_proj")}
+        outputs = {target: shape.linears[target][1] for target in ("query", "key", "value")}
         stacked = 2 * method.rank * sum(outputs.values())
         own = method.rank * sum(outputs[target] for target in method.target_modules)
         vain += 3 * 2 * found.nodes * (stacked - own) * shape.layers

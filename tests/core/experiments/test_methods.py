@@ -113,7 +113,7 @@ def test_what_is_not_as_usual_is_said() -> None:
     config = method_config("lora", rank=4, alpha=4.0, target_modules=("q_proj",), last_layers=2)
     row = method_row(config.to_dict(), happened(), FIGURES)
     assert row is not None
-    assert row.knob == "rank 4, q, last 2 layers, alpha 4"
+    assert row.knob == "rank 4, query, last 2 layers, alpha 4"
 
 
 def test_seeds_of_a_setting_stand_together() -> None:

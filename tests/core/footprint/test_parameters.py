@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.config import LORA_TARGETS, METHODS, MethodConfig
+from core.config import METHODS, ROLES, MethodConfig
 from core.errors import UserError
 from core.footprint.parameters import (
     count,
@@ -61,7 +61,7 @@ def test_the_formula_with_its_numbers_gives_the_count(name: str, title: str) -> 
 
 
 def test_lora_on_every_matrix_of_the_last_layers() -> None:
-    method = config("lora", target_modules=LORA_TARGETS, last_layers=2)
+    method = config("lora", target_modules=ROLES, last_layers=2)
     pairs = 3 * (16 + 12 + 12 + 16 + 28 + 28 + 28)
     assert trainable_parameters(method, SMALL) == 2 * pairs
     assert trained_layers(method, SMALL) == 2
@@ -71,7 +71,7 @@ def test_biases_and_norms_of_a_model_that_has_biases() -> None:
     shape = gpt("g", hidden=8, layers=2, heads=2, vocabulary=10, positions=4)
     assert trainable_parameters(config("bitfit"), shape) == 2 * (4 * 8 + 32 + 8 + 2 * 8)
     assert trainable_parameters(config("layernorm"), shape) == 5 * 16
-    queries = replace(SMALL, biased=("q_proj", "k_proj", "v_proj"))
+    queries = replace(SMALL, biased=("query", "key", "value"))
     assert trainable_parameters(config("bitfit"), queries) == 3 * (8 + 4 + 4)
 
 
@@ -83,7 +83,7 @@ def test_the_share_counts_what_is_added() -> None:
 
 
 def test_what_a_model_lacks_is_refused() -> None:
-    with pytest.raises(UserError, match="GPT-2 has no layers called gate_proj"):
+    with pytest.raises(UserError, match="GPT-2 has no gate matrix; it has query"):
         count(config("lora", target_modules=("gate_proj",)), PUBLISHED["GPT-2"])
     for method in (config("top_layers", layers=4), config("lora", last_layers=4)):
         with pytest.raises(UserError, match="small has 3 layers"):

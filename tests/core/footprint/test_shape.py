@@ -73,14 +73,14 @@ def test_a_folder_of_each_kind(tmp_path: Path) -> None:
     gpt2 = {"n_embd": 768, "n_layer": 12, "n_head": 12, "vocab_size": 50257, "n_positions": 1024}
     found = of_folder(folder(tmp_path, model_type="gpt2", **gpt2))
     assert total_parameters(found) == EXACT["GPT-2"]
-    assert "gate_proj" not in found.linears
+    assert "gate" not in found.linears
 
 
 def test_biases_and_head_size_of_a_folder(tmp_path: Path) -> None:
     wide = LLAMA | {"head_dim": 128, "attention_bias": True, "mlp_bias": True}
     found = of_folder(folder(tmp_path, **wide))
-    assert found.linears["q_proj"] == (576, 9 * 128)
-    assert found.linears["o_proj"] == (9 * 128, 576)
+    assert found.linears["query"] == (576, 9 * 128)
+    assert found.linears["output"] == (9 * 128, 576)
     assert found.biased == tuple(found.linears)
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core.config import LORA_TARGETS, METHODS, SOFT_PROMPTS
+from core.config import METHODS, ROLES, SOFT_PROMPTS
 from core.errors import UserError
 from core.methods.merge import merged, weight_changes
 from core.models.load import LoadedModel
@@ -15,7 +15,7 @@ MERGEABLE = [m for m in METHODS if m not in (*SOFT_PROMPTS, "adapter")]
 @pytest.mark.parametrize("method", MERGEABLE)
 def test_merged_answers_as_unmerged_and_the_base_stays(method: str, tiny: LoadedModel) -> None:
     before = {name: p.clone() for name, p in tiny.model.named_parameters()}
-    tuned = tune(method, tiny, target_modules=LORA_TARGETS)
+    tuned = tune(method, tiny, target_modules=ROLES)
     unmerged = logits(tuned)
     one = merged(tuned)
     torch.testing.assert_close(logits(one), unmerged, rtol=0, atol=1e-4)

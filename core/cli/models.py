@@ -1,0 +1,53 @@
+"""The command `models check`: is a model computed exactly here, and how?"""
+
+import argparse
+from argparse import Namespace
+from dataclasses import asdict
+from typing import Any
+
+from core.cli.commands import emit
+from core.config import DTYPES
+
+
+def add_parsers(actions: Any) -> None:
+    """Add `models` to the command line."""
+    parser: argparse.ArgumentParser = actions.add_parser("models", help="how a model is computed")
+    what: Any = parser.add_subparsers(dest="what", required=True, parser_class=parser.__class__)
+    check = what.add_parser("check", help="compare our logits with transformers' own")
+    check.add_argument("model", metavar="FOLDER|ID", help="catalogue id or local folder")
+    check.add_argument("--dtype", default="auto", choices=DTYPES)
+    check.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
+    check.set_defaults(run=check_model)
+
+
+def check_model(arguments: Namespace) -> int:
+    """Load a model, which compares its logits, and say what was found."""
+    from core.models.load import PLAIN, load
+    from core.models.probe import resolve_dtype
+
+    base = load(arguments.model, dtype=resolve_dtype(arguments.dtype))
+    tokenizer, checked, causal = base.tokenizer, base.checked, base.model
+    config: Any = causal.config
+    name = tokenizer.backend.id_to_token
+    end_tokens = [name(i) or "" for i in tokenizer.end_ids]
+    found = {
+        "type": "model",
+        "model": base.id,
+        "model_type": config.model_type,
+        **asdict(checked),
+        "dtype": str(base.dtype).removeprefix("torch."),
+        "device": str(base.device),
+        "start_token": "".join(name(i) or "" for i in tokenizer.start_ids),
+        "end_tokens": end_tokens,
+    }
+    if arguments.json:
+        emit(found)
+        return 0
+    print(
+        f"{base.id} ({config.model_type}, {found['dtype']}): logits differ from transformers' own by "
+        f"{checked.max_logit_error:.2g} at most, the largest is {checked.largest_logit:.3g}."
+    )
+    if base.path == "plain":
+        print(f"{PLAIN} Reason: {checked.why}.")
+    print(f"Answers end at: {' '.join(end_tokens)}")
+    return 0
