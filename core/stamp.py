@@ -50,8 +50,12 @@ class Stamp:
     @classmethod
     def of(cls, found: dict[str, Any]) -> Self:
         """From JSON; what is missing is not known."""
-        tuples = {name: tuple(found.get(name, ())) for name in ("flags", "disturbed")}
-        return cls(**found | tuples | {"quiet": Quietness.of(found.get("quiet", {}))})
+        values: dict[str, Any] = {
+            **found,
+            **{name: tuple(found.get(name, ())) for name in ("flags", "disturbed")},
+            "quiet": Quietness.of(found.get("quiet", {})),
+        }
+        return cls(**values)
 
     @property
     def words(self) -> str:
