@@ -26,6 +26,8 @@ MOST_STEAL = 0.02
 MOST_LOAD = 0.5
 """Programs that ran or waited beside us, on average. It finds what the shares cannot: one busy thread is
 less than 2 % of 64 processors, yet it shares their caches, and it may rest while we look."""
+LAG_S = 120
+"""The load average looks back a minute or two: it is judged of longer stretches, and before, when we rest."""
 WORST = 4
 """A single measurement may see so many times as much: a burst of seconds does not move medians."""
 ADVICE = "Close other programs or wait until they are done, then try again"
@@ -124,7 +126,7 @@ class Load:
         )
         return f"other programs used {100 * self.others:.0f} % of the processors, {steal}"
 
-    def disturbances(self, when: str, *, times: float = 1.0) -> list[str]:
+    def disturbances(self, when: str, *, times: float = 1.0, with_load: bool = False) -> list[str]:
         """What is above its limit (or `times` the limit), each as a sentence."""
         found: list[str] = []
         if self.others > times * MOST_OTHERS:
@@ -137,7 +139,7 @@ class Load:
                 f"The host gave {100 * self.steal:.0f} % of the processors to others {when} "
                 f"(at most {100 * times * MOST_STEAL:.0f} %)."
             )
-        if times == 1 and self.load > MOST_LOAD:
+        if with_load and self.load > MOST_LOAD:
             found.append(
                 f"{self.load:.1f} other programs ran or waited on average {when} (at most {MOST_LOAD:g})."
             )
@@ -165,8 +167,12 @@ class Quietness:
     @property
     def disturbances(self) -> tuple[str, ...]:
         """Sentences; none where it was quiet or is not known."""
-        found = self.before.disturbances("before measuring") if self.before else []
-        found += self.during.disturbances("while measuring") if self.during else []
+        found: list[str] = []
+        if self.before:
+            found += self.before.disturbances("before measuring", with_load=True)
+        if self.during:
+            is_long = self.during.seconds >= LAG_S
+            found += self.during.disturbances("while measuring", with_load=is_long)
         if self.worst and not found:
             found += self.worst.disturbances("during one measurement", times=WORST)
         return tuple(found)

@@ -4,16 +4,17 @@ Records from before this was kept have an empty stamp, which reads "not known".
 """
 
 import subprocess
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
 
 from core.errors import UserError
-from core.machine import processor_flags
+from core.machine import describe_machine, processor_flags
 from core.paths import ROOT
-from core.quiet import Quietness
+from core.quiet import Load, Quietness
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate")
 CHANGED = "+changes"
@@ -33,6 +34,9 @@ class Stamp:
     quiet: Quietness = field(default_factory=Quietness)
     disturbed: tuple[str, ...] = ()
     """Why the figures are not those of a quiet machine, in sentences; empty where nothing speaks against."""
+    machine: str = ""
+    at: str = ""
+    """UTC, such as "2026-11-28T08:30:00Z"."""
 
     @classmethod
     def now(cls, *, dtype: str, device: str, quiet: Quietness) -> Self:
@@ -45,6 +49,8 @@ class Stamp:
             versions=versions(),
             quiet=quiet,
             disturbed=quiet.disturbances,
+            machine=describe_machine(),
+            at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         )
 
     @classmethod
@@ -54,6 +60,25 @@ class Stamp:
             **found,
             **{name: tuple(found.get(name, ())) for name in ("flags", "disturbed")},
             "quiet": Quietness.of(found.get("quiet", {})),
+        }
+        return cls(**values)
+
+    @classmethod
+    def of_all(cls, stamps: Sequence["Stamp"]) -> Self:
+        """One for a record of several measurements; `UserError` where they cannot stand in one record."""
+        for what, name in (("device", "device"), ("precision", "dtype"), ("machine", "machine")):
+            check_alike(what, [(f"one at {s.at}", getattr(s, name)) for s in stamps])
+        if not stamps or not all(s.at for s in stamps):
+            return cls()
+        last = max(stamps, key=lambda s: s.at)
+        loads = [s.quiet.during for s in stamps if s.quiet.during]
+        worst = max(loads, key=lambda one: one.others + (one.steal or 0.0), default=None)
+        before = max((s.quiet.before for s in stamps if s.quiet.before), key=_others, default=None)
+        during = Load.mean(loads) if loads else None
+        values: dict[str, Any] = vars(last) | {
+            "commit": ", ".join(dict.fromkeys(s.commit for s in stamps if s.commit)),
+            "quiet": Quietness(before=before, during=during, worst=worst),
+            "disturbed": tuple(dict.fromkeys(said for s in stamps for said in s.disturbed)),
         }
         return cls(**values)
 
@@ -75,6 +100,10 @@ class Stamp:
             f"Not known: {', '.join(missing)}." if missing else "",
         ]
         return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _others(load: Load) -> float:
+    return load.others
 
 
 def commit() -> str:
