@@ -40,8 +40,11 @@ class Summary:
     examples_per_s: float
     """Median over processes of the examples by the median step after warm-up."""
     low: float
-    """The lowest and highest process; of a single one, the 95 % interval of its median step."""
+    """The lowest and highest process; of a single one, its interval."""
     high: float
+    interval: tuple[float, float]
+    """From the lowest to the highest end of its processes' 95 % intervals of the median step: the range
+    of two or three medians alone parts too easily by chance."""
     step_s: float
     peak_memory_mb: float
     first_loss_s: float
@@ -81,17 +84,17 @@ def summaries(report: Report, workload: str) -> dict[str, Summary]:
         if not done:
             continue
         speeds = [m.batch_size / step_s(m) for m in done]
-        ends = speeds
-        if len(done) == 1:
-            ends = [done[0].batch_size / s for s in median_interval(_counted(done[0]))]
+        ends = [m.batch_size / s for m in done for s in median_interval(_counted(m))]
+        shown = speeds if len(done) > 1 else ends
         scored = {m.seed: m.score for m in done if m.score is not None}
         found[side] = Summary(
             side=side,
             setting=done[0].setting,
             n=len(done),
             examples_per_s=median(speeds),
-            low=min(ends),
-            high=max(ends),
+            low=min(shown),
+            high=max(shown),
+            interval=(min(ends), max(ends)),
             step_s=median(map(step_s, done)),
             peak_memory_mb=median(m.peak_memory_mb for m in done),
             first_loss_s=median(m.first_loss_s for m in done),
@@ -147,7 +150,8 @@ class Comparison:
                 f"its final losses differ by up to {100 * self.loss_gap:.1f} % from those of "
                 f"{SIDES[self.gap_to]}, more than {100 * CLOSE:.0f} %"
             )
-        if self.ours.low <= self.other.high and self.other.low <= self.ours.high:
+        (low, high), (other_low, other_high) = self.ours.interval, self.other.interval
+        if low <= other_high and other_low <= high:
             found.append("the speeds of both sides overlap")
         if self.faster_in:
             found.append(f"{SIDES[self.other.side]} was faster with {self.faster_in}")

@@ -64,7 +64,7 @@ def test_times_are_medians_against_everything_on() -> None:
     rows = time_rows(
         [
             message(variant, number, seconds)
-            for number, times in enumerate([(9, 9, 9), (1, 2, 4), (1, 3, 4), (1, 4, 4)])
+            for number, times in enumerate([(9, 9, 9), *[(1, 2, 4), (1, 3, 4)] * 2, (1, 4, 4)])
             for variant, seconds in zip(("on", "tree", "off"), times, strict=True)
         ]
     )
@@ -77,8 +77,26 @@ def test_times_are_medians_against_everything_on() -> None:
 
 
 def test_a_trick_that_saves_nothing_is_said_so() -> None:
-    rows = time_rows([message("on", 1, 1.0), message("attention", 1, 1.01)])
-    assert time_finding(rows) == "None of these costs anything here when it is off"
+    """By as much as the steps vary: the median alone would say that it costs a tenth."""
+    steps = {"on": (1.0, 1.0, 1.3, 0.9, 1.0), "attention": (1.1, 1.2, 1.1, 0.9, 1.2)}
+    rows = time_rows(
+        [message(name, n, s) for name, found in steps.items() for n, s in enumerate(found, start=1)]
+    )
+    assert list(rows.times) == pytest.approx([1, 1.1])
+    assert time_finding(rows) == "No difference that the noise does not explain"
+
+
+def test_few_rounds_are_no_finding() -> None:
+    rows = time_rows(
+        [message("on", n, 1.0) for n in (1, 2)] + [message("tree", n, 2.0) for n in (1, 2)]
+    )
+    assert time_finding(rows) == "2 of at least 4 rounds: too few to tell a difference from noise"
+
+
+def test_what_saves_most_is_said_only_where_it_parts_from_the_next() -> None:
+    steps = {"on": 1.0, "tree": 2.0, "labels": 2.0}
+    found = [message(name, n, s + n / 10) for name, s in steps.items() for n in range(1, 5)]
+    assert "“Batch as a tree” saves time here" in time_finding(time_rows(found))
 
 
 def test_losses_are_those_of_the_last_whole_round() -> None:
