@@ -6,6 +6,9 @@ from pathlib import Path
 
 import psutil
 
+FLAGS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "bf16", "sve", "asimd")
+"""Instructions that decide how fast a matrix product is, in which precision: Intel and AMD, then ARM."""
+
 
 def describe_machine() -> str:
     """Such as "AMD EPYC, 2 cores, 24 GiB, Linux"; says nothing of its name or its user."""
@@ -14,9 +17,20 @@ def describe_machine() -> str:
 
 
 def _processor() -> str:
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def processor_flags() -> tuple[str, ...]:
+    """Those of `FLAGS` that the processor has; empty where the system does not tell (Linux does)."""
+    has = set((_cpuinfo("flags") or _cpuinfo("Features")).split())  # x86; ARM
+    return tuple(flag for flag in FLAGS if flag in has)
+
+
+def _cpuinfo(name: str) -> str:
+    """Of the first processor."""
     info = Path("/proc/cpuinfo")
     if info.is_file():
         for line in info.read_text("utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
+            if line.startswith(name):
                 return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return ""

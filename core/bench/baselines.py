@@ -1,9 +1,11 @@
 """The other sides: Hugging Face's Trainer with peft, and TRL's SFTTrainer. Development only.
 
-Each with its best settings for this machine: a short trial takes the fastest of float32, bf16 autocast
-and bf16 weights (not for full fine-tuning, where bf16 weights lose small updates), of the fused and the
-eager attention, and for SFTTrainer of padded and padding-free batches (its packing of the very same
-examples). AdamW is fused, the collator pads to the longest of a batch, the rate is ours, step by step.
+On the device and in the precision of our side, each with its best settings for this machine: a short
+trial takes the faster of bf16 autocast and bf16 weights (not for full fine-tuning, where bf16 weights
+lose small updates), of the fused and the eager attention, and for SFTTrainer of padded and padding-free
+batches (its packing of the very same examples). The other precision is tried, too, to say so where it
+would be faster. AdamW is fused, the collator pads to the longest of a batch, the rate is ours, step by
+step.
 """
 
 import importlib.util
@@ -19,14 +21,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from core.bench.workloads import Workload, batches_of, run_config
+from core.bench.device import best_device, device_of, peak_memory_mb, synchronize
+from core.bench.workloads import Workload, batches_of, product_dtype, run_config
 from core.catalog import find_model
 from core.config import MethodConfig, RunConfig
 from core.data.encode import Encoded
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 from core.evaluate.task import evaluate_task
-from core.memory import peak_memory_mb
 from core.models.acquire import model_dir
 from core.models.load import LoadedModel
 from core.models.probe import resolve_dtype
@@ -47,7 +49,8 @@ class Setting:
     """How a baseline is set up: "bfloat16 sdpa", "autocast eager packed"."""
 
     dtype: str = "bfloat16"
-    """float32; autocast: float32 weights, bf16 products; bfloat16: bf16 weights, too."""
+    """float32; autocast: float32 weights, bf16 products; bfloat16: bf16 weights, too. What multiplies
+    in the same precision is compared (`product_dtype`)."""
     attention: str = "sdpa"
     is_packed: bool = False
 
@@ -86,7 +89,9 @@ def measure_training(
     tokenizer = ChatTokenizer.load(folder)
     plan = make_plan(config, tokenizer)
     tuned, found = fit(side, config, batches_of(plan, config), folder, setting, on_first=on_first)
-    found |= {"setting": str(setting), "peak_memory_mb": peak_memory_mb()}
+    device = device_of(tuned)
+    found |= {"setting": str(setting), "dtype": product_dtype(str(setting)), "device": str(device)}
+    found["peak_memory_mb"] = peak_memory_mb(device)
     if n_scored:
         dtype = torch.float32 if setting.dtype == "float32" else torch.bfloat16
         causal: Any = tuned
@@ -99,15 +104,15 @@ def measure_training(
     return found
 
 
-def usual_setting(method: MethodConfig) -> Setting:
-    """What is taken without a trial: the probe's precision."""
-    if resolve_dtype("auto") is torch.float32:
+def usual_setting(method: MethodConfig, dtype: str = "auto") -> Setting:
+    """What is taken without a trial."""
+    if resolve_dtype(dtype) is torch.float32:
         return Setting(dtype="float32")
     return Setting(dtype="autocast" if method.name == "full" else "bfloat16")
 
 
-def choose_setting(side: str, workload: Workload, *, model: str) -> Message:
-    """The fastest setting in short trials; each choice is kept for the next."""
+def choose_setting(side: str, workload: Workload, *, model: str, dtype: str) -> Message:
+    """The fastest setting that multiplies in `dtype`, in short trials; each choice is kept for the next."""
     config = run_config(workload, model=model, seed=0, steps=TRIAL_STEPS)
     folder = model_dir(find_model(model))
     batches = batches_of(make_plan(config, ChatTokenizer.load(folder)), config)
@@ -120,16 +125,24 @@ def choose_setting(side: str, workload: Workload, *, model: str) -> Message:
         return tried[str(setting)]
 
     best = Setting()
-    for choices in choices_for(side, workload.method):
+    for choices in choices_for(side, workload.method, dtype=dtype):
         best = min((replace(best, **choice) for choice in choices), key=seconds)
+    for other in _dtypes(workload.method, but=dtype):
+        seconds(replace(best, dtype=other))
     return {"setting": str(best), "tried": tried}
 
 
-def choices_for(side: str, method: MethodConfig) -> Iterator[list[dict[str, Any]]]:
-    dtypes = ["float32", "autocast", "bfloat16"]
-    if method.name == "full":
-        dtypes.remove("bfloat16")
-    yield [{"dtype": dtype} for dtype in dtypes]
+def _dtypes(method: MethodConfig, *, but: str = "") -> list[str]:
+    """What a setting's `dtype` can be, without those that multiply in the precision `but`."""
+    of_full = ("float32", "autocast")
+    known = of_full if method.name == "full" else (*of_full, "bfloat16")
+    return [dtype for dtype in known if product_dtype(dtype) != but]
+
+
+def choices_for(side: str, method: MethodConfig, *, dtype: str) -> Iterator[list[dict[str, Any]]]:
+    """The choices in turn, each of settings that multiply in `dtype`."""
+    others = _dtypes(method, but=dtype)
+    yield [{"dtype": name} for name in _dtypes(method) if name not in others]
     yield [{"attention": attention} for attention in ("sdpa", "eager")]
     if (
         side == "sft" and method.name != "prompt"
@@ -151,7 +164,8 @@ def fit(
     from transformers import TrainerCallback
 
     seed_everything(config.seed)
-    model = with_method(load_plain(folder, setting), config.method)
+    device = best_device()
+    model = with_method(load_plain(folder, setting), config.method).to(device)
     wanted = config.optimizer
     optimizer = torch.optim.AdamW(
         [p for p in model.parameters() if p.requires_grad],
@@ -173,6 +187,7 @@ def fit(
             self.tick = time.perf_counter()
 
         def on_step_end(self, *args: Any, **kwargs: Any) -> None:
+            synchronize(device)
             now = time.perf_counter()
             if not found["step_s"]:
                 on_first()
@@ -251,7 +266,7 @@ def _arguments(config: RunConfig, setting: Setting, scratch: str) -> dict[str, A
         "max_grad_norm": config.optimizer.clip_norm,
         "train_sampling_strategy": "sequential",
         "bf16": setting.dtype != "float32",
-        "use_cpu": True,
+        "use_cpu": best_device().type == "cpu",  # else Trainer takes the first GPU, as we do
         "gradient_checkpointing": False,
         "dataloader_pin_memory": False,
         "logging_steps": 1,

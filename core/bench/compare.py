@@ -11,19 +11,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from core.bench.report import Measured, Report
+from core.bench.report import Measured, Report, check_one_device
 from core.bench.workloads import N_PROMPTS, N_SCORED, Workload
 from core.machine import describe_machine
 from core.paths import ROOT
+from core.quiet import Watch
+from core.stamp import Stamp
 
 Message = dict[str, Any]
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 LONGEST_S = 900
 """A process that takes longer is ended."""
-PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate")
 
 
 def run_side(side: str, workload: str, *options: str) -> tuple[Message, float]:
@@ -43,7 +44,9 @@ def _follow(command: Sequence[str], is_first: Callable[[Message], bool]) -> tupl
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env=os.environ | {"PYTHONWARNINGS": "ignore", "TOKENIZERS_PARALLELISM": "false"},
+            env=os.environ
+            | {"PYTHONWARNINGS": "ignore", "TOKENIZERS_PARALLELISM": "false"}
+            | one_gpu(os.environ),
         )
         try:
             for message in _messages(process, started + LONGEST_S):
@@ -85,6 +88,21 @@ def _messages(process: subprocess.Popen[str], end: float) -> Iterator[Message]:
             return
 
 
+def one_gpu(environment: Mapping[str, str]) -> dict[str, str]:
+    """Variables that show every side the same single GPU: Trainer would take all of them at once.
+
+    >>> one_gpu({"TUNING_FORK_DEVICE": "cuda:1", "CUDA_VISIBLE_DEVICES": "4,6"})
+    {'CUDA_VISIBLE_DEVICES': '6', 'TUNING_FORK_DEVICE': 'cuda'}
+    """
+    chosen, visible = environment.get("TUNING_FORK_DEVICE", ""), environment.get(VISIBLE)
+    if chosen.partition(":")[0] not in ("", "cuda") or visible == "":  # "": all are hidden
+        return {}
+    wanted = chosen.partition(":")[2] or "0"
+    names = visible.split(",") if visible else []
+    shown = names[int(wanted)] if wanted.isdigit() and int(wanted) < len(names) else wanted
+    return {VISIBLE: shown} | ({"TUNING_FORK_DEVICE": "cuda"} if chosen else {})
+
+
 def worker_ready_s() -> float:
     """Cold start of an answering worker, to ready; 0 when it does not get there."""
     command = [sys.executable, "-m", "core.runs.worker", "ask"]
@@ -97,6 +115,7 @@ def measure(
     *,
     model: str,
     command: str,
+    watch: Watch,
     sides: Sequence[str] = (),
     seeds: Sequence[int] = (),
     repeats: int = 1,
@@ -108,10 +127,16 @@ def measure(
     on_progress: Callable[[str], None] = lambda text: None,
     on_measured: Callable[[Measured], None] = lambda found: None,
 ) -> Report:
-    """Carry it all out. Empty `sides`, `seeds` and 0 `steps` take what each workload says."""
-    gflops, threads = _peak({}, on_progress)
+    """Carry it all out. Empty `sides`, `seeds` and 0 `steps` take what each workload says.
+
+    `watch` has looked at the machine before, and looks again after each measurement. Raises
+    `UserError` as soon as a side computed on another device or in another precision than the others.
+    """
+    peak = _peak(on_progress)
+    dtype: str = peak.get("dtype", "auto")
+    usual = ("--model", model, "--dtype", dtype)
     starts = [worker_ready_s() for _ in range(n_starts)]
-    warm = run_side("ours", "warm", "--model", model)[0] if n_starts else {}
+    warm = run_side("ours", "warm", *usual)[0] if n_starts else {}
     if n_starts:
         on_progress(f"A worker is ready after {min(starts):.1f} s.")
     trials, settings = dict[str, dict[str, float]](), dict[tuple[str, str], str]()
@@ -120,7 +145,7 @@ def measure(
         wanted = [side for side in workload.sides if not sides or side in sides]
         for side in wanted:
             if side != "ours" and with_trials:
-                _try(side, workload, model, trials, settings, on_progress)
+                _try(side, workload, usual, trials, settings, on_progress)
         order = [
             (seed, side)
             for seed in seeds or workload.seeds
@@ -128,12 +153,13 @@ def measure(
             for side in wanted
         ]
         for seed, side in order:
-            options = ["--model", model, "--seed", str(seed), "--steps", str(steps)]
+            options = [*usual, "--seed", str(seed), "--steps", str(steps)]
             if workload.is_scored:
                 options += ["--scored", str(n_scored)]
             if setting := settings.get((side, workload.tried_with or workload.id)):
                 options += ["--setting", setting]
             found, first_s = run_side(side, workload.id, *options)
+            watch.look()
             one = Measured.of(
                 {
                     **found,
@@ -145,45 +171,50 @@ def measure(
                 }
             )
             measured.append(one)
+            check_one_device(measured)
             on_measured(one)
+    gflops: dict[str, float] = peak.get("gflops", {})
     if workloads:
-        gflops, threads = _peak(gflops, on_progress)
+        again = _peak(on_progress).get("gflops", {})
+        gflops = {name: max(value, again.get(name, 0.0)) for name, value in gflops.items()}
     growth = dict[str, Any]()
     if with_growth:
-        growth, _ = run_side("ours", "growth", "--model", model)
+        growth, _ = run_side("ours", "growth", *usual)
+        watch.look()
         if "reason" in growth:
             on_progress(f"How cost grows could not be measured: {growth['reason']}")
     return Report(
         command=command,
         machine=describe_machine(),
         date=time.strftime("%Y-%m-%d", time.gmtime()),
-        versions={name: found for name in PACKAGES if (found := _version(name))},
-        threads=threads,
+        threads=peak.get("threads", 0),
         gflops=gflops,
         ready_s=tuple(starts),
         warm_first_loss_s=tuple(warm.get("warm_first_loss_s", ())),
         trials=trials,
         measured=tuple(measured),
         growth=tuple(growth.get("growth", ())),
+        stamp=Stamp.now(
+            dtype="" if dtype == "auto" else dtype,
+            device=peak.get("device", ""),
+            quiet=watch.found,
+        ),
     )
 
 
-def _peak(before: dict[str, float], on_progress: Callable[[str], None]) -> tuple[Message, int]:
-    """The higher of the peaks measured before and now, and the number of threads."""
+def _peak(on_progress: Callable[[str], None]) -> Message:
+    """{"threads", "device", "dtype", "gflops"} of this machine now."""
     found, _ = run_side("ours", "peak")
-    now: dict[str, float] = found.get("gflops", {})
-    best = {name: max(value, before.get(name, 0.0)) for name, value in now.items()} or before
-    on_progress(
-        "fastest products: "
-        + ", ".join(f"{name} {value:.0f} GFLOP/s" for name, value in now.items())
-    )
-    return best, found.get("threads", 0)
+    products = found.get("gflops", {}).items()
+    said = ", ".join(f"{name} {value:.0f} GFLOP/s" for name, value in products)
+    on_progress(f"fastest products: {said}")
+    return found
 
 
 def _try(
     side: str,
     workload: Workload,
-    model: str,
+    usual: Sequence[str],
     trials: dict[str, dict[str, float]],
     settings: dict[tuple[str, str], str],
     on_progress: Callable[[str], None],
@@ -192,7 +223,7 @@ def _try(
     source = workload.tried_with or workload.id
     if (side, source) in settings:
         return
-    found, _ = run_side(side, source, "--trial", "--model", model)
+    found, _ = run_side(side, source, "--trial", *usual)
     if "setting" in found:
         settings[side, source] = found["setting"]
         trials[f"{side} {source}"] = found["tried"]
@@ -200,10 +231,3 @@ def _try(
         on_progress(f"{side} on {source}: {found['setting']} is fastest ({tried})")
     else:
         on_progress(f"{side} on {source}: no setting could be tried: {found.get('reason')}")
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""

@@ -1,16 +1,32 @@
-"""What the measurements say: medians, ratios, equality of learning, utilisation. Imports no torch."""
+"""What the measurements say: medians, ratios, equality of learning, utilisation. Imports no torch.
 
-from collections.abc import Sequence
+A finding is stated only where intervals part. A row that learned otherwise than the other sides, or
+whose speeds overlap, is marked with the reason and left out of the headline.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, median
 
 from core.bench.report import Measured, Report
-from core.bench.workloads import BASELINES, SIDES, WARM_UP, WORKLOADS, Workload
+from core.bench.workloads import (
+    BASELINES,
+    SIDES,
+    WARM_UP,
+    WORKLOADS,
+    Workload,
+    product_dtype,
+)
+from core.evaluate.uncertainty import median_interval
 
 LAST = 3
 """The final loss is the mean over so many last steps: a batch of eight is noisy."""
 CLOSE = 0.02
 """Final losses this near (as a share) count as equal."""
+MOST_SPREAD = 0.10
+"""Of a baseline's speed over its processes: the same program on a quiet machine varies by 2 to 5 %, of
+which batches of other seeds are 3 %. A headline cannot be better than its denominator."""
+NOT_DECIDED = "No difference that the noise does not explain"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,9 +38,13 @@ class Summary:
     n: int
     """Processes."""
     examples_per_s: float
-    """Median over processes of the examples by the median step after warm-up; low and high of them."""
+    """Median over processes of the examples by the median step after warm-up."""
     low: float
+    """The lowest and highest process; of a single one, its interval."""
     high: float
+    interval: tuple[float, float]
+    """From the lowest to the highest end of its processes' 95 % intervals of the median step: the range
+    of two or three medians alone parts too easily by chance."""
     step_s: float
     peak_memory_mb: float
     first_loss_s: float
@@ -37,10 +57,19 @@ class Summary:
     def mean_score(self) -> float | None:
         return mean(self.score.values()) if self.score else None
 
+    @property
+    def spread(self) -> float | None:
+        """How far its processes lie apart, as a share of the median; None with one only."""
+        return (self.high - self.low) / self.examples_per_s if self.n > 1 else None
+
 
 def step_s(one: Measured) -> float:
     """The median step after warm-up; with too few steps, of those there are."""
-    return median(one.step_s[WARM_UP:] or one.step_s[-1:])
+    return median(_counted(one))
+
+
+def _counted(one: Measured) -> Sequence[float]:
+    return one.step_s[WARM_UP:] or one.step_s[-1:]
 
 
 def final_loss(one: Measured) -> float:
@@ -55,14 +84,17 @@ def summaries(report: Report, workload: str) -> dict[str, Summary]:
         if not done:
             continue
         speeds = [m.batch_size / step_s(m) for m in done]
+        ends = [m.batch_size / s for m in done for s in median_interval(_counted(m))]
+        shown = speeds if len(done) > 1 else ends
         scored = {m.seed: m.score for m in done if m.score is not None}
         found[side] = Summary(
             side=side,
             setting=done[0].setting,
             n=len(done),
             examples_per_s=median(speeds),
-            low=min(speeds),
-            high=max(speeds),
+            low=min(shown),
+            high=max(shown),
+            interval=(min(ends), max(ends)),
             step_s=median(map(step_s, done)),
             peak_memory_mb=median(m.peak_memory_mb for m in done),
             first_loss_s=median(m.first_loss_s for m in done),
@@ -96,11 +128,34 @@ class Comparison:
     ours: Summary
     other: Summary
     loss_gap: float | None
-    """The largest distance of final losses as a share, over seeds; None where there is no loss."""
+    """The largest distance of final losses from a baseline's of the same seed, as a share; None where
+    there is no loss."""
+    gap_to: str
+    """The baseline with that distance."""
     same_answers: float | None
     """Share of equal answers, of the workload `answer`."""
     utilisation: float | None
     """Needed operations per second, as a share of the peak of the fastest product."""
+    faster_in: str
+    """The other precision, where a trial of the fastest side was faster in it."""
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Why this row stands in no headline; none where it may."""
+        found: list[str] = []
+        if self.workload.trains and self.loss_gap is None:
+            found.append("final losses could not be compared")
+        elif self.loss_gap is not None and self.loss_gap > CLOSE:
+            found.append(
+                f"its final losses differ by up to {100 * self.loss_gap:.1f} % from those of "
+                f"{SIDES[self.gap_to]}, more than {100 * CLOSE:.0f} %"
+            )
+        (low, high), (other_low, other_high) = self.ours.interval, self.other.interval
+        if low <= other_high and other_low <= high:
+            found.append("the speeds of both sides overlap")
+        if self.faster_in:
+            found.append(f"{SIDES[self.other.side]} was faster with {self.faster_in}")
+        return tuple(found)
 
     @property
     def speed_up(self) -> float:
@@ -122,14 +177,32 @@ def compare(report: Report, workload: str) -> Comparison | None:
     other = best_other(found)
     if "ours" not in found or other is None:
         return None
+    gaps = {side: loss_gap(found["ours"], s) for side, s in found.items() if side != "ours"}
+    known = {side: gap for side, gap in gaps.items() if gap is not None}
+    farthest = max(known, key=known.__getitem__, default="")
     return Comparison(
         workload=WORKLOADS[workload],
         ours=found["ours"],
         other=other,
-        loss_gap=loss_gap(found["ours"], other),
+        loss_gap=known.get(farthest),
+        gap_to=farthest,
         same_answers=_same_answers(report, workload, other.side),
         utilisation=utilisation(report, workload),
+        faster_in=_faster_in(report, WORKLOADS[workload], other),
     )
+
+
+def _faster_in(report: Report, workload: Workload, other: Summary) -> str:
+    """The precision in which a trial of the other side was faster by more than trials vary."""
+    tried = report.trials.get(f"{other.side} {workload.tried_with or workload.id}", {})
+    used = product_dtype(other.setting) if other.setting else ""
+    same = [s for setting, s in tried.items() if product_dtype(setting) == used]
+    faster = {
+        product_dtype(setting)
+        for setting, s in tried.items()
+        if same and product_dtype(setting) != used and s < (1 - MOST_SPREAD) * min(same)
+    }
+    return next(iter(faster), "")
 
 
 def loss_gap(one: Summary, other: Summary) -> float | None:
@@ -166,17 +239,78 @@ def comparisons(report: Report, workloads: Sequence[str] = ()) -> list[Compariso
     return [c for c in found if c]
 
 
+def disturbances(report: Report) -> list[str]:
+    """Why the figures are not those of a quiet machine, in sentences; none where nothing speaks against."""
+    found = list(report.stamp.disturbed)
+    spreads = {
+        (side, workload.title): one.spread
+        for name, workload in WORKLOADS.items()
+        for side, one in summaries(report, name).items()
+        if side != "ours" and one.spread is not None
+    }
+    if spreads:
+        (side, title), widest = max(spreads.items(), key=lambda item: item[1] or 0.0)
+        if widest and widest > MOST_SPREAD:
+            found.append(
+                f"Processes of the same baseline differed by up to {100 * widest:.0f} % in speed "
+                f"({SIDES[side]} on “{title}”; at most {100 * MOST_SPREAD:.0f} %)."
+            )
+    return found
+
+
+def measured_once(report: Report) -> str:
+    """Baselines with one process only, in a sentence: no spread can be told of these. Empty without."""
+    titles = [
+        f"{SIDES[side]} on “{workload.title}”"
+        for name, workload in WORKLOADS.items()
+        for side, one in summaries(report, name).items()
+        if side != "ours" and one.n == 1
+    ]
+    if not titles:
+        return ""
+    more = f" and {len(titles) - 1} more" if len(titles) > 1 else ""
+    return f"Measured in one process only: {titles[0]}{more}; take two or more with --repeats 2."
+
+
 def finding(report: Report) -> str:
-    """One sentence: the range of the speed-ups, over those sides alone that were measured."""
+    """One sentence: the range of the speed-ups, over unmarked rows and sides that were measured."""
     trained = [c for c in comparisons(report) if c.workload.trains]
+    counted = [c for c in trained if not c.marks]
     if not trained:
         return "Nothing was compared yet"
-    low, high = min(trained, key=speed_up), max(trained, key=speed_up)
-    others = _measured_others(report, [c.workload.id for c in trained])
+    if not counted:
+        return "No row allows a comparison: each is marked with the reason"
+    low, high = min(counted, key=speed_up), max(counted, key=speed_up)
+    others = _measured_others(report, [c.workload.id for c in counted])
     if low is high:
-        return f"{low.workload.title}: {low.speed_up:.1f} times as fast as {others}"
-    ends = dict.fromkeys(f"{c.speed_up:.1f}" for c in (low, high))  # one, if they round alike
-    return f"{' to '.join(ends)} times as many examples per second as {others}"
+        found = f"{low.workload.title}: {low.speed_up:.1f} times as fast as {others}"
+    else:
+        ends = dict.fromkeys(f"{c.speed_up:.1f}" for c in (low, high))  # one, if they round alike
+        found = f"{' to '.join(ends)} times as many examples per second as {others}"
+    return f"On a disturbed machine: {found}" if disturbances(report) else found
+
+
+def left_out(report: Report) -> list[str]:
+    """The rows that the headline leaves out, each with its figure and the reason, as sentences."""
+    return [
+        f"“{c.workload.title}” ({c.speed_up:.1f} times) is left out of the headline: "
+        f"{' and '.join(c.marks)}."
+        for c in comparisons(report)
+        if c.marks and c.workload.trains
+    ]
+
+
+def equal_words(report: Report) -> str:
+    """Whether all sides learned alike, as the losses say it; empty where none can be compared."""
+    gaps = [c.loss_gap for c in comparisons(report) if c.loss_gap is not None]
+    if not gaps:
+        return ""
+    n_close = sum(gap <= CLOSE for gap in gaps)
+    which = f"all {len(gaps)}" if n_close == len(gaps) else f"{n_close} of {len(gaps)}"
+    return (
+        f"Final losses of the same seed lie within {100 * CLOSE:.0f} % of every baseline’s on {which} "
+        f"trained rows; the largest gap is {100 * max(gaps):.1f} %."
+    )
 
 
 def _measured_others(report: Report, workloads: Sequence[str]) -> str:
@@ -192,3 +326,25 @@ def _measured_others(report: Report, workloads: Sequence[str]) -> str:
 
 def speed_up(found: Comparison) -> float:
     return found.speed_up
+
+
+Point = Mapping[str, float]
+"""Of the growth of cost: {"value", "step_s", "low", "high", …}."""
+
+
+def growth_finding(axis: str, points: Sequence[Point]) -> str:
+    """From the smallest value to the largest, where their intervals part."""
+    first, last = points[0], points[-1]
+    if not {"low", "high"} <= first.keys() & last.keys():
+        return "Too few steps were timed to tell a difference from noise"
+    if first["low"] <= last["high"] and last["low"] <= first["high"]:
+        return NOT_DECIDED
+    low, high = last["low"] / first["high"], last["high"] / first["low"]
+    cost = last["step_s"] / first["step_s"]
+    if axis == "shared":
+        return (
+            f"With {100 * last['value']:.0f} % shared, a step takes {100 * cost:.0f} % of the time "
+            f"({100 * low:.0f} to {100 * high:.0f})"
+        )
+    more = last["value"] / max(first["value"], 1e-9)
+    return f"{more:.3g} times as much: {cost:.1f} times the time ({low:.1f} to {high:.1f})"

@@ -6,20 +6,22 @@ from typing import Any
 import torch
 
 from core.bench.baselines import Setting, load_plain
+from core.bench.device import best_device, peak_memory_mb
 from core.bench.workloads import (
     ANSWER_TOKENS,
     N_PROMPTS,
     Workload,
     checksums,
+    product_dtype,
     prompts_to_answer,
 )
 from core.catalog import find_model
 from core.data.tokenizer import ChatTokenizer
-from core.memory import peak_memory_mb
 from core.models.acquire import model_dir
 from core.models.probe import resolve_dtype
 
 Message = dict[str, Any]
+OTHER_DTYPE = {"float32": "bfloat16", "bfloat16": "float32"}
 SIZES = (16, N_PROMPTS)
 """Prompts in a padded batch that are tried."""
 
@@ -29,11 +31,17 @@ def measure_answering(
 ) -> Message:
     """Answer the same prompts `steps` times (at least once); `setting` is "bfloat16 sdpa 64"."""
     answers: list[str] = []
-    found: Message = {"setting": setting, "step_s": [], "losses": []}
+    device = best_device()
+    found: Message = {
+        "setting": setting,
+        "dtype": product_dtype(setting),
+        "step_s": [],
+        "losses": [],
+    }
     dtype, attention, size = setting.split()
     folder = model_dir(find_model(model))
     tokenizer = ChatTokenizer.load(folder)
-    module = load_plain(folder, Setting(dtype=dtype, attention=attention)).eval()
+    module = load_plain(folder, Setting(dtype=dtype, attention=attention)).eval().to(device)
     prompts = [tokenizer.ask(e.prompt) for e in prompts_to_answer(workload.tasks)]
     for number in range(steps):
         tick = time.perf_counter()
@@ -41,16 +49,20 @@ def measure_answering(
         found["step_s"].append(time.perf_counter() - tick)
         if not number:
             on_first()
-    return found | {"answers": checksums(answers), "peak_memory_mb": peak_memory_mb()}
+    found |= {"device": str(module.device), "peak_memory_mb": peak_memory_mb(device)}
+    return found | {"answers": checksums(answers)}
 
 
-def usual_setting() -> str:
+def usual_setting(dtype: str = "auto") -> str:
     """What is taken without a trial."""
-    return f"{str(resolve_dtype('auto')).removeprefix('torch.')} sdpa {N_PROMPTS}"
+    return f"{str(resolve_dtype(dtype)).removeprefix('torch.')} sdpa {N_PROMPTS}"
 
 
-def choose_setting(workload: Workload, *, model: str) -> Message:
-    """The fastest precision, attention and batch size, each choice kept for the next."""
+def choose_setting(workload: Workload, *, model: str, dtype: str) -> Message:
+    """The fastest attention and batch size in the precision of all sides, each choice kept for the next.
+
+    The other precision is tried as well, to say so where it would be faster.
+    """
     tried: dict[str, float] = {}
 
     def seconds(setting: str) -> float:
@@ -61,10 +73,9 @@ def choose_setting(workload: Workload, *, model: str) -> Message:
             tried[setting] = found["step_s"][0]
         return tried[setting]
 
-    best = min((f"{dtype} sdpa {SIZES[-1]}" for dtype in ("bfloat16", "float32")), key=seconds)
-    dtype = best.split()[0]
-    best = min((best, f"{dtype} eager {SIZES[-1]}"), key=seconds)
+    best = min((f"{dtype} {attention} {SIZES[-1]}" for attention in ("sdpa", "eager")), key=seconds)
     best = min((f"{best.rsplit(' ', 1)[0]} {size}" for size in SIZES), key=seconds)
+    seconds(best.replace(dtype, OTHER_DTYPE[dtype]))
     return {"setting": best, "tried": tried}
 
 
@@ -81,8 +92,8 @@ def _answer(
         rows = [[eos] * (width - len(prompts[i])) + prompts[i] for i in group]
         mask = [[0] * (width - len(prompts[i])) + [1] * len(prompts[i]) for i in group]
         output = module.generate(
-            input_ids=torch.tensor(rows),
-            attention_mask=torch.tensor(mask),
+            input_ids=torch.tensor(rows, device=module.device),
+            attention_mask=torch.tensor(mask, device=module.device),
             max_new_tokens=ANSWER_TOKENS,
             do_sample=False,
             eos_token_id=eos,

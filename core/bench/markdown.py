@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from statistics import median
 
 from core.bench.findings import (
-    CLOSE,
     Comparison,
+    Point,
     Summary,
     comparisons,
+    disturbances,
+    equal_words,
     failures,
     finding,
+    growth_finding,
+    left_out,
     summaries,
 )
 from core.bench.report import Report
@@ -21,11 +25,17 @@ NONE = "–"
 
 def markdown(report: Report) -> str:
     """Everything, in tables."""
-    parts = [f"# How fast is it?\n\n{finding(report)}.", _head(report), _sides(report)]
+    parts = [f"# How fast is it?\n\n{finding(report)}.", " ".join(left_out(report))]
+    parts += [_disturbed(report), _head(report), _sides(report)]
     if found := comparisons(report):
-        parts.append(_compared(found))
+        parts.append(_compared(found, equal_words(report)))
     parts += [_starts(report), _trials(report), _growth(report), _tried()]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _disturbed(report: Report) -> str:
+    found = disturbances(report)
+    return f"**Disturbed.** {' '.join(found)}" if found else ""
 
 
 def _tried() -> str:
@@ -39,12 +49,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _head(report: Report) -> str:
-    versions = ", ".join(f"{name} {found}" for name, found in report.versions.items())
+    versions = ", ".join(f"{name} {found}" for name, found in report.stamp.versions.items())
     peak = ", ".join(f"{name} {value:.0f} GFLOP/s" for name, value in report.gflops.items())
     return (
         f"{report.where} Made with `{report.command}`. {versions}. Peak of the fastest product: {peak}. "
         f"Sides take turns, each in a fresh process; a step is the median without the first {WARM_UP}; "
-        "several processes: the median of theirs, lowest and highest in brackets."
+        "several processes: the median of theirs, lowest and highest in brackets (of a single one, the "
+        "95 % interval of its median)."
     )
 
 
@@ -73,7 +84,7 @@ def _cells(found: Summary) -> list[str]:
     ]
 
 
-def _compared(found: Sequence[Comparison]) -> str:
+def _compared(found: Sequence[Comparison], equal: str) -> str:
     rows = [
         [
             c.workload.title,
@@ -84,16 +95,18 @@ def _compared(found: Sequence[Comparison]) -> str:
             NONE if c.score_gap is None else f"{c.score_gap:+.3f}",
             percent(c.same_answers),
             percent(c.utilisation),
+            "; ".join(c.marks) or NONE,
         ]
         for c in found
     ]
     head = ("workload", "fastest other", "examples/s", "memory", "largest loss gap")
     note = (
-        f"Loss gap: of the final losses of one seed (equal means up to {100 * CLOSE:.0f} %). "
+        f"{equal} A marked row is left out of the headline. "
         "Utilisation: operations the mathematics needs (core/bench/needed.py) per second, as a share of "
         "the measured peak."
     )
-    return table((*head, "score gap", "same answers", "utilisation"), rows) + f"\n\n{note}"
+    more = ("score gap", "same answers", "utilisation", "marked")
+    return table((*head, *more), rows) + f"\n\n{note.lstrip()}"
 
 
 def percent(share: float | None, digits: int = 0) -> str:
@@ -119,7 +132,18 @@ def _trials(report: Report) -> str:
 
 
 def _growth(report: Report) -> str:
-    rows = [
-        [point["axis"], f"{point['value']:g}", f"{point['step_s']:.3f}"] for point in report.growth
+    if not report.growth:
+        return ""
+    rows = [[p["axis"], f"{p['value']:g}", _with_interval(p)] for p in report.growth]
+    axes = dict.fromkeys(point["axis"] for point in report.growth)
+    found = [
+        f"- {axis}: {growth_finding(axis, [p for p in report.growth if p['axis'] == axis])}"
+        for axis in axes
     ]
-    return f"How cost grows:\n\n{table(('what', 'value', 's/step'), rows)}" if rows else ""
+    head = ("what", "value", "s/step (95 % interval)")
+    return "How cost grows:\n\n" + "\n".join(found) + f"\n\n{table(head, rows)}"
+
+
+def _with_interval(point: Point) -> str:
+    known = f" ({point['low']:.3f} to {point['high']:.3f})" if "low" in point else ""
+    return f"{point['step_s']:.3f}{known}"

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from core.answer import Answer
+from core.bench.device import peak_memory_mb, synchronize
 from core.bench.needed import needed_flops
 from core.bench.tree import count
 from core.bench.workloads import (
@@ -20,7 +21,6 @@ from core.config import RunConfig
 from core.events import Evaluation, Step
 from core.footprint.shape import of_folder
 from core.generate.batch import answer_greedily
-from core.memory import peak_memory_mb
 from core.models.acquire import model_dir
 from core.models.load import LoadedModel, load
 from core.models.probe import resolve_dtype
@@ -30,27 +30,47 @@ from core.train.plan import make_plan
 Message = dict[str, Any]
 
 
-def load_base(model: str) -> LoadedModel:
-    return load(model, dtype=resolve_dtype("auto"))
+def load_base(model: str, dtype: str = "auto") -> LoadedModel:
+    return load(model, dtype=resolve_dtype(dtype))
+
+
+def _found(base: LoadedModel) -> Message:
+    """What every measurement says of itself, before its first step."""
+    dtype = str(base.dtype).removeprefix("torch.")
+    return {
+        "setting": dtype,
+        "dtype": dtype,
+        "device": str(base.device),
+        "step_s": [],
+        "losses": [],
+    }
 
 
 def measure_training(
-    workload: Workload, *, model: str, seed: int, steps: int, n_scored: int, on_first: Any
+    workload: Workload,
+    *,
+    model: str,
+    seed: int,
+    steps: int,
+    n_scored: int,
+    on_first: Any,
+    dtype: str = "auto",
 ) -> Message:
     """Train as a run does; calls `on_first` at the first loss. The time of a step is the whole of it."""
     config = run_config(workload, model=model, seed=seed, steps=steps, n_scored=n_scored)
-    base = load_base(model)
-    found: Message = {"setting": str(base.dtype).removeprefix("torch."), "step_s": [], "losses": []}
+    base = load_base(model, dtype)
+    found = _found(base)
     tick = time.perf_counter()
     for event in train(config, base):
         if isinstance(event, Step):
+            synchronize(base.device)
             now = time.perf_counter()
             if event.step == 1:
                 on_first()
             found["step_s"].append(now - tick)
             found["losses"].append(event.loss)
             if event.step == steps:
-                found["peak_memory_mb"] = peak_memory_mb()
+                found["peak_memory_mb"] = peak_memory_mb(base.device)
             tick = time.perf_counter()
         if isinstance(event, Evaluation) and event.step == steps and n_scored:
             found |= {"score": event.score, "n_scored": event.n}
@@ -72,11 +92,13 @@ def what_is_needed(config: RunConfig, base: LoadedModel) -> Message:
     }
 
 
-def measure_answering(workload: Workload, *, model: str, steps: int, on_first: Any) -> Message:
+def measure_answering(
+    workload: Workload, *, model: str, steps: int, on_first: Any, dtype: str = "auto"
+) -> Message:
     """Answer the same prompts `steps` times, each time anew."""
-    base = load_base(model)
+    base = load_base(model, dtype)
     prompts = [base.tokenizer.ask(e.prompt) for e in prompts_to_answer(workload.tasks)]
-    found: Message = {"setting": str(base.dtype).removeprefix("torch."), "step_s": [], "losses": []}
+    found = _found(base)
     answers: list[Answer] = []
     for number in range(steps):
         base.answers.clear()
@@ -85,15 +107,13 @@ def measure_answering(workload: Workload, *, model: str, steps: int, on_first: A
         found["step_s"].append(time.perf_counter() - tick)
         if not number:
             on_first()
-    return found | {
-        "answers": checksums([answer.text for answer in answers]),
-        "peak_memory_mb": peak_memory_mb(),
-    }
+    texts = [answer.text for answer in answers]
+    return found | {"answers": checksums(texts), "peak_memory_mb": peak_memory_mb(base.device)}
 
 
-def measure_warm_start(*, model: str) -> Message:
+def measure_warm_start(*, model: str, dtype: str = "auto") -> Message:
     """In a warm process: from the wish for a run to its first loss, once the base has answered before."""
-    base, waited = load_base(model), list[float]()
+    base, waited = load_base(model, dtype), list[float]()
     for steps in range(1, 5):
         config = run_config(WORKLOADS["lora8"], model=model, seed=0, steps=steps)
         tick = time.perf_counter()

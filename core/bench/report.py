@@ -1,13 +1,15 @@
 """What a benchmark leaves behind: every measurement, kept raw, as JSON. Imports no torch."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
 from core.errors import UserError
 from core.experiments.record import FOLDER
+from core.stamp import Stamp, check_alike
 
 NAME = "bench"
 
@@ -22,6 +24,10 @@ class Measured:
     reason: str = ""
     """Why there are no figures: the side failed."""
     setting: str = ""
+    device: str = ""
+    """Where it computed, such as "cpu"; empty in records from before this was kept, like `dtype`."""
+    dtype: str = ""
+    """Of its matrix products."""
     batch_size: int = 0
     """Examples of a step; of the workload `answer`, prompts of a pass."""
     step_s: tuple[float, ...] = ()
@@ -51,7 +57,6 @@ class Report:
     command: str
     machine: str
     date: str
-    versions: dict[str, str]
     threads: int
     gflops: dict[str, float]
     """Measured 10⁹ operations per second of the fastest product (core/bench/peak.py), by dtype."""
@@ -63,11 +68,26 @@ class Report:
     """Seconds per step of each setting tried, by "side workload"."""
     measured: tuple[Measured, ...] = ()
     growth: tuple[dict[str, Any], ...] = ()
+    stamp: Stamp = field(default_factory=Stamp)
+
+    def __post_init__(self) -> None:
+        check_one_device(self.measured)
 
     @property
     def where(self) -> str:
-        """One sentence for a caption."""
-        return f"Recorded on {self.date} on {self.machine}, {self.threads} threads."
+        """Sentences for a caption."""
+        machine = f"{self.machine}, {self.threads} threads"
+        return f"Recorded on {self.date} on {machine}. {self.stamp.words}"
+
+
+def check_one_device(measured: Sequence[Measured]) -> None:
+    """`UserError` where sides computed on different devices or in different precisions."""
+
+    def named(one: Measured) -> str:
+        return f"{one.side} on {one.workload}"
+
+    check_alike("device", [(named(m), m.device) for m in measured])
+    check_alike("precision", [(named(m), m.dtype) for m in measured])
 
 
 def to_json(report: Report) -> str:
@@ -86,7 +106,8 @@ def to_json(report: Report) -> str:
 def from_json(text: str) -> Report:
     found = json.loads(text)
     measured = tuple(Measured.of(row) for row in found.pop("measured"))
-    return Report(**_tupled(found), measured=measured)
+    stamp = Stamp.of({"versions": found.pop("versions", {})} | found.pop("stamp", {}))
+    return Report(**_tupled(found), measured=measured, stamp=stamp)
 
 
 def _tupled(values: dict[str, Any]) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from core.catalog import DEFAULT_MODEL
 from core.errors import UserError
 
 LOOKS = ("peak", "warm", "growth")
-"""In a workload's place: the machine's peak of matrix products, the start of a run in a warm process,
-and how the cost of a step grows."""
+"""In a workload's place: the machine's device, usual precision and peak of matrix products, the start of a
+run in a warm process, and how the cost of a step grows."""
 
 
 def say(event: str, **more: Any) -> None:
@@ -39,6 +39,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--steps", type=int, default=0, help="0: as the workload says")
     parser.add_argument("--scored", type=int, default=0, help="test examples to answer at the end")
     parser.add_argument("--setting", default="", help='such as "autocast sdpa"; default: usual')
+    parser.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"))
     parser.add_argument("--trial", action="store_true", help="find the baseline's best setting")
     chosen = parser.parse_args(arguments)
     try:
@@ -56,16 +57,19 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
     threads = {"threads": torch.get_num_threads()}
     if chosen.workload == "peak":
         from core.bench.peak import peak_gflops
+        from core.models.probe import probe
 
-        return threads | {"gflops": peak_gflops()}
+        usual = {"device": probe().device, "dtype": probe().dtype}
+        return threads | usual | {"gflops": peak_gflops()}
     from core.bench import ours
 
     if chosen.workload == "warm":
-        return threads | ours.measure_warm_start(model=chosen.model)
+        return threads | ours.measure_warm_start(model=chosen.model, dtype=chosen.dtype)
     if chosen.workload == "growth":
         from core.bench.growth import measure_growth
 
-        return threads | {"growth": list(measure_growth(model=chosen.model))}
+        growth = measure_growth(model=chosen.model, dtype=chosen.dtype)
+        return threads | {"growth": list(growth)}
     workload = find_workload(chosen.workload)
     steps = chosen.steps or workload.steps
     run: dict[str, Any] = {"model": chosen.model, "steps": steps, "on_first": first}
@@ -73,23 +77,34 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
         from core.bench import generating
 
         if chosen.trial:
-            return generating.choose_setting(workload, model=chosen.model)
-        setting = chosen.setting or generating.usual_setting()
+            return generating.choose_setting(
+                workload, model=chosen.model, dtype=_named(chosen.dtype)
+            )
+        setting = chosen.setting or generating.usual_setting(chosen.dtype)
         return threads | generating.measure_answering(workload, setting=setting, **run)
     if not workload.trains:
-        return threads | ours.measure_answering(workload, **run)
+        return threads | ours.measure_answering(workload, dtype=chosen.dtype, **run)
     run |= {"seed": chosen.seed, "n_scored": chosen.scored}
     if chosen.side == "ours":
-        return threads | ours.measure_training(workload, **run)
+        return threads | ours.measure_training(workload, dtype=chosen.dtype, **run)
     from core.bench import baselines
 
     if chosen.trial:
-        return baselines.choose_setting(chosen.side, workload, model=chosen.model)
+        return baselines.choose_setting(
+            chosen.side, workload, model=chosen.model, dtype=_named(chosen.dtype)
+        )
     if chosen.setting:
         setting = baselines.Setting.of(chosen.setting)
     else:
-        setting = baselines.usual_setting(workload.method)
+        setting = baselines.usual_setting(workload.method, chosen.dtype)
     return threads | baselines.measure_training(chosen.side, workload, setting=setting, **run)
+
+
+def _named(dtype: str) -> str:
+    """With `auto` answered by the probe."""
+    from core.models.probe import resolve_dtype
+
+    return str(resolve_dtype(dtype)).removeprefix("torch.")
 
 
 if __name__ == "__main__":

@@ -117,6 +117,15 @@ WORKLOADS: dict[str, Workload] = {
 }
 
 
+def product_dtype(setting: str) -> str:
+    """In which precision a setting multiplies matrices: autocast, too, computes in 16 bit.
+
+    >>> product_dtype("autocast sdpa")
+    'bfloat16'
+    """
+    return "float32" if setting.split()[0] == "float32" else "bfloat16"
+
+
 def find_workload(name: str) -> Workload:
     """A workload by its id; `UserError` for anything else."""
     check_choice("The workload", name, tuple(WORKLOADS))

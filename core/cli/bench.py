@@ -8,6 +8,7 @@ from typing import Any
 
 from core import catalog
 from core.bench import compare
+from core.bench.findings import disturbances, measured_once
 from core.bench.markdown import markdown
 from core.bench.report import NAME, Measured, save, write
 from core.bench.workloads import SIDES, WORKLOADS, find_workload
@@ -17,7 +18,9 @@ from core.config.command import names
 from core.errors import UserError
 from core.experiments.record import FOLDER
 from core.models import acquire
+from core.quiet import Watch, refuse
 
+OTHERWISE = "--out FOLDER without --record writes the report marked as disturbed"
 QUICK_STEPS = 4
 
 
@@ -31,12 +34,19 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--growth", action="store_true", help="how the cost of a step grows, too")
     parser.add_argument("--growth-only", action="store_true", help="only that")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="write bench.json and bench.md")
-    parser.add_argument("--record", action="store_true", help="make it the report the app shows")
+    parser.add_argument(
+        "--record",
+        action="store_true",
+        help="make it the report the app shows; refused on a busy machine",
+    )
     parser.add_argument("--model", default=catalog.DEFAULT_MODEL)
 
 
 def run_bench(arguments: Namespace) -> int:
-    """Measure, print the report, write it where it is wanted."""
+    """Measure, print the report, write it where it is wanted.
+
+    A report of a disturbed machine says so, and is not made the one that the app shows.
+    """
     settings = _settings(arguments)
     if not acquire.is_ready(catalog.find_model(arguments.model)):
         raise UserError("The model is not prepared yet; run: python -m core prepare")
@@ -53,8 +63,14 @@ def run_bench(arguments: Namespace) -> int:
                 f"{found.step_s[-1]:.2f} s{last}, {found.peak_memory_mb:.0f} MB"
             )
 
+    watch = Watch()
+    if arguments.record:
+        watch.refuse_busy(otherwise=OTHERWISE)
+    for said in watch.found.disturbances:
+        say(f"disturbed: {said}")
     report = compare.measure(
         **settings,
+        watch=watch,
         model=arguments.model,
         command=_command(arguments),
         on_progress=say,
@@ -63,12 +79,17 @@ def run_bench(arguments: Namespace) -> int:
     if arguments.out:
         save(report, arguments.out / f"{NAME}.json")
         write(arguments.out / f"{NAME}.md", markdown(report))
-    if arguments.record:
-        save(report, FOLDER / f"{NAME}.json")
+    disturbed = disturbances(report)
     if arguments.json:
-        emit({"type": "report", **asdict(report)})
+        emit({"type": "report", **asdict(report), "disturbed": disturbed})
     else:
         print(markdown(report))
+    if arguments.record:
+        refuse(disturbed, otherwise=OTHERWISE)
+        if once := measured_once(report):
+            raise UserError(f"Nothing was recorded. {once}")
+        save(report, FOLDER / f"{NAME}.json")
+        write(FOLDER / f"{NAME}.md", markdown(report))
     return 0
 
 

@@ -11,8 +11,10 @@ from core.config import RunConfig
 from core.config.command import names
 from core.errors import UserError
 from core.experiments import cures, methods, mixtures, record, soft_prompts
+from core.experiments.recording import Recorder
 from core.experiments.sweep import Sweep
 from core.models import acquire
+from core.quiet import Watch
 from core.runs.store import Run, RunStore
 
 NAMES = ("cures", "mixtures", "methods", "soft_prompts", "sweep", "prompting")
@@ -29,6 +31,7 @@ def run_experiment(arguments: Namespace) -> int:
     from core.runs.worker import BaseKeeper
 
     store, keeper = RunStore(), BaseKeeper()
+    recorder = Recorder(Watch()) if arguments.record else None
 
     def show_run(number: int, run: Run, was_done: bool) -> None:
         scores = ", ".join(f"{task} {score:.2f}" for task, score in run.summary["scores"].items())
@@ -38,15 +41,20 @@ def run_experiment(arguments: Namespace) -> int:
         )
 
     on_event = emit if arguments.json else lambda event: None
-    finished = carry_out(configs, store, keeper, on_run=show_run, on_event=on_event)
-    if arguments.record:
+    finished = carry_out(
+        configs, store, keeper, on_run=show_run, on_event=on_event, recorder=recorder
+    )
+    if recorder:
+        stamps = recorder.stamps([run.id for run in finished])
         command = f"python -m core experiment {arguments.name} --seeds {arguments.seeds}"
         command += f" --cures {arguments.cures}" if arguments.cures else ""
         command += f" --methods {arguments.methods}" if arguments.methods else ""
         if arguments.name == "sweep":
             command += f" --ranks {arguments.ranks} --rates {arguments.rates}"
         untouched = score_untouched(configs[0], keeper)
-        found = record.record(arguments.name, finished, store, untouched=untouched, command=command)
+        found = record.record(
+            arguments.name, finished, store, untouched=untouched, command=command, stamps=stamps
+        )
         record.save(found, arguments.record)
     if report := reports.REPORTS.get(arguments.name):
         for row, words in report(finished, store):

@@ -12,7 +12,9 @@ from core.evaluate.limits import cut_line
 from core.experiments import prompting, prompting_record
 from core.experiments.break_even import BreakEven, break_even
 from core.experiments.prompting import Row, Way
+from core.experiments.recording import Recorder
 from core.models import acquire
+from core.quiet import Watch
 
 
 def run_prompting(arguments: Namespace, seeds: Sequence[int]) -> int:
@@ -26,14 +28,17 @@ def run_prompting(arguments: Namespace, seeds: Sequence[int]) -> int:
     from core.experiments.measure_all import Measurer
     from core.runs.store import RunStore
 
-    measurer = Measurer(RunStore(), on_event=emit if json_wanted else lambda event: None)
+    recorder = Recorder(Watch()) if arguments.record else None
+    on_event = emit if json_wanted else lambda event: None
+    measurer = Measurer(RunStore(), on_event=on_event, recorder=recorder)
     of = len(askings) + len(configs)
     rows = _shown(measurer.prompted(askings), 0, of, json_wanted=json_wanted)
     rows += _shown(measurer.tuned(configs), len(askings), of, json_wanted=json_wanted)
     asked = measurer.facts(prompting.tuned_config(task, "lora", 0, seed=seeds[0]))
-    if arguments.record:
+    if recorder:
+        stamps = recorder.stamps(measurer.keys)
         command = f"python -m core experiment prompting --task {task} --seeds {arguments.seeds}"
-        found = prompting_record.record(rows, asked, command=command)
+        found = prompting_record.record(rows, asked, command=command, stamps=stamps)
         prompting_record.save(found, arguments.record)
     _report(prompting.ways(rows), asked, json_wanted=json_wanted)
     return 0

@@ -1,7 +1,8 @@
 """What three papers claim about cures, beside what the runs on the plane show, as plain comparisons.
 
 Two groups of runs are compared by all their values: `above` or `below` only where every run of one
-lies above every run of the other. With three seeds a group, more would be pretending.
+lies above every run of the other, and each has at least `FEWEST`. With three seeds a group, more would
+be pretending.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,10 @@ from core.experiments.plane import Point, Setting
 
 LEARNED_ENOUGH = 0.85
 """Runs are compared at equal learning where the new task's score is at least this."""
+
+FEWEST = 3
+"""Runs of a group: two and two of the same kind part by chance in one case of three, three and three in
+one of ten."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +48,9 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """`above`, `below`, `overlap`, or `missing` where a group has fewer than two runs."""
+        """`above`, `below`, `overlap`, or `missing` where a group has fewer runs than `FEWEST`."""
         a, b = self.first.values, self.second.values
-        if min(len(a), len(b)) < 2:
+        if min(len(a), len(b)) < FEWEST:
             return "missing"
         if min(a) > max(b):
             return "above"
@@ -58,11 +63,12 @@ class Comparison:
         """One sentence."""
         a, b = self.first, self.second
         if self.verdict == "missing":
-            few = [g for g in (a, b) if len(g.values) < 2]
             said = " and ".join(
-                f"{'no run' if not g.values else 'only one run'} of {g.title}" for g in few
+                f"{_count_words(len(g.values))} of {g.title}"
+                for g in (a, b)
+                if len(g.values) < FEWEST
             )
-            return f"{self.score}: {said} to compare."
+            return f"{self.score}: {said} to compare; each needs {FEWEST}."
         ends = {
             "above": f"every run of {a.title} is above every run of {b.title}.",
             "below": f"every run of {a.title} is below every run of {b.title}.",
@@ -70,6 +76,10 @@ class Comparison:
         }
         values = f"{a.title} {a.words}, {b.title} {b.words}"
         return f"{self.score}: {values}; {ends[self.verdict]}"
+
+
+def _count_words(n: int) -> str:
+    return f"only {n} run{'' if n == 1 else 's'}" if n else "no run"
 
 
 def group(

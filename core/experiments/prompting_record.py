@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from core.errors import UserError
 from core.experiments.prompting import Row
 from core.experiments.record import FOLDER
 from core.machine import describe_machine
+from core.stamp import Stamp
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,14 +25,23 @@ class RecordedRows:
     rows: tuple[Row, ...]
     facts: tuple[dict[str, Any], ...]
     """As `core.experiments.measure_all` gives them."""
+    stamp: Stamp = field(default_factory=Stamp)
+    """Of all measurements together; not known in records from before this was kept."""
 
     @property
     def where(self) -> str:
-        """One sentence for a caption."""
-        return f"Recorded on {self.date}: {len(self.rows)} measurements on {self.machine}."
+        """Sentences for a caption."""
+        what = f"{len(self.rows)} measurements on {self.machine}"
+        return f"Recorded on {self.date}: {what}. {self.stamp.words}"
 
 
-def record(rows: Sequence[Row], facts: Sequence[dict[str, Any]], *, command: str) -> RecordedRows:
+def record(
+    rows: Sequence[Row],
+    facts: Sequence[dict[str, Any]],
+    *,
+    command: str,
+    stamps: Sequence[Stamp] = (),
+) -> RecordedRows:
     return RecordedRows(
         task=rows[0].task,
         command=command,
@@ -39,12 +49,13 @@ def record(rows: Sequence[Row], facts: Sequence[dict[str, Any]], *, command: str
         date=time.strftime("%Y-%m-%d", time.gmtime()),
         rows=tuple(rows),
         facts=tuple(facts),
+        stamp=Stamp.of_all(stamps),
     )
 
 
 def save(found: RecordedRows, path: Path) -> None:
     """Write a record as JSON, one row a line; `UserError` when the disk refuses."""
-    head = {k: v for k, v in vars(found).items() if k != "rows"}
+    head = {k: v for k, v in vars(found).items() if k != "rows"} | {"stamp": asdict(found.stamp)}
     lines = ",\n".join(json.dumps(row.to_dict(), ensure_ascii=False) for row in found.rows)
     text = json.dumps(head, indent=1, ensure_ascii=False)[:-2] + f',\n "rows": [\n{lines}\n]\n}}\n'
     try:
@@ -60,4 +71,5 @@ def recorded(path: Path = FOLDER / "prompting.json") -> RecordedRows | None:
         return None
     found = json.loads(path.read_text("utf-8"))
     rows = tuple(Row.from_dict(row) for row in found.pop("rows"))
-    return RecordedRows(**found | {"rows": rows, "facts": tuple(found["facts"])})
+    stamp = Stamp.of(found.pop("stamp", {}))
+    return RecordedRows(**found | {"rows": rows, "facts": tuple(found["facts"]), "stamp": stamp})

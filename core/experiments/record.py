@@ -3,8 +3,9 @@
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -13,6 +14,7 @@ from core.errors import UserError
 from core.machine import describe_machine
 from core.paths import ASSETS
 from core.runs.store import Run, RunStore
+from core.stamp import Stamp
 
 FOLDER = ASSETS / "recorded"
 KEPT_FIELDS = (
@@ -51,7 +53,9 @@ class Recorded:
     """Evaluations of the base model on the examples of the last checks."""
     runs: tuple[dict[str, Any], ...]
     """Each {"config", "version", "step_s", "events", …figures of its end (`FIGURES`)}: the median step,
-    and of its events the evaluations and what the first step kept in memory."""
+    and of its events the evaluations and what the first step kept in memory; {"stamp"} where it has one."""
+    stamp: Stamp = field(default_factory=Stamp)
+    """Of all runs together; not known in records from before this was kept."""
 
     def untouched_score(self, task: str) -> float | None:
         """The base model's score on a task, 0 to 1; None when it was not measured."""
@@ -59,8 +63,10 @@ class Recorded:
 
     @property
     def where(self) -> str:
-        """One sentence for a caption."""
-        return f"Recorded on {self.date}: {len(self.runs)} runs on {self.machine}."
+        """Sentences for a caption."""
+        return (
+            f"Recorded on {self.date}: {len(self.runs)} runs on {self.machine}. {self.stamp.words}"
+        )
 
 
 def record(
@@ -70,8 +76,9 @@ def record(
     *,
     untouched: Sequence[dict[str, Any]],
     command: str,
+    stamps: Sequence[Stamp] = (),
 ) -> Recorded:
-    """What is kept of finished runs."""
+    """What is kept of finished runs, with their stamps in the same order where they have any."""
     ended = max((run.ended_at or 0.0 for run in runs), default=0.0)
     return Recorded(
         experiment=experiment,
@@ -79,7 +86,11 @@ def record(
         machine=describe_machine(),
         date=time.strftime("%Y-%m-%d", time.gmtime(ended)),
         untouched=tuple(_brief(event) for event in untouched),
-        runs=tuple(_kept(run, store) for run in runs),
+        runs=tuple(
+            _kept(run, store) | ({"stamp": asdict(stamp)} if stamp else {})
+            for run, stamp in zip_longest(runs, stamps)
+        ),
+        stamp=Stamp.of_all(stamps),
     )
 
 
@@ -107,7 +118,7 @@ def _brief(evaluation: dict[str, Any]) -> dict[str, Any]:
 
 def save(found: Recorded, path: Path) -> None:
     """Write a record as JSON, one run a line; `UserError` when the disk refuses."""
-    head = {k: v for k, v in vars(found).items() if k != "runs"}
+    head = {k: v for k, v in vars(found).items() if k != "runs"} | {"stamp": asdict(found.stamp)}
     lines = ",\n".join(json.dumps(run, ensure_ascii=False) for run in found.runs)
     text = json.dumps(head, indent=1, ensure_ascii=False)[:-2] + f',\n "runs": [\n{lines}\n]\n}}\n'
     try:
@@ -124,4 +135,5 @@ def recorded(experiment: str) -> Recorded | None:
         return None
     found = json.loads(path.read_text("utf-8"))
     runs, untouched = tuple(found.pop("runs")), tuple(found.pop("untouched"))
-    return Recorded(**found, untouched=untouched, runs=runs)
+    stamp = Stamp.of(found.pop("stamp", {}))
+    return Recorded(**found, untouched=untouched, runs=runs, stamp=stamp)

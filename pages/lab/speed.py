@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import catalog
-from core.bench.findings import finding
+from core.bench.findings import disturbances, equal_words, finding, left_out
 from core.bench.report import Report, recorded
 from core.bench.tree import count
 from core.bench.tried import TRIED, WHERE
@@ -64,7 +64,11 @@ def beside(report: Report) -> None:
     """The recorded comparison."""
     if report.measured:
         st.markdown(f"**{finding(report)}**")
+        if disturbed := disturbances(report):
+            st.warning(f"This record is disturbed. {' '.join(disturbed)}")
         st.plotly_chart(speed_figure(report), width="stretch", key="speed_sides")
+        if marked := left_out(report):
+            st.caption(f"\\* {' '.join(marked)}")
         st.caption(f"{report.where} Made with `{report.command}`.")
         numbers = st.column_config.NumberColumn(format="%.2f")
         table = comparison_table(report)
@@ -80,8 +84,9 @@ def beside(report: Report) -> None:
         )
         st.caption(
             f"{tried}All sides see the same batches in the same order, with the same seeds, rates and "
-            "threads, by turns, in fresh processes. Loss gap: the largest between final losses of one seed. Memory: of the whole process. Utilisation: operations "
-            "that the mathematics needs, per second, as a share of the fastest matrix product here."
+            f"threads, by turns, in fresh processes. {equal_words(report)} Memory: of the whole process. "
+            "Utilisation: operations that the mathematics needs, per second, as a share of the fastest "
+            "matrix product there."
         )
         if said := failed_words(report):
             st.caption(said)
@@ -116,7 +121,7 @@ if report:
 else:
     st.caption(
         "Nothing is recorded yet. Measure this machine: `python -m core bench --growth --record` "
-        "(about half an hour; it needs the packages of requirements-dev.txt)."
+        "(about half an hour of a quiet machine; it needs the packages of requirements-dev.txt)."
     )
 st.header("What did not help")
 st.markdown("\n".join(f"- **{idea}.** {found}" for idea, found in TRIED.items()))

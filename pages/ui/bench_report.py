@@ -3,7 +3,7 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.bench.findings import comparisons, failures, summaries
+from core.bench.findings import comparisons, failures, growth_finding, summaries
 from core.bench.report import Report
 from core.bench.workloads import SIDES, WORKLOADS
 from pages.ui.live import BLUE, GREEN, GREY, ORANGE
@@ -21,6 +21,7 @@ AXES = {
 def speed_figure(report: Report) -> go.Figure:
     """Examples per second of every side on every workload, relative to the slowest."""
     figure = go.Figure()
+    marked = {c.workload.id for c in comparisons(report) if c.marks}
     for side, title in SIDES.items():
         names, times, words = [], [], []
         for name, workload in WORKLOADS.items():
@@ -28,7 +29,7 @@ def speed_figure(report: Report) -> go.Figure:
             if side not in found:
                 continue
             slowest = min(s.examples_per_s for s in found.values())
-            names.append(_in_lines(workload.title))
+            names.append(_in_lines(workload.title) + ("*" if name in marked else ""))
             times.append(found[side].examples_per_s / slowest)
             words.append(
                 f"{found[side].examples_per_s:.2f} examples/s ({found[side].setting}), "
@@ -76,6 +77,7 @@ def comparison_table(report: Report) -> pd.DataFrame:
             "score, other": c.other.mean_score,
             "same answers %": None if c.same_answers is None else 100 * c.same_answers,
             "utilisation %": None if c.utilisation is None else 100 * c.utilisation,
+            "marked, because": "; ".join(c.marks) or None,
         }
         for c in comparisons(report)
     ]
@@ -91,15 +93,6 @@ def failed_words(report: Report) -> str:
     )
 
 
-def growth_finding(axis: str, rows: pd.DataFrame) -> str:
-    """From the smallest value to the largest."""
-    first, last = rows.iloc[0], rows.iloc[-1]
-    more, cost = last.value / max(first.value, 1e-9), last.step_s / first.step_s
-    if axis == "shared":
-        return f"With {100 * last.value:.0f} % shared, a step takes {100 * cost:.0f} % of the time"
-    return f"{more:.3g} times as much: {cost:.1f} times the time"
-
-
 def _in_lines(title: str) -> str:
     """Broken after the method, so that it fits a phone."""
     return title.replace(" on ", "<br>on ", 1).replace(" short ", "<br>short ", 1)
@@ -111,8 +104,13 @@ def _short(value: float) -> str:
 
 
 def growth_figure(report: Report, axis: str) -> go.Figure:
-    """Seconds per step over one thing that is varied."""
-    rows = pd.DataFrame([point for point in report.growth if point["axis"] == axis])
+    """Seconds per step over one thing that is varied, with 95 % intervals where they are known."""
+    points = [point for point in report.growth if point["axis"] == axis]
+    rows = pd.DataFrame(points)
+    bars = None
+    if "low" in rows:
+        ends = {"array": rows.high - rows.step_s, "arrayminus": rows.step_s - rows.low}
+        bars = {"type": "data", "symmetric": False, "color": BLUE, **ends}
     figure = go.Figure(
         go.Scatter(
             x=rows.value,
@@ -120,13 +118,14 @@ def growth_figure(report: Report, axis: str) -> go.Figure:
             mode="lines+markers",
             marker={"color": BLUE, "size": 9},
             line={"color": BLUE},
+            error_y=bars,
             customdata=rows.tokens,
             hovertemplate="%{x}: %{y:.3f} s, %{customdata} tokens computed<extra></extra>",
         )
     )
     is_log = axis in ("rank", "parameters")
     return figure.update_layout(
-        title={"text": growth_finding(axis, rows), "font": {"size": 14}},
+        title={"text": growth_finding(axis, points), "font": {"size": 14}},
         xaxis={"title": AXES[axis] + (" (log scale)" if is_log else "")}
         | (
             {"type": "log", "tickvals": rows.value, "ticktext": rows.value.map(_short)}

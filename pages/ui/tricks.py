@@ -9,13 +9,17 @@ import pandas as pd
 import streamlit as st
 
 from core import catalog
+from core.bench.findings import NOT_DECIDED
 from core.bench.switches import ALL_ON, CHOSEN, TRICKS, variants
 from core.errors import UserError
+from core.evaluate.uncertainty import median_interval
 from pages.ui.engine import engine, store
 from pages.ui.live import BLUE, ORANGE
 
 Message = dict[str, Any]
 ALL_TITLE = "Everything on"
+FEWEST = 4
+"""Rounds: the ranges of three steps each part by chance in a tenth of all cases, of four in 3 %."""
 
 
 def tricks_view(*, task: str, batch_size: int, seed: int) -> None:
@@ -32,7 +36,7 @@ def tricks_view(*, task: str, batch_size: int, seed: int) -> None:
     )
     for name in off:
         st.caption(f"**{TRICKS[name].title}.** On: {TRICKS[name].on} Off: {TRICKS[name].off}")
-    rounds = st.slider("Steps each", 1, 10, 3, key="speed_rounds", bind="query-params")
+    rounds = st.slider("Steps each", 1, 10, 5, key="speed_rounds", bind="query-params")
     go, halt = st.columns([2, 1])
     clicked = go.button(
         "Time them", type="primary", key="speed_time", disabled=not off, width="stretch"
@@ -81,7 +85,7 @@ def title_of(variant: str) -> str:
 
 
 def time_rows(messages: Sequence[Message]) -> pd.DataFrame:
-    """The median step of each variant, without the round that warms up."""
+    """The median step of each variant with its 95 % interval, without the round that warms up."""
     by_variant: dict[str, list[Message]] = {}
     for message in messages:
         if message["round"] > 0:
@@ -91,8 +95,10 @@ def time_rows(messages: Sequence[Message]) -> pd.DataFrame:
         {
             "variant": title_of(name),
             "step_s": median(m["step_s"] for m in found),
-            "low": min(m["step_s"] for m in found),
-            "high": max(m["step_s"] for m in found),
+            "n": len(found),
+            **dict(
+                zip(("low", "high"), median_interval([m["step_s"] for m in found]), strict=True)
+            ),
             "times": median(m["step_s"] for m in found) / median(usual),
             "tokens": found[-1]["tokens"],
             "dtype": found[-1]["dtype"],
@@ -104,17 +110,23 @@ def time_rows(messages: Sequence[Message]) -> pd.DataFrame:
 
 
 def time_finding(rows: pd.DataFrame) -> str:
-    """The dearest variant against everything on."""
+    """The dearest variant against everything on, where their intervals part."""
     others = rows[~rows.is_on]
     if others.empty:
         return "One step with everything on"
-    worst = others.loc[others.times.idxmax()]
-    if worst.times < 1.05:
-        return "None of these costs anything here when it is off"
+    usual = rows[rows.is_on].iloc[0]
+    if usual.n < FEWEST:
+        return f"{usual.n} of at least {FEWEST} rounds: too few to tell a difference from noise"
+    dearer = others[others.low > usual.high].sort_values("times", ascending=False)
+    if dearer.empty:
+        return NOT_DECIDED
+    worst = dearer.iloc[0]
     what = worst.variant.removesuffix(": off")
     if what == "All of these off":
         return f"With all of these off, a step takes {worst.times:.1f} times as long"
-    return f"“{what}” saves most here: without it a step takes {worst.times:.1f} times as long"
+    is_clear = (others[others.variant != worst.variant].high < worst.low).all()
+    saves = "saves most" if is_clear else "saves time"
+    return f"“{what}” {saves} here: without it a step takes {worst.times:.1f} times as long"
 
 
 def time_chart(rows: pd.DataFrame) -> alt.LayerChart:
@@ -123,7 +135,7 @@ def time_chart(rows: pd.DataFrame) -> alt.LayerChart:
         y=alt.Y("variant:N", sort=None, title=None, axis=alt.Axis(labelLimit=190))
     )
     bars = base.mark_bar().encode(
-        x=alt.X("step_s:Q", title="seconds per step (line: fastest to slowest)"),
+        x=alt.X("step_s:Q", title="seconds per step (line: 95 % interval)"),
         color=alt.condition("datum.is_on", alt.value(BLUE), alt.value(ORANGE)),
         tooltip=[
             "variant",

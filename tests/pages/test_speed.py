@@ -1,11 +1,13 @@
 """The pictures of "Why is it fast?" from small batches and measurements written by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.bench.report import Measured, Report
+from core.bench.findings import disturbances
+from core.bench.report import Measured, Report, recorded
 from core.bench.tree import count
 from core.data.encode import Encoded
 from pages.ui.batch_tree import heading, padded_rows, tree_rows
@@ -62,7 +64,7 @@ def test_times_are_medians_against_everything_on() -> None:
     rows = time_rows(
         [
             message(variant, number, seconds)
-            for number, times in enumerate([(9, 9, 9), (1, 2, 4), (1, 3, 4), (1, 4, 4)])
+            for number, times in enumerate([(9, 9, 9), *[(1, 2, 4), (1, 3, 4)] * 2, (1, 4, 4)])
             for variant, seconds in zip(("on", "tree", "off"), times, strict=True)
         ]
     )
@@ -75,8 +77,26 @@ def test_times_are_medians_against_everything_on() -> None:
 
 
 def test_a_trick_that_saves_nothing_is_said_so() -> None:
-    rows = time_rows([message("on", 1, 1.0), message("attention", 1, 1.01)])
-    assert time_finding(rows) == "None of these costs anything here when it is off"
+    """By as much as the steps vary: the median alone would say that it costs a tenth."""
+    steps = {"on": (1.0, 1.0, 1.3, 0.9, 1.0), "attention": (1.1, 1.2, 1.1, 0.9, 1.2)}
+    rows = time_rows(
+        [message(name, n, s) for name, found in steps.items() for n, s in enumerate(found, start=1)]
+    )
+    assert list(rows.times) == pytest.approx([1, 1.1])
+    assert time_finding(rows) == "No difference that the noise does not explain"
+
+
+def test_few_rounds_are_no_finding() -> None:
+    rows = time_rows(
+        [message("on", n, 1.0) for n in (1, 2)] + [message("tree", n, 2.0) for n in (1, 2)]
+    )
+    assert time_finding(rows) == "2 of at least 4 rounds: too few to tell a difference from noise"
+
+
+def test_what_saves_most_is_said_only_where_it_parts_from_the_next() -> None:
+    steps = {"on": 1.0, "tree": 2.0, "labels": 2.0}
+    found = [message(name, n, s + n / 10) for name, s in steps.items() for n in range(1, 5)]
+    assert "“Batch as a tree” saves time here" in time_finding(time_rows(found))
 
 
 def test_losses_are_those_of_the_last_whole_round() -> None:
@@ -98,13 +118,12 @@ def made() -> Report:
         command="c",
         machine="m",
         date="2026-01-01",
-        versions={},
         threads=2,
         gflops={"float32": 10.0},
         trials={},
         measured=(one("ours", 1), one("trainer", 5), failed),
         growth=tuple(
-            {"axis": "shared", "value": v, "step_s": s, "tokens": 9}
+            {"axis": "shared", "value": v, "step_s": s, "low": s, "high": s, "tokens": 9}
             for v, s in ((0.0, 2.0), (0.9, 0.5))
         ),
     )
@@ -123,7 +142,26 @@ def test_the_report_is_drawn() -> None:
         failed_words(made()) == "TRL SFTTrainer failed on “LoRA r=8 on reviews, batch 8”: no room"
     )
     title = growth_figure(made(), "shared").layout.title.text
-    assert title == "With 90 % shared, a step takes 25 % of the time"
+    assert title == "With 90 % shared, a step takes 25 % of the time (25 to 25)"
+
+
+def test_a_marked_row_bears_a_star_and_its_reason() -> None:
+    report = made()
+    ours, *others = report.measured
+    report = replace(report, measured=(replace(ours, losses=(1.1,) * 4), *others))
+    (row,) = comparison_table(report).to_dict("records")
+    assert row["marked, because"].startswith("its final losses differ by up to 10.0 %")
+    assert all(name.endswith("*") for trace in speed_figure(report).data for name in trace.y)
+
+
+def test_noise_in_growth_is_no_finding() -> None:
+    points = tuple(
+        {"axis": "rank", "value": v, "step_s": s, "low": 0.3, "high": 0.6, "tokens": 9}
+        for v, s in ((1, 0.48), (256, 0.4))
+    )
+    figure = growth_figure(replace(made(), growth=points), "rank")
+    assert figure.layout.title.text == "No difference that the noise does not explain"
+    assert list(figure.data[0].error_y.array) == pytest.approx([0.12, 0.2])
 
 
 def test_the_page_shows_a_batch_of_a_prepared_model(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,3 +177,8 @@ def test_the_page_shows_a_batch_of_a_prepared_model(monkeypatch: pytest.MonkeyPa
     assert not app.exception
     assert app.title[0].value == "Why is it fast?"
     assert any("touch a block to read its text" in c.value for c in app.caption)
+    found = recorded()
+    if found and disturbances(found):
+        assert any("This record is disturbed." in warning.value for warning in app.warning)
+        assert any(m.value.startswith("**On a disturbed machine") for m in app.markdown)
+    assert not any("up to 2 %" in c.value for c in app.caption)

@@ -8,7 +8,8 @@ import torch
 
 from core.bench import baselines, generating, ours
 from core.bench.baselines import Setting, choices_for
-from core.bench.workloads import WORKLOADS, make_batches, run_config
+from core.bench.workloads import WORKLOADS, make_batches, product_dtype, run_config
+from core.catalog import DEFAULT_MODEL
 from core.config import MethodConfig
 from core.errors import UserError
 from core.models.load import LoadedModel
@@ -49,6 +50,18 @@ def test_all_sides_learn_alike(tiny_folder: Path, workload: str) -> None:
         assert other["losses"] == pytest.approx(found["losses"], rel=2e-3)
         assert len(other["step_s"]) == STEPS
         assert other["peak_memory_mb"] > 0
+        assert (other["device"], other["dtype"]) == (found["device"], found["dtype"])
+        assert (found["device"], found["dtype"]) == ("cpu", "float32")
+
+
+@pytest.mark.parametrize(("device", "on_cpu"), [("cpu", True), ("cuda", False), ("mps", False)])
+def test_trainers_compute_where_we_do(
+    device: str, on_cpu: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUNING_FORK_DEVICE", device)
+    config = run_config(WORKLOADS["lora8"], model=DEFAULT_MODEL, seed=0, steps=1)
+    given = baselines._arguments(config, Setting(), "scratch")  # pyright: ignore[reportPrivateUsage]
+    assert given["use_cpu"] == on_cpu
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
@@ -64,17 +77,25 @@ def test_a_tuned_baseline_is_scored_like_ours(tiny_folder: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_a_trial_takes_the_fastest_it_tried(tiny_folder: Path) -> None:
-    found = baselines.choose_setting("sft", WORKLOADS["lora8"], model=str(tiny_folder))
+    found = baselines.choose_setting(
+        "sft", WORKLOADS["lora8"], model=str(tiny_folder), dtype="bfloat16"
+    )
     assert len(found["tried"]) == 5
-    assert found["setting"] == min(found["tried"], key=found["tried"].__getitem__)
+    same = {name: s for name, s in found["tried"].items() if product_dtype(name) == "bfloat16"}
+    assert len(same) == 4  # the other precision is tried, but not taken: all sides have the same
+    assert found["setting"] == min(same, key=same.__getitem__)
 
 
-def test_what_is_tried_fits_the_method() -> None:
-    full = list(choices_for("sft", MethodConfig(name="full")))
-    assert {"dtype": "bfloat16"} not in full[0]  # bf16 weights lose small updates
+def test_what_is_tried_fits_the_method_and_the_precision() -> None:
+    full = list(choices_for("sft", MethodConfig(name="full"), dtype="bfloat16"))
+    assert full[0] == [{"dtype": "autocast"}]  # bf16 weights lose small updates
     assert len(full) == 3
-    assert len(list(choices_for("sft", MethodConfig(name="prompt")))) == 2
-    assert len(list(choices_for("trainer", MethodConfig()))) == 2
+    prompt = list(choices_for("sft", MethodConfig(name="prompt"), dtype="bfloat16"))
+    assert prompt[0] == [{"dtype": "autocast"}, {"dtype": "bfloat16"}]
+    assert len(prompt) == 2
+    plain = list(choices_for("trainer", MethodConfig(), dtype="float32"))
+    assert plain[0] == [{"dtype": "float32"}]
+    assert len(plain) == 2
     assert Setting.of(str(Setting(dtype="autocast", is_packed=True))).is_packed
 
 
@@ -84,6 +105,7 @@ def test_both_sides_answer_alike(tiny_folder: Path) -> None:
     other = generating.measure_answering(WORKLOADS["answer"], setting="float32 sdpa 16", **more)
     assert len(mine["answers"]) == len(other["answers"]) == 64
     assert mine["answers"] == other["answers"]
+    assert (mine["device"], mine["dtype"]) == (other["device"], other["dtype"])
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from core.bench.growth import AXES, LEARNED, Case, random_batch, random_model, time_steps
+from core.bench import growth
+from core.bench.growth import (
+    AXES,
+    LEARNED,
+    STEPS,
+    Case,
+    Timed,
+    random_batch,
+    random_model,
+    take_turns,
+)
 from core.bench.tree import count
 from core.footprint.shape import of_folder, total_parameters
 from core.methods import count_parameters
@@ -22,14 +32,44 @@ def test_a_batch_shares_what_it_says(shared: float) -> None:
 
 def test_more_examples_are_more_tokens(tiny: LoadedModel, tiny_folder: Path) -> None:
     shape = of_folder(tiny_folder)
-    few, many = (time_steps(tiny.model, shape, Case(batch_size=n), tiny.dtype) for n in (1, 8))
+    timed = [Timed.of(tiny.model, shape, Case(batch_size=n), tiny.dtype) for n in (1, 8)]
+    take_turns(timed)
+    few, many = (one.point() for one in timed)
     assert few["tokens"] < many["tokens"]
     assert few["needed_flops"] < many["needed_flops"]
     assert min(few["step_s"], many["step_s"]) > 0
+
+
+def test_cases_take_turns_and_a_point_is_a_median_of_nine_with_its_interval(
+    tiny: LoadedModel, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape, order = of_folder(tiny_folder), list[int]()
+    timed = [Timed.of(tiny.model, shape, Case(rank=rank), tiny.dtype) for rank in (1, 2, 4)]
+    monkeypatch.setattr(Timed, "step", lambda self: order.append(timed.index(self)))
+    take_turns(timed)
+    assert order == [0, 1, 2] * (1 + STEPS)
+    assert STEPS >= 9
+    one = timed[0]
+    one.step_s = [50.0, 5.0, 4.0, 9.0, 6.0, 1.0, 7.0, 2.0, 8.0, 3.0]  # the first warms up
+    found = one.point()
+    assert (found["step_s"], found["low"], found["high"], found["n_steps"]) == (5.0, 2.0, 8.0, 9)
+
+
+def test_every_case_of_every_axis_is_a_point(
+    tiny_folder: Path, tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(growth, "AXES", {"rank": (1, 2), "shared": (0.0, 0.5)})
+    monkeypatch.setattr(growth, "sizes", lambda own: [own])
+    found = list(growth.measure_growth(model=str(tiny_folder), dtype="float32"))
+    assert [point["axis"] for point in found] == ["rank"] * 2 + ["shared"] * 2 + ["parameters"]
+    assert all(point["low"] <= point["step_s"] <= point["high"] for point in found)
 
 
 def test_a_random_model_has_the_size_of_its_shape(tiny: LoadedModel, tiny_folder: Path) -> None:
     shape = of_folder(tiny_folder)
     model = random_model(shape, tiny.dtype)
     assert count_parameters(model) == (0, total_parameters(shape))
-    assert time_steps(model, shape, Case(), tiny.dtype)["step_s"] > 0
+    one = Timed.of(model, shape, Case(), tiny.dtype)
+    one.step()
+    one.step()
+    assert one.point()["step_s"] > 0

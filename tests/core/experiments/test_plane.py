@@ -125,10 +125,11 @@ def test_a_seed_that_did_not_measure_a_score_is_left_out_of_its_range() -> None:
 @pytest.mark.parametrize(
     ("a", "b", "verdict"),
     [
-        ((0.5, 0.6), (0.1, 0.4), "above"),
-        ((0.1, 0.4), (0.5, 0.6), "below"),
-        ((0.1, 0.5), (0.5, 0.6), "overlap"),
-        ((0.9,), (0.1, 0.2), "missing"),
+        ((0.5, 0.6, 0.6), (0.1, 0.4, 0.2), "above"),
+        ((0.1, 0.4, 0.2), (0.5, 0.6, 0.6), "below"),
+        ((0.1, 0.5, 0.2), (0.5, 0.6, 0.6), "overlap"),
+        ((0.9,), (0.1, 0.2, 0.1), "missing"),
+        ((0.5, 0.6), (0.1, 0.4, 0.2), "missing"),  # two part too easily by chance
     ],
 )
 def test_verdicts(a: tuple[float, ...], b: tuple[float, ...], verdict: str) -> None:
@@ -148,7 +149,7 @@ def test_claims_are_tested_at_equal_learning() -> None:
     assert kept.verdict == "above"
     assert at_equal_learning.first.values == pytest.approx((0.5, 0.51, 0.52))
     assert at_equal_learning.verdict == "missing"
-    assert at_equal_learning.words.endswith("no run of L2-SP to compare.")
+    assert at_equal_learning.words.endswith("no run of L2-SP to compare; each needs 3.")
 
 
 def test_the_recorded_plane_has_at_least_thirty_runs() -> None:
