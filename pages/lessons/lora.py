@@ -13,7 +13,7 @@ from pages.ui.engine import engine, require_model, store
 from pages.ui.forgetting import forgetting_view
 from pages.ui.lora_matrices import (
     matrices_figure,
-    merge_words,
+    merge_table,
     rank_figure,
     rank_finding,
     scale_table,
@@ -157,11 +157,15 @@ def beside_full(run: Run) -> str:
 
 def merge(run: Run) -> None:
     st.header("Merge it into the weights")
-    st.markdown("W + (α/r)·BA is a matrix like W: after merging, the model is as fast as the base.")
+    st.markdown(
+        "W + (α/r)·BA is a matrix like W: after merging, the model is as fast as the base. Does "
+        "subtracting bring W back?"
+    )
     if st.button("Merge and unmerge", key="lora_merge"):
-        with st.spinner("Merging"):
+        with st.spinner("Merging and taking it out again, in two precisions"):
             (found,) = engine().ask("merge", run=run.id, prompts=list(PROMPTS))
-        st.markdown(merge_words(found))
+        st.dataframe(merge_table(found), hide_index=True, width="stretch")
+        st.markdown(found["words"])
 
 
 def scale(run: Run) -> None:
