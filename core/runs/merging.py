@@ -25,7 +25,7 @@ from core.models.probe import synchronize
 from core.runs.anatomy import Message, all_logits
 
 DTYPES = (torch.bfloat16, torch.float32)
-UNDONE = {
+UNDONE: dict[Any, str] = {
     PeftType.IA3: "divided out of the same weights",
     PeftType.LN_TUNING: "exchanged for the old weights",
 }

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from core.experiments.ranks import RankRow, ranks_of
-from pages.ui.live import BLUE, GREEN, GREY, ORANGE
+from pages.ui.colours import BLUE, GREEN, GREY, ORANGE, TASK_COLOURS
 
 Message = Mapping[str, Any]
 
@@ -98,8 +98,8 @@ def merge_table(found: Message) -> pd.DataFrame:
 def rank_figure(found: Sequence[RankRow]) -> go.Figure:
     """The reader's LoRA runs over rank: learned, kept and time, in three panels."""
     panels = {
-        "learned": ("sentiment learned", BLUE),
-        "kept": ("names kept", ORANGE),
+        "learned": ("sentiment learned", TASK_COLOURS["sentiment"]),
+        "kept": ("names kept", TASK_COLOURS["names"]),
         "train_s": ("training (s)", GREEN),
     }
     figure = make_subplots(1, 3, subplot_titles=[title for title, _ in panels.values()])

@@ -10,7 +10,8 @@ import streamlit as st
 from core import catalog
 from core.experiments.mixtures import HELD_OUT, SCORED
 from core.runs.store import Run
-from pages.ui.live import BLUE, GREEN, GREY, ORANGE, follow
+from pages.ui.colours import BLUE, GREY, ORANGE, TASK_COLOURS
+from pages.ui.live import follow
 
 UNTOUCHED, TRAINED_ON, NOT_TRAINED_ON, HELD = (
     "untouched",
@@ -18,7 +19,7 @@ UNTOUCHED, TRAINED_ON, NOT_TRAINED_ON, HELD = (
     "not trained on",
     "held out",
 )
-COLOURS = {UNTOUCHED: GREY, TRAINED_ON: BLUE, NOT_TRAINED_ON: ORANGE, HELD: GREEN}
+COLOURS = {UNTOUCHED: GREY, TRAINED_ON: BLUE, NOT_TRAINED_ON: ORANGE, HELD: TASK_COLOURS[HELD_OUT]}
 SHAPES = {
     UNTOUCHED: "circle",
     TRAINED_ON: "square",

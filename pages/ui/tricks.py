@@ -11,8 +11,8 @@ import streamlit as st
 from core import catalog
 from core.bench.switches import ALL_ON, CHOSEN, TRICKS, variants
 from core.errors import UserError
+from pages.ui.colours import BLUE, ORANGE
 from pages.ui.engine import engine, store
-from pages.ui.live import BLUE, ORANGE
 
 Message = dict[str, Any]
 ALL_TITLE = "Everything on"
