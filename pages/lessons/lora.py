@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core import catalog
 from core.config import LORA_TARGETS, MethodConfig, RunConfig, default_learning_rate
 from core.experiments.cures import PROMPTS
 from core.experiments.families import CARDS
@@ -101,6 +102,15 @@ def start_is_the_base(config: RunConfig) -> None:
         f"zero, too. The largest difference among {found['n_logits']:,} logits: "
         f"**{found['largest_difference']:g}**. Tuning starts exactly where the base is."
     )
+
+
+def not_looked_into(run: Run) -> str:
+    """Why a finished run has nothing for the rest of this page; "" where it has."""
+    if run.config.model != catalog.DEFAULT_MODEL:
+        return f"This run tuned another model, {run.config.model}; this page looks into one only."
+    if run.config.method.name not in VARIANTS:
+        return "This run is no LoRA run, so there is no pair of matrices to look at."
+    return ""
 
 
 def inside(run: Run, full_id: str) -> None:
@@ -270,11 +280,13 @@ run_id = run_button(wanted, "Train this LoRA", key="lora", name="run")
 if run_id:
     forgetting_view(run_id)
     shown = store().get(run_id)
-    if shown.status == "finished" and shown.config.method.name in VARIANTS:
-        full = beside_full(shown)
+    if shown.status == "finished" and not (why := not_looked_into(shown)):
+        full = beside_full(shown) if shown.config.data == wanted.data else ""
         inside(shown, full)
         merge(shown)
         scale(shown)
+    elif shown.status.is_over:
+        st.caption(why if shown.status == "finished" else "Only a finished run is looked into.")
 else:
     st.caption("Press Train: about half a minute, and you can look inside what was learned.")
 over_ranks(wanted)

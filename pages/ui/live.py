@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from core import catalog
+from core.errors import UserError
 from core.runs.states import RunStatus
 from core.runs.store import Run
 from pages.ui.colours import AMBER, BLUE, GREEN, GREY
@@ -28,12 +29,15 @@ def follow(run_id: str, draw: Callable[[Run, list[Event]], None]) -> None:
 
 
 def _follow(run_id: str, draw: Callable[[Run, list[Event]], None], was_active: bool) -> None:
-    run = store().get(run_id)
-    if was_active and run.status.is_over:
-        st.rerun()  # draw the page around it again, and stop polling
-    events = store().events(run_id)
-    show_status(run, events)
-    draw(run, events)
+    try:
+        run = store().get(run_id)
+        if was_active and run.status.is_over:
+            st.rerun()  # draw the page around it again, and stop polling
+        events = store().events(run_id)
+        show_status(run, events)
+        draw(run, events)
+    except UserError as error:  # app.py does not see what happens in a fragment
+        st.error(str(error))
 
 
 def run_view(run_id: str) -> None:

@@ -160,6 +160,8 @@ def _view(run: Run, events: list[Event]) -> None:
     trained = run.config.data.tasks
     frame = score_rows(events, trained)
     if frame.empty:
+        if run.status.is_over:
+            st.caption("This run was scored on no task of this lesson; the page Runs shows it all.")
         return
     st.markdown(f"**{heading(frame)}**")
     st.altair_chart(score_chart(frame), width="stretch")
