@@ -282,3 +282,8 @@ def find_task(task: str) -> Task:
     if task not in TASKS:
         raise UserError(f"The task {task!r} is not known; choose one of: {', '.join(TASKS)}.")
     return TASKS[task]
+
+
+def task_title(task: str) -> str:
+    """What people call a task; the pairs of a reader have none of their own."""
+    return TASKS[task].title if task in TASKS else "Your pairs"

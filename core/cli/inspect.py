@@ -54,7 +54,7 @@ def inspect(arguments: Namespace) -> int:
             emit({"type": arguments.what, **message})
         else:
             for key, value in message.items():
-                print(f"{key}: {_brief(value)}")
+                print(value if key == "words" else f"{key}: {_brief(value)}")
     return 0
 
 
@@ -78,7 +78,11 @@ def _look(arguments: Namespace) -> Iterator[Message]:
 
 
 def _brief(value: Any) -> str:
-    """Lists of numbers by their first ones: the whole is in --json."""
+    """Lists of numbers by their first ones, the whole is in --json; figures of several rows in lines."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        rows: list[Message] = value
+        shown = (", ".join(f"{key} {_brief(part)}" for key, part in row.items()) for row in rows)
+        return "".join(f"\n  {line}" for line in shown)
     if isinstance(value, list) and len(value) > 6:
         return f"{value[:3]} … ({len(value)} in all)"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -17,15 +17,21 @@ from core.methods.sharing import shared_copy
 def merged(tuned: nn.Module) -> nn.Module:
     """A model without adapters that computes the same: W' in place of W and what stood beside it.
 
-    `tuned` and the base keep theirs. Raises `UserError` for methods that no weight can take up:
-    bottleneck adapters (a nonlinear function), soft prompts and prefixes (they stand in the text).
+    `tuned` and the base keep theirs. Raises `UserError` for methods that no weight can take up.
     """
-    if hasattr(tuned, "prompt_encoder") or any(isinstance(m, Adapted) for m in tuned.modules()):
-        raise UserError("This method cannot be merged: what it adds is not a change of a weight.")
+    check_mergeable(tuned)
     if not isinstance(tuned, PeftModel):
         return tuned  # its weights are the tuned ones already
     own: Any = with_own_weights(tuned)
     return own.merge_and_unload()
+
+
+def check_mergeable(tuned: nn.Module) -> None:
+    """`UserError` for methods that no weight can take up: bottleneck adapters (a nonlinear function),
+    soft prompts and prefixes (they stand in the text).
+    """
+    if hasattr(tuned, "prompt_encoder") or any(isinstance(m, Adapted) for m in tuned.modules()):
+        raise UserError("This method cannot be merged: what it adds is not a change of a weight.")
 
 
 def with_own_weights(tuned: PeftModel) -> PeftModel:

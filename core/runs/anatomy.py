@@ -1,9 +1,8 @@
-"""What a finished run changed, looked at from inside: matrices, spectra, merging, taking away.
+"""What a finished run changed, looked at from inside: matrices, spectra, taking away.
 
 Operations of the answering worker, each on plain JSON. Needs torch.
 """
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ from core.errors import UserError
 from core.evaluate.limits import as_shown
 from core.generate.batch import answer_greedily
 from core.generate.stream import check_length
-from core.methods.merge import merged, weight_changes
+from core.methods.merge import weight_changes
 from core.models.layers import layer_of
 from core.models.load import LoadedModel
 from core.models.parts import backbone_and_head, is_plain, run_layers
@@ -144,30 +143,6 @@ def spectrum(tuned: nn.Module, base: LoadedModel, *, layer: int, module: str) ->
                 "shape": list(change.shape),
             }
     raise UserError(f"This run did not change {module} of layer {layer}.")
-
-
-def merge(tuned: nn.Module, base: LoadedModel, prompts: Sequence[str]) -> Message:
-    """Merge the adapter into the weights and take it out again; logits after each."""
-    before = all_logits(tuned, base, prompts)
-    start = time.perf_counter()
-    one = merged(tuned)
-    merge_s = time.perf_counter() - start
-    joined = all_logits(one, base, prompts)
-    start = time.perf_counter()
-    del one  # the base and the adapter are still there: taking it out is forgetting the sum
-    unmerge_s = time.perf_counter() - start
-    again = all_logits(tuned, base, prompts)
-    same = (joined.argmax(-1) == before.argmax(-1)).float().mean()
-    return {
-        "merge_s": merge_s,
-        "unmerge_s": unmerge_s,
-        "largest_logit": before.abs().max().item(),
-        "largest_merged_difference": (joined - before).abs().max().item(),
-        "largest_unmerged_difference": (again - before).abs().max().item(),
-        "same_choice": same.item(),
-        "n_logits": before.numel(),
-        "dtype": str(base.dtype).removeprefix("torch."),
-    }
 
 
 def take_away(tuned: nn.Module, base: LoadedModel, prompts: Sequence[str]) -> Message:

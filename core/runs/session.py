@@ -28,7 +28,7 @@ from core.methods.rack import Rack, scaled
 from core.models import load
 from core.models.load import LoadedModel
 from core.models.probe import resolve_dtype
-from core.runs import anatomy, judging
+from core.runs import anatomy, judging, merging
 from core.runs.identity import remember_machine
 from core.runs.store import Run, RunStore
 from core.train.checks import spread
@@ -197,8 +197,8 @@ class Session:
         yield anatomy.spectrum(*self._run(run), layer=layer, module=module)
 
     def merge(self, *, run: str, prompts: list[str]) -> Iterator[Message]:
-        """Merge a run's adapter and take it out again."""
-        yield anatomy.merge(*self._run(run), [check_prompt(p) for p in prompts])
+        """Merge a run's adapter, take it out of the same weights again, and compare after each."""
+        yield merging.merge(*self._run(run), [check_prompt(p) for p in prompts])
 
     def take_away(self, *, run: str, prompts: list[str]) -> Iterator[Message]:
         """Answers with and without a run's soft prompt."""

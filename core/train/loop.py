@@ -144,12 +144,14 @@ def _train(
             end = last_step + config.optimizer.steps
             if len(plan.stages) > 1:
                 yield Phase(index=index, task=stage.task, first_step=last_step + 1, last_step=end)
-            for event in take_steps(config, base, model, stage, penalties, after=last_step):
+            for event in take_steps(
+                config, base, model, stage, penalties, after=last_step, after_s=train_s
+            ):
                 yield event
                 if not isinstance(event, Step):
                     continue
                 yield from watch(event.step)
-                last_step, train_s = event.step, train_s + event.step_s
+                last_step, train_s = event.step, event.elapsed_s
                 if should_stop():
                     raise Stopped
                 if last_step < end and last_step % config.evaluation.every == 0:
@@ -189,8 +191,9 @@ def take_steps(
     penalties: Sequence[Penalty] = (),
     *,
     after: int = 0,
+    after_s: float = 0.0,
 ) -> Iterator[Step | Memory]:
-    """The training loop: one optimizer step for each `Step`, numbered on from `after`.
+    """The training loop: one optimizer step for each `Step`, numbered on from `after` steps in `after_s`.
 
     The very first step is also measured: what it keeps in memory follows it.
     Raises `UserError` when the loss is no longer a finite number.
@@ -198,7 +201,7 @@ def take_steps(
     wanted = config.optimizer
     optimizer = make_optimizer(model, config)
     supply = mixed_batches(stage.pools, stage.weights, wanted.batch_size, seed=config.seed)
-    train_s = 0.0
+    train_s = after_s
     for step in range(1, wanted.steps + 1):
         tick = time.perf_counter()
         if not model.training:  # a check came between

@@ -22,6 +22,7 @@ from core.data.examples import Example, task_examples
 from core.generate.batch import answer_greedily
 from core.methods import Penalty
 from core.models.load import LoadedModel
+from core.models.parts import n_virtual_tokens
 from core.train.precision import autocast
 from core.train.trie import TrieBatch, build, logits
 
@@ -146,7 +147,12 @@ def fisher_information(
 
 
 class KeepAnswers:
-    """KL(base ‖ tuned) of the next-token distributions along the base's answers to kept prompts."""
+    """KL(base ‖ tuned) of the next-token distributions along the base's answers to kept prompts.
+
+    A method that starts as the base is itself asked for the base's logits, before its first step and
+    in just the way it computes later. So the penalty is exactly 0 at the start, also in bf16, where
+    another order of the same products gives other digits. A soft prompt does not start as the base.
+    """
 
     def __init__(
         self,
@@ -159,12 +165,13 @@ class KeepAnswers:
     ) -> None:
         self.model, self.base, self.strength = model, base, strength
         groups = [kept[i : i + KEPT_AT_ONCE] for i in range(0, len(kept), KEPT_AT_ONCE)]
+        start = (base.model if n_virtual_tokens(model) else model).eval()
         self.known: list[tuple[TrieBatch, torch.Tensor]] = []
-        with torch.no_grad(), autocast(base.device, base.dtype):
-            for group in groups:
-                batch = build(group).to(base.device)
-                wanted = logits(base.model, batch).log_softmax(-1)
-                self.known.append((batch, wanted.to(base.dtype)))
+        for group in groups:
+            batch = build(group).to(base.device)
+            with autocast(base.device, base.dtype):  # not no_grad, which computes in another way
+                wanted = logits(start, batch).detach()
+            self.known.append((batch, _narrow(wanted, base.dtype)))
         self.supply = self._endless(random.Random(f"kl {seed}"))
 
     def _endless(self, rng: random.Random) -> Iterator[tuple[TrieBatch, torch.Tensor]]:
@@ -172,13 +179,24 @@ class KeepAnswers:
             yield rng.choice(self.known)
 
     def divergence(self, batch: TrieBatch, wanted: torch.Tensor) -> torch.Tensor:
-        """Mean KL(base ‖ tuned) in nats per token of the kept answers."""
+        """Mean KL(base ‖ tuned) in nats per token of the kept answers, from the base's logits."""
         with autocast(self.base.device, self.base.dtype):
-            found = logits(self.model, batch).log_softmax(-1)
-        by_token = F.kl_div(found, wanted.to(found.dtype), reduction="none", log_target=True)
+            found = logits(self.model, batch)
+        by_token = F.kl_div(
+            found.log_softmax(-1),
+            wanted.to(found.dtype).log_softmax(-1),
+            reduction="none",
+            log_target=True,
+        )
         return (by_token.sum(-1) * batch.counts).sum() / batch.counts.sum()
 
     def add_gradient(self) -> float:
         penalty = self.strength * self.divergence(*next(self.supply))
         penalty.backward()
         return penalty.item()
+
+
+def _narrow(logits: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """`logits` in `dtype` if all of them fit, as those of a bf16 output layer do: half the memory."""
+    narrow = logits.to(dtype)
+    return narrow if torch.equal(narrow.to(logits.dtype), logits) else logits

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core import catalog
 from core.config import SETTINGS
 from core.config.command import command_of
 from core.errors import UserError
@@ -10,6 +11,7 @@ from pages.ui.engine import engine, store
 from pages.ui.live import run_view
 from pages.ui.runs import compare_runs, flat, run_table
 from pages.ui.settings import METHOD_TITLES
+from pages.ui.start import run_in_url
 
 
 def choose(runs: list[Run]) -> list[Run]:
@@ -26,8 +28,8 @@ def choose(runs: list[Run]) -> list[Run]:
     chosen = [runs[row] for row in event.selection.rows]
     if len(chosen) == 1:
         st.query_params["run"] = chosen[0].id
-    if not chosen and "run" in st.query_params:
-        chosen = [store().get(st.query_params["run"])]
+    if not chosen and (wanted := run_in_url("run")):
+        chosen = [store().get(wanted)]
     return chosen
 
 
@@ -35,7 +37,7 @@ def show(run: Run) -> None:
     """One run: what can be done with it, its curves, and how to repeat it."""
     config = run.config_dict
     task, method = config["data"]["task"], config["method"]["name"]
-    st.header(f"{task.capitalize()}, {METHOD_TITLES.get(method, method)}")
+    st.header(f"{catalog.task_title(task)}, {METHOD_TITLES.get(method, method)}")
     st.caption(f"Run {run.id}, learning rate {config['optimizer']['learning_rate']:g}")
     again, delete = st.columns(2)
     if again.button("Run again", key="runs_again", width="stretch"):
@@ -76,11 +78,7 @@ if not runs:
     st.write("No runs yet. Train a model and it appears here, with everything it measured.")
     st.page_link("pages/lessons/instruction.py", label="Train your first model")
     st.stop()
-try:
-    chosen = choose(runs)
-except UserError as error:
-    st.error(str(error))
-    st.stop()
+chosen = choose(runs)
 if len(chosen) == 1:
     show(chosen[0])
 elif len(chosen) == 2:

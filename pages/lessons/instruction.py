@@ -16,6 +16,7 @@ from pages.ui.live import run_view
 from pages.ui.marked import show_marked
 from pages.ui.own_pairs import choose_file, edit_pairs, take_over_edits
 from pages.ui.settings import run_settings
+from pages.ui.start import run_in_url
 from pages.ui.stepping import PSEUDOCODE, source_of, step_through
 
 TRAINABLE = [task for task in catalog.TASKS.values() if "train" in task.splits]
@@ -131,9 +132,8 @@ def preview(data: DataConfig, splits: Splits) -> None:
 
 def current_run() -> str:
     """The run in the URL, else one that is in progress now: a reload or a second screen finds it."""
-    wanted = st.query_params.get("run", "")
-    if wanted:
-        return store().get(wanted).id
+    if wanted := run_in_url("run"):
+        return wanted
     running = [run.id for run in store().active() if run.status is RunStatus.RUNNING]
     return running[0] if running else ""
 

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core import catalog
 from core.config import MethodConfig, RunConfig, default_learning_rate
 from core.experiments.cures import PROMPTS
 from core.experiments.families import CARDS
@@ -13,7 +14,7 @@ from pages.ui.engine import engine, require_model, store
 from pages.ui.forgetting import forgetting_view
 from pages.ui.lora_matrices import (
     matrices_figure,
-    merge_words,
+    merge_table,
     rank_figure,
     rank_finding,
     scale_table,
@@ -97,6 +98,15 @@ def start_is_the_base(config: RunConfig) -> None:
     )
 
 
+def not_looked_into(run: Run) -> str:
+    """Why a finished run has nothing for the rest of this page; "" where it has."""
+    if run.config.model != catalog.DEFAULT_MODEL:
+        return f"This run tuned another model, {run.config.model}; this page looks into one only."
+    if run.config.method.name not in VARIANTS:
+        return "This run is no LoRA run, so there is no pair of matrices to look at."
+    return ""
+
+
 def inside(run: Run, full_id: str) -> None:
     """The matrices and the spectrum at one place."""
     st.header("What was learned")
@@ -151,11 +161,15 @@ def beside_full(run: Run) -> str:
 
 def merge(run: Run) -> None:
     st.header("Merge it into the weights")
-    st.markdown("W + (α/r)·BA is a matrix like W: after merging, the model is as fast as the base.")
+    st.markdown(
+        "W + (α/r)·BA is a matrix like W: after merging, the model is as fast as the base. Does "
+        "subtracting bring W back?"
+    )
     if st.button("Merge and unmerge", key="lora_merge"):
-        with st.spinner("Merging"):
+        with st.spinner("Merging and taking it out again, in two precisions"):
             (found,) = engine().ask("merge", run=run.id, prompts=list(PROMPTS))
-        st.markdown(merge_words(found))
+        st.dataframe(merge_table(found), hide_index=True, width="stretch")
+        st.markdown(found["words"])
 
 
 def scale(run: Run) -> None:
@@ -260,11 +274,13 @@ run_id = run_button(wanted, "Train this LoRA", key="lora", name="run")
 if run_id:
     forgetting_view(run_id)
     shown = store().get(run_id)
-    if shown.status == "finished" and shown.config.method.name in VARIANTS:
-        full = beside_full(shown)
+    if shown.status == "finished" and not (why := not_looked_into(shown)):
+        full = beside_full(shown) if shown.config.data == wanted.data else ""
         inside(shown, full)
         merge(shown)
         scale(shown)
+    elif shown.status.is_over:
+        st.caption(why if shown.status == "finished" else "Only a finished run is looked into.")
 else:
     st.caption("Press Train: about half a minute, and you can look inside what was learned.")
 over_ranks(wanted)

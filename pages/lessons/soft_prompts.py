@@ -85,6 +85,9 @@ def train(config: RunConfig) -> str:
         st.caption("Press the button: the virtual tokens will move on a map of the task’s words.")
         return ""
     soft_prompt_view(run_id)
+    if store().get(run_id).config.method.name not in SOFT_PROMPTS:
+        st.caption("This run trained no soft prompt, so it has no virtual tokens to show.")
+        return ""
     words = wandering_words(run_id) if store().get(run_id).status.is_over else ""
     if words:
         st.markdown(words)
@@ -151,7 +154,7 @@ def take_away(run_id: str) -> None:
     """Without its virtual tokens the model is the untouched one, bit for bit."""
     st.header("Take it away")
     run = store().get(run_id) if run_id else None
-    if run is None or not run.status.is_over or run.config.method.name not in SOFT_PROMPTS:
+    if run is None or not run.status.is_over:
         st.caption("Train a soft prompt above; then take it away again here.")
         return
     if not st.button("Take the soft prompt away", key="soft_prompts_take_away"):

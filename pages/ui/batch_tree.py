@@ -12,8 +12,8 @@ from core.bench.workloads import make_batches
 from core.config import DataConfig, OptimizerConfig, RunConfig
 from core.data.encode import Encoded
 from core.data.tokenizer import ChatTokenizer
+from pages.ui.colours import BLUE, GREY, ORANGE
 from pages.ui.engine import tokenizer
-from pages.ui.live import BLUE, GREY, ORANGE
 
 SHARED, OWN, LEARNED, PADDING = "shared beginning", "its own", "completion", "padding"
 COLOURS = {SHARED: BLUE, OWN: GREY, LEARNED: ORANGE, PADDING: "rgba(138, 143, 152, 0.3)"}

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from core.bench.findings import comparisons, failures, growth_finding, summaries
 from core.bench.report import Report
 from core.bench.workloads import SIDES, WORKLOADS
-from pages.ui.live import BLUE, GREEN, GREY, ORANGE
+from pages.ui.colours import BLUE, GREEN, GREY, ORANGE
 
 SIDE_COLOURS = {"ours": BLUE, "trainer": GREY, "sft": ORANGE, "generate": GREEN}
 AXES = {

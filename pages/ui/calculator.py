@@ -13,7 +13,7 @@ from core.experiments.families import CARDS, knob_settings
 from core.footprint.memory import GB, KEEP, OPTIMIZERS, PRECISIONS, Part, memory_parts, total_gb
 from core.footprint.parameters import count
 from core.footprint.shape import PUBLISHED, ModelShape, llama, total_parameters
-from pages.ui.live import BLUE, GREEN, GREY, ORANGE
+from pages.ui.colours import BLUE, GREEN, GREY, ORANGE
 
 OWN = "my own numbers"
 CARDS_GB = (24, 80)

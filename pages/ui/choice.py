@@ -12,8 +12,8 @@ from core.experiments.break_even import BreakEven, break_even
 from core.experiments.prompting import PROMPTED, Row, Way, prompt_row, tuned_row
 from core.experiments.prompting_record import RecordedRows
 from core.runs import asking
+from pages.ui.colours import BLUE, GREY, ORANGE
 from pages.ui.engine import store
-from pages.ui.live import BLUE, GREY, ORANGE
 
 TITLES = {PROMPTED: "Prompt", "lora": "LoRA", "full": "Full fine-tuning"}
 FORM_TITLES = {"chat": "as turns of the chat", "text": "in one message"}

@@ -9,7 +9,8 @@ import streamlit as st
 
 from core.evaluate.examples import MEASURES, scores
 from core.evaluate.paired import compare_paired, in_one_line
-from pages.ui.live import BLUE, GREY, ORANGE, shared_words
+from pages.ui.colours import BLUE, GREY, ORANGE
+from pages.ui.live import shared_words
 from pages.ui.measuring import BINARY
 
 Row = dict[str, Any]

@@ -17,8 +17,8 @@ from core.experiments.method_rows import MethodRow, MethodSetting, method_row
 from core.footprint.memory import in_this_app
 from core.footprint.shape import DEFAULT, PUBLISHED, ModelShape, of_folder
 from core.models.acquire import model_dir
+from pages.ui.colours import BLUE, GREEN, GREY, ORANGE
 from pages.ui.engine import model_ready, store
-from pages.ui.live import BLUE, GREEN, GREY, ORANGE
 
 COLOURS = {
     "selective": ORANGE,

@@ -12,18 +12,10 @@ from core.evaluate.forgetting import Forgetting
 from core.evaluate.limits import sample_as_shown
 from core.evaluate.uncertainty import wilson_interval
 from core.runs.store import Run
+from pages.ui.colours import AMBER, BLUE, GREY, ORANGE, TASK_COLOURS
 from pages.ui.engine import store
-from pages.ui.live import (
-    BLUE,
-    GREY,
-    ORANGE,
-    follow,
-    planned_steps,
-    sample_table,
-    step_axis,
-)
+from pages.ui.live import follow, planned_steps, sample_table, step_axis
 
-PURPLE, AMBER = "#CC79A7", "#E69F00"
 Event = dict[str, Any]
 SENTIMENT_SHARE = "other prompts answered with a sentiment"
 
@@ -52,7 +44,7 @@ def curve_rows(events: list[Event]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for e in of_type(events, "evaluation"):
         low, high = e["interval"]
-        title = catalog.TASKS[e["task"]].title
+        title = catalog.task_title(e["task"])
         row = {"step": e["step"], "curve": title, "share": e["score"], "low": low, "high": high}
         rows.append({**row, "n": e["n"]})
     for step in dict.fromkeys(e["step"] for e in of_type(events, "evaluation")):
@@ -73,9 +65,9 @@ def curve_rows(events: list[Event]) -> pd.DataFrame:
 def curves(events: list[Event], n_steps: int) -> alt.LayerChart:
     """The task being learned, what is being lost, and the prompts answered with a sentiment."""
     frame = curve_rows(events)
-    names = [catalog.TASKS[e["task"]].title for e in of_type(events, "evaluation")]
-    shown = [*dict.fromkeys(names), SENTIMENT_SHARE]
-    colours = [*[BLUE, ORANGE, PURPLE][: len(shown) - 1], AMBER]
+    tasks = list(dict.fromkeys(e["task"] for e in of_type(events, "evaluation")))
+    shown = [*map(catalog.task_title, tasks), SENTIMENT_SHARE]
+    colours = [*(TASK_COLOURS[task] for task in tasks), AMBER]
     now = frame[frame.step == frame.step.max()].set_index("curve").share
     title = ", ".join(f"{name} {now[name]:.2f}" for name in shown[:-1] if name in now)
     x = step_axis(n_steps)
@@ -205,7 +197,7 @@ def movement_figure(rows: list[dict[str, Any]], top: float, step: int) -> go.Fig
 
 def matrix_figure(found: Forgetting) -> go.Figure:
     """R[i, j]: the score on task j after training on task i, as an annotated heatmap."""
-    titles = [catalog.TASKS[task].title for task in found.tasks]
+    titles = [catalog.task_title(task) for task in found.tasks]
     rows = ["untouched", *[f"after {title}" for title in titles]]
     last = dict(zip(titles, found.matrix[-1], strict=True))
     kept = ", ".join(f"{title} {score:.2f}" for title, score in last.items())

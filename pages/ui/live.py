@@ -9,14 +9,16 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from core import catalog
+from core.errors import UserError
 from core.evaluate.limits import cut_lines, sample_as_shown
 from core.runs.states import RunStatus
 from core.runs.store import Run
+from pages.ui.colours import AMBER, BLUE, GREEN, GREY
 from pages.ui.engine import engine, spare_the_collector, store
 
 POLL_S = 1.0
 CHART_HEIGHT = 340
-GREY, BLUE, ORANGE, GREEN = "#8a8f98", "#0072B2", "#D55E00", "#009E73"
 Event = dict[str, Any]
 
 
@@ -28,12 +30,15 @@ def follow(run_id: str, draw: Callable[[Run, list[Event]], None]) -> None:
 
 
 def _follow(run_id: str, draw: Callable[[Run, list[Event]], None], was_active: bool) -> None:
-    run = store().get(run_id)
-    if was_active and run.status.is_over:
-        st.rerun()  # draw the page around it again, and stop polling
-    events = store().events(run_id)
-    show_status(run, events)
-    draw(run, events)
+    try:
+        run = store().get(run_id)
+        if was_active and run.status.is_over:
+            st.rerun()  # draw the page around it again, and stop polling
+        events = store().events(run_id)
+        show_status(run, events)
+        draw(run, events)
+    except UserError as error:  # app.py does not see what happens in a fragment
+        st.error(str(error))
 
 
 def run_view(run_id: str) -> None:
@@ -157,7 +162,7 @@ def score_chart(events: list[Event], n_steps: int, task: str) -> alt.Chart | alt
         for key, name in measures.items()
     ]
     bands = [{"step": e["step"], "low": e["interval"][0], "high": e["interval"][1]} for e in found]
-    title = f"{task.capitalize()}: {metric} {found[-1]['score']:.2f}"
+    title = f"{catalog.task_title(task)}: {metric} {found[-1]['score']:.2f}"
     title += f" on {found[-1]['n']} test examples"
     x = step_axis(n_steps)
     scale = alt.Scale(domain=[0, 1])
@@ -176,7 +181,7 @@ def score_chart(events: list[Event], n_steps: int, task: str) -> alt.Chart | alt
                 "measure:N",
                 title=None,
                 scale=alt.Scale(
-                    domain=list(measures.values()), range=[BLUE, "#E69F00", GREEN, "#CC79A7"]
+                    domain=list(measures.values()), range=[BLUE, AMBER, GREEN, "#CC79A7"]
                 ),
                 legend=alt.Legend(orient="top"),
             ),

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from core.experiments.ranks import RankRow, ranks_of
-from pages.ui.live import BLUE, GREEN, GREY, ORANGE
+from pages.ui.colours import BLUE, GREEN, GREY, ORANGE, TASK_COLOURS
 
 Message = Mapping[str, Any]
 
@@ -76,22 +76,30 @@ def spectrum_finding(found: Mapping[str, Message]) -> str:
     return "  \n".join(words)
 
 
-def merge_words(found: Message) -> str:
-    """What merging changed, and why."""
-    return (
-        f"Merged in {1000 * found['merge_s']:.0f} ms. The largest difference among "
-        f"{found['n_logits']:,} logits is {found['largest_merged_difference']:.3g} (the largest logit "
-        f"is {found['largest_logit']:.3g}): W + BA is rounded to {found['dtype']} once more. At "
-        f"{found['same_choice']:.1%} of the places the likeliest token is the same. Taken out again, "
-        f"the difference is {found['largest_unmerged_difference']:g}."
-    )
+MERGED = {
+    "dtype": "precision",
+    "largest_merged_difference": "largest difference of a logit: merged",
+    "largest_unmerged_difference": "taken out again",
+    "largest_weight_error": "largest error of a weight then",
+    "relative_weight_error": "weights off by (share of their size)",
+    "same_choice": "same likeliest token, merged",
+}
+
+
+def merge_table(found: Message) -> pd.DataFrame:
+    """What merging and taking out again changed, a row for each precision."""
+    frame = pd.DataFrame(found["rows"])[list(MERGED)]
+    for name in frame.columns[1:-1]:
+        frame[name] = frame[name].map("{:.2g}".format)
+    frame["same_choice"] = frame["same_choice"].map("{:.1%}".format)
+    return frame.rename(columns=MERGED)
 
 
 def rank_figure(found: Sequence[RankRow]) -> go.Figure:
     """The reader's LoRA runs over rank: learned, kept and time, in three panels."""
     panels = {
-        "learned": ("sentiment learned", BLUE),
-        "kept": ("names kept", ORANGE),
+        "learned": ("sentiment learned", TASK_COLOURS["sentiment"]),
+        "kept": ("names kept", TASK_COLOURS["names"]),
         "train_s": ("training (s)", GREEN),
     }
     figure = make_subplots(1, 3, subplot_titles=[title for title, _ in panels.values()])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from core.config import LORA_FAMILY, ROLES, MethodConfig
 from core.experiments.families import CARDS
 from core.footprint.shape import ModelShape
-from pages.ui.live import BLUE, GREY
+from pages.ui.colours import BLUE, GREY
 
 WIDTH, HEIGHT = 400, 640
 STREAM, SKIP = 200, 384

@@ -12,14 +12,14 @@ from core import catalog
 from core.experiments import record
 from core.experiments.mixtures import GENERAL, HELD_OUT, SCORED, TRAINED, Mixture, mixture
 from core.runs.states import RunStatus
+from pages.ui.colours import BLUE, GREY, ORANGE, TASK_COLOURS
 from pages.ui.engine import store
-from pages.ui.live import BLUE, GREEN, GREY, ORANGE
 
 GROUPS = {
     "trained": ("Tasks trained on", BLUE),
     "untrained": ("Tasks of this lesson not trained on", ORANGE),
-    "held_out": (f"{catalog.TASKS[HELD_OUT].title}, held out", GREEN),
-    "general": (catalog.TASKS[GENERAL].title, ORANGE),
+    "held_out": (f"{catalog.TASKS[HELD_OUT].title}, held out", TASK_COLOURS[HELD_OUT]),
+    "general": (catalog.TASKS[GENERAL].title, TASK_COLOURS[GENERAL]),
 }
 UNTOUCHED, ALONE, TOGETHER = "untouched", "tuned on one", "tuned on all"
 KINDS = {UNTOUCHED: GREY, ALONE: ORANGE, TOGETHER: BLUE}

@@ -11,7 +11,8 @@ from core import catalog
 from core.evaluate.limits import sample_as_shown
 from core.experiments.mixtures import HELD_OUT, SCORED
 from core.runs.store import Run
-from pages.ui.live import BLUE, GREEN, GREY, ORANGE, follow
+from pages.ui.colours import BLUE, GREY, ORANGE, TASK_COLOURS
+from pages.ui.live import follow
 
 UNTOUCHED, TRAINED_ON, NOT_TRAINED_ON, HELD = (
     "untouched",
@@ -19,7 +20,7 @@ UNTOUCHED, TRAINED_ON, NOT_TRAINED_ON, HELD = (
     "not trained on",
     "held out",
 )
-COLOURS = {UNTOUCHED: GREY, TRAINED_ON: BLUE, NOT_TRAINED_ON: ORANGE, HELD: GREEN}
+COLOURS = {UNTOUCHED: GREY, TRAINED_ON: BLUE, NOT_TRAINED_ON: ORANGE, HELD: TASK_COLOURS[HELD_OUT]}
 SHAPES = {
     UNTOUCHED: "circle",
     TRAINED_ON: "square",
@@ -160,6 +161,8 @@ def _view(run: Run, events: list[Event]) -> None:
     trained = run.config.data.tasks
     frame = score_rows(events, trained)
     if frame.empty:
+        if run.status.is_over:
+            st.caption("This run was scored on no task of this lesson; the page Runs shows it all.")
         return
     st.markdown(f"**{heading(frame)}**")
     st.altair_chart(score_chart(frame), width="stretch")

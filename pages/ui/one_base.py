@@ -10,8 +10,8 @@ import streamlit as st
 from core import catalog
 from core.data.examples import task_examples
 from core.experiments.adapters import WEIGHT_BYTES, Adapter
+from pages.ui.colours import BLUE, GREY
 from pages.ui.engine import engine
-from pages.ui.live import BLUE, GREY
 
 UNTOUCHED = "Untouched model"
 MANY = (1, 2, 5, 10, 20, 50, 100)

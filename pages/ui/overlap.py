@@ -18,7 +18,7 @@ from core.evaluate.compare_texts import (
 from core.evaluate.overlap import Overlap
 from core.evaluate.traps import CHALLENGES, TRAPS, attempt
 from core.evaluate.words import CutText, Cutting
-from pages.ui.live import BLUE
+from pages.ui.colours import BLUE
 
 REFERENCE = "Raj lets Fiona bake her bread in his oven."
 OUTPUT = "Fiona bakes her bread in the oven of her friend Raj."

@@ -11,8 +11,8 @@ from core.experiments import record
 from core.experiments.cures import CURES
 from core.experiments.findings import LEARNED_ENOUGH
 from core.experiments.plane import Point, Setting, pareto_front, point, settings
+from pages.ui.colours import GREY
 from pages.ui.engine import store
-from pages.ui.live import GREY
 
 COLOURS = {
     "full": "#D55E00",

@@ -10,10 +10,10 @@ import streamlit as st
 from core import catalog
 from core.errors import UserError
 from core.generate.settings import SamplingSettings
+from pages.ui.colours import BLUE, GREY
 from pages.ui.engine import engine, tokenizer
 
 STAGES = ("model", "repetition penalty", "temperature", "top-k", "top-p")
-GREY, BLUE = "#8a8f98", "#0072B2"
 
 
 def sampling_panel(page: str) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from core.experiments.families import CARDS, knob_settings
 from core.experiments.method_rows import MethodSetting
 from core.footprint.parameters import trained_share
 from core.footprint.shape import DEFAULT, PUBLISHED, ModelShape, total_parameters
+from pages.ui.colours import BLUE, GREY
 from pages.ui.families import COLOURS, SYMBOLS
-from pages.ui.live import BLUE, GREY
 
 BAND = (0.15, 0.20)
 """The share that is often said to be trained."""

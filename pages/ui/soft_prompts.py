@@ -11,9 +11,10 @@ import streamlit as st
 from core.experiments import record
 from core.experiments.soft_prompts import SIZES, SizeRun, Wandering, size_run, wandering
 from core.runs.store import Run
+from pages.ui.colours import BLUE, GREY, ORANGE
 from pages.ui.engine import store
 from pages.ui.forgetting import curves
-from pages.ui.live import BLUE, GREY, ORANGE, follow, loss_chart, planned_steps
+from pages.ui.live import follow, loss_chart, planned_steps
 
 Event = dict[str, Any]
 

@@ -1,8 +1,9 @@
-"""The button that starts a run, or shows an equal one that is finished."""
+"""The button that starts a run, or shows an equal one that is finished; and the run in the URL."""
 
 import streamlit as st
 
 from core.config import RunConfig
+from core.errors import UserError
 from pages.ui.engine import engine, store
 
 
@@ -17,5 +18,19 @@ def run_button(config: RunConfig, label: str, *, key: str, name: str) -> str:
     if done and show.button("Show the finished run", key=f"{key}_show", width="stretch"):
         st.query_params[name] = done.id
         st.rerun()
+    return run_in_url(name)
+
+
+def run_in_url(name: str) -> str:
+    """The run that the URL has under `name`, or ""; one that is not there is said to be gone."""
     wanted = st.query_params.get(name, "")
-    return store().get(wanted).id if wanted else ""
+    if not wanted:
+        return ""
+    try:
+        return store().get(wanted).id
+    except UserError:
+        st.caption(
+            f"The run “{wanted}” in this page’s address is not on this machine; it may have been "
+            "deleted. Start a new one."
+        )
+        return ""

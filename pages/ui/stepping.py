@@ -10,6 +10,7 @@ import streamlit as st
 from core.config import RunConfig
 from core.errors import UserError
 from core.paths import ROOT
+from pages.ui.colours import BLUE
 from pages.ui.engine import engine
 
 PHASES = ("batch", "forward", "loss", "backward", "clip", "update")
@@ -153,7 +154,7 @@ def _update(result: dict[str, Any]) -> None:
 def _layers(rows: list[dict[str, Any]], title: str, axis: str) -> None:
     chart = (
         alt.Chart(pd.DataFrame(rows), title=title, height=220)
-        .mark_bar(color="#0072B2")
+        .mark_bar(color=BLUE)
         .encode(
             x=alt.X("place:N", title="place in the network", sort=None),
             y=alt.Y("norm:Q", title=axis),

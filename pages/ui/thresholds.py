@@ -16,7 +16,7 @@ from core.evaluate.thresholds import (
     likeliest_accuracy,
     precision_recall_curve,
 )
-from pages.ui.live import BLUE, GREY, ORANGE
+from pages.ui.colours import BLUE, GREY, ORANGE
 
 Row = dict[str, Any]
 

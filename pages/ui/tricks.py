@@ -13,8 +13,8 @@ from core.bench.findings import NOT_DECIDED
 from core.bench.switches import ALL_ON, CHOSEN, TRICKS, variants
 from core.errors import UserError
 from core.evaluate.uncertainty import median_interval
+from pages.ui.colours import BLUE, ORANGE
 from pages.ui.engine import engine, store
-from pages.ui.live import BLUE, ORANGE
 
 Message = dict[str, Any]
 ALL_TITLE = "Everything on"

@@ -11,25 +11,13 @@ from core import catalog
 from core.evaluate.limits import sample_as_shown
 from core.evaluate.over_time import CheckValue, in_one_line, is_macro, movements, values_over_time
 from core.runs.store import Run
-from pages.ui.live import (
-    CHART_HEIGHT,
-    GREEN,
-    GREY,
-    follow,
-    loss_chart,
-    planned_steps,
-    shared_words,
-    step_axis,
-)
+from pages.ui.colours import AMBER, GREEN, GREY
+from pages.ui.live import CHART_HEIGHT, follow, loss_chart, planned_steps, shared_words, step_axis
 from pages.ui.thresholds import confusion_figure
 
 TITLES = {"precision": "precision", "recall": "recall", "f1": "F1"}
-COLOURS = {"precision": "#E69F00", "recall": GREEN, "F1": "#CC79A7"}
+COLOURS = {"precision": AMBER, "recall": GREEN, "F1": "#CC79A7"}
 Event = dict[str, Any]
-
-
-def title_of(task: str) -> str:
-    return catalog.TASKS[task].title if task in catalog.TASKS else "Your pairs"
 
 
 def watch(run_id: str) -> None:
@@ -45,7 +33,7 @@ def _view(run: Run, events: list[Event]) -> None:
     task = st.pills(
         "Task",
         tasks,
-        format_func=title_of,
+        format_func=catalog.task_title,
         default=tasks[0],
         required=True,
         key=f"evaluation_watched_{run.id}",
@@ -103,7 +91,7 @@ def metric_chart(
     )
     now = frame[frame.step == step].set_index("measure").value
     heading = [
-        f"{title_of(task)} at step {step}:",
+        f"{catalog.task_title(task)} at step {step}:",
         ", ".join(f"{name} {now[name]:.2f}" for name in COLOURS),
     ]
     colour = alt.Color(

@@ -26,9 +26,10 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("page", PAGES)
 def test_page_opens_before_the_model_is_there(page: str, empty_home: Path) -> None:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    app.run()  # only then does Streamlit know the pages' addresses; before, it would open home
     app.switch_page(str(Path(page).relative_to(ROOT))).run()
     assert not app.exception
-    assert app.title
+    assert (app.title[0].value == "Tuning Fork") == (Path(page).stem == "home")
     if "lab" not in page:
         assert any("Prepare the model" in b.label for b in app.button)
 

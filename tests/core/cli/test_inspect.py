@@ -55,10 +55,16 @@ def test_spectrum_and_matrices_have_the_run_s_rank(run, capsys: pytest.CaptureFi
 
 
 def test_merging_and_taking_away_leave_the_base(run, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["inspect", "merge", "--run", run("lora"), "--prompt", "cat 1", "--json"]) == 0
+    found_run = run("lora")
+    assert main(["inspect", "merge", "--run", found_run, "--prompt", "cat 1", "--json"]) == 0
     (found,) = lines(capsys)
-    assert found["largest_unmerged_difference"] == 0
-    assert found["largest_merged_difference"] < 1e-3
+    assert 0 < found["largest_unmerged_difference"] < 1e-3
+    assert 0 < found["largest_merged_difference"] < 1e-3
+    assert [row["dtype"] for row in found["rows"]] == ["float32", "bfloat16"]
+    assert main(["inspect", "merge", "--run", found_run, "--prompt", "cat 1"]) == 0
+    said = capsys.readouterr().out
+    assert "then subtracted from the same weights" in said
+    assert "\n  dtype bfloat16, merge_s" in said
     soft = run("prompt", "--virtual-tokens", "3")
     assert main(["inspect", "take-away", "--run", soft, "--prompt", "cat 1", "--json"]) == 0
     (found,) = lines(capsys)

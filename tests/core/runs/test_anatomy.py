@@ -71,16 +71,6 @@ def test_spectrum_is_that_of_the_change(method: str, tiny: LoadedModel) -> None:
         anatomy.spectrum(tuned, tiny, layer=7, module="q_proj")
 
 
-def test_merging_and_unmerging_changes_logits_by_rounding_only(tiny: LoadedModel) -> None:
-    found = anatomy.merge(tune("lora", tiny), tiny, PROMPTS)
-    assert 0 < found["largest_merged_difference"] < 1e-3
-    assert found["largest_unmerged_difference"] == 0
-    assert found["same_choice"] == 1
-    assert found["largest_logit"] > 1
-    with pytest.raises(UserError, match="cannot be merged"):
-        anatomy.merge(tune("prompt", tiny), tiny, PROMPTS)
-
-
 @pytest.mark.parametrize("method", ["prompt", "prefix"])
 def test_taken_away_the_base_answers_exactly_as_before(method: str, tiny: LoadedModel) -> None:
     found = anatomy.take_away(tune(method, tiny), tiny, PROMPTS)

@@ -16,6 +16,7 @@ from core.data import uploads
 from core.errors import UserError
 from core.paths import ROOT
 from core.runs.engines.local import LocalEngine
+from core.runs.states import RunStatus
 from core.runs.store import RunStore
 
 pytestmark = pytest.mark.timeout(180)
@@ -80,7 +81,7 @@ def test_waiting_and_training_runs_can_be_stopped(
     engine.cancel(training.id)
     wait_for(lambda: not store.active())
     assert store.get(training.id).status == "stopped"
-    assert store.get(waiting.id).status in ("stopped", "cancelled")
+    assert store.get(waiting.id).status is RunStatus.STOPPED
     assert not [e for e in store.events(waiting.id) if e["type"] == "step"]
 
 
@@ -158,6 +159,7 @@ SERVER = """
 import sys, time
 from core.config import RunConfig
 from core.runs.engines.local import LocalEngine
+from core.runs.states import RunStatus
 from core.runs.store import RunStore
 engine = LocalEngine(RunStore())
 run = engine.submit(RunConfig.from_dict(__import__("json").loads(sys.argv[1])))

@@ -8,18 +8,32 @@ import torch
 from torch import nn
 
 from core import methods
-from core.config import CureConfig, DataConfig, MethodConfig, OptimizerConfig, RunConfig
+from core.config import (
+    METHODS,
+    SOFT_PROMPTS,
+    CureConfig,
+    DataConfig,
+    MethodConfig,
+    OptimizerConfig,
+    RunConfig,
+)
 from core.data.encode import Encoded
 from core.events import Step
 from core.methods.sharing import with_parameters
-from core.models.load import LoadedModel
+from core.models.load import LoadedModel, load_folder
 from core.train import regularizers
 from core.train.batches import mixed_batches
 from core.train.loop import seed_everything, take_steps
 from core.train.movement import movement
 from core.train.plan import make_plan
-from core.train.regularizers import KeepAnswers, Pull, fisher_information, make_penalties
-from core.train.trie import build, mean_loss, token_losses
+from core.train.regularizers import (
+    KeepAnswers,
+    Pull,
+    fisher_information,
+    make_penalties,
+    make_regularizer,
+)
+from core.train.trie import build, logits, mean_loss, token_losses
 
 KEPT = [Encoded([5, 6, 7], [9, 1]), Encoded([5, 6, 8, 8], [10, 11, 1]), Encoded([7], [1])]
 
@@ -129,6 +143,31 @@ def test_kl_is_zero_at_the_start_and_then_torchs(tiny: LoadedModel) -> None:
     assert all(p.grad is not None for p in trained(model).values())
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
+@pytest.mark.parametrize("regularizer", ["l2sp", "ewc", "kl"])
+@pytest.mark.parametrize("method", [m for m in METHODS if m not in SOFT_PROMPTS])
+def test_no_penalty_for_a_model_that_has_not_moved(
+    method: str, regularizer: str, dtype: torch.dtype, tiny_folder: Path
+) -> None:
+    base = load_folder(tiny_folder, id="tiny", dtype=dtype)
+    model = attach(base, method, layers=1)
+    start = make_regularizer(CureConfig(regularizer=regularizer, strength=1.0), model, base, seed=0)
+    assert start
+    model.train()
+    assert [start.add_gradient() for _ in range(3)] == [0.0, 0.0, 0.0]
+    push(model)
+    assert start.add_gradient() > 0
+
+
+@pytest.mark.parametrize("method", SOFT_PROMPTS)
+def test_a_soft_prompt_is_held_to_the_base(method: str, tiny: LoadedModel) -> None:
+    keep = KeepAnswers(attach(tiny, method), KEPT, tiny, 1.0, seed=0)
+    (batch, wanted) = keep.known[0]
+    with torch.no_grad():
+        torch.testing.assert_close(wanted, logits(tiny.model, batch))
+    assert keep.add_gradient() > 0
+
+
 @pytest.mark.parametrize(("weights", "size"), [([0.8, 0.2], 8), ([1, 1, 2], 3), ([1.0], 4)])
 def test_shares_are_exact_in_every_stretch(weights: list[float], size: int) -> None:
     pools = [[f"{n}.{i}" for i in range(7)] for n in range(len(weights))]
@@ -196,11 +235,11 @@ def test_a_strong_penalty_moves_the_model_less(
         model = attach(tiny)
         (stage,) = make_plan(config, tiny.tokenizer).stages
         found = make_penalties(config, model, tiny)
+        pairs = regularizers.kept_pairs(cure.keep, tiny, seed=0) if regularizer == "kl" else []
+        keep = KeepAnswers(model, pairs, tiny, 1.0, seed=0)
         steps = [e for e in take_steps(config, tiny, model, stage, found) if isinstance(e, Step)]
         assert (steps[-1].penalty > 0) == (cure.strength > 0)
         if regularizer == "kl":
-            pairs = regularizers.kept_pairs(cure.keep, tiny, seed=0)
-            keep = KeepAnswers(model, pairs, tiny, 1.0, seed=0)
             return sum(keep.divergence(*known).item() for known in keep.known)
         return sum(
             ((p - q) ** 2).sum().item()

@@ -146,3 +146,24 @@ def test_stepping_equals_running(method: str, home: Path, tiny: LoadedModel) -> 
     ran = dict(trained.model.named_parameters())
     for name, parameter in stepper.trainable.items():
         torch.testing.assert_close(parameter, ran[name])
+
+
+def test_a_sequence_of_tasks_counts_on(home: Path, tiny: LoadedModel) -> None:
+    """Steps, times and footprint belong to the run, not to the task it is at."""
+    wanted = RunConfig(
+        data=DataConfig(task="sentiment", others=("names",), order="sequential"),
+        optimizer=OptimizerConfig(learning_rate=1e-3, steps=3, batch_size=2),
+        evaluation=EvaluationConfig(every=9, examples=1, final_examples=1, samples=0),
+    )
+    events, _ = run(wanted, tiny)
+    steps = [e.to_dict() for e in events if e.type == "step"]
+    assert [s["step"] for s in steps] == [1, 2, 3, 4, 5, 6]
+    so_far = 0.0
+    for step in steps:
+        so_far += step["step_s"]
+        assert step["elapsed_s"] == pytest.approx(so_far)
+    assert events[-1].to_dict()["train_s"] == pytest.approx(so_far)
+    assert [e.to_dict()["step"] for e in events if e.type == "memory"] == [1]
+    phases = [e.to_dict() for e in events if e.type == "phase"]
+    bounds = [(p["first_step"], p["last_step"]) for p in phases]
+    assert bounds == [(1, 3), (4, 6)]

@@ -1,0 +1,255 @@
+"""Whatever run stands in the URL, of any kind and state: every page shows it or says why not.
+
+The runs are records written here; nothing is trained, and the worker is one that never answers.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import pages.ui.engine
+from core import catalog, events
+from core.config import CureConfig, DataConfig, EvaluationConfig, MethodConfig, RunConfig
+from core.data import uploads
+from core.data.examples import Example, task_examples
+from core.errors import UserError
+from core.evaluate.task import score
+from core.models.acquire import model_dir
+from core.runs.engines.local import LocalEngine
+from core.runs.store import RunStore
+from tests.core.conftest import make_tokenizer
+from tests.pages.test_pages import PAGES, ROOT
+
+PAIRS = [{"prompt": f"cat {n}", "completion": "yes" if n % 2 else "no"} for n in range(12)]
+NAMES = {"forgetting": ("run", "sequence"), "multitask": ("mix",)}
+"""Under which a page keeps a run in its address; others as "run"."""
+STEPS = 4
+LABELS = DataConfig(task="topic")
+STATES = ("queued", "running", "stopped", "failed", "failed at once")
+GONE = "20200101-000000-abcdef"
+
+
+def own_data(**settings: Any) -> DataConfig:
+    return DataConfig(task=catalog.CUSTOM_TASK, dataset=uploads.keep(PAIRS), **settings)
+
+
+def configs() -> dict[str, RunConfig]:
+    """One of each kind of run there is."""
+    two = EvaluationConfig(tasks=("general",), prompts=("What is your name?",))
+    watched = EvaluationConfig(tasks=("names", "general"), prompts=("What is your name?",))
+    sequence = DataConfig(others=("names", "topic", "emotion"), order="sequential")
+    return {
+        "own data": RunConfig(data=own_data(), evaluation=two),
+        "own data, LoRA on its last layers": RunConfig(
+            data=own_data(), method=MethodConfig(name="lora", last_layers=2)
+        ),
+        "sentiment": RunConfig(method=MethodConfig(name="full"), evaluation=watched),
+        "another task": RunConfig(data=LABELS, method=MethodConfig(name="adapter")),
+        "a sequence": RunConfig(data=sequence, method=MethodConfig(name="full")),
+        "a mixture": RunConfig(data=DataConfig(task="qa", others=("summary",))),
+        "a soft prompt": RunConfig(method=MethodConfig(name="prompt", virtual_tokens=2)),
+        "a prefix": RunConfig(method=MethodConfig(name="prefix"), evaluation=watched),
+        "a cure": RunConfig(
+            method=MethodConfig(name="full"),
+            evaluation=watched,
+            cure=CureConfig(regularizer="ewc", strength=10.0),
+        ),
+        "DoRA": RunConfig(method=MethodConfig(name="dora", target_modules=("up_proj",))),
+        "another model": RunConfig(model="gpt2", evaluation=watched),
+    }
+
+
+def recorded(config: RunConfig, *, last_step: int) -> Iterator[events.Event]:
+    """What such a run says up to `last_step`; its answers are all right."""
+    task = config.data.task
+    yield events.Started(
+        model=config.model, method=config.method.name, task=task, device="cpu", dtype="float32",
+        n_train=8, n_validation=2, n_test=4, trainable_params=10, total_params=100,
+    )  # fmt: skip
+    yield from checked(config, 0)
+    if config.method.name == "prompt":
+        words = [{"token": "good", "x": 0.0, "y": 1.0}, {"token": "bad", "x": 1.0, "y": 0.0}]
+        yield events.VocabularyMap(step=0, words=words, explained=(0.2, 0.1))
+        yield virtual(0)
+    n = STEPS // len(config.data.tasks) if config.data.order == "sequential" else STEPS
+    for step in range(1, last_step + 1):
+        if config.data.order == "sequential" and (step - 1) % n == 0:
+            at = (step - 1) // n
+            yield events.Phase(
+                index=at, task=config.data.tasks[at], first_step=step, last_step=step + n - 1
+            )
+        yield events.Step(
+            step=step, loss=2.0 / step, learning_rate=1e-3, grad_norm=1.0, examples_per_s=8.0,
+            tokens_per_s=99.0, tokens_computed=60, tokens_padded=90, step_s=0.5, elapsed_s=0.5 * step,
+        )  # fmt: skip
+        if step == 1:
+            yield events.Memory(
+                step=1, frozen_bytes=400, trained_bytes=40, gradient_bytes=40, optimizer_bytes=80,
+                activation_bytes=999, n_tokens=60,
+            )  # fmt: skip
+        if config.method.name == "prompt":
+            yield virtual(step)
+        if step % n == 0:
+            yield from checked(config, step)
+
+
+def virtual(step: int) -> events.VirtualTokens:
+    near = [{"token": " good", "cosine": 0.3}]
+    tokens = [{"x": 0.1 * step, "y": 0.2, "norm": 1.0, "nearest": near} for _ in range(2)]
+    return events.VirtualTokens(step=step, tokens=tokens)
+
+
+def checked(config: RunConfig, step: int) -> Iterator[events.Event]:
+    yield events.Validation(step=step, loss=1.0, n=2)
+    for task in config.evaluation_tasks():
+        examples = (
+            [Example(prompt=p["prompt"], completion=p["completion"]) for p in PAIRS[:4]]
+            if task == catalog.CUSTOM_TASK
+            else task_examples(task, "test")[:4]
+        )
+        answers = [e.completion for e in examples]
+        yield score(task, examples, answers, step=step, elapsed_s=0.1)
+        first = examples[0]
+        yield events.Sample(
+            step=step,
+            task=task,
+            prompt=first.prompt,
+            reference=first.completion,
+            output=answers[0],
+        )
+    for prompt in config.evaluation.prompts:
+        yield events.Sample(step=step, task="", prompt=prompt, reference="", output="SmolLM")
+        rows = [{"token": "My", "probability": 0.9, "first": True}]
+        yield events.NextTokens(step=step, prompt=prompt, rows=rows)
+    if step and config.method.name == "full":
+        rows = [{"layer": 0, "module": "q_proj", "relative": 0.01 * step}]
+        yield events.Movement(step=step, rows=rows)
+
+
+def keep(store: RunStore, config: RunConfig, status: str) -> str:
+    """Record a run in a state; returns its id."""
+    if status == "queued":
+        return store.submit(config).id
+    run = store.start(config, worker="somewhere else")
+    last_step = {"failed at once": -1, "stopped": 0, "failed": 2, "running": 2}.get(status, STEPS)
+    for event in recorded(config, last_step=last_step) if last_step >= 0 else ():
+        store.append(run.id, event.to_dict())
+    if status == "finished":
+        scores = dict.fromkeys(config.evaluation_tasks(), 1.0)
+        end = {"steps": STEPS, "train_s": 2.0, "elapsed_s": 3.0, "trainable_params": 10}
+        more = {"total_params": 100, "artifact_bytes": 40, "scores": scores, "first_scores": scores}
+        store.finish(run.id, {**end, **more})
+    elif status == "stopped":
+        store.stop(run.id, "Stopped.")
+    elif status != "running":
+        store.fail(run.id, "The disk is full.")
+    return run.id
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunStore:
+    """An empty store; the model seems to be there, and the worker cannot do what it is asked."""
+    monkeypatch.setenv("TUNING_FORK_HOME", str(tmp_path))
+    folder = model_dir(catalog.MODELS[catalog.DEFAULT_MODEL])
+    folder.mkdir(parents=True)
+    make_tokenizer(folder)
+    (folder / "config.json").write_text(CONFIG)
+    monkeypatch.setattr(pages.ui.engine, "is_ready", lambda entry: True)
+    monkeypatch.setattr(LocalEngine, "ask", no_answer)
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    return RunStore()
+
+
+CONFIG = (
+    '{"model_type": "llama", "hidden_size": 576, "intermediate_size": 1536, "vocab_size": 49152,'
+    '"num_hidden_layers": 30, "num_attention_heads": 9, "num_key_value_heads": 3,'
+    '"tie_word_embeddings": true, "max_position_embeddings": 2048}'
+)
+
+
+def no_answer(engine: LocalEngine, operation: str, **args: Any) -> Iterator[Any]:
+    raise UserError("The run has no saved weights; run it again.")
+
+
+ABOUT_RUNS = [p for p in PAGES if Path(p).stem not in ("home", "before", "speed", "one_base")]
+each_page = pytest.mark.parametrize("page", ABOUT_RUNS, ids=lambda page: Path(page).stem)
+
+
+def looked_at(page: str, run_ids: Iterable[str]) -> Iterator[AppTest]:
+    """The page with one run after another in its address."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app.switch_page(str(Path(page).relative_to(ROOT)))
+    for run_id in run_ids:
+        for name in NAMES.get(Path(page).stem, ("run",)):
+            app.query_params.clear()
+            app.query_params[name] = run_id
+            yield app.run()
+
+
+def broken(app: AppTest) -> list[str]:
+    return [shown.message for shown in app.exception]
+
+
+@each_page
+def test_a_finished_run_of_any_kind(page: str, store: RunStore) -> None:
+    kinds = configs()
+    runs = {keep(store, config, "finished"): kind for kind, config in kinds.items()}
+    for app in looked_at(page, runs):
+        assert not broken(app), runs[next(iter(app.query_params.values()))[0]]
+        assert app.title[0].value != "Tuning Fork"
+
+
+@each_page
+def test_a_run_in_any_state(page: str, store: RunStore) -> None:
+    states = {keep(store, configs()["own data"], status): status for status in STATES}
+    for app in looked_at(page, states):
+        assert not broken(app), states[next(iter(app.query_params.values()))[0]]
+        assert not app.error or "The disk is full." in {e.value for e in app.error}
+        assert app.title[0].value != "Tuning Fork"
+
+
+@each_page
+def test_a_run_that_is_not_there_is_said_to_be_gone(page: str, store: RunStore) -> None:
+    keep(store, configs()["sentiment"], "finished")
+    for app in looked_at(page, [GONE, "no run"]):
+        assert not broken(app)
+        assert not app.error
+        said = [c.value for c in app.caption if "is not on this machine" in c.value]
+        assert len(said) == 1 or Path(page).stem == "prompting_or_tuning"  # keeps no run there
+
+
+@each_page
+def test_a_run_whose_settings_no_longer_work(page: str, store: RunStore, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text(CONFIG)
+    run_id = keep(store, replace(configs()["own data"], model=str(folder)), "finished")
+    (folder / "config.json").unlink()
+    for app in looked_at(page, [run_id]):
+        assert not broken(app)
+        assert all("no longer work" in e.value for e in app.error)
+        assert app.title[0].value != "Tuning Fork"
+
+
+@pytest.mark.parametrize(
+    ("lesson", "status", "said"),
+    [
+        ("multitask", "finished", "scored on no task of this lesson"),
+        ("soft_prompts", "finished", "trained no soft prompt"),
+        ("lora", "finished", "no LoRA run"),
+        ("lora", "stopped", "Only a finished run"),
+    ],
+)
+def test_a_lesson_says_why_it_has_nothing_for_a_run(
+    lesson: str, status: str, said: str, store: RunStore
+) -> None:
+    config = RunConfig(data=own_data(), method=MethodConfig(name="adapter"))
+    page = str(ROOT / "pages" / "lessons" / f"{lesson}.py")
+    (app,) = looked_at(page, [keep(store, config, status)])
+    assert any(said in c.value for c in app.caption)
