@@ -1,16 +1,21 @@
 """Lesson 10: what the page draws, from small rows written by hand, and its first part in the app."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.data.examples import Example
+from core.config import DataConfig, RunConfig
+from core.data import uploads
+from core.data.examples import Example, load_splits
 from core.evaluate.compare_texts import compare_texts
 from core.evaluate.examples import judge
 from core.evaluate.over_time import values_over_time
+from core.runs.store import RunStore, worker_identity
 from pages.ui.comparing import difference_chart, on_both
+from pages.ui.live import sample_table
 from pages.ui.measuring import example_table, filtered
 from pages.ui.overlap import count_table, subsequence_svg
 from pages.ui.thresholds import confusion_finding, report_of
@@ -128,3 +133,80 @@ def test_charts_say_what_they_found() -> None:
     assert chart["description"] == (
         "Question answering at step 0: precision 0.25, recall 0.50, F1 0.30"
     )
+
+
+def own_run(template: str = "Q: {prompt}") -> str:
+    pairs = [{"prompt": f"cat {n}", "completion": "yes" if n % 2 else "no"} for n in range(20)]
+    data = DataConfig(task="custom", dataset=uploads.keep(pairs), template=template)
+    return RunStore().start(RunConfig(data=data), worker=worker_identity()).id
+
+
+def chosen_set(run: str) -> None:
+    import streamlit as st
+
+    from pages.ui.measuring import choose_test_set, examples_asked
+
+    asked = choose_test_set(run)
+    if asked:
+        st.json([vars(asked), [e.prompt for e in examples_asked(asked)]])
+
+
+def test_a_run_on_own_data_offers_its_own_test_pairs(app: AppTest) -> None:
+    run = own_run()
+    shown = AppTest.from_function(chosen_set, kwargs={"run": run}).run()
+    assert shown.selectbox[0].value == "own"
+    asked, prompts = json.loads(shown.json[0].value)
+    assert (asked["pairs_of"], asked["task"]) == (run, "custom")
+    config = RunStore().get(run).config
+    assert prompts == [e.prompt for e in load_splits(config.data, seed=config.seed).test]
+    assert prompts[0].startswith("Q: cat")
+    shown.selectbox[0].set_value("names").run()
+    asked, prompts = json.loads(shown.json[0].value)
+    assert (asked["pairs_of"], asked["template"], len(prompts)) == ("", "", 110)
+    base = AppTest.from_function(chosen_set, kwargs={"run": ""}).run()
+    assert "Its own test pairs" not in base.selectbox[0].options
+
+
+def limits_of(rows: "list[dict[str, object]]", n_trained_on: int | None) -> None:
+    from pages.ui.measuring import Found, show_limits
+
+    show_limits(Found(rows=rows, max_new_tokens=96, n_trained_on=n_trained_on))
+
+
+def test_cut_answers_and_pairs_trained_on_are_said() -> None:
+    found = [row | {"cut": row["number"] == 2} for row in FOUND]
+    shown = AppTest.from_function(limits_of, kwargs={"rows": found, "n_trained_on": 3}).run()
+    assert [c.value for c in shown.caption] == [
+        "3 of the 4 examples scored were trained on by this run.",
+        "1 of 4 answers was cut at 96 tokens.",
+    ]
+    assert list(example_table(found, "f1").cut) == [False, True, False, False]
+    none = AppTest.from_function(limits_of, kwargs={"rows": FOUND, "n_trained_on": 0}).run()
+    assert not none.caption
+
+
+def test_two_texts_are_compared_as_whole_answers(app: AppTest) -> None:
+    for key, text in (("reference", "-1"), ("output", "1")):
+        app.text_area(key=f"evaluation_{key}").set_value(text)
+    app.run()
+    said = "As whole answers: no exact match: the reference does not stand in the output."
+    assert said in [m.value for m in app.markdown]
+
+
+def test_a_live_view_says_how_many_answers_were_cut_and_marks_them(app: AppTest) -> None:
+    run = own_run()
+    event = {"type": "evaluation", "step": 0, "task": "custom", "n": 4, "n_cut": 3}
+    RunStore().append(run, event | {"max_new_tokens": 56})
+    shown = AppTest.from_function(status_of, kwargs={"run_id": run}).run()
+    assert "custom at step 0: 3 of 4 answers were cut at 56 tokens." in [
+        c.value for c in shown.caption
+    ]
+    sample = {"step": 0, "prompt": "a", "reference": "", "output": "Once upon", "was_cut": True}
+    assert sample_table([sample])["untouched"][0] == "Once upon […]"
+
+
+def status_of(run_id: str) -> None:
+    from pages.ui.engine import store
+    from pages.ui.live import show_status
+
+    show_status(store().get(run_id), store().events(run_id))
