@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from core.data.examples import task_examples
-from core.data.shots import ask_with_shots, draw_shots
+from core.data.shots import ask_all_with_shots, draw_shots
 from core.errors import UserError
 from core.evaluate.requests import answer_one_by_one
 from core.evaluate.task import answer_limit, score
@@ -38,8 +38,8 @@ def measure(
     _refuse_beside_training(store)
     shots = draw_shots(wanted.task, wanted.shots, seed=wanted.seed)
     examples = spread(task_examples(wanted.task, "test"), wanted.n_test)
-    prompts = [ask_with_shots(e, shots, base.tokenizer, form=wanted.form) for e in examples]
     limit, of = answer_limit(wanted.task), len(examples) + 2 * wanted.n_timed
+    prompts = ask_all_with_shots(examples, shots, base.tokenizer, form=wanted.form, room=limit)
     answers: list[str] = []
     for start in range(0, len(prompts), AT_ONCE):
         yield {"answered": start, "of": of}
