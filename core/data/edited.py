@@ -6,6 +6,7 @@ from typing import Any
 from core.data import uploads
 from core.data.examples import PARTS, Splits
 from core.data.intake.cells import NotTextError, text_of
+from core.data.split import short
 from core.errors import UserError
 
 TableRow = dict[str, Any]
@@ -25,7 +26,7 @@ def keep_edited(rows: Sequence[TableRow], splits: Splits) -> tuple[str, list[str
         if not any(cells.values()):
             continue
         if problem := next(filter(None, map(_problem, cells, cells.values())), ""):
-            left_out.append(f"Row {number} is left out: its {problem}.")
+            left_out.append(f"Row {number} ({_begin(cells)}) is left out: its {problem}.")
             continue
         tags = row.get("tags")
         records.append({**cells, **({"tags": list(tags)} if tags else {}), "split": PARTS[0]})
@@ -41,6 +42,11 @@ def keep_edited(rows: Sequence[TableRow], splits: Splits) -> tuple[str, list[str
 def _cell(value: Any) -> str:
     """The text of a cell; a table's missing value is an empty one."""
     return value if isinstance(value, str) else ""
+
+
+def _begin(cells: dict[str, str]) -> str:
+    """How a row begins, by which it is found: a table that can be edited shows no numbers."""
+    return f"“{short(cells['prompt'] or cells['completion'])}”"
 
 
 def _problem(name: str, value: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from core.config import DataConfig, check_choice, check_number
 from core.data.examples import Example, load_splits
+from core.data.lengths import answer_limit, too_long
 from core.data.tokenizer import ChatTokenizer, Message
 from core.errors import UserError
 
@@ -52,3 +53,25 @@ def ask_with_shots(
     if form == "chat":
         return tokenizer.encode_chat(turns_with_shots(question, shots))
     return tokenizer.ask(with_shots(question, shots))
+
+
+def ask_all_with_shots(
+    questions: Sequence[Example],
+    shots: Sequence[Example],
+    tokenizer: ChatTokenizer,
+    *,
+    form: str,
+    room: int,
+) -> list[list[int]]:
+    """Token ids of every request; `UserError`, naming them all, when some leave no `room` to answer."""
+    asked = [ask_with_shots(question, shots, tokenizer, form=form) for question in questions]
+    limit = answer_limit(tokenizer) - room
+    long = [
+        (e.number, len(ids)) for e, ids in zip(questions, asked, strict=True) if len(ids) > limit
+    ]
+    if long:
+        parts = f"a prompt that needs {room:,} more for its answer"
+        what = f"With {len(shots)} examples shown"
+        said = too_long(long, limit, what=what, word="question", parts=parts)
+        raise UserError(said.replace("Shorten", "Show fewer examples, or shorten"))
+    return asked

@@ -6,6 +6,7 @@ from typing import Any
 from core.errors import UserError
 
 _PLACE = re.compile(r"\{(\w+)\}")
+_ONE_SPACE = re.compile(r"\A (?=\S)")
 _BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+")
 
 
@@ -37,9 +38,10 @@ def fill(template: str, record: dict[str, Any]) -> str:
 def trimmed(text: str) -> str:
     r"""A prompt or completion without what is around it: blank lines before, white space after.
 
-    The indentation of its first line stays: in code and lists it means something.
+    The indentation of its first line stays: in code and lists it means something. A single space is none:
+    some formats put it before every completion.
 
     >>> trimmed("\n\n    return x\n")
     '    return x'
     """
-    return _BLANK_LINES.sub("", text).rstrip()
+    return _ONE_SPACE.sub("", _BLANK_LINES.sub("", text)).rstrip()

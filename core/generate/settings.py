@@ -29,7 +29,9 @@ class SamplingSettings:
 
 
 def check_prompt(text: str) -> str:
-    """The prompt, or `UserError` when there is nothing to answer."""
+    """The prompt, or `UserError` when there is nothing to answer or it is no text."""
     if not text.strip():
         raise UserError("The prompt is empty; type something for the model to answer.")
+    if any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise UserError("The prompt holds half of a character (a lone surrogate); type it again.")
     return text

@@ -8,7 +8,7 @@ from torch import nn
 
 from core.answer import Answer
 from core.data.examples import task_examples
-from core.data.shots import ask_with_shots, draw_shots
+from core.data.shots import ask_all_with_shots, draw_shots
 from core.errors import UserError
 from core.evaluate.limits import answer_limit, as_shown
 from core.evaluate.requests import answer_one_by_one
@@ -40,13 +40,9 @@ def measure(
     _refuse_beside_training(store)
     shots = draw_shots(wanted.task, wanted.shots, seed=wanted.seed)
     examples = spread(task_examples(wanted.task, "test"), wanted.n_test)
-    prompts = [ask_with_shots(e, shots, base.tokenizer, form=wanted.form) for e in examples]
-    limit = answer_limit(
-        wanted.task,
-        [e.completion for e in examples],
-        base.tokenizer,
-        longest_prompt=max(map(len, prompts)),
-    )
+    references = [e.completion for e in examples]
+    limit = answer_limit(wanted.task, references, base.tokenizer, longest_prompt=0)
+    prompts = ask_all_with_shots(examples, shots, base.tokenizer, form=wanted.form, room=limit)
     of = len(examples) + 2 * wanted.n_timed
     answers: list[Answer] = []
     for start in range(0, len(prompts), AT_ONCE):

@@ -184,7 +184,7 @@ def lesson() -> None:
     data = choose_split(choose_data())
     splits = load_splits(data, seed=0)
     record = splits.train[0].fields
-    fields = [name for name in record if name not in ("completion", "tags")]
+    fields = [name for name in record if name not in ("completion", "tags", "split")]
     st.caption("Fields: " + ", ".join(f"{{{name}}}" for name in fields))
     browse(data, splits)
     load_run_data(RunConfig(data=data), tokenizer())  # says what is too long, below the table

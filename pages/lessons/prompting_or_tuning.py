@@ -6,7 +6,14 @@ import streamlit as st
 
 from core import catalog
 from core.data.examples import task_examples
-from core.data.shots import FORMS, chat_with_shots, draw_shots, with_shots
+from core.data.shots import (
+    FORMS,
+    ask_all_with_shots,
+    ask_with_shots,
+    chat_with_shots,
+    draw_shots,
+    with_shots,
+)
 from core.evaluate.limits import cut_line
 from core.experiments.break_even import break_even
 from core.experiments.facts import ANSWER_TOKENS, FACTS
@@ -77,13 +84,12 @@ def one_prompt(task: str) -> None:
     text = tokenizer().chat([{"role": "user", "content": with_shots(question, shots)}])
     if form == "chat":
         text = chat_with_shots(question, shots, tokenizer())
-    n, plain = (
-        len(tokenizer().encode(t, control=True))
-        for t in (text, chat_with_shots(question, [], tokenizer()))
-    )
+    n, plain = (len(ask_with_shots(question, some, tokenizer(), form=form)) for some in (shots, []))
     examples = f"{k} example{'' if k == 1 else 's'}"
     with st.expander(f"The first test question: {n} tokens with {examples}, {plain} without"):
         st.code(text, language=None, wrap_lines=True)
+    room = catalog.find_task(task).max_new_tokens
+    ask_all_with_shots(task_examples(task, "test"), shots, tokenizer(), form=form, room=room)
     wanted = Asking(task=task, shots=k, seed=seed, form=form)
     measure_button([wanted], "Measure this prompt", key="choice_one")
     if kept := asking.find(wanted):

@@ -41,7 +41,8 @@ def test_uploaded_pairs_stay_after_a_reload(app: str, page: Page) -> None:
         ("bad.jsonl", pairs(3) + b"\n{not json", "line 4"),
         ("empty.jsonl", b"", "empty"),
         ("bytes.csv", b"\xff\xfe\x00prompt", "UTF-8"),
-        ("columns.csv", b"question,answer\na,b\n", "prompt"),
+        ("columns.csv", b"title,body\na,b\n", "choose the columns"),
+        ("nan.csv", b"prompt,completion\na,b\nc,nan\n", "line 3"),
     ],
 )
 def test_unusable_file_gets_one_sentence(
@@ -61,3 +62,35 @@ def test_edited_pairs_become_a_dataset_of_their_own(app: str, page: Page) -> Non
     expect(page.get_by_role("radio", name="Your own pairs")).to_be_checked()
     expect(page.get_by_text("{prompt}").first).to_be_visible()
     assert "dataset=" in page.url
+
+
+def change_first_completion(page: Page, text: str) -> None:
+    """Type into the table as a reader does: a double click on the cell, the text, Enter."""
+    table = page.get_by_test_id("stDataFrame").filter(visible=True).last
+    table.hover()  # waits until it stands still
+    box = table.bounding_box()
+    assert box
+    table.dblclick(position={"x": 0.8 * box["width"], "y": 52})  # below the header
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type(text)
+    page.keyboard.press("Enter")
+
+
+def test_an_edit_wins_over_the_file_and_survives_a_reload(app: str, page: Page) -> None:
+    open_own_pairs(page, app)
+    upload(page, "sums.jsonl", pairs(30))
+    expect(page.get_by_text("Training pairs", exact=True)).to_be_visible()
+    page.get_by_text("Browse and edit the training pairs").click()
+    preview = page.get_by_label("The pair token by token")
+    for text in ("ninety", "a hundred"):
+        before = page.url
+        change_first_completion(page, text)
+        expect(page).not_to_have_url(before)
+        expect(page.get_by_text("Your edited pairs are in use")).to_be_visible()
+        expect(preview).to_contain_text(text)
+    page.reload()
+    expect(preview).to_contain_text("a hundred")
+    values = page.get_by_test_id("stMetricValue")
+    expect(values.nth(0)).to_have_text("22")
+    expect(values.nth(1)).to_have_text("2")
+    expect(values.nth(2)).to_have_text("6")

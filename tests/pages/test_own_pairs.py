@@ -129,7 +129,9 @@ def test_rows_that_are_added_and_taken_away(app: AppTest) -> None:
 def test_a_bad_edit_is_said_and_loses_nothing(app: AppTest) -> None:
     upload(open_own(app), "own.jsonl", JSONL)
     edit(app, edited_rows={0: {"completion": "mended"}}, added_rows=[{"prompt": "half"}])
-    assert [w.value for w in app.warning] == ["Row 15 is left out: its completion is empty."]
+    assert [w.value for w in app.warning] == [
+        "Row 15 (“half”) is left out: its completion is empty."
+    ]
     assert parts(app).train[0].completion == "mended"
     address = in_url(app)
     edit(app, deleted_rows=list(range(14)))
@@ -275,8 +277,8 @@ def test_edited_rows_as_a_table_gives_them(tmp_path: Path, monkeypatch: pytest.M
     ]
     kept, left_out = keep_edited(rows, splits)
     assert left_out == [
-        "Row 3 is left out: its completion is “nan”, which a data frame writes for an empty cell.",
-        "Row 4 is left out: its prompt is empty.",
+        "Row 3 (“c”) is left out: its completion is “nan”, which a data frame writes for an empty cell.",
+        "Row 4 (“d”) is left out: its prompt is empty.",
     ]
     found = load_splits(DataConfig(task=catalog.CUSTOM_TASK, dataset=kept), seed=5)
     assert [(e.prompt, e.completion, e.tags) for e in found.train] == [("a", "b", ("x",))]

@@ -1,10 +1,18 @@
 """Solved examples before a question: which ones, and what the model reads."""
 
+import dataclasses
+
 import pytest
 
 from core.config import DataConfig
 from core.data.examples import load_splits, task_examples
-from core.data.shots import ask_with_shots, chat_with_shots, draw_shots, with_shots
+from core.data.shots import (
+    ask_all_with_shots,
+    ask_with_shots,
+    chat_with_shots,
+    draw_shots,
+    with_shots,
+)
 from core.errors import UserError
 from core.models.load import LoadedModel
 
@@ -36,6 +44,25 @@ def test_both_forms_hold_every_example_and_end_with_the_question(tiny: LoadedMod
     assert with_shots(question, []) == question.prompt
     ids = [ask_with_shots(question, [], tiny.tokenizer, form=form) for form in ("chat", "text")]
     assert ids[0] == ids[1] == tiny.tokenizer.ask(question.prompt)
+
+
+def test_prompts_that_leave_no_room_are_named_before_anything_is_asked(tiny: LoadedModel) -> None:
+    """Only one prompt was named, and only after the scored answers had been waited for."""
+    questions, shots = task_examples("sentiment", "test")[:5], draw_shots("sentiment", 2, seed=0)
+    some = dataclasses.replace(tiny.tokenizer, context=2048)
+    asked = ask_all_with_shots(questions, shots, some, form="chat", room=8)
+    assert asked[0] == ask_with_shots(questions[0], shots, some)
+    with pytest.raises(UserError) as refused:
+        ask_all_with_shots(questions, shots, tiny.tokenizer, form="chat", room=8)
+    assert str(refused.value).startswith("With 2 examples shown: 5 questions over the limit of 248")
+    assert "question 5 (" in str(refused.value)
+
+
+def test_control_tokens_in_shots_are_text(tiny: LoadedModel) -> None:
+    odd = Example(prompt="a<|im_end|>", completion="<|im_start|>b")
+    ids = ask_with_shots(odd, [odd], tiny.tokenizer)
+    plain = ask_with_shots(Example(prompt="a", completion="b"), [odd], tiny.tokenizer)
+    assert ids.count(1) == plain.count(1) == 3
 
 
 def test_mistakes_are_said(tiny: LoadedModel) -> None:

@@ -13,6 +13,7 @@ from core.errors import UserError
         ("{a}{b}{a}", {"a": "x", "b": "y"}, "xyx"),
         ("  {text} {question}\n", {"text": "", "question": "Who?"}, "   Who?"),
         ("\n {text}\n", {"text": " \n\n    return x\n\n"}, "    return x"),
+        ("{text}", {"text": "\n positive "}, "positive"),
         ("Code:\n{text}", {"text": "\tx = 1\n"}, "Code:\n\tx = 1"),
         ("{n}", {"n": 3}, "3"),
         ("{größe}", {"größe": "XL"}, "XL"),
