@@ -97,6 +97,6 @@ class MethodConfig:
         for target in self.target_modules:
             if target not in LLAMA_NAMES:
                 check_choice("The target module", target, ROLES)
-        roles = dict(zip(LLAMA_NAMES, ROLES, strict=True))
+        roles: dict[str, str] = dict(zip(LLAMA_NAMES, ROLES, strict=True))
         targets = dict.fromkeys(roles.get(target, target) for target in self.target_modules)
         object.__setattr__(self, "target_modules", tuple(targets))

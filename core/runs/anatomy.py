@@ -95,11 +95,15 @@ def matrices(tuned: nn.Module, base: LoadedModel, *, layer: int, module: str) ->
     modules: dict[str, list[int]] = {}
     for number, name in sorted(pairs):
         modules.setdefault(name, []).append(number)
+    BA = found.get_delta_weight("default").detach().float()  # scaled; AdaLoRA: with Λ
+    W = found.get_base_layer().weight.detach().float()
+    if found.fan_in_fan_out:  # stored as (inputs, outputs)
+        BA, W = BA.T, W.T
     return {
         "A": _cells(A),
         "B": _cells(B),
-        "BA": _cells(found.get_delta_weight("default").detach().float()),  # scaled; AdaLoRA: with Λ
-        "W": _cells(found.get_base_layer().weight.detach().float()),
+        "BA": _cells(BA),
+        "W": _cells(W),
         "scaling": float(found.scaling["default"]),
         "shape": [B.shape[0], A.shape[1]],
         "rank": A.shape[0],
