@@ -28,8 +28,7 @@ def check_model(arguments: Namespace) -> int:
     base = load(arguments.model, dtype=resolve_dtype(arguments.dtype))
     tokenizer, checked, causal = base.tokenizer, base.checked, base.model
     config: Any = causal.config
-    name = tokenizer.backend.id_to_token
-    end_tokens = [name(i) or "" for i in tokenizer.end_ids]
+    ends = [tokenizer.backend.id_to_token(i) or "" for i in tokenizer.end_ids]
     found = {
         "type": "model",
         "model": base.id,
@@ -37,8 +36,8 @@ def check_model(arguments: Namespace) -> int:
         **asdict(checked),
         "dtype": str(base.dtype).removeprefix("torch."),
         "device": str(base.device),
-        "start_token": "".join(name(i) or "" for i in tokenizer.start_ids),
-        "end_tokens": end_tokens,
+        "start_token": tokenizer.decode([*tokenizer.start_ids], special=True),
+        "end_tokens": ends,
     }
     if arguments.json:
         emit(found)
@@ -49,5 +48,5 @@ def check_model(arguments: Namespace) -> int:
     )
     if base.path == "plain":
         print(f"{PLAIN} Reason: {checked.why}.")
-    print(f"Answers end at: {' '.join(end_tokens)}")
+    print(f"Answers end at: {' '.join(ends)}")
     return 0

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from core.config import DataConfig, check_choice, check_number
 from core.data.examples import Example, load_splits
-from core.data.lengths import answer_limit, too_long
+from core.data.lengths import too_long
 from core.data.tokenizer import ChatTokenizer, Message
 from core.errors import UserError
 
@@ -65,7 +65,7 @@ def ask_all_with_shots(
 ) -> list[list[int]]:
     """Token ids of every request; `UserError`, naming them all, when some leave no `room` to answer."""
     asked = [ask_with_shots(question, shots, tokenizer, form=form) for question in questions]
-    limit = answer_limit(tokenizer) - room
+    limit = tokenizer.longest_sequence - room
     long = [
         (e.number, len(ids)) for e, ids in zip(questions, asked, strict=True) if len(ids) > limit
     ]

@@ -16,7 +16,7 @@ from core.generate.sampling import final_probabilities, stages
 from core.generate.settings import SamplingSettings
 from core.models.load import LoadedModel
 from core.models.parts import backbone_and_head, is_plain, run_layers
-from core.models.plain import own_logits
+from core.models.plain import new_cache, own_logits
 from core.train.precision import autocast
 
 
@@ -128,8 +128,13 @@ class Decoder:
     def __init__(self, model: nn.Module, base: LoadedModel) -> None:
         self.model, self.base = model.eval(), base
         _, self.head = backbone_and_head(model)
-        self.cache = DynamicCache()
+        self.is_plain = is_plain(model)
+        self._begin()
+
+    def _begin(self) -> None:
+        self.cache = new_cache(self.model, 1) if self.is_plain else DynamicCache()
         self.n_seen = 0
+        self.read: list[int] = []
 
     def __call__(self, ids: Sequence[int]) -> torch.Tensor:
         device, n_new = self.base.device, len(ids)
@@ -138,7 +143,8 @@ class Decoder:
         self.n_seen += n_new
         attends = places[:, None] >= torch.arange(self.n_seen, device=device)
         with autocast(device, self.base.dtype):
-            if is_plain(self.model):
+            if self.is_plain:
+                self.read += ids
                 logits = own_logits(
                     self.model,
                     tokens,
@@ -152,6 +158,14 @@ class Decoder:
             return float_logits(self.head, hidden[:, -1])[0]
 
     def forget_after(self, n_tokens: int) -> None:
-        """Go back to where only the first `n_tokens` were seen; their keys and values stay."""
+        """Go back to where only the first `n_tokens` were seen; their keys and values stay.
+
+        A plain model may keep no more than a window of them, so it reads them again.
+        """
+        if self.is_plain:
+            first = self.read[:n_tokens]
+            self._begin()
+            self(first)
+            return
         self.cache.crop(n_tokens - self.n_seen)  # below zero: so many are dropped
         self.n_seen = n_tokens

@@ -7,8 +7,7 @@ layer, and whether a window is shorter than our longest text. A model that fails
 transformers' own forward, and that is compared, too; where it does not do either, the model is refused.
 """
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,6 +16,7 @@ from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 from core.models.forward import tree_logits
 from core.models.fused import fuse, unfuse
+from core.models.load import Checked
 from core.models.parts import causal_of
 from core.models.plain import can_pad, own_logits, paths, read_rows, unrolled_logits
 
@@ -26,20 +26,6 @@ TOLERANCE = {torch.float64: 1e-5, torch.float32: 1e-3, torch.bfloat16: 0.08}
 even where weights are float64. In bf16 SmolLM2's error is 0.01.)"""
 PLAIN_TOLERANCE = 0.2
 """Of transformers' own forward with and without padding and a cache: the same code, rounded otherwise."""
-
-
-@dataclass(frozen=True)
-class Checked:
-    """How a model is computed, and how far that is from its own forward."""
-
-    path: Literal["tree", "plain"] = "tree"
-    max_logit_error: float = 0.0
-    """Of the path taken."""
-    largest_logit: float = 0.0
-    tree_logit_error: float | None = None
-    """Of the tree, where it can be computed at all."""
-    why: str = ""
-    """Why not on the tree."""
 
 
 @torch.no_grad()

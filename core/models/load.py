@@ -13,11 +13,24 @@ from core.answer import Answer
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 from core.models import acquire
-from core.models.check import Checked, check
 
 PLAIN = "This model is computed by transformers’ own code, padded: slower, and the same numbers as elsewhere."
 """Said wherever a plain model is trained or checked."""
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """How a model is computed, and how far that is from its own forward."""
+
+    path: Literal["tree", "plain"] = "tree"
+    max_logit_error: float = 0.0
+    """Of the path taken."""
+    largest_logit: float = 0.0
+    tree_logit_error: float | None = None
+    """Of the tree, where it can be computed at all."""
+    why: str = ""
+    """Why not on the tree."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +78,8 @@ def load_folder(folder: Path, *, id: str, dtype: torch.dtype) -> LoadedModel:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging as transformers_logging
+
+    from core.models.check import check
 
     transformers_logging.disable_progress_bar()
 

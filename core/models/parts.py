@@ -98,7 +98,7 @@ def run_layers(
         if cache is None or not cache.get_seq_length():
             virtual = soft_prompt(model)
             if virtual is None:
-                cache = with_prefix(model, cache, n_rows)
+                cache = _with_prefix(model, cache, n_rows)
             else:
                 text, places, attends = _after_virtual(backbone, virtual, tokens, places, attends)
     dtype = next(backbone.parameters()).dtype
@@ -165,7 +165,7 @@ def _refuse_plain(model: nn.Module) -> None:
         raise ValueError("a plain model would come out wrong here: see core/models/plain.py")
 
 
-def with_prefix(model: nn.Module, cache: DynamicCache | None, n_rows: int) -> DynamicCache:
+def _with_prefix(model: nn.Module, cache: DynamicCache | None, n_rows: int) -> DynamicCache:
     """The cache, a new one if there is none, beginning with a prefix's keys and values."""
     tuned: Any = model
     prefix: DynamicCache = tuned.get_prompt(batch_size=n_rows)

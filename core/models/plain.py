@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from transformers import DynamicCache
 
-from core.models.parts import causal_of, n_virtual_tokens, soft_prompt, with_prefix
+from core.models.parts import causal_of, n_virtual_tokens, soft_prompt
 
 
 def own_logits(
@@ -29,7 +29,7 @@ def own_logits(
     """(B, len(keep), V) logits at the columns `keep` of the new tokens (B, Q) at positions `places` (B, Q).
 
     `is_text` (B, K) tells the text from the padding among the K tokens there are: those in the cache, then
-    the new ones, which join it. The virtual tokens of a soft prompt or a prefix come before all of them and
+    the new ones, which join it (see `new_cache`). The virtual tokens of a soft prompt or a prefix come before all of them and
     count in neither; padding at the left would part them from the text.
     """
     causal: Any = causal_of(model)
@@ -38,16 +38,15 @@ def own_logits(
     if n_virtual:
         places = places + n_virtual
         is_text = torch.cat([is_text.new_ones(n_rows, n_virtual), is_text], dim=1)
-        if cache is None or not cache.get_seq_length():
-            virtual = soft_prompt(model)
-            if virtual is None:
-                cache = with_prefix(model, cache, n_rows)
-            else:
-                words = causal.get_input_embeddings()(tokens)
-                before = virtual.to(words.dtype).expand(n_rows, -1, -1)
-                text = {"inputs_embeds": torch.cat([before, words], dim=1)}
-                at = torch.arange(n_virtual, device=tokens.device).expand(n_rows, -1)
-                places, keep = torch.cat([at, places], dim=1), keep + n_virtual
+        virtual = soft_prompt(model)
+        if virtual is None:
+            cache = new_cache(model, n_rows) if cache is None else cache
+        elif cache is None or not cache.get_seq_length():
+            words = causal.get_input_embeddings()(tokens)
+            before = virtual.to(words.dtype).expand(n_rows, -1, -1)
+            text = {"inputs_embeds": torch.cat([before, words], dim=1)}
+            at = torch.arange(n_virtual, device=tokens.device).expand(n_rows, -1)
+            places, keep = torch.cat([at, places], dim=1), keep + n_virtual
     output: Any = causal(
         **text,
         position_ids=places,
@@ -57,6 +56,14 @@ def own_logits(
         logits_to_keep=keep,
     )
     return output.logits
+
+
+def new_cache(model: nn.Module, n_rows: int) -> DynamicCache:
+    """An empty cache, or one that begins with a prefix, as peft lays it out for this architecture."""
+    if n_virtual_tokens(model) and soft_prompt(model) is None:
+        tuned: Any = model
+        return tuned.get_prompt(batch_size=n_rows)
+    return DynamicCache()
 
 
 def unrolled_logits(
@@ -132,6 +139,6 @@ def read_rows(
     lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
     is_text = torch.arange(width, device=device) >= width - lengths[:, None]
     places = (is_text.long().cumsum(1) - 1).clamp(min=0)
-    cache, last = DynamicCache(), torch.tensor([width - 1], device=device)
+    cache, last = new_cache(model, len(prompts)), torch.tensor([width - 1], device=device)
     logits = own_logits(model, tokens, places, is_text, keep=last, cache=cache)[:, 0]
     return cache, logits, is_text

@@ -95,11 +95,14 @@ def matrices(tuned: nn.Module, base: LoadedModel, *, layer: int, module: str) ->
     modules: dict[str, list[int]] = {}
     for number, name in sorted(pairs):
         modules.setdefault(name, []).append(number)
+    product = found.get_delta_weight("default").detach().float()  # scaled; AdaLoRA: with Λ
+    weight = found.get_base_layer().weight.detach().float()
+    is_transposed = found.fan_in_fan_out  # stored as (inputs, outputs)
     return {
         "A": _cells(A),
         "B": _cells(B),
-        "BA": _cells(found.get_delta_weight("default").detach().float()),  # scaled; AdaLoRA: with Λ
-        "W": _cells(found.get_base_layer().weight.detach().float()),
+        "BA": _cells(product.T if is_transposed else product),
+        "W": _cells(weight.T if is_transposed else weight),
         "scaling": float(found.scaling["default"]),
         "shape": [B.shape[0], A.shape[1]],
         "rank": A.shape[0],

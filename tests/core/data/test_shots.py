@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from core.config import DataConfig
+from core.data.example import Example
 from core.data.examples import load_splits, task_examples
 from core.data.shots import (
     ask_all_with_shots,

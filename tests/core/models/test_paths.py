@@ -184,13 +184,15 @@ def test_gradients_of_full_tuning_are_the_model_s_own(name: str, folders: Folder
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", NAMES)
-def test_two_steps_with_every_method(name: str, method: str, bases: dict[str, LoadedModel]) -> None:
+def test_two_steps_with_every_method(
+    name: str, method: str, bases: dict[str, LoadedModel], **knobs: int
+) -> None:
     """Loss before and after a step is that of the tuned model's own (peft's) forward on the padded batch."""
     if name == "gpt_oss" and method in ("ia3", "adapter"):
         pytest.skip("its MLPs are experts")
     base, batch = bases[name], build(BATCH)
     torch.manual_seed(0)
-    config = MethodConfig(name=method, **KNOBS)
+    config = MethodConfig(name=method, **KNOBS | knobs)
     tuned: Any = methods.find(method).attach(base.model, config).train()
     optimizer = torch.optim.AdamW([p for p in tuned.parameters() if p.requires_grad])
     losses: list[float] = []
@@ -248,11 +250,11 @@ def test_answers_are_generate_s(name: str, bases: dict[str, LoadedModel], folder
 @pytest.mark.parametrize("method", ["lora", "prompt", "prefix", "full"])
 @pytest.mark.parametrize("name", NAMES)
 def test_tuned_answers_are_generate_s(
-    name: str, method: str, bases: dict[str, LoadedModel]
+    name: str, method: str, bases: dict[str, LoadedModel], **knobs: int
 ) -> None:
     base = bases[name]
     torch.manual_seed(0)
-    tuned: Any = methods.find(method).attach(base.model, MethodConfig(name=method, **KNOBS))
+    tuned: Any = methods.find(method).attach(base.model, MethodConfig(name=method, **KNOBS | knobs))
     for p in tuned.parameters():
         if p.requires_grad:
             p.data += 0.1 * torch.randn_like(p)
@@ -264,6 +266,15 @@ def test_tuned_answers_are_generate_s(
         settings = SamplingSettings(max_new_tokens=8)
         assert [token.id for token in stream(tuned, base, prompt, settings)] == ids
         assert text == base.tokenizer.decode(ids[:-1] if ids[-1] in ends else ids).strip()
+
+
+@pytest.mark.parametrize("method", ["prompt", "prefix"])
+@pytest.mark.parametrize("name", PLAINLY)
+def test_more_virtual_tokens_than_a_window_holds(
+    name: str, method: str, bases: dict[str, LoadedModel]
+) -> None:
+    test_tuned_answers_are_generate_s(name, method, bases, virtual_tokens=WINDOW + 4)
+    test_two_steps_with_every_method(name, method, bases, virtual_tokens=WINDOW + 4)
 
 
 @torch.no_grad()

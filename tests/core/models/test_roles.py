@@ -16,7 +16,10 @@ from core.config import LLAMA_NAMES, METHODS, ROLES, MethodConfig, RunConfig
 from core.errors import UserError
 from core.footprint.parameters import trainable_parameters
 from core.footprint.shape import READERS, of_folder
+from core.methods.merge import merged
+from core.models.load import load_folder
 from core.models.roles import fused_note, matrices_of, module_named, modules_for
+from core.runs import anatomy
 from tests.core.models.architectures import NAMES, make
 
 LLAMA = {name: (role,) for name, role in zip(LLAMA_NAMES, ROLES, strict=True)}
@@ -165,3 +168,36 @@ def test_llama_s_names_mean_the_roles_everywhere() -> None:
     assert every.target_modules == ROLES
     assert MethodConfig(target_modules=("query", "q_proj")).target_modules == ("query",)
     assert build_parser().parse_args(["train", "--targets", "q_proj,down_proj"])
+
+
+@pytest.mark.parametrize("role", ["key", "output"])
+def test_the_matrices_of_a_run_are_shown_by_role(role: str, made: Made) -> None:
+    folder, _ = made["gpt2"]
+    base = load_folder(folder, id="gpt2", dtype=torch.float32)
+    config = MethodConfig(target_modules=("query", "output"), rank=2)
+    tuned: Any = methods.find("lora").attach(base.model, config)
+    name = {"key": "c_attn", "output": "c_proj"}[role]
+    layer = tuned.get_submodule(f"base_model.model.transformer.h.1.attn.{name}")
+    layer.lora_B["default"].weight.data.normal_()
+    found = anatomy.matrices(tuned, base, layer=1, module=role)
+    product = torch.tensor(found["B"]) @ torch.tensor(found["A"]) * found["scaling"]
+    assert torch.allclose(torch.tensor(found["BA"]), product, atol=1e-5)
+    assert torch.equal(torch.tensor(found["W"]), layer.base_layer.weight.T)
+    values = anatomy.spectrum(tuned, base, layer=1, module=role)["singular_values"]
+    assert values[:2] == pytest.approx(torch.linalg.svdvals(product)[:2].tolist(), rel=1e-4)
+
+
+@pytest.mark.parametrize("method", ["lora", "dora", "adalora", "ia3"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "gpt_oss"])
+def test_merged_it_is_the_same(name: str, method: str, made: Made) -> None:
+    _, model = made[name]
+    torch.manual_seed(0)
+    config = MethodConfig(name=method, target_modules=("value", "output"), **KNOBS)
+    tuned: Any = methods.find(method).attach(model, config)
+    for p in tuned.parameters():
+        if p.requires_grad:
+            p.data += 0.1 * torch.randn_like(p)
+    ids = torch.tensor([[5, 6, 7, 20, 21]])
+    one: Any = merged(tuned.eval())
+    with torch.no_grad():
+        assert torch.allclose(one(input_ids=ids).logits, tuned(input_ids=ids).logits, atol=1e-4)
