@@ -116,3 +116,4 @@ Every run you start is kept in **[Runs](runs)**, with its settings, curves and a
 
 st.header("This machine")
 machine()
+st.caption(catalog.MODELS[catalog.DEFAULT_MODEL].rounding)

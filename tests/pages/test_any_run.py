@@ -255,6 +255,12 @@ def test_a_lesson_says_why_it_has_nothing_for_a_run(
     assert any(said in c.value for c in app.caption)
 
 
+def test_how_sure_a_sequence_is_comes_from_its_own_examples(store: RunStore) -> None:
+    run_id = keep(store, configs()["a sequence"], "finished")
+    _, app = looked_at(str(ROOT / "pages/lessons/forgetting.py"), [run_id])
+    assert any("measured on 4 test examples" in caption.value for caption in app.caption)
+
+
 @pytest.mark.parametrize("lesson", ["home", "before"])
 def test_the_rounding_of_the_model_is_said(lesson: str, store: RunStore) -> None:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
