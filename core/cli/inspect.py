@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from core import catalog
 from core.cli.output import emit
+from core.config import check_number
 from core.config.command import add_options, config_of
 from core.errors import UserError
 from core.footprint.memory import KEEP, OPTIMIZERS, PRECISIONS, memory_parts, total_gb
@@ -17,7 +19,7 @@ from core.footprint.parameters import count, trained_share
 from core.footprint.shape import PUBLISHED, of_folder
 from core.runs.store import RunStore
 
-LOOKS = ("start", "matrices", "spectrum", "merge", "take-away")
+LOOKS = ("start", "matrices", "spectrum", "merge", "take-away", "rounding")
 COUNTED = tuple(
     f"method.{name}"
     for name in ("name", "rank", "target_modules", "layers", "bottleneck", "virtual_tokens")
@@ -43,6 +45,12 @@ def _add_inspect(parser: argparse.ArgumentParser) -> None:
         "--prompt", action="append", default=[], help="asked by merge and take-away"
     )
     add_options(parser, ("method.name", "method.rank"))  # of start, which needs no run
+    parser.add_argument(
+        "--original", default="", help="of rounding: a model folder, or a repository on the hub"
+    )
+    parser.add_argument("--model", default=catalog.DEFAULT_MODEL, help="of rounding")
+    parser.add_argument("--task", default="sentiment", help="of rounding: scored with both models")
+    parser.add_argument("--examples", type=int, default=40, help="of rounding: test examples")
     parser.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
     parser.set_defaults(run=inspect)
 
@@ -59,6 +67,8 @@ def inspect(arguments: Namespace) -> int:
 
 
 def _look(arguments: Namespace) -> Iterator[Message]:
+    if arguments.what == "rounding":
+        return _rounding(arguments)
     from core.runs.anatomy import PROMPTS
     from core.runs.session import Session
 
@@ -75,6 +85,17 @@ def _look(arguments: Namespace) -> Iterator[Message]:
         return session.take_away(run=run, prompts=prompts)
     look = session.matrices if what == "matrices" else session.spectrum
     return look(run=run, layer=arguments.layer, module=arguments.module)
+
+
+def _rounding(arguments: Namespace) -> Iterator[Message]:
+    """A prepared model beside the original that it was rounded from."""
+    from core.runs.rounding import compare, original_folder
+
+    check_number("The number of examples", arguments.examples, 1, 100_000, whole=True)
+    catalog.find_task(arguments.task)
+    wanted = arguments.original or catalog.find_model(arguments.model).origin
+    folder = original_folder(wanted, on_progress=lambda at: None)
+    return compare(arguments.model, folder, task=arguments.task, examples=arguments.examples)
 
 
 def _brief(value: Any) -> str:

@@ -6,16 +6,18 @@ from pathlib import Path
 
 from core import catalog
 from core.errors import UserError
+from core.runs.model_card import model_card
 from core.runs.store import RunStore
 
 ADAPTER_CONFIG = "adapter_config.json"
+CARD = "README.md"
 
 
 def export_peft(store: RunStore, run_id: str, to: Path) -> Path:
     """Copy a run's adapter into the folder `to`, which must be new or empty.
 
-    The base model is named by its place on the hub where it has one, not by its folder here. Raises
-    `UserError` for a run without an adapter that peft knows, or a folder that cannot be written.
+    The base model is named by its place on the hub where it has one, not by its folder here; where its
+    weights differ from those, the card beside the adapter says so. Raises `UserError` for a run without an adapter that peft knows, or a folder that cannot be written.
     """
     run = store.get(run_id)
     method = run.config.method.name
@@ -34,6 +36,7 @@ def export_peft(store: RunStore, run_id: str, to: Path) -> Path:
             raise UserError(f"The folder {to} is not empty; choose a new one.")
         shutil.copytree(source, to, dirs_exist_ok=True)
         _name_base(to / ADAPTER_CONFIG, catalog.find_model(run.config.model))
+        (to / CARD).write_text(model_card(run, store.events(run.id)), "utf-8")
     except OSError as error:
         raise UserError(f"The folder {to} cannot be written: {error.strerror or error}.") from error
     return to

