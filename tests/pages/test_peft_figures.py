@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,10 @@ def test_a_sweep_fills_while_it_runs() -> None:
     assert grid(cells, "learned") == ([1, 8], [1e-3, 3e-3], [[None, 0.75], [None, None]])
     words = "1 of 4 runs: sentiment learned is highest with rank 1 at 0.003: 0.75"
     assert sweep_finding(cells, "learned") == words
+    near, far = replace(three, learned=0.7), replace(four, learned=0.1)
+    assert sweep_finding([*cells[:2], near, far], "learned").endswith(
+        "0.75; the 95 % intervals of 1 more overlap it"
+    )
     (trace,) = heatmap(cells, "learned").data  # pyright: ignore
     assert [list(line) for line in trace.text] == [["", "0.75"], ["", "…"]]
 
