@@ -78,6 +78,20 @@ class Comparison:
         return f"{self.score}: {values}; {ends[self.verdict]}"
 
 
+def not_apart_words(best: Sequence[float], others: Sequence[Sequence[float]]) -> str:
+    """How many of the others cannot be told from the best, to stand behind its name; "" if all can be.
+
+    >>> not_apart_words((0.6, 0.7, 0.8), [(0.1, 0.2, 0.1), (0.5, 0.6, 0.5)])
+    ' (1 of 2 others cannot be told from it)'
+    """
+    n = sum(
+        min(len(best), len(one)) < FEWEST or (max(one) >= min(best) and max(best) >= min(one))
+        for one in others
+    )
+    many = f"{n} of {len(others)} others" if len(others) > 1 else "the other one"
+    return f" ({many} cannot be told from it)" if n else ""
+
+
 def _count_words(n: int) -> str:
     return f"only {n} run{'' if n == 1 else 's'}" if n else "no run"
 

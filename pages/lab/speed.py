@@ -77,14 +77,17 @@ def beside(report: Report) -> None:
             table, hide_index=True, width="stretch", height="content", column_config=columns
         )
         tried = (
-            "The other sides take the settings that were fastest in short trials on that machine: 32 or "
-            "16 bit, fused or eager attention, padded or padding-free. "
+            "The other sides take the settings that were fastest in short trials on that machine: fused or "
+            "eager attention, padded or padding-free, 16-bit weights or autocast. "
             if report.trials
             else "The other sides’ settings were not tried out: this is a quick look. "
         )
+        device = report.stamp.device
+        same = f"All sides compute in {report.stamp.dtype} on {device}. " if device else ""
+        memory = "of the GPU" if device.startswith("cuda") else "of the whole process"
         st.caption(
-            f"{tried}All sides see the same batches in the same order, with the same seeds, rates and "
-            f"threads, by turns, in fresh processes. {equal_words(report)} Memory: of the whole process. "
+            f"{same}{tried}All sides see the same batches in the same order, with the same seeds, rates and "
+            f"threads, by turns, in fresh processes. {equal_words(report)} Memory: {memory}. "
             "Utilisation: operations that the mathematics needs, per second, as a share of the fastest "
             "matrix product there."
         )

@@ -12,7 +12,7 @@ import streamlit as st
 from core import catalog
 from core.experiments import record
 from core.experiments.families import CARDS, FAMILIES
-from core.experiments.findings import LEARNED_ENOUGH
+from core.experiments.findings import LEARNED_ENOUGH, not_apart_words
 from core.experiments.method_rows import MethodRow, MethodSetting, method_row
 from core.footprint.memory import in_this_app
 from core.footprint.shape import DEFAULT, PUBLISHED, ModelShape, of_folder
@@ -137,8 +137,9 @@ def headline(found: Sequence[MethodSetting], measure: str) -> str:
     enough = [s for s in found if (s.mean("sentiment") or 0) >= LEARNED_ENOUGH]
     if measure in ("training_bytes", "step_s"):
         least, most = _ends(found, measure)
+        apart = _not_apart(least, found, measure) if measure == "step_s" else ""
         return (
-            f"{least.title} takes least: {in_words(least, measure)}; "
+            f"{least.title} takes least: {in_words(least, measure)}{apart}; "
             f"{most.title} most: {in_words(most, measure)}"
         )
     if not enough:
@@ -151,8 +152,15 @@ def headline(found: Sequence[MethodSetting], measure: str) -> str:
         )
     _, best = _ends(enough, measure)
     return (
-        f"Of those that learned sentiment to {LEARNED_ENOUGH} or more, {best.title} kept most names: {in_words(best, measure)}, "
+        f"Of those that learned sentiment to {LEARNED_ENOUGH} or more, {best.title} kept most names: {in_words(best, measure)}{_not_apart(best, enough, measure)}, "
         f"training {100 * best.rows[0].share:.2g} % of the numbers"
+    )
+
+
+def _not_apart(best: MethodSetting, found: Sequence[MethodSetting], measure: str) -> str:
+    return not_apart_words(
+        best.values(measure),
+        [s.values(measure) for s in found if s is not best and s.values(measure)],
     )
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.experiments import record
 from core.experiments.cures import CURES
-from core.experiments.findings import LEARNED_ENOUGH
+from core.experiments.findings import LEARNED_ENOUGH, not_apart_words
 from core.experiments.plane import Point, Setting, pareto_front, point, settings
 from pages.ui.colours import GREY
 from pages.ui.engine import store
@@ -131,10 +131,16 @@ def headline(found: Sequence[Setting], score: str) -> str:
         return f"No setting has learned sentiment to {LEARNED_ENOUGH} yet"
     best = max(enough, key=lambda s: value_of(s, score) or 0.0)
     cure = CURES[best.cure]
+    near = not_apart_words(_runs(best, score), [_runs(s, score) for s in enough if s is not best])
     return (
         f"Of those that learned enough, {cure.title} ({cure.knob} {best.value:g}) kept most: "
-        f"{KEPT_TITLES[score]} {value_of(best, score):.2f}"
+        f"{KEPT_TITLES[score]} {value_of(best, score):.2f}{near}"
     )
+
+
+def _runs(found: Setting, score: str) -> list[float]:
+    """The score of each run of a setting."""
+    return [v for p in found.points if (v := value_of(p, score)) is not None]
 
 
 def value_of(found: Setting | Point, score: str) -> float | None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.evaluate.uncertainty import wilson_interval
 from core.experiments.sweep import Cell, Sweep, state
 from core.runs.states import RunStatus
 from pages.ui.engine import store
@@ -48,15 +49,24 @@ def grid(cells: Sequence[Cell], score: str) -> tuple[list[int], list[float], lis
 
 
 def sweep_finding(cells: Sequence[Cell], score: str) -> str:
-    """The best cell so far, in one line."""
+    """The best cell so far, in one line, and how many cells cannot be told from it."""
     known = [cell for cell in cells if getattr(cell, score) is not None]
     highest = max(getattr(cell, score) for cell in known)
     best = [f"rank {c.rank} at {c.rate:g}" for c in known if getattr(c, score) == highest]
     others = f" and {len(best) - 1} more" if len(best) > 1 else ""
+    low, _ = _interval(max(known, key=lambda cell: getattr(cell, score)), score)
+    n_near = sum(_interval(cell, score)[1] >= low for cell in known) - len(best)
+    near = f"; the 95 % intervals of {n_near} more overlap it" if n_near else ""
     return (
         f"{len(known)} of {len(cells)} runs: {SCORES[score]} is highest with {best[0]}{others}: "
-        f"{highest:.2f}"
+        f"{highest:.2f}{near}"
     )
+
+
+def _interval(cell: Cell, score: str) -> tuple[float, float]:
+    """Of a cell's score, a share of the examples it was scored on."""
+    n = cell.config.evaluation.final_examples
+    return wilson_interval(round(getattr(cell, score) * n), n)
 
 
 def heatmap(cells: Sequence[Cell], score: str) -> go.Figure:

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,9 @@ def test_the_headline_names_the_smallest_share_that_learned() -> None:
     found = method_settings([row("lora", 0.9, 0.6), row("ia3", 0.9, 0.5, n=10)])
     assert "2 of 2 learned" in headline(found, "sentiment")
     assert "IA³ did it with the smallest share, 0.001 %" in headline(found, "sentiment")
-    assert "LoRA kept most names: 0.60" in headline(found, "names")
+    assert "LoRA kept most names: 0.60 (the other one cannot be told from it)" in headline(
+        found, "names"
+    )
     little = method_settings([row("ia3", 0.1, 0.9)])
     assert headline(little, "sentiment").startswith("No method has learned")
 
@@ -151,6 +154,10 @@ def test_a_sweep_fills_while_it_runs() -> None:
     assert grid(cells, "learned") == ([1, 8], [1e-3, 3e-3], [[None, 0.75], [None, None]])
     words = "1 of 4 runs: sentiment learned is highest with rank 1 at 0.003: 0.75"
     assert sweep_finding(cells, "learned") == words
+    near, far = replace(three, learned=0.7), replace(four, learned=0.1)
+    assert sweep_finding([*cells[:2], near, far], "learned").endswith(
+        "0.75; the 95 % intervals of 1 more overlap it"
+    )
     (trace,) = heatmap(cells, "learned").data  # pyright: ignore
     assert [list(line) for line in trace.text] == [["", "0.75"], ["", "…"]]
 

@@ -50,8 +50,12 @@ def test_a_score_that_was_not_measured_is_left_out() -> None:
 def test_the_headline_names_who_kept_most_of_those_that_learned() -> None:
     found = settings([*RECORDED, *OWN, made("prompt", 10, 0, 0.1, 0.7)])
     assert headline(found, "kept") == (
-        "Of those that learned enough, LoRA (learning rate 0.001) kept most: names 0.60"
+        "Of those that learned enough, LoRA (learning rate 0.001) kept most: names 0.60 "
+        "(the other one cannot be told from it)"  # there is one run of it
     )
+    three = [made("lora", 1e-3, s, 0.9, 0.6) for s in range(3)]
+    three += [made("full", 3e-4, s, 0.9, 0.1, "mine") for s in range(3)]
+    assert headline(settings(three), "kept").endswith("kept most: names 0.60")
     little = settings([made("prompt", 10, 0, 0.1, 0.7)])
     assert headline(little, "kept") == "No setting has learned sentiment to 0.85 yet"
 
