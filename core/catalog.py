@@ -140,7 +140,7 @@ class Task:
     summary: str
     template: str
     metric: str
-    """Its main score: `exact_match`, `contains` (the reference stands as whole words) or `f1` (of
+    """Its main score: `exact_match`, `contains` (the reference stands in the answer by itself) or `f1` (of
     unigrams, which is ROUGE-1, the mean over examples)."""
     labels: tuple[str, ...] = ()
     """The allowed answers, for a classification task."""

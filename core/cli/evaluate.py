@@ -15,6 +15,7 @@ from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 from core.evaluate.compare_texts import compare_texts
 from core.evaluate.examples import MEASURES, examples_of, scores, summary, to_csv, usual_measure
+from core.evaluate.limits import cut_lines
 from core.evaluate.over_time import in_one_line as movement_line
 from core.evaluate.over_time import movements, values_over_time
 from core.evaluate.own_pairs import own_examples, template_of, trained_line
@@ -201,6 +202,9 @@ def _checks(arguments: Namespace) -> int:
             emit({"type": "movement", "task": task, "line": line})
         elif line:
             print(f"{task}: {line}")
+    if not arguments.json:
+        for line in cut_lines([e for e in events if e["type"] == "evaluation"]):
+            print(line)
     return 0
 
 

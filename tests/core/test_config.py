@@ -43,6 +43,7 @@ NUMBERS: list[tuple[type, str, list[float], list[float]]] = [
     (OptimizerConfig, "patience", [0, 1_000], [-1, 1_001]),
     (EvaluationConfig, "every", [1, 10_000], [0, 10_001]),
     (EvaluationConfig, "examples", [1, 10_000], [0, 10_001]),
+    (EvaluationConfig, "max_new_tokens", [0, 1024], [-1, 1025]),
     (EvaluationConfig, "samples", [0, 50], [-1, 51]),
     (RunConfig, "seed", [0, 2**31 - 1], [-1, 2**31]),
 ]
