@@ -79,7 +79,7 @@ def test_lora_is_trained_looked_into_and_merged(app: str, page: Page) -> None:
         timeout=90_000
     )
     button(page, "Merge and unmerge").click()
-    expect(page.get_by_text("the difference is 0.")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("then subtracted from the same weights")).to_be_visible(timeout=60_000)
     page.get_by_role("slider", name="Scale s").press("Home")
     button(page, "Ask at this scale").click()
     expect(page.get_by_text("0 is the base, 1 as trained")).to_be_visible(timeout=60_000)
