@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from core.config import DataConfig
-from core.data.examples import load_splits, task_examples
+from core.data.examples import Example, load_splits, task_examples
 from core.data.shots import (
     ask_all_with_shots,
     ask_with_shots,
