@@ -111,6 +111,8 @@ def settings_of(config: type, prefix: str = "") -> Mapping[str, Setting]:
         if is_dataclass(field.type):
             found |= settings_of(field.type, f"{prefix}{field.name}.")  # pyright: ignore[reportArgumentType]
             continue
+        if "setting" not in field.metadata:
+            raise TypeError(f"{config.__name__}.{field.name} is a field without a setting(…).")
         declared: Setting = field.metadata["setting"]
         is_list = get_origin(field.type) is tuple
         found[prefix + field.name] = dataclasses.replace(
