@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 import pages.ui.engine
 from core import catalog, events
+from core.answer import Answer
 from core.config import CureConfig, DataConfig, EvaluationConfig, MethodConfig, RunConfig
 from core.data import uploads
 from core.data.examples import Example, task_examples
@@ -112,15 +113,15 @@ def checked(config: RunConfig, step: int) -> Iterator[events.Event]:
             if task == catalog.CUSTOM_TASK
             else task_examples(task, "test")[:4]
         )
-        answers = [e.completion for e in examples]
-        yield score(task, examples, answers, step=step, elapsed_s=0.1)
+        answers = [Answer(e.completion, was_cut=False) for e in examples]
+        yield score(task, examples, answers, step=step, max_new_tokens=8, elapsed_s=0.1)
         first = examples[0]
         yield events.Sample(
             step=step,
             task=task,
             prompt=first.prompt,
             reference=first.completion,
-            output=answers[0],
+            output=answers[0].text,
         )
     for prompt in config.evaluation.prompts:
         yield events.Sample(step=step, task="", prompt=prompt, reference="", output="SmolLM")

@@ -50,7 +50,9 @@ def test_an_answer_is_cut_when_the_limit_ends_it_and_not_the_model(tiny64: Loade
     end = tiny64.tokenizer.pieces([ids[3]])[0]
     special = tiny64.tokenizer.special | {"eos_token": tiny64.tokenizer.backend.id_to_token(ids[3])}
     ending = replace(
-        tiny64, tokenizer=replace(tiny64.tokenizer, special=special), answers=dict[Any, Any]()
+        tiny64,
+        tokenizer=replace(tiny64.tokenizer, special=special, end_ids=(ids[3],)),
+        answers=dict[Any, Any](),
     )
     first = ids.index(ids[3]) + 1
     found = {

@@ -240,11 +240,13 @@ def test_answers_are_generate_s(name: str, bases: dict[str, LoadedModel], folder
     own, base = own_model(folders[name]), bases[name]
     ends = base.tokenizer.end_ids
     wanted = [generated(own, prompt, 20, ends) for prompt in PROMPTS]
-    texts = answer_greedily(base.model, base, PROMPTS, max_new_tokens=20)
-    for prompt, ids, text in zip(PROMPTS, wanted, texts, strict=True):
+    answers = answer_greedily(base.model, base, PROMPTS, max_new_tokens=20)
+    for prompt, ids, answer in zip(PROMPTS, wanted, answers, strict=True):
         streamed = stream(base.model, base, prompt, SamplingSettings(max_new_tokens=20))
         assert [token.id for token in streamed] == ids
-        assert text == base.tokenizer.decode(ids[:-1] if ids[-1] in ends else ids).strip()
+        said = ids[:-1] if ids[-1] in ends else ids
+        assert answer.text == base.tokenizer.decode(said).strip()
+        assert answer.was_cut == (ids[-1] not in ends)
 
 
 @pytest.mark.parametrize("method", ["lora", "prompt", "prefix", "full"])
@@ -260,12 +262,14 @@ def test_tuned_answers_are_generate_s(
             p.data += 0.1 * torch.randn_like(p)
     tuned.eval()
     ends = base.tokenizer.end_ids
-    texts = answer_greedily(tuned, base, PROMPTS, max_new_tokens=8)
-    for prompt, text in zip(PROMPTS, texts, strict=True):
+    answers = answer_greedily(tuned, base, PROMPTS, max_new_tokens=8)
+    for prompt, answer in zip(PROMPTS, answers, strict=True):
         ids = by_hand(tuned, prompt, 8, ends)
         settings = SamplingSettings(max_new_tokens=8)
         assert [token.id for token in stream(tuned, base, prompt, settings)] == ids
-        assert text == base.tokenizer.decode(ids[:-1] if ids[-1] in ends else ids).strip()
+        said = ids[:-1] if ids[-1] in ends else ids
+        assert answer.text == base.tokenizer.decode(said).strip()
+        assert answer.was_cut == (ids[-1] not in ends)
 
 
 @pytest.mark.parametrize("method", ["prompt", "prefix"])
