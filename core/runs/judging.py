@@ -20,8 +20,8 @@ from core.evaluate.task import limit_of, score
 from core.evaluate.thresholds import shares
 from core.generate.batch import answer_greedily
 from core.generate.stream import check_length
-from core.models.forward import tree_logits
 from core.models.load import LoadedModel
+from core.models.tree_logits import tree_logits
 from core.train.precision import autocast
 from core.train.trie import Trie
 
