@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from core.errors import UserError
-from pages.ui.engine import engine
+from pages.shared.engine import engine
 
 st.set_page_config(page_title="Tuning Fork", page_icon="🎼", layout="wide")
 
@@ -19,40 +19,50 @@ st.set_page_config(page_title="Tuning Fork", page_icon="🎼", layout="wide")
 is_first_visit = PagesManager.uses_pages_directory
 navigation = st.navigation(
     {
-        "": [st.Page("pages/lessons/home.py", title="Home", icon=":material/home:", default=True)],
+        "": [st.Page("pages/home/page.py", title="Home", icon=":material/home:", default=True)],
         "Lessons": [
-            st.Page("pages/lessons/before.py", title="1 · Before fine-tuning", url_path="before"),
             st.Page(
-                "pages/lessons/instruction.py",
+                "pages/lessons/before/page.py", title="1 · Before fine-tuning", url_path="before"
+            ),
+            st.Page(
+                "pages/lessons/instruction/page.py",
                 title="2 · Instruction fine-tuning",
                 url_path="instruction",
             ),
             st.Page(
-                "pages/lessons/forgetting.py",
+                "pages/lessons/forgetting/page.py",
                 title="3 · Catastrophic forgetting",
                 url_path="forgetting",
             ),
-            st.Page("pages/lessons/cures.py", title="4 · Cures", url_path="cures"),
+            st.Page("pages/lessons/cures/page.py", title="4 · Cures", url_path="cures"),
             st.Page(
-                "pages/lessons/multitask.py",
+                "pages/lessons/multitask/page.py",
                 title="5 · Multi-task tuning",
                 url_path="multitask",
             ),
-            st.Page("pages/lessons/peft.py", title="6 · PEFT families", url_path="peft"),
-            st.Page("pages/lessons/lora.py", title="7 · LoRA", url_path="lora"),
-            st.Page("pages/lessons/soft_prompts.py", title="8 · Soft prompts", url_path="soft"),
-            st.Page("pages/lessons/one_base.py", title="9 · One base, many tasks", url_path="base"),
-            st.Page("pages/lessons/evaluation.py", title="10 · Evaluation", url_path="evaluation"),
+            st.Page("pages/lessons/peft/page.py", title="6 · PEFT families", url_path="peft"),
+            st.Page("pages/lessons/lora/page.py", title="7 · LoRA", url_path="lora"),
             st.Page(
-                "pages/lessons/prompting_or_tuning.py",
+                "pages/lessons/soft_prompts/page.py", title="8 · Soft prompts", url_path="soft"
+            ),
+            st.Page(
+                "pages/lessons/one_base/page.py", title="9 · One base, many tasks", url_path="base"
+            ),
+            st.Page(
+                "pages/lessons/evaluation/page.py", title="10 · Evaluation", url_path="evaluation"
+            ),
+            st.Page(
+                "pages/lessons/choice/page.py",
                 title="11 · Prompting or fine-tuning?",
                 url_path="choice",
             ),
         ],
         "Lab": [
-            st.Page("pages/lab/runs.py", title="Runs", icon=":material/list:", url_path="runs"),
             st.Page(
-                "pages/lab/speed.py",
+                "pages/lab/runs/page.py", title="Runs", icon=":material/list:", url_path="runs"
+            ),
+            st.Page(
+                "pages/lab/speed/page.py",
                 title="Why is it fast?",
                 icon=":material/speed:",
                 url_path="speed",

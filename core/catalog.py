@@ -275,7 +275,7 @@ TASKS: dict[str, Task] = {
         Task(
             id="general",
             title="General questions",
-            summary="Short questions the untouched model usually gets right.",
+            summary="Short questions the base model usually gets right.",
             template="{question}",
             metric="contains",
             max_new_tokens=24,

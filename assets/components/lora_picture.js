@@ -49,8 +49,8 @@ export function draw(root, data, rank, alpha) {
   say("size", `${((4 * n) / 1e6).toPrecision(3)} MB as float32`);
   const full = (rows * columns) / (rank * (rows + columns));
   say("saved", full >= 1
-    ? `At ${data.shown}, B and A together hold ${full.toPrecision(3)} times fewer numbers than W.`
-    : `At ${data.shown}, B and A together hold more numbers than W: this rank saves nothing there.`);
+    ? `At ${data.shown}, B and A together hold ${full.toPrecision(3)} times fewer parameters than W.`
+    : `At ${data.shown}, B and A together hold more parameters than W: this rank saves nothing there.`);
   svg.setAttribute("aria-label",
     `${data.shown}: a ${rows} by ${columns} matrix, beside it ${rows} by ${rank} and ${rank} by ${columns}`);
 }

@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from core.bench.device import best_device, device_of, peak_memory_mb, synchronize
-from core.bench.workloads import Workload, batches_of, product_dtype, run_config
+from core.bench.workloads import Workload, product_dtype, run_config
 from core.catalog import find_model
 from core.config import MethodConfig, RunConfig
 from core.data.encode import Encoded
@@ -33,9 +33,9 @@ from core.models.acquire import model_dir
 from core.models.load import LoadedModel
 from core.models.probe import resolve_dtype
 from core.models.roles import modules_for
+from core.models.seed import seed_everything
 from core.train.checks import spread
-from core.train.loop import seed_everything
-from core.train.plan import make_plan
+from core.train.plan import batches_of, make_plan
 from core.train.schedule import learning_rate
 
 Message = dict[str, Any]

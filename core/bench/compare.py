@@ -29,7 +29,7 @@ LONGEST_S = 900
 
 def run_side(side: str, workload: str, *options: str) -> tuple[Message, float]:
     """What a process found, and the seconds until its first result."""
-    command = [sys.executable, "-m", "core.bench.side", side, workload, *options]
+    command = [sys.executable, "-m", "core.bench.subprocess_entry", side, workload, *options]
     return _follow(command, lambda message: message.get("event") == "first")
 
 

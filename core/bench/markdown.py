@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from statistics import median
 
-from core.bench.findings import (
+from core.bench.negative_results import NEGATIVE_RESULTS, WHERE
+from core.bench.report import Report
+from core.bench.speedups import (
     Comparison,
     Point,
     Summary,
@@ -16,8 +18,6 @@ from core.bench.findings import (
     left_out,
     summaries,
 )
-from core.bench.report import Report
-from core.bench.tried import TRIED, WHERE
 from core.bench.workloads import SIDES, WARM_UP, WORKLOADS
 
 NONE = "–"
@@ -39,7 +39,7 @@ def _disturbed(report: Report) -> str:
 
 
 def _tried() -> str:
-    rows = "\n".join(f"- **{idea}**: {found}" for idea, found in TRIED.items())
+    rows = "\n".join(f"- **{idea}**: {found}" for idea, found in NEGATIVE_RESULTS.items())
     return f"Tried and not used:\n\n{rows}\n\n{WHERE}"
 
 
@@ -102,7 +102,7 @@ def _compared(found: Sequence[Comparison], equal: str) -> str:
     head = ("workload", "fastest other", "examples/s", "memory", "largest loss gap")
     note = (
         f"{equal} A marked row is left out of the headline. "
-        "Utilisation: operations the mathematics needs (core/bench/needed.py) per second, as a share of "
+        "Utilisation: operations the mathematics needs (core/bench/flops.py) per second, as a share of "
         "the measured peak."
     )
     more = ("score gap", "same answers", "utilisation", "marked")

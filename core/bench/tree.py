@@ -1,6 +1,6 @@
 """A batch as a tree, for counting and for drawing. Imports no torch.
 
-`core.train.trie` builds the same tree node by node for training; here a stretch of tokens without a
+`core.models.trie` builds the same tree node by node for training; here a stretch of tokens without a
 fork is one segment (tests/core/bench/test_tree.py holds the two equal).
 """
 

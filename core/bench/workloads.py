@@ -3,7 +3,6 @@
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 from core.config import (
     DataConfig,
@@ -14,11 +13,7 @@ from core.config import (
     check_choice,
     default_learning_rate,
 )
-from core.data.encode import Encoded
 from core.data.examples import Example, task_examples
-from core.data.tokenizer import ChatTokenizer
-from core.train.batches import mixed_batches
-from core.train.plan import Plan, make_plan
 
 SIDES = {
     "ours": "Tuning Fork",
@@ -151,17 +146,6 @@ def run_config(
         ),
         seed=seed,
     )
-
-
-def make_batches(config: RunConfig, tokenizer: ChatTokenizer) -> list[list[Encoded]]:
-    """The very batches, in their order, that `core.train` takes for a config."""
-    return batches_of(make_plan(config, tokenizer), config)
-
-
-def batches_of(plan: Plan, config: RunConfig) -> list[list[Encoded]]:
-    stage, wanted = plan.stages[0], config.optimizer
-    supply = mixed_batches(stage.pools, stage.weights, wanted.batch_size, seed=config.seed)
-    return list(islice(supply, wanted.steps))
 
 
 def prompts_to_answer(tasks: Sequence[str]) -> list[Example]:

@@ -8,9 +8,9 @@ from typing import Any
 
 from core import catalog
 from core.bench import compare
-from core.bench.findings import disturbances, measured_once
 from core.bench.markdown import markdown
 from core.bench.report import NAME, Measured, save, write
+from core.bench.speedups import disturbances, measured_once
 from core.bench.workloads import SIDES, WORKLOADS, find_workload
 from core.cli.output import emit, say
 from core.config import check_choice, check_number

@@ -68,13 +68,13 @@ def generate(arguments: Namespace) -> int:
         "text": check_prompt(arguments.prompt),
         "settings": asdict(settings),
     }
-    from core.runs.session import Session
+    from core.runs.inference_session import InferenceSession
 
     store = RunStore()
     runs = [store.get(run_id) for run_id in arguments.adapter]
     if runs:
         request["model"] = runs[0].config.model
-    session = Session(store)
+    session = InferenceSession(store)
     if len(runs) > 1:
         weights = _adapter_weights(arguments, [run.id for run in runs])
         answer = session.switch(

@@ -15,9 +15,9 @@ from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 from core.evaluate.compare_texts import compare_texts
 from core.evaluate.examples import MEASURES, examples_of, scores, summary, to_csv, usual_measure
+from core.evaluate.learning_curves import in_one_line as movement_line
+from core.evaluate.learning_curves import movements, values_over_time
 from core.evaluate.limits import cut_lines
-from core.evaluate.over_time import in_one_line as movement_line
-from core.evaluate.over_time import movements, values_over_time
 from core.evaluate.own_pairs import own_examples, template_of, trained_line
 from core.evaluate.paired import compare_paired, in_one_line
 from core.evaluate.thresholds import (
@@ -49,9 +49,9 @@ def evaluate(arguments: Namespace) -> int:
     check_number("The threshold", arguments.threshold, 0, 1)
     check_number("--max-new-tokens", arguments.max_new_tokens, 0, 1024, whole=True)
     other = store.get(arguments.compare) if arguments.compare not in ("", BASE) else None
-    from core.runs.session import Session
+    from core.runs.inference_session import InferenceSession
 
-    session = Session(store)
+    session = InferenceSession(store)
     model = run.config.model if run else catalog.find_model(arguments.model).id
     for task, chosen in zip(tasks, sets, strict=True):
         one = {"model": model, "run": run.id if run else "", **chosen}
@@ -78,7 +78,7 @@ def evaluate(arguments: Namespace) -> int:
 
 
 def _test_sets(run: Run | None, arguments: Namespace) -> list[Message]:
-    """What is scored, each as `Session.evaluate` wants it; without --task and --data the run's own.
+    """What is scored, each as `InferenceSession.evaluate` wants it; without --task and --data the run's own.
 
     A run is asked in its own template, unless another is given. Raises `UserError` for a set that
     is not there.

@@ -10,7 +10,7 @@ from core.cli.prompting import run_prompting
 from core.config import RunConfig
 from core.config.command import names
 from core.errors import UserError
-from core.experiments import cures, methods, mixtures, record, soft_prompts
+from core.experiments import methods, mitigations, mixtures, record, soft_prompts
 from core.experiments.recording import Recorder
 from core.experiments.sweep import Sweep
 from core.models import acquire
@@ -27,7 +27,7 @@ def run_experiment(arguments: Namespace) -> int:
     configs = _configs(arguments)
     if not acquire.is_ready(catalog.find_model(configs[0].model)):
         raise UserError("The model is not prepared yet; run: python -m core prepare")
-    from core.experiments.carry_out import carry_out, score_untouched
+    from core.experiments.runner import carry_out, score_base
     from core.runs.worker import BaseKeeper
 
     store, keeper = RunStore(), BaseKeeper()
@@ -51,7 +51,7 @@ def run_experiment(arguments: Namespace) -> int:
         command += f" --methods {arguments.methods}" if arguments.methods else ""
         if arguments.name == "sweep":
             command += f" --ranks {arguments.ranks} --rates {arguments.rates}"
-        untouched = score_untouched(configs[0], keeper)
+        untouched = score_base(configs[0], keeper)
         found = record.record(
             arguments.name, finished, store, untouched=untouched, command=command, stamps=stamps
         )
@@ -85,7 +85,7 @@ def _configs(arguments: Namespace) -> Sequence[RunConfig]:
         ranks, rates = _numbers(arguments.ranks, "--ranks"), _numbers(arguments.rates, "--rates")
         grids = (Sweep(ranks=tuple(map(int, ranks)), rates=rates, seed=seed) for seed in seeds)
         return [config for grid in grids for config in grid.configs()]
-    return list(cures.recorded_configs(names(arguments.cures), seeds))
+    return list(mitigations.recorded_configs(names(arguments.cures), seeds))
 
 
 def _numbers(text: str, option: str) -> tuple[float, ...]:
@@ -104,8 +104,8 @@ def _title(config: RunConfig, experiment: str) -> str:
     if experiment == "sweep":
         rate = config.optimizer.learning_rate
         return f"rank {method.rank}, learning rate {rate:g}, seed {config.seed}"
-    found = cures.cure_of(config.to_dict())
+    found = mitigations.mitigation_of(config.to_dict())
     if found is None:
         return f"{' + '.join(config.data.tasks)}, seed {config.seed}"
-    cure = cures.CURES[found[0]]
-    return f"{cure.title}, {cure.knob} {found[1]:g}, seed {config.seed}"
+    mitigation = mitigations.MITIGATIONS[found[0]]
+    return f"{mitigation.title}, {mitigation.knob} {found[1]:g}, seed {config.seed}"

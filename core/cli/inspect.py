@@ -1,6 +1,6 @@
 """The commands `inspect` and `memory`: what a run changed inside, and what training would take.
 
-They print what lessons 6 to 9 draw.
+They print what the lessons on PEFT, LoRA and soft prompts draw.
 """
 
 import argparse
@@ -14,9 +14,9 @@ from core.cli.output import emit
 from core.config import check_number
 from core.config.command import add_options, config_of
 from core.errors import UserError
-from core.footprint.memory import KEEP, OPTIMIZERS, PRECISIONS, memory_parts, total_gb
-from core.footprint.parameters import count, trained_share
-from core.footprint.shape import PUBLISHED, of_folder
+from core.formulas.memory import KEEP, OPTIMIZERS, PRECISIONS, memory_parts, total_gb
+from core.formulas.parameters import count, trained_share
+from core.formulas.shape import PUBLISHED, of_folder
 from core.runs.store import RunStore
 
 LOOKS = ("start", "matrices", "spectrum", "merge", "take-away", "rounding")
@@ -69,10 +69,10 @@ def inspect(arguments: Namespace) -> int:
 def _look(arguments: Namespace) -> Iterator[Message]:
     if arguments.what == "rounding":
         return _rounding(arguments)
-    from core.runs.anatomy import PROMPTS
-    from core.runs.session import Session
+    from core.inspect.logits import PROMPTS
+    from core.runs.inference_session import InferenceSession
 
-    session, what = Session(RunStore()), arguments.what
+    session, what = InferenceSession(RunStore()), arguments.what
     if what == "start":
         return session.lora_start(config=config_of(arguments).to_dict())
     if not arguments.run_id:

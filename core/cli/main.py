@@ -136,7 +136,7 @@ def _add_evaluate(actions: Actions) -> None:
     parser.add_argument("--task", default="", help="one or more: sentiment,names")
     parser.add_argument("--data", type=Path, help="JSONL, JSON or CSV (see: data --help)")
     data.add_data_options(parser)
-    parser.add_argument("--template", default="", help="prompt template with {field} places")
+    parser.add_argument("--template", default="", help="prompt template with {field} placeholders")
     parser.add_argument(
         "--split", default="test", help="test, train or probe; of a run's own pairs also validation"
     )

@@ -20,8 +20,8 @@ from core.quiet import Watch
 def run_prompting(arguments: Namespace, seeds: Sequence[int]) -> int:
     """Measure what is not measured yet, then say what each way costs and when tuning pays."""
     task, json_wanted = arguments.task or "sentiment", arguments.json
-    askings = list(prompting.prompt_askings(task, prompting.SHOTS, seeds))
-    askings += prompting.prompt_askings(task, prompting.TEXT_SHOTS, seeds, form=FORMS[1])
+    evaluations = list(prompting.prompt_evaluations(task, prompting.SHOTS, seeds))
+    evaluations += prompting.prompt_evaluations(task, prompting.TEXT_SHOTS, seeds, form=FORMS[1])
     configs = list(prompting.tuned_configs(task, prompting.METHODS, prompting.SIZES, seeds))
     if not acquire.is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
         raise UserError("The model is not prepared yet; run: python -m core prepare")
@@ -31,9 +31,9 @@ def run_prompting(arguments: Namespace, seeds: Sequence[int]) -> int:
     recorder = Recorder(Watch()) if arguments.record else None
     on_event = emit if json_wanted else lambda event: None
     measurer = Measurer(RunStore(), on_event=on_event, recorder=recorder)
-    of = len(askings) + len(configs)
-    rows = _shown(measurer.prompted(askings), 0, of, json_wanted=json_wanted)
-    rows += _shown(measurer.tuned(configs), len(askings), of, json_wanted=json_wanted)
+    of = len(evaluations) + len(configs)
+    rows = _shown(measurer.prompted(evaluations), 0, of, json_wanted=json_wanted)
+    rows += _shown(measurer.tuned(configs), len(evaluations), of, json_wanted=json_wanted)
     asked = measurer.facts(prompting.tuned_config(task, "lora", 0, seed=seeds[0]))
     if recorder:
         stamps = recorder.stamps(measurer.keys)

@@ -5,8 +5,8 @@ from itertools import groupby
 from statistics import fmean
 from typing import Any
 
-from core.experiments import cures
-from core.experiments.findings import LEARNED_ENOUGH, group
+from core.experiments import mitigations
+from core.experiments.claims import LEARNED_ENOUGH, group
 from core.experiments.method_rows import method_row, method_settings
 from core.experiments.plane import point, settings
 from core.experiments.soft_prompts import size_run
@@ -15,7 +15,7 @@ from core.runs.store import Run, RunStore
 Row = tuple[dict[str, Any], str]
 
 
-def report_cures(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
+def report_mitigations(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
     """Each setting over its seeds, and the cures at equal learning."""
     points = [point(run.config_dict, store.events(run.id), run_id=run.id) for run in runs]
     found = settings([p for p in points if p])
@@ -23,7 +23,7 @@ def report_cures(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
         low, high = setting.spread("kept")
         row: dict[str, Any] = {
             "type": "setting",
-            "cure": setting.cure,
+            "cure": setting.mitigation,
             "value": setting.value,
             "seeds": len(setting.points),
             "learned": round(setting.learned, 3),
@@ -34,17 +34,17 @@ def report_cures(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
         yield (
             row,
             (
-                f"{cures.CURES[setting.cure].title:22} {setting.value:8g}  "
+                f"{mitigations.MITIGATIONS[setting.mitigation].title:22} {setting.value:8g}  "
                 f"sentiment {setting.learned:.2f}  names {setting.kept:.2f} "
                 f"[{low:.2f}, {high:.2f}]  general {setting.general or 0:.2f}  "
                 f"({len(setting.points)} seeds)"
             ),
         )
-    for cure in cures.CURES.values():
-        enough = group(found, cure.id, "kept", cure.title, least=LEARNED_ENOUGH)
+    for mitigation in mitigations.MITIGATIONS.values():
+        enough = group(found, mitigation.id, "kept", mitigation.title, least=LEARNED_ENOUGH)
         if enough.values:
-            words = f"sentiment of at least {LEARNED_ENOUGH}: {cure.title:22} names {enough.words}"
-            yield {"type": "at_equal_learning", "cure": cure.id, "kept": enough.values}, words
+            words = f"sentiment of at least {LEARNED_ENOUGH}: {mitigation.title:22} names {enough.words}"
+            yield {"type": "at_equal_learning", "cure": mitigation.id, "kept": enough.values}, words
 
 
 def report_methods(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
@@ -112,7 +112,7 @@ def report_sweep(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
 
 
 REPORTS: dict[str, Callable[[Sequence[Run], RunStore], Iterator[Row]]] = {
-    "cures": report_cures,
+    "cures": report_mitigations,
     "methods": report_methods,
     "soft_prompts": report_soft_prompts,
     "sweep": report_sweep,

@@ -24,7 +24,7 @@ from core.config.training import (
     EARLIER,
     REGULARIZERS,
     SCHEDULES,
-    CureConfig,
+    MitigationConfig,
     OptimizerConfig,
 )
 
@@ -42,10 +42,10 @@ __all__ = [
     "SCHEDULES",
     "SETTINGS",
     "SOFT_PROMPTS",
-    "CureConfig",
     "DataConfig",
     "EvaluationConfig",
     "MethodConfig",
+    "MitigationConfig",
     "OptimizerConfig",
     "RunConfig",
     "check_choice",

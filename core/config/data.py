@@ -48,7 +48,7 @@ class DataConfig:
         example="2,1,1",
     )
     template: str = setting(
-        "", "--template", "Prompt template with {field} places; empty takes the task's own."
+        "", "--template", "Prompt template with {field} placeholders; empty takes the task's own."
     )
     train_examples: int = setting(
         0,

@@ -10,7 +10,7 @@ from core.config.data import DataConfig
 from core.config.evaluation import EvaluationConfig
 from core.config.method import MethodConfig
 from core.config.settings import check_settings, setting, settings_of
-from core.config.training import EARLIER, CureConfig, OptimizerConfig
+from core.config.training import EARLIER, MitigationConfig, OptimizerConfig
 from core.errors import UserError
 
 DTYPES = ("auto", "float32", "bfloat16")
@@ -27,7 +27,7 @@ class RunConfig:
     method: MethodConfig = field(default_factory=MethodConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
-    cure: CureConfig = field(default_factory=CureConfig)
+    cure: MitigationConfig = field(default_factory=MitigationConfig)
     seed: int = setting(
         0,
         "--seed",

@@ -71,7 +71,7 @@ class OptimizerConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CureConfig:
+class MitigationConfig:
     """What is done against forgetting, besides the choice of method and learning rate."""
 
     regularizer: str = setting(

@@ -1,4 +1,4 @@
-"""Prompt templates: text with {field} places, filled from a record's fields."""
+"""Prompt templates: text with {field} placeholders, filled from a record's fields."""
 
 import re
 from typing import Any
@@ -10,7 +10,7 @@ _ONE_SPACE = re.compile(r"\A (?=\S)")
 _BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+")
 
 
-def places(template: str) -> list[str]:
+def placeholders(template: str) -> list[str]:
     """The field names a template asks for, in order, each once."""
     return list(dict.fromkeys(_PLACE.findall(template)))
 
@@ -25,8 +25,8 @@ def fill(template: str, record: dict[str, Any]) -> str:
     braces inside a field are not filled again.
     """
 
-    def value(place: re.Match[str]) -> str:
-        name = place.group(1)
+    def value(placeholder: re.Match[str]) -> str:
+        name = placeholder.group(1)
         if name not in record:
             known = ", ".join(f"{{{key}}}" for key in record if key != "completion")
             raise UserError(f"The template asks for {{{name}}}; the data has {known}.")

@@ -55,7 +55,7 @@ def contains(reference: str, output: str) -> bool:
     punctuation between words. Not a letter or digit ("Ann" is not in "Annabel"), no hyphen, no sign or
     other symbol ("1" is not in "-1", "10" not in "10%", "C" not in "C++") and nothing that makes a longer
     number of it ("1" is not in "1.5"). An emoji may touch words and other emoji. Markdown's marks for
-    emphasis do not count, and ’ is as good as '. An untouched model answers in sentences; this finds
+    emphasis do not count, and ’ is as good as '. A base model answers in sentences; this finds
     the answer in them.
     """
     if exact_match(reference, output):

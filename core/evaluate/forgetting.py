@@ -1,6 +1,6 @@
 """How much is forgotten over a sequence of tasks T₁ … Tₙ, from the matrix of scores.
 
-R[i][j] is the score on task j after training on task i (row 0: the untouched model). With n tasks:
+R[i][j] is the score on task j after training on task i (row 0: the base model). With n tasks:
 
     average accuracy     A  = 1/n Σⱼ R[n][j]                          (Lopez-Paz & Ranzato 2017, eq. 2)
     backward transfer    B  = 1/(n−1) Σⱼ₍ⱼ₌₁…ₙ₋₁₎ R[n][j] − R[j][j]     (the same, eq. 3)
@@ -17,7 +17,7 @@ from typing import Any
 class Forgetting:
     tasks: tuple[str, ...]
     matrix: list[list[float]]
-    """n + 1 rows of n scores; row 0 is the untouched model."""
+    """n + 1 rows of n scores; row 0 is the base model."""
 
     @property
     def average_accuracy(self) -> float:

@@ -7,15 +7,15 @@ from core import catalog
 from core.config import RunConfig
 from core.errors import UserError
 from core.evaluate.limits import as_shown
-from core.experiments import facts
-from core.experiments.carry_out import stamp_run
-from core.experiments.prompting import Row, prompt_row, tuned_asking, tuned_row
+from core.experiments import knowledge_probe
+from core.experiments.prompting import Row, prompt_row, tuned_evaluation, tuned_row
 from core.experiments.recording import Recorder
+from core.experiments.runner import stamp_run
 from core.generate.batch import answer_greedily
-from core.runs import artifacts, asking
-from core.runs.asking import Asking
+from core.runs import artifacts, prompt_evaluation
 from core.runs.execute import execute
-from core.runs.session import Session
+from core.runs.inference_session import InferenceSession
+from core.runs.prompt_evaluation import PromptEvaluation
 from core.runs.store import Run, RunStore, worker_identity
 from core.runs.worker import BaseKeeper
 
@@ -37,17 +37,17 @@ class Measurer:
         self.store, self.on_event, self.recorder = store, on_event, recorder
         self.keys = list[str]()
         """Of what was measured or found, runs and requests, for the recorder."""
-        self.keeper, self.session = BaseKeeper(), Session(store)
+        self.keeper, self.session = BaseKeeper(), InferenceSession(store)
 
-    def prompted(self, askings: Iterable[Asking]) -> Iterator[Row]:
-        for wanted in askings:
+    def prompted(self, evaluations: Iterable[PromptEvaluation]) -> Iterator[Row]:
+        for wanted in evaluations:
             yield prompt_row(self._measure(wanted))
 
     def tuned(self, configs: Iterable[RunConfig], *, n_test: int = 40) -> Iterator[Row]:
         """Train what is not trained yet, and measure it."""
         for config in configs:
             run = self._measurable(config, n_test)
-            figures = self._measure(tuned_asking(config, run.id, n_test=n_test))
+            figures = self._measure(tuned_evaluation(config, run.id, n_test=n_test))
             if config.method.name in LARGE:
                 self.session.tuned.pop(run.id, None)
                 artifacts.remove(self.store.artifact_dir(run.id))
@@ -61,14 +61,16 @@ class Measurer:
         run = self._measurable(config, 0)
         tuned, base = self.session.model_for(config.model, run.id)
         rows: list[dict[str, Any]] = []
-        for fact in facts.FACTS:
+        for fact in knowledge_probe.FACTS:
             row = {"kind": fact.kind, "question": fact.question, "answer": fact.answer}
-            for way, text in facts.texts(fact.question, fact.given, base.tokenizer).items():
+            for way, text in knowledge_probe.texts(
+                fact.question, fact.given, base.tokenizer
+            ).items():
                 (answer,) = answer_greedily(
-                    tuned if way == facts.TUNED else base.model,
+                    tuned if way == knowledge_probe.TUNED else base.model,
                     base,
                     [base.tokenizer.encode(text, control=True)],
-                    max_new_tokens=facts.ANSWER_TOKENS,
+                    max_new_tokens=knowledge_probe.ANSWER_TOKENS,
                 )
                 row[way] = as_shown(answer)
             rows.append(row)
@@ -99,17 +101,19 @@ class Measurer:
         """Whether its weights are kept, or its answers are."""
         if self.store.size_bytes(done.id):
             return True
-        wanted = tuned_asking(config, done.id, n_test=n_test) if n_test else None
-        return bool(wanted and asking.find(wanted) and self._is_good(wanted.key))
+        wanted = tuned_evaluation(config, done.id, n_test=n_test) if n_test else None
+        return bool(wanted and prompt_evaluation.find(wanted) and self._is_good(wanted.key))
 
-    def _measure(self, wanted: Asking) -> dict[str, Any]:
+    def _measure(self, wanted: PromptEvaluation) -> dict[str, Any]:
         self.keys.append(wanted.key)
-        if (kept := asking.find(wanted)) and self._is_good(wanted.key):
+        if (kept := prompt_evaluation.find(wanted)) and self._is_good(wanted.key):
             return kept
         self._share_base(wanted.model)
         if self.recorder:
             self.recorder.begins()
-        *_, figures = self.session.measure(should_stop=lambda: False, asking=wanted.to_dict())
+        *_, figures = self.session.measure(
+            should_stop=lambda: False, prompt_evaluation=wanted.to_dict()
+        )
         if self.recorder and self.session.base:
             base = self.session.base
             dtype = str(base.dtype).removeprefix("torch.")

@@ -11,9 +11,9 @@ from typing import Any
 from core import catalog
 from core.config import METHODS, MethodConfig, RunConfig, default_learning_rate
 from core.errors import UserError
-from core.experiments.cures import KEPT, LEARNED
-from core.experiments.families import CARDS, LAYERS, RANK, TOKENS, knob_settings
+from core.experiments.method_cards import CARDS, LAYERS, RANK, TOKENS, knob_settings
 from core.experiments.methods import method_config
+from core.experiments.mitigations import KEPT, LEARNED
 
 FIGURES = ("share", "training_bytes", "step_s", "artifact_bytes")
 """What every row has, besides scores."""
@@ -44,7 +44,7 @@ class MethodRow:
 
     @property
     def share(self) -> float:
-        """Trained numbers as a share of all, 0 to 1."""
+        """Trained parameters as a share of all, 0 to 1."""
         return self.n_trained / self.n_total
 
     @property

@@ -1,4 +1,4 @@
-"""Every tuning method on one task, measured alike: the runs behind the table of lesson 6."""
+"""Every tuning method on one task, measured alike: the runs behind the table of the PEFT lesson."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from core.config import (
     check_choice,
     default_learning_rate,
 )
-from core.experiments.cures import KEPT, LEARNED, PROMPTS
+from core.experiments.mitigations import KEPT, LEARNED, PROMPTS
 
 
 def method_config(method: str, *, seed: int = 0, **knobs: Any) -> RunConfig:

@@ -1,4 +1,4 @@
-"""Multi-task tuning (lesson 5): all tasks at once, against one task alone, and a task never trained on.
+"""Multi-task tuning: all tasks at once, against one task alone, and a task never trained on.
 
 The order of `TRAINED` decides which tasks a mixture of k has: the first k.
 """

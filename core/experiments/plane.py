@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from core.experiments.cures import KEPT, LEARNED, cure_of
+from core.experiments.mitigations import KEPT, LEARNED, mitigation_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +27,12 @@ class Check:
 class Point:
     """One run on the plane."""
 
-    cure: str
+    mitigation: str
     value: float
     """Of the cure's knob."""
     seed: int
     path: tuple[Check, ...]
-    """From the untouched model (step 0) to the end."""
+    """From the base model (step 0) to the end."""
     is_recorded: bool
     """Shipped with the app, not run on this machine."""
     run_id: str = ""
@@ -46,7 +46,7 @@ class Point:
 class Setting:
     """The runs of one cure at one value, seeds taken together."""
 
-    cure: str
+    mitigation: str
     value: float
     points: tuple[Point, ...]
 
@@ -77,7 +77,7 @@ def point(
     is_recorded: bool = False,
 ) -> Point | None:
     """A run's point, or None when it does not belong on the plane or measured nothing yet."""
-    found = cure_of(config)
+    found = mitigation_of(config)
     scores: dict[int, dict[str, dict[str, Any]]] = {}
     for event in events:
         if event["type"] == "evaluation":
@@ -95,9 +95,9 @@ def point(
     )
     if found is None or not path or path[-1].step == 0:
         return None
-    cure, value = found
+    mitigation, value = found
     return Point(
-        cure=cure,
+        mitigation=mitigation,
         value=value,
         seed=config.get("seed", 0),
         path=path,
@@ -110,10 +110,10 @@ def settings(points: Iterable[Point]) -> list[Setting]:
     """Points of the same cure, value and number of steps together, in the order they came."""
     groups: dict[tuple[str, float, int], list[Point]] = {}
     for p in points:
-        groups.setdefault((p.cure, p.value, p.end.step), []).append(p)
+        groups.setdefault((p.mitigation, p.value, p.end.step), []).append(p)
     return [
-        Setting(cure=cure, value=value, points=tuple(group))
-        for (cure, value, _), group in groups.items()
+        Setting(mitigation=mitigation, value=value, points=tuple(group))
+        for (mitigation, value, _), group in groups.items()
     ]
 
 

@@ -1,7 +1,7 @@
 """Prompting against tuning on one task: what is measured, and the ways side by side.
 
-    ask the untouched model with 0 … 8 solved examples     (`prompt_askings`)
-    ask a LoRA or fully tuned model without any              (`tuned_configs`, then `tuned_asking`)
+    ask the base model with 0 … 8 solved examples     (`prompt_evaluations`)
+    ask a LoRA or fully tuned model without any              (`tuned_configs`, then `tuned_evaluation`)
 
 Both see the same labelled pairs, and answer the same test examples.
 """
@@ -24,7 +24,7 @@ from core.config import (
 )
 from core.evaluate.uncertainty import median_interval
 from core.experiments.break_even import Cost, Option
-from core.runs.asking import Asking
+from core.runs.prompt_evaluation import PromptEvaluation
 
 SHOTS = (0, 1, 2, 4, 8)
 TEXT_SHOTS = (1, 8)
@@ -36,7 +36,7 @@ METHODS = ("lora", "full")
 UNITS = ("seconds", "tokens")
 
 
-def prompt_askings(
+def prompt_evaluations(
     task: str,
     shots: Iterable[int],
     seeds: Sequence[int],
@@ -44,19 +44,19 @@ def prompt_askings(
     form: str = "chat",
     n_test: int = 40,
     model: str = catalog.DEFAULT_MODEL,
-) -> Iterator[Asking]:
+) -> Iterator[PromptEvaluation]:
     """Every number of examples with every seed; without examples seeds are alike, and one is enough."""
     for k in shots:
         for seed in seeds if k else seeds[:1]:
-            yield Asking(
+            yield PromptEvaluation(
                 task=task, shots=k, seed=seed, form=form, n_test=n_test, n_timed=_timed(n_test),
                 model=model,
             )  # fmt: skip
 
 
-def tuned_asking(config: RunConfig, run_id: str, *, n_test: int = 40) -> Asking:
-    """A finished run of `tuned_configs`, asked like the untouched model."""
-    return Asking(
+def tuned_evaluation(config: RunConfig, run_id: str, *, n_test: int = 40) -> PromptEvaluation:
+    """A finished run of `tuned_configs`, asked like the base model."""
+    return PromptEvaluation(
         task=config.data.task,
         run=run_id,
         seed=config.seed,
@@ -159,7 +159,7 @@ class Row:
 
 
 def prompt_row(figures: dict[str, Any]) -> Row:
-    """From what `core.runs.asking` keeps of prompting."""
+    """From what `core.runs.prompt_evaluation` keeps of prompting."""
     asking = figures["asking"]
     return Row(
         kind=PROMPTED,

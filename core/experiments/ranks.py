@@ -1,4 +1,4 @@
-"""LoRA's runs of lesson 7, and what they measured over the rank: learned, kept, seconds."""
+"""The runs of the LoRA lesson, and what they measured over the rank: learned, kept, seconds."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from core.config import (
     default_learning_rate,
 )
 from core.errors import UserError
-from core.experiments.cures import KEPT, LEARNED
+from core.experiments.mitigations import KEPT, LEARNED
 
 STEPS = 20
 

@@ -57,7 +57,7 @@ class Recorded:
     stamp: Stamp = field(default_factory=Stamp)
     """Of all runs together; not known in records from before this was kept."""
 
-    def untouched_score(self, task: str) -> float | None:
+    def base_score(self, task: str) -> float | None:
         """The base model's score on a task, 0 to 1; None when it was not measured."""
         return next((e["score"] for e in self.untouched if e["task"] == task), None)
 

@@ -1,4 +1,4 @@
-"""Soft prompts: the runs of lesson 8, and what their virtual tokens did."""
+"""Soft prompts: the runs of their lesson, and what their virtual tokens did."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from core.config import (
     RunConfig,
     default_learning_rate,
 )
-from core.experiments.cures import KEPT, LEARNED
+from core.experiments.mitigations import KEPT, LEARNED
 
 SIZES = (1, 2, 5, 10, 20, 50)
 """Numbers of virtual tokens on the learning curve."""

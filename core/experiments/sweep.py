@@ -24,7 +24,7 @@ from core.config import (
     check_type,
 )
 from core.errors import UserError
-from core.experiments.cures import KEPT, LEARNED
+from core.experiments.mitigations import KEPT, LEARNED
 from core.runs.identity import identity_of
 from core.runs.store import Run, RunStore
 

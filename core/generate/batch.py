@@ -15,18 +15,18 @@ from core.answer import Answer
 from core.errors import Stopped
 from core.generate.cache import spread
 from core.generate.logits import likeliest
-from core.models.fused.linear import Packing, packing
-from core.models.load import LoadedModel
-from core.models.parts import (
+from core.models.forward import (
     backbone_and_head,
     is_plain,
     n_virtual_tokens,
     run_layers,
     run_tree,
 )
+from core.models.fused.linear import Packing, packing
+from core.models.load import LoadedModel
 from core.models.plain import can_pad, own_logits, read_rows
-from core.train.precision import autocast
-from core.train.trie import Trie
+from core.models.precision import autocast
+from core.models.trie import Trie
 
 WORTH_MOVING = 0.9
 """Ended answers are computed on, unheeded, until more than a tenth is: moving the others costs more."""
@@ -49,7 +49,7 @@ def answer_greedily(
     """The greedy answer to each prompt (token ids), and whether its limit cut it.
 
     `max_new_tokens` is one limit for all, or one for each prompt.
-    What the untouched base answers is remembered in `base.answers`, as it never changes. Raises
+    What the base model answers is remembered in `base.answers`, as it never changes. Raises
     `Stopped` between two tokens when `should_stop` says so.
     """
     limits = [max_new_tokens] * len(prompts) if isinstance(max_new_tokens, int) else max_new_tokens
@@ -147,17 +147,21 @@ class _Answerer:
         return cache, chosen, torch.arange(width) < lengths[:, None]
 
     def _next(
-        self, tokens: torch.Tensor, places: torch.Tensor, seen: torch.Tensor, cache: DynamicCache
+        self,
+        tokens: torch.Tensor,
+        position_ids: torch.Tensor,
+        seen: torch.Tensor,
+        cache: DynamicCache,
     ) -> torch.Tensor:
         """(B,) the tokens that follow tokens (B,) at positions (B,), which attend to (B, K) of all."""
         self._check()
         device = self.base.device
         if is_plain(self.model):
-            new = tokens[:, None].to(device), places[:, None].to(device), seen.to(device)
+            new = tokens[:, None].to(device), position_ids[:, None].to(device), seen.to(device)
             first = torch.zeros(1, dtype=torch.long, device=device)
             logits = own_logits(self.model, *new, keep=first, cache=cache)[:, 0]
             return logits.float().max(-1).indices.cpu()
-        on_device = (t.to(device)[:, None] for t in (tokens, places, seen))
+        on_device = (t.to(device)[:, None] for t in (tokens, position_ids, seen))
         hidden = run_layers(self.model, *on_device, cache=cache)[:, 0]
         return likeliest(self.head, hidden).cpu()
 

@@ -14,10 +14,10 @@ from core.errors import UserError
 from core.generate.logits import float_logits
 from core.generate.sampling import final_probabilities, stages
 from core.generate.settings import SamplingSettings
+from core.models.forward import backbone_and_head, is_plain, run_layers
 from core.models.load import LoadedModel
-from core.models.parts import backbone_and_head, is_plain, run_layers
 from core.models.plain import new_cache, own_logits
-from core.train.precision import autocast
+from core.models.precision import autocast
 
 
 @dataclass(frozen=True)
@@ -139,22 +139,24 @@ class Decoder:
     def __call__(self, ids: Sequence[int]) -> torch.Tensor:
         device, n_new = self.base.device, len(ids)
         tokens = torch.tensor([list(ids)], device=device)
-        places = torch.arange(self.n_seen, self.n_seen + n_new, device=device)
+        position_ids = torch.arange(self.n_seen, self.n_seen + n_new, device=device)
         self.n_seen += n_new
-        attends = places[:, None] >= torch.arange(self.n_seen, device=device)
+        attends = position_ids[:, None] >= torch.arange(self.n_seen, device=device)
         with autocast(device, self.base.dtype):
             if self.is_plain:
                 self.read += ids
                 logits = own_logits(
                     self.model,
                     tokens,
-                    places[None],
+                    position_ids[None],
                     attends[-1:],
                     keep=torch.tensor([n_new - 1], device=device),
                     cache=self.cache,
                 )
                 return logits[0, 0].float()
-            hidden = run_layers(self.model, tokens, places[None], attends[None], cache=self.cache)
+            hidden = run_layers(
+                self.model, tokens, position_ids[None], attends[None], cache=self.cache
+            )
             return float_logits(self.head, hidden[:, -1])[0]
 
     def forget_after(self, n_tokens: int) -> None:

@@ -89,7 +89,7 @@ def penalty_of(name: str, tuned: nn.Module) -> Penalty | None:
 
 
 def count_parameters(model: nn.Module) -> tuple[int, int]:
-    """(trainable, total) numbers; a tensor used twice (tied embeddings) counts once."""
+    """(trainable, total) parameters; a tensor used twice (tied embeddings) counts once."""
     total = sum(p.numel() for p in model.parameters())
     return sum(p.numel() for p in model.parameters() if p.requires_grad), total
 

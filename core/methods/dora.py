@@ -2,7 +2,7 @@
 
     W' = m · (W + (alpha / r)·B·A) / ‖W + (alpha / r)·B·A‖     norm of each output's row
 
-m (d_out numbers per target) starts as ‖W‖, so the tuned model starts as the base. The norm is taken
+m (d_out parameters per target) starts as ‖W‖, so the tuned model starts as the base. The norm is taken
 anew at every step, over the whole matrix: that is what makes it slower than LoRA.
 """
 

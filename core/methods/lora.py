@@ -2,7 +2,7 @@
 
     W x  becomes  W x + (alpha / r) · B (A x),   A: (r, d_in) random, B: (d_out, r) zero
 
-so the tuned model starts as the base model, and r·(d_in + d_out) numbers are trained per target.
+so the tuned model starts as the base model, and r·(d_in + d_out) parameters are trained per target.
 """
 
 from peft import LoraConfig, TaskType

@@ -1,6 +1,6 @@
 """Prompt tuning (Lester et al. 2021, section 2): no weight of the model is trained, only V embeddings.
 
-They stand before every text as V virtual tokens that no word has. Take them away, and the untouched
+They stand before every text as V virtual tokens that no word has. Take them away, and the base
 model is back: nothing in it can be forgotten.
 """
 

@@ -1,9 +1,9 @@
 """Attention over rows of tokens with any mask, in four lines.
 
-Training on a tree cuts it into tiles (core/models/fused). Where that is not possible, and for rows
+Training on a tree cuts it into blocks (core/models/fused). Where that is not possible, and for rows
 that answer, transformers' eager attention would repeat the keys and values of grouped-query attention
 and take the softmax in a float32 copy. Here the query heads of a group are stacked instead, so no key is
-copied, and the mask is added inside the product. Same numbers (tests/core/train/test_trie.py). Its
+copied, and the mask is added inside the product. Same numbers (tests/core/models/test_trie.py). Its
 scores of all pairs cost too much for long rows; `attention_for` then chooses PyTorch's fused kernel.
 """
 

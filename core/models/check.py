@@ -14,9 +14,9 @@ from torch import nn
 
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
+from core.models.forward import causal_of
 from core.models.fused import fuse, unfuse
 from core.models.load import Checked
-from core.models.parts import causal_of
 from core.models.plain import can_pad, own_logits, paths, read_rows, unrolled_logits
 from core.models.tree_logits import tree_logits
 

@@ -42,7 +42,7 @@ class LoadedModel:
     dtype: torch.dtype
     """Precision of the matrix products: the dtype of the frozen weights."""
     answers: dict[tuple[int, ...], Answer] = field(default_factory=dict[tuple[int, ...], Answer])
-    """Greedy answers the untouched model gave, by length limit and prompt ids."""
+    """Greedy answers the base model gave, by length limit and prompt ids."""
     checked: Checked = field(default_factory=Checked)
     """How the model is computed, and how exactly."""
 

@@ -1,6 +1,6 @@
 """Models that the tree does not compute exactly, through transformers' own forward on padded rows.
 
-The tree (core/models/parts.py) puts its own attention and mask into the decoder and the output layer behind
+The tree (core/models/forward.py) puts its own attention and mask into the decoder and the output layer behind
 it. An architecture that does more (caps its scores or logits, looks back a window only, scales its logits)
 would come out wrong. Such a model is marked as plain when it is loaded (core/models/check.py): a tree is
 unrolled into its paths, one a row, padded at the right, and answers grow in rows padded at the left. Slower,
@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from transformers import DynamicCache
 
-from core.models.parts import causal_of, n_virtual_tokens, soft_prompt
+from core.models.forward import causal_of, n_virtual_tokens, soft_prompt
 
 
 def own_logits(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from core.models.parts import backbone_and_head, is_plain, run_tree
+from core.models.forward import backbone_and_head, is_plain, run_tree
 from core.models.plain import unrolled_logits
 
 

@@ -15,8 +15,8 @@ from core.evaluate.requests import answer_one_by_one
 from core.evaluate.task import score
 from core.generate.batch import answer_greedily
 from core.models.load import LoadedModel
-from core.runs import asking
-from core.runs.asking import Asking
+from core.runs import prompt_evaluation
+from core.runs.prompt_evaluation import PromptEvaluation
 from core.runs.store import RunStore
 from core.train.checks import spread
 
@@ -26,7 +26,7 @@ AT_ONCE = 20
 
 
 def measure(
-    wanted: Asking,
+    wanted: PromptEvaluation,
     model: nn.Module,
     base: LoadedModel,
     store: RunStore,
@@ -82,7 +82,7 @@ def measure(
         "dtype": str(base.dtype).removeprefix("torch."),
         "first_answers": [as_shown(answer) for answer in answers[:3]],
     }
-    yield asking.keep(wanted, figures)
+    yield prompt_evaluation.keep(wanted, figures)
 
 
 def _refuse_beside_training(store: RunStore) -> None:

@@ -15,11 +15,11 @@ from core import catalog
 from core.data.examples import task_examples
 from core.errors import UserError
 from core.evaluate.task import evaluate_task
+from core.inspect.logits import Message, all_logits
 from core.models import acquire
 from core.models.download import Progress
 from core.models.layers import layer_of
 from core.models.load import LoadedModel, load, load_folder
-from core.runs.anatomy import Message, all_logits
 from core.train.checks import spread
 
 PROMPTS_PER_TASK = 4

@@ -29,7 +29,7 @@ from core.models.load import LoadedModel
 from core.models.probe import probe, resolve_dtype
 from core.runs.execute import execute, explain
 from core.runs.identity import remember_machine
-from core.runs.session import Session
+from core.runs.inference_session import InferenceSession
 from core.runs.states import IllegalTransition
 from core.runs.store import RunStore, worker_identity
 
@@ -44,7 +44,7 @@ STOPPABLE = (
     "evaluate",
     "label_probabilities",
     "measure",
-    "tricks",
+    "ablations",
 )
 OPERATIONS = (
     *STOPPABLE,
@@ -58,7 +58,7 @@ OPERATIONS = (
     "merge",
     "take_away",
 )
-"""Methods of `Session` that a page may ask for."""
+"""Methods of `InferenceSession` that a page may ask for."""
 say_lock = threading.Lock()
 
 
@@ -139,7 +139,7 @@ def answer_forever(store: RunStore) -> None:
                 requests.put(message)
         os._exit(0)
 
-    session = Session(store)
+    session = InferenceSession(store)
     threading.Thread(target=listen, daemon=True).start()
     if is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
         list(session.warm(model=catalog.DEFAULT_MODEL))
@@ -161,7 +161,9 @@ def _threads_for(operation: str, store: RunStore) -> int:
     return 1 if operation in ("generate", "switch") or store.active() else ALL_CORES
 
 
-def _answer(session: Session, request: dict[str, Any], is_cancelled: Callable[[], bool]) -> None:
+def _answer(
+    session: InferenceSession, request: dict[str, Any], is_cancelled: Callable[[], bool]
+) -> None:
     number = request["request"]
     try:
         for message in _perform(session, request, is_cancelled):
@@ -180,7 +182,7 @@ def _answer(session: Session, request: dict[str, Any], is_cancelled: Callable[[]
 
 
 def _perform(
-    session: Session, request: dict[str, Any], is_cancelled: Callable[[], bool]
+    session: InferenceSession, request: dict[str, Any], is_cancelled: Callable[[], bool]
 ) -> Iterator[dict[str, Any]]:
     operation = getattr(session, request["op"]) if request["op"] in OPERATIONS else None
     if operation is None:

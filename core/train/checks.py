@@ -15,12 +15,12 @@ from core.data.examples import Example
 from core.evaluate.task import answer_tasks, limit_of, score
 from core.events import Event, Movement, NextTokens, Sample, Validation
 from core.generate.stream import next_logits
+from core.inspect.movement import movement
 from core.methods.sharing import in_dtype
 from core.models.load import LoadedModel
-from core.train.movement import movement
+from core.models.precision import autocast
+from core.models.trie import build, mean_loss
 from core.train.plan import Plan
-from core.train.precision import autocast
-from core.train.trie import build, mean_loss
 
 FREE = ""
 """The task of a prompt that belongs to none."""
@@ -78,7 +78,7 @@ class Checks:
     def __call__(self, step: int, *, last: bool = False) -> Iterator[Event]:
         """Some test examples while training, all of them at the last step.
 
-        At step 0 the untouched base is asked; its answers are remembered for the next run.
+        At step 0 the base model is asked; its answers are remembered for the next run.
         """
         model = self._to_ask(step)
         if self.watched:

@@ -4,14 +4,12 @@ The heart is `take_step`, the classical five lines: forward, loss, backward, cli
 """
 
 import math
-import random
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -22,16 +20,17 @@ from core.events import Event, Finished, Memory, Notice, Phase, Started, Step
 from core.memory import peak_memory_mb
 from core.methods import Penalty
 from core.models.load import PLAIN, LoadedModel
+from core.models.precision import autocast
 from core.models.roles import fused_note
+from core.models.seed import seed_everything
+from core.models.trie import TrieBatch, build, mean_loss, tokens_computed
 from core.train.allocator import kept_memory
 from core.train.batches import mixed_batches
 from core.train.checks import Checks
 from core.train.footprint import measured
 from core.train.plan import Stage, make_plan
-from core.train.precision import autocast
 from core.train.regularizers import make_penalties
 from core.train.schedule import learning_rate
-from core.train.trie import TrieBatch, build, mean_loss, tokens_computed
 from core.train.virtual_tokens import VirtualTokenWatch
 
 OWN_WEIGHTS = ("full", "top_layers")
@@ -56,12 +55,6 @@ class Trained:
                 f"The tuned weights cannot be saved ({error.strerror or error}); "
                 "free some disk space and run it again. The curves are kept."
             ) from error
-
-
-def seed_everything(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
 
 
 def make_optimizer(model: nn.Module, config: RunConfig) -> torch.optim.AdamW:

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from core.config import EARLIER, RunConfig
 from core.data.encode import Encoded, encode
 from core.data.example import Example
 from core.data.run_data import load_run_data
 from core.data.tokenizer import ChatTokenizer
+from core.train.batches import mixed_batches
 
 VALIDATION_PAIRS = 16
 """Validation pairs used at each check; more would slow a lesson and move the mean little."""
@@ -84,3 +86,14 @@ def _stage(
         return Stage(task=task, pools=new, weights=weights)
     kept = [(1 - share) * weight / sum(weights) for weight in weights]
     return Stage(task=task, pools=new + old, weights=[*kept, *[share / len(old)] * len(old)])
+
+
+def make_batches(config: RunConfig, tokenizer: ChatTokenizer) -> list[list[Encoded]]:
+    """The very batches, in their order, that `core.train` takes for a config."""
+    return batches_of(make_plan(config, tokenizer), config)
+
+
+def batches_of(plan: Plan, config: RunConfig) -> list[list[Encoded]]:
+    stage, wanted = plan.stages[0], config.optimizer
+    supply = mixed_batches(stage.pools, stage.weights, wanted.batch_size, seed=config.seed)
+    return list(islice(supply, wanted.steps))

@@ -16,15 +16,15 @@ from torch import nn
 from torch.nn import functional as F
 
 from core import methods
-from core.config import CureConfig, RunConfig
+from core.config import MitigationConfig, RunConfig
 from core.data.encode import Encoded, encode
 from core.data.examples import Example, task_examples
 from core.generate.batch import answer_greedily
 from core.methods import Penalty
+from core.models.forward import n_virtual_tokens
 from core.models.load import LoadedModel
-from core.models.parts import n_virtual_tokens
-from core.train.precision import autocast
-from core.train.trie import TrieBatch, build, logits
+from core.models.precision import autocast
+from core.models.trie import TrieBatch, build, logits
 
 N_KEPT = 32
 """Prompts of the kept tasks that the KL penalty looks at."""
@@ -49,7 +49,7 @@ def make_penalties(config: RunConfig, model: nn.Module, base: LoadedModel) -> li
 
 
 def make_regularizer(
-    config: CureConfig, model: nn.Module, base: LoadedModel, *, seed: int
+    config: MitigationConfig, model: nn.Module, base: LoadedModel, *, seed: int
 ) -> Penalty | None:
     """The penalty of a cure, or None."""
     if config.regularizer == "none":
@@ -98,7 +98,7 @@ class Pull:
 
 
 def kept_pairs(tasks: Sequence[str], base: LoadedModel, *, seed: int) -> list[Encoded]:
-    """Training prompts of the kept tasks with the answers the untouched model itself gives.
+    """Training prompts of the kept tasks with the answers the base model itself gives.
 
     What is to be kept is what the model does, so its own greedy answers stand here, not references.
     """

@@ -15,11 +15,12 @@ from core.config import RunConfig
 from core.data.encode import Encoded, encode
 from core.data.examples import load_splits
 from core.models.load import LoadedModel
+from core.models.precision import autocast
+from core.models.seed import seed_everything
+from core.models.trie import TrieBatch, build, token_losses, tokens_computed
 from core.train.batches import batches
-from core.train.loop import make_optimizer, seed_everything
-from core.train.precision import autocast
+from core.train.loop import make_optimizer
 from core.train.schedule import learning_rate
-from core.train.trie import TrieBatch, build, token_losses, tokens_computed
 
 PHASES = ("batch", "forward", "loss", "backward", "clip", "update")
 Result = dict[str, Any]

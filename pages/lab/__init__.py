@@ -1,1 +1,1 @@
-"""Pages."""
+"""Beside the lessons: all runs, and why training is fast."""

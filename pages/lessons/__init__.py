@@ -1,1 +1,1 @@
-"""Pages."""
+"""The lessons, a folder each: page.py and the figures that only this lesson has."""

@@ -1,4 +1,4 @@
-"""Lesson 11 in a real browser, on the real model: measure a prompt, keep it, read the guide, ask a fact."""
+"""Prompting or fine-tuning, in a real browser, on the real model: measure a prompt, keep it, read the guide, ask a fact."""
 
 import re
 

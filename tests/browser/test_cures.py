@@ -1,4 +1,4 @@
-"""Lesson 4 in a real browser, on the real model: a cure runs, and its run lands on the plane."""
+"""The lesson on cures in a real browser, on the real model: a cure runs, and its run lands on the plane."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Lesson 10 in a real browser, on the real model: count words, fool the score, measure a small file."""
+"""The lesson on evaluation in a real browser, on the real model: count words, fool the score, measure a small file."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Lesson 3 in a real browser, on the real model: a model forgets, and the reader scrubs back."""
+"""Catastrophic forgetting in a real browser, on the real model: a model forgets, and the reader scrubs back."""
 
 import re
 
@@ -27,7 +27,7 @@ def test_names_are_forgotten_and_the_reader_scrubs_back(app: str, page: Page) ->
     for _ in range(4):
         page.keyboard.press("ArrowLeft")
         page.wait_for_timeout(700)
-    expect(page.get_by_text("Step 0 is the untouched model")).to_be_visible()
+    expect(page.get_by_text("Step 0 is the base model")).to_be_visible()
     page.reload()
     expect(page.get_by_text("Back through time")).to_be_visible(timeout=60_000)
     expect(page.get_by_text("Your guess was a name")).to_be_visible()

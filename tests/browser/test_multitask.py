@@ -1,4 +1,4 @@
-"""Lesson 5 in a real browser, on the real model: two tasks in one batch, and what every task scores."""
+"""Multi-task tuning in a real browser, on the real model: two tasks in one batch, and what every task scores."""
 
 import pytest
 from playwright.sync_api import Page, expect

@@ -1,4 +1,4 @@
-"""Lessons 6 to 9 in a real browser, on the real model."""
+"""The lessons on PEFT, LoRA, soft prompts and one base in a real browser, on the real model."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Lesson 1 in Chromium, on the real model: ask, stop, few-shot, next tokens, side by side."""
+"""Before fine-tuning, in Chromium, on the real model: ask, stop, few-shot, next tokens, side by side."""
 
 import re
 

@@ -13,10 +13,10 @@ from core.cli.main import build_parser
 from core.config import (
     METHODS,
     SETTINGS,
-    CureConfig,
     DataConfig,
     EvaluationConfig,
     MethodConfig,
+    MitigationConfig,
     OptimizerConfig,
     RunConfig,
     default_learning_rate,
@@ -24,7 +24,15 @@ from core.config import (
 from core.config.command import OPTIONS, command_of, config_of, help_of, words_of
 from core.config.settings import Setting, settings_of
 from core.errors import UserError
-from core.experiments import adapters, cures, methods, mixtures, prompting, soft_prompts, watching
+from core.experiments import (
+    adapters,
+    methods,
+    mitigations,
+    mixtures,
+    prompting,
+    soft_prompts,
+    watching,
+)
 from core.experiments.ranks import full_config, rank_config
 from core.experiments.sweep import Sweep
 from core.paths import ROOT
@@ -72,7 +80,7 @@ LESSONS: dict[str, list[RunConfig]] = {
             evaluation=EvaluationConfig(every=10_000, examples=40, final_examples=40, samples=0),
         ),
     ],
-    "cures": list(cures.recorded_configs((), (0,))),
+    "cures": list(mitigations.recorded_configs((), (0,))),
     "multitask": list(mixtures.recorded_configs((0,))),
     "evaluation": [watching.watched_config(task) for task in watching.WATCHED_TASKS],
     "one_base": [adapters.adapter_config(task) for task in adapters.ADAPTER_TASKS],
@@ -175,7 +183,7 @@ def _fit_cure(drawn: dict[str, Any], draw: st.DrawFn) -> None:
 @settings(max_examples=300, deadline=None)
 @given(configs())
 @example(RunConfig(method=MethodConfig(rank=4, alpha=16)))
-@example(RunConfig(data=DataConfig(order="sequential"), cure=CureConfig(keep=())))
+@example(RunConfig(data=DataConfig(order="sequential"), cure=MitigationConfig(keep=())))
 @example(RunConfig(evaluation=EvaluationConfig(prompts=ODD_TEXTS[:4] + ODD_TEXTS[4:-1])))
 def test_a_command_repeats_its_config(config: RunConfig) -> None:
     assert_repeats(config)

@@ -12,10 +12,10 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-import pages.ui.engine
+import pages.shared.engine
 from core import catalog, events
 from core.answer import Answer
-from core.config import CureConfig, DataConfig, EvaluationConfig, MethodConfig, RunConfig
+from core.config import DataConfig, EvaluationConfig, MethodConfig, MitigationConfig, RunConfig
 from core.data import uploads
 from core.data.examples import Example, task_examples
 from core.errors import UserError
@@ -58,7 +58,7 @@ def configs() -> dict[str, RunConfig]:
         "a cure": RunConfig(
             method=MethodConfig(name="full"),
             evaluation=watched,
-            cure=CureConfig(regularizer="ewc", strength=10.0),
+            cure=MitigationConfig(regularizer="ewc", strength=10.0),
         ),
         "DoRA": RunConfig(method=MethodConfig(name="dora", target_modules=("up_proj",))),
         "another model": RunConfig(model="gpt2", evaluation=watched),
@@ -160,7 +160,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunStore:
     folder.mkdir(parents=True)
     make_tokenizer(folder)
     (folder / "config.json").write_text(CONFIG)
-    monkeypatch.setattr(pages.ui.engine, "is_ready", lambda entry: True)
+    monkeypatch.setattr(pages.shared.engine, "is_ready", lambda entry: True)
     monkeypatch.setattr(LocalEngine, "ask", no_answer)
     st.cache_resource.clear()
     st.cache_data.clear()
@@ -258,7 +258,7 @@ def test_a_lesson_says_why_it_has_nothing_for_a_run(
 
 def test_how_sure_a_sequence_is_comes_from_its_own_examples(store: RunStore) -> None:
     run_id = keep(store, configs()["a sequence"], "finished")
-    _, app = looked_at(str(ROOT / "pages/lessons/forgetting.py"), [run_id])
+    _, app = looked_at(str(ROOT / "pages/lessons/forgetting/page.py"), [run_id])
     assert any("measured on 4 test examples" in caption.value for caption in app.caption)
 
 
@@ -272,6 +272,6 @@ def test_the_rounding_of_the_model_is_said(lesson: str, store: RunStore) -> None
 
 def test_what_an_export_is_of_stands_beside_its_command(store: RunStore) -> None:
     config = replace(configs()["sentiment"], method=MethodConfig(name="lora"))
-    (app,) = looked_at(str(ROOT / "pages/lab/runs.py"), [keep(store, config, "finished")])
+    (app,) = looked_at(str(ROOT / "pages/lab/runs/page.py"), [keep(store, config, "finished")])
     said = catalog.MODELS[catalog.DEFAULT_MODEL].rounding
     assert any(said in caption.value for caption in app.caption)

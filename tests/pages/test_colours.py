@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from core import catalog
 from core.experiments.mixtures import GENERAL, HELD_OUT
-from pages.ui.colours import AMBER, GREY, TASK_COLOURS
-from pages.ui.forgetting import SENTIMENT_SHARE, curves
-from pages.ui.lora_matrices import rank_figure
-from pages.ui.mixtures import GROUPS
-from pages.ui.multitask import COLOURS, HELD
+from pages.lessons.lora.matrices import rank_figure
+from pages.lessons.multitask.live_scores import COLOURS, HELD
+from pages.lessons.multitask.mixtures import GROUPS
+from pages.shared.colours import AMBER, GREY, TASK_COLOURS
+from pages.shared.forgetting import SENTIMENT_SHARE, curves
 
 Array = NDArray[np.float64]
 SEEN = {

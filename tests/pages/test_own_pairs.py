@@ -43,19 +43,19 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     import streamlit as st
 
     monkeypatch.setenv("TUNING_FORK_HOME", str(tmp_path))
-    monkeypatch.setattr("pages.ui.engine.model_ready", lambda *args: True)
+    monkeypatch.setattr("pages.shared.engine.model_ready", lambda *args: True)
     tokenizer = byte_tokenizer()
-    for place in ("pages.ui.engine.tokenizer", "pages.ui.measuring.tokenizer"):
+    for place in ("pages.shared.engine.tokenizer", "pages.lessons.evaluation.any_model.tokenizer"):
         monkeypatch.setattr(place, lambda *args: tokenizer)
     st.cache_resource.clear()
-    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
 
 
 def open_own(app: AppTest, **query: str) -> AppTest:
     app.query_params["instruction_task"] = "Your own pairs"
     for name, value in query.items():
         app.query_params[name] = value
-    return app.switch_page("pages/lessons/instruction.py").run()
+    return app.switch_page("pages/lessons/instruction/page.py").run()
 
 
 def upload(app: AppTest, name: str, content: str | bytes) -> AppTest:
@@ -110,7 +110,7 @@ def test_an_edit_wins_while_the_file_is_in_the_uploader(app: AppTest) -> None:
 def test_an_edit_survives_a_reload_before_any_button(app: AppTest) -> None:
     edit(upload(open_own(app), "own.jsonl", JSONL), edited_rows={0: {"completion": "mended"}})
     address = in_url(app)
-    again = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    again = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
     open_own(again, dataset=address)
     assert counts(again) == ["14", "2", "4"]
     assert again.data_editor[0].value["completion"].iloc[0] == "mended"
@@ -144,7 +144,7 @@ def test_a_bad_edit_is_said_and_loses_nothing(app: AppTest) -> None:
 
 def test_a_built_in_task_is_edited_with_its_test(app: AppTest) -> None:
     app.query_params["instruction_task"] = "Names"
-    app.switch_page("pages/lessons/instruction.py").run()
+    app.switch_page("pages/lessons/instruction/page.py").run()
     before = load_splits(DataConfig(task="names"), seed=0)
     edit(app, edited_rows={0: {"completion": "Zoe"}})
     assert app.query_params["instruction_task"] in ("Your own pairs", ["Your own pairs"])
@@ -184,7 +184,7 @@ def test_the_mapping_is_shown_and_can_be_changed(page: str, app: AppTest) -> Non
         open_own(app)
     else:
         app.query_params["evaluation_task"] = "Your own file"
-        app.switch_page("pages/lessons/evaluation.py").run()
+        app.switch_page("pages/lessons/evaluation/page.py").run()
     upload(app, "a.json", ALPACA)
     said = "8 pairs. JSON array; alpaca: prompt from instruction + input, completion from output."
     assert said in [caption.value for caption in app.caption]
@@ -227,7 +227,7 @@ def test_what_is_too_long_is_said_with_its_line(page: str, app: AppTest) -> None
         open_own(app)
     else:
         app.query_params["evaluation_task"] = "Your own file"
-        app.switch_page("pages/lessons/evaluation.py").run()
+        app.switch_page("pages/lessons/evaluation/page.py").run()
     long = {"prompt": "~" * 3_000, "completion": "x"}
     upload(app, "own.jsonl", JSONL + "\n" + json.dumps(long))
     (said,) = [error.value for error in app.error]
@@ -249,7 +249,7 @@ def test_the_shared_cases_through_the_uploads(page: str, path: Path, app: AppTes
         open_own(app)
     else:
         app.query_params["evaluation_task"] = "Your own file"
-        app.switch_page("pages/lessons/evaluation.py").run()
+        app.switch_page("pages/lessons/evaluation/page.py").run()
     upload(app, path.name, path.read_bytes())
     said = [error.value for error in app.error]
     if path.name in REFUSED:

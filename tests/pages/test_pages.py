@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui.stepping import source_of
+from pages.lessons.instruction.stepping import source_of
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted(str(p) for d in ("lessons", "lab") for p in (ROOT / "pages" / d).glob("[a-z]*.py"))
+PAGES = sorted(str(p) for p in (ROOT / "pages").rglob("page.py"))
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_page_opens_before_the_model_is_there(page: str, empty_home: Path) -> None:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
     app.run()  # only then does Streamlit know the pages' addresses; before, it would open home
     app.switch_page(str(Path(page).relative_to(ROOT))).run()
     assert not app.exception

@@ -2,7 +2,7 @@
 
 Transformers composes each part of small operations, and autograd keeps every intermediate and walks
 through all of them again. Here RMSNorm, products of several layers (with LoRA beside them), attention over
-the tiles of a tree, and the gate each have a gradient derived on paper, and a decoder layer that has
+the blocks of a tree, and the gate each have a gradient derived on paper, and a decoder layer that has
 nothing else is one operation (layer.py). With something between the parts, such as an adapter, each
 part is one of its own. Same numbers (tests/core/models/test_fused.py: values and gradients in float64),
 a quarter to a third less time for a training step, and less memory. `fuse` gives a loaded model these
@@ -50,7 +50,7 @@ def unfuse(model: nn.Module) -> None:
             module.__class__ = type(module).__bases__[0]
 
 
-def can_take_tiles(backbone: nn.Module) -> bool:
+def can_take_blocks(backbone: nn.Module) -> bool:
     return any(isinstance(module, FusedAttention) for module in backbone.modules())
 
 

@@ -1,4 +1,4 @@
-"""Attention over the tiles of a tree as one operation, and over rows with a cache. Needs torch."""
+"""Attention over the blocks of a tree as one operation, and over rows with a cache. Needs torch."""
 
 # pyright: reportIncompatibleMethodOverride=false, reportPrivateUsage=false
 
@@ -11,24 +11,24 @@ from torch.nn import functional as F
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.llama.modeling_llama import LlamaAttention, eager_attention_forward
 
+from core.models.block_sparse import BlockRows, Blocks
 from core.models.fused.precision import no_autocast
 from core.models.fused.product import project
-from core.models.tiles import Places, Tiles
 
 
 @dataclass(frozen=True)
 class Heads:
-    """The heads that look, and at which tiles."""
+    """The heads that look, and at which blocks."""
 
-    tiles: Tiles
+    blocks: Blocks
     n_heads: int
     scaling: float
     """Of scores: 1/√D."""
 
 
 class FusedAttention(LlamaAttention):
-    def heads(self, tiles: Tiles) -> Heads:
-        return Heads(tiles, self.config.num_attention_heads, self.scaling)
+    def heads(self, blocks: Blocks) -> Heads:
+        return Heads(blocks, self.config.num_attention_heads, self.scaling)
 
     def forward(
         self,
@@ -37,21 +37,21 @@ class FusedAttention(LlamaAttention):
         attention_mask: torch.Tensor | None = None,
         cache: Any = None,
         *,
-        tiles: Tiles | None = None,
+        blocks: Blocks | None = None,
         rows: torch.Tensor | None = None,
         **kwargs: Any,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        if tiles is None and (cache is None or torch.is_grad_enabled()):
+        if blocks is None and (cache is None or torch.is_grad_enabled()):
             return super().forward(
                 hidden_states, position_embeddings, attention_mask, cache, **kwargs
             )
         n_rows, n_new = hidden_states.shape[:2]
         qkv = project(hidden_states.flatten(0, 1), (self.q_proj, self.k_proj, self.v_proj))
         cos, sin = turns(position_embeddings, n_rows, qkv.dtype)
-        if tiles is not None and cache is None:
-            mixed: Any = TileAttention.apply(qkv, cos, sin, self.heads(tiles))
+        if blocks is not None and cache is None:
+            mixed: Any = BlockSparseAttention.apply(qkv, cos, sin, self.heads(blocks))
             return self.o_proj(mixed if rows is None else mixed[rows])[None], None
-        mixed = self.attend_cached(qkv, cos, sin, attention_mask, cache, n_rows, tiles)
+        mixed = self.attend_cached(qkv, cos, sin, attention_mask, cache, n_rows, blocks)
         return self.o_proj(mixed.view(n_rows, n_new, -1)), None
 
     def attend_cached(
@@ -62,7 +62,7 @@ class FusedAttention(LlamaAttention):
         attention_mask: torch.Tensor | None,
         cache: Any,
         n_rows: int,
-        tiles: Tiles | None,
+        blocks: Blocks | None,
     ) -> torch.Tensor:
         """Outputs (B · Q, heads · D) of new tokens, whose keys and values join the cache."""
         n_heads = self.config.num_attention_heads
@@ -74,8 +74,8 @@ class FusedAttention(LlamaAttention):
         )
         values = each[:, -n_groups:].view(keys.shape)
         keys, values = cache.update(keys.transpose(1, 2), values.transpose(1, 2), self.layer_idx)
-        if tiles is not None:
-            return _attend(qkv, turned, self.heads(tiles))[0]
+        if blocks is not None:
+            return _attend(qkv, turned, self.heads(blocks))[0]
         kind: Any = self.config._attn_implementation
         attention: Any = ALL_ATTENTION_FUNCTIONS.get_interface(kind, eager_attention_forward)
         mixed, _ = attention(
@@ -84,8 +84,8 @@ class FusedAttention(LlamaAttention):
         return mixed.reshape(len(qkv), -1)
 
 
-class TileAttention(torch.autograd.Function):
-    """Rotary positions, then attention of each tile's queries to its path's keys; y (N, heads · D)."""
+class BlockSparseAttention(torch.autograd.Function):
+    """Rotary positions, then attention of each block's queries to its path's keys; y (N, heads · D)."""
 
     @staticmethod
     def forward(
@@ -116,21 +116,21 @@ def attended(
     n_nodes, size = cos.shape
     n_groups = (qkv.shape[1] // size - heads.n_heads) // 2
     turned = _rotated(qkv.view(n_nodes, -1, size)[:, : heads.n_heads + n_groups], cos, sin)
-    mixed, *tiled = _attend(qkv, turned, heads)
-    return mixed, (*tiled, cos, sin)
+    mixed, *blocked = _attend(qkv, turned, heads)
+    return mixed, (*blocked, cos, sin)
 
 
 def attended_gradient(dy: torch.Tensor, kept: Sequence[torch.Tensor], heads: Heads) -> torch.Tensor:
     """With P = softmax(Q·Kᵀ/√D) and dO:  dV = Pᵀ·dO,  dS = P∘(dO·Vᵀ - Σ dO·Vᵀ∘P),  dQ = dS·K,  dK = dSᵀ·Q.
 
-    A node that is key to many tiles gets the sum of what each of them says.
+    A node that is key to many blocks gets the sum of what each of them says.
     """
     q, k, v, weights, cos, sin = kept
     n_nodes, size = cos.shape
-    n_heads, n_groups = heads.n_heads, len(k) // len(heads.tiles.queries)
-    places: Places = heads.tiles.places(n_heads, n_groups)
-    d_mixed = dy.reshape(-1, size).index_select(0, places.outputs)
-    d_mixed = d_mixed.index_fill_(0, places.padding, 0).view(q.shape)
+    n_heads, n_groups = heads.n_heads, len(k) // len(heads.blocks.queries)
+    rows: BlockRows = heads.blocks.rows(n_heads, n_groups)
+    d_mixed = dy.reshape(-1, size).index_select(0, rows.outputs)
+    d_mixed = d_mixed.index_fill_(0, rows.padding, 0).view(q.shape)
     dv = torch.bmm(weights.transpose(1, 2), d_mixed)
     d_scores = torch.bmm(d_mixed, v.transpose(1, 2))
     d_scores = torch.ops.aten._softmax_backward_data(d_scores, weights, -1, weights.dtype)
@@ -139,32 +139,32 @@ def attended_gradient(dy: torch.Tensor, kept: Sequence[torch.Tensor], heads: Hea
     d_qkv = dy.new_empty(n_nodes, n_heads + 2 * n_groups, size)
     d_turned = torch.cat(
         [
-            dq.view(-1, size).index_select(0, places.slots).view(n_nodes, n_heads, size),
-            places.summed(dk).view(n_nodes, n_groups, size),
+            dq.view(-1, size).index_select(0, rows.slots).view(n_nodes, n_heads, size),
+            rows.summed(dk).view(n_nodes, n_groups, size),
         ],
         dim=1,
     )
     _rotate(d_qkv[:, : n_heads + n_groups], d_turned, cos, -sin)
-    d_qkv[:, n_heads + n_groups :] = places.summed(dv).view(n_nodes, n_groups, size)
+    d_qkv[:, n_heads + n_groups :] = rows.summed(dv).view(n_nodes, n_groups, size)
     return d_qkv.view(n_nodes, -1)
 
 
 def _attend(qkv: torch.Tensor, turned: torch.Tensor, heads: Heads) -> tuple[torch.Tensor, ...]:
-    """Outputs (N, heads · D) for `turned` queries and keys; the tiles' q, k, v and attention weights."""
+    """Outputs (N, heads · D) for `turned` queries and keys; the blocks' q, k, v and attention weights."""
     n_nodes, n_turned, size = turned.shape
-    tiles, n_heads = heads.tiles, heads.n_heads
+    blocks, n_heads = heads.blocks, heads.n_heads
     n_groups = n_turned - n_heads
-    places = tiles.places(n_heads, n_groups)
+    rows = blocks.rows(n_heads, n_groups)
     flat = turned.view(-1, size)
-    n_parts = len(tiles.queries) * n_groups
-    q = flat.index_select(0, places.queries).view(n_parts, -1, size).mul_(heads.scaling)
-    k = flat.index_select(0, places.keys).view(n_parts, -1, size)
-    v = qkv.view(-1, size).index_select(0, places.values).view(k.shape)
+    n_parts = len(blocks.queries) * n_groups
+    q = flat.index_select(0, rows.queries).view(n_parts, -1, size).mul_(heads.scaling)
+    k = flat.index_select(0, rows.keys).view(n_parts, -1, size)
+    v = qkv.view(-1, size).index_select(0, rows.values).view(k.shape)
     with no_autocast(q):
-        scores = torch.baddbmm(tiles.mask(q.dtype, n_heads, n_groups), q, k.transpose(1, 2))
+        scores = torch.baddbmm(blocks.mask(q.dtype, n_heads, n_groups), q, k.transpose(1, 2))
         weights = softmax(scores)
         mixed = torch.bmm(weights, v)
-    mixed = mixed.view(-1, size).index_select(0, places.slots).view(n_nodes, n_heads * size)
+    mixed = mixed.view(-1, size).index_select(0, rows.slots).view(n_nodes, n_heads * size)
     return mixed, q, k, v, weights
 
 

@@ -24,12 +24,12 @@ from transformers.models.llama.modeling_llama import (
     LlamaRMSNorm,
 )
 
+from core.models.block_sparse import Blocks
 from core.models.fused.attention import FusedAttention, Heads, attended, attended_gradient, turns
 from core.models.fused.gate import gated, gated_gradient
 from core.models.fused.norm import FusedNorm, normed, normed_gradient
 from core.models.fused.precision import no_autocast, product_dtype
 from core.models.fused.product import Product
-from core.models.tiles import Tiles
 
 SILU = (SiLUActivation, nn.SiLU)
 Kept = tuple[torch.Tensor, ...]
@@ -50,18 +50,18 @@ class FusedLayer(LlamaDecoderLayer):
         *args: Any,
         position_embeddings: Any = None,
         cache: Any = None,
-        tiles: Tiles | None = None,
+        blocks: Blocks | None = None,
         rows: torch.Tensor | None = None,
         **kwargs: Any,
     ) -> torch.Tensor:
         attention: Any = self.self_attn
         is_last = attention.layer_idx == attention.config.num_hidden_layers - 1
         rows = rows if is_last else None
-        is_known = tiles is not None or (cache is not None and not torch.is_grad_enabled())
+        is_known = blocks is not None or (cache is not None and not torch.is_grad_enabled())
         whole = Whole.of(self) if rows is None and is_known else None
         if whole is not None:
             return self._as_whole(
-                whole, hidden_states, attention_mask, position_embeddings, cache, tiles
+                whole, hidden_states, attention_mask, position_embeddings, cache, blocks
             )
         given: dict[str, Any] = {
             "attention_mask": attention_mask,
@@ -69,8 +69,8 @@ class FusedLayer(LlamaDecoderLayer):
             "cache": cache,
             **kwargs,
         }
-        if tiles is not None:
-            given["tiles"] = tiles
+        if blocks is not None:
+            given["blocks"] = blocks
         if rows is None:
             return super().forward(hidden_states, *args, **given)
         mixed, _ = attention(self.input_layernorm(hidden_states), *args, rows=rows, **given)
@@ -84,18 +84,18 @@ class FusedLayer(LlamaDecoderLayer):
         attention_mask: torch.Tensor | None,
         position_embeddings: Any,
         cache: Any,
-        tiles: Tiles | None,
+        blocks: Blocks | None,
     ) -> torch.Tensor:
         attention: Any = self.self_attn
         x = hidden_states.flatten(0, 1)
         n_rows = len(hidden_states)
         turned = turns(position_embeddings, n_rows, product_dtype(x))
         if cache is None:
-            y: Any = LayerFunction.apply(x, *turned, attention.heads(tiles), whole, *whole.tensors)
+            y: Any = LayerFunction.apply(x, *turned, attention.heads(blocks), whole, *whole.tensors)
             return y.view(hidden_states.shape)
 
         def attend(qkv: torch.Tensor) -> tuple[torch.Tensor, Kept]:
-            return attention.attend_cached(qkv, *turned, attention_mask, cache, n_rows, tiles), ()
+            return attention.attend_cached(qkv, *turned, attention_mask, cache, n_rows, blocks), ()
 
         return whole(x, attend)[0].view(hidden_states.shape)
 

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 import torch
 
-from core.bench import baselines, generating, ours
+from core.bench import baselines, generate_baseline, tuning_fork
 from core.bench.baselines import Setting, choices_for
-from core.bench.workloads import WORKLOADS, make_batches, product_dtype, run_config
+from core.bench.workloads import WORKLOADS, product_dtype, run_config
 from core.catalog import DEFAULT_MODEL
 from core.config import MethodConfig
 from core.errors import UserError
 from core.models.load import LoadedModel
+from core.train.plan import make_batches
 
 pytest.importorskip("trl")
 pytest.importorskip("datasets")
@@ -22,7 +23,7 @@ STEPS = 4
 @pytest.fixture(autouse=True)
 def one_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     """Float32 on all sides, also where bf16 is faster: roundings differ."""
-    monkeypatch.setattr(ours, "resolve_dtype", lambda name: torch.float32)
+    monkeypatch.setattr(tuning_fork, "resolve_dtype", lambda name: torch.float32)
 
 
 def nothing() -> None:
@@ -37,7 +38,7 @@ def options(folder: Path, **more: Any) -> dict[str, Any]:
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 @pytest.mark.parametrize("workload", ["lora8", "full", "prompt"])
 def test_all_sides_learn_alike(tiny_folder: Path, workload: str) -> None:
-    found = ours.measure_training(WORKLOADS[workload], **options(tiny_folder))
+    found = tuning_fork.measure_training(WORKLOADS[workload], **options(tiny_folder))
     assert len(found["step_s"]) == len(found["losses"]) == STEPS
     assert found["needed_flops"] > 0
     assert found["tokens_computed"] < found["tokens_padded"]
@@ -67,7 +68,7 @@ def test_trainers_compute_where_we_do(
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_a_tuned_baseline_is_scored_like_ours(tiny_folder: Path) -> None:
     more = options(tiny_folder, n_scored=6)
-    mine = ours.measure_training(WORKLOADS["lora8"], **more)
+    mine = tuning_fork.measure_training(WORKLOADS["lora8"], **more)
     other = baselines.measure_training(
         "trainer", WORKLOADS["lora8"], setting=Setting(dtype="float32"), **more
     )
@@ -101,8 +102,10 @@ def test_what_is_tried_fits_the_method_and_the_precision() -> None:
 
 def test_both_sides_answer_alike(tiny_folder: Path) -> None:
     more: dict[str, Any] = {"model": str(tiny_folder), "steps": 1, "on_first": nothing}
-    mine = ours.measure_answering(WORKLOADS["answer"], **more)
-    other = generating.measure_answering(WORKLOADS["answer"], setting="float32 sdpa 16", **more)
+    mine = tuning_fork.measure_answering(WORKLOADS["answer"], **more)
+    other = generate_baseline.measure_answering(
+        WORKLOADS["answer"], setting="float32 sdpa 16", **more
+    )
     assert len(mine["answers"]) == len(other["answers"]) == 64
     assert mine["answers"] == other["answers"]
     assert (mine["device"], mine["dtype"]) == (other["device"], other["dtype"])

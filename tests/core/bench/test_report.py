@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from core.bench.findings import (
+from core.bench.markdown import markdown
+from core.bench.report import Measured, Report, from_json, recorded, save, to_json
+from core.bench.speedups import (
     NOT_DECIDED,
     comparisons,
     disturbances,
@@ -20,8 +22,6 @@ from core.bench.findings import (
     summaries,
     utilisation,
 )
-from core.bench.markdown import markdown
-from core.bench.report import Measured, Report, from_json, recorded, save, to_json
 from core.errors import UserError
 from core.quiet import Load, Quietness
 from core.stamp import Stamp

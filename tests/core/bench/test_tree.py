@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from core.bench.tree import count, fed, grow
 from core.data.encode import Encoded
-from core.train.trie import build
+from core.models.trie import build
 
 IDS = st.lists(st.integers(0, 2), min_size=1, max_size=5)
 PAIRS = st.lists(st.builds(Encoded, IDS, IDS), min_size=1, max_size=6)

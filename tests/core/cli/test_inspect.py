@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from core.cli.main import main
-from core.footprint.parameters import trainable_parameters
-from core.footprint.shape import PUBLISHED, total_parameters
+from core.formulas.parameters import trainable_parameters
+from core.formulas.shape import PUBLISHED, total_parameters
 from core.models import probe
 from tests.core.cli.test_main import lines, refused
 

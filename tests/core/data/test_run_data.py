@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core import catalog
-from core.config import CureConfig, DataConfig, EvaluationConfig, OptimizerConfig, RunConfig
+from core.config import DataConfig, EvaluationConfig, MitigationConfig, OptimizerConfig, RunConfig
 from core.data import uploads
 from core.data.example import Example
 from core.data.lengths import check_test_pairs, long_pairs
@@ -72,7 +72,7 @@ def test_other_tasks_and_watched_prompts_are_checked(home: Path, tiny: LoadedMod
     watched = run(PAIRS, evaluation=EvaluationConfig(prompts=("a", "~" * 300)))
     assert "Watched prompts: 1 prompt over the limit of 240 tokens" in refused(watched, tiny)
     assert "prompt 2 (" in refused(watched, tiny)
-    rehearsed = run(PAIRS, cure=CureConfig(rehearse="summary", rehearse_share=0.5))
+    rehearsed = run(PAIRS, cure=MitigationConfig(rehearse="summary", rehearse_share=0.5))
     assert "The rehearsed task summary: " in refused(rehearsed, tiny)
     assert "The task summary: " in refused(RunConfig(data=DataConfig(task="summary")), tiny)
 

@@ -1,8 +1,8 @@
-"""Templates: {field} places are filled once, and everything else stays."""
+"""Templates: {field} placeholders are filled once, and everything else stays."""
 
 import pytest
 
-from core.data.template import fill, places
+from core.data.template import fill, placeholders
 from core.errors import UserError
 
 
@@ -32,7 +32,7 @@ def test_fill(template: str, record: dict[str, object], wanted: str) -> None:
 
 
 def test_places_are_listed_once_in_order() -> None:
-    assert places("{b} {a} {b} { c } {} {d") == ["b", "a"]
+    assert placeholders("{b} {a} {b} { c } {} {d") == ["b", "a"]
 
 
 def test_an_unknown_field_is_refused_with_the_known_ones() -> None:

@@ -11,7 +11,7 @@ from core.evaluate.answers import answered_with_sentiment, contains, exact_match
 from core.evaluate.classification import UNPARSED, classification_report, labels_among, parse_label
 from core.evaluate.compare_texts import compare_texts
 from core.evaluate.examples import judge
-from core.evaluate.traps import TRAPS, attempt
+from core.evaluate.metric_failures import METRIC_FAILURES, attempt
 
 DIFFERENT = [
     ("-1", "1"), ("1", "+1"), ("10%", "10"), ("$5", "5"), ("5", "5 €"), ("20°", "20"), ("C++", "C"),
@@ -169,7 +169,7 @@ def test_an_answer_that_only_begins_like_a_sentiment_is_none() -> None:
 
 def test_the_challenge_takes_answers_that_differ_in_a_sign() -> None:
     assert attempt("It is -1 degree.", "It is 1 degree.", 1.0, is_right=False)[0] == "high"
-    trap = TRAPS["negation"]
+    trap = METRIC_FAILURES["negation"]
     assert attempt(trap.reference, f"{trap.output}..", 0.9, is_right=False)[0] == ""
 
 

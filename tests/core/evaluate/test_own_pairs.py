@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core import catalog
-from core.config import CureConfig, DataConfig, RunConfig
+from core.config import DataConfig, MitigationConfig, RunConfig
 from core.data import uploads
 from core.data.examples import load_splits, make_example, task_examples
 from core.errors import UserError
@@ -46,7 +46,7 @@ def test_pairs_that_were_trained_on_are_counted() -> None:
 
 def test_built_in_tasks_and_rehearsed_ones_count_too() -> None:
     config = RunConfig(
-        data=DataConfig(task="topic"), cure=CureConfig(rehearse="names", rehearse_share=0.2)
+        data=DataConfig(task="topic"), cure=MitigationConfig(rehearse="names", rehearse_share=0.2)
     )
     assert sum(trained_on(config, task_examples("topic", "test")) or []) == 0
     train = task_examples("topic", "train")

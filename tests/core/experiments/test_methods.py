@@ -6,7 +6,7 @@ import pytest
 
 from core.config import METHODS, MethodConfig, default_learning_rate
 from core.errors import UserError
-from core.experiments.families import CARDS, FAMILIES, knob_settings, of_family
+from core.experiments.method_cards import CARDS, FAMILIES, knob_settings, of_family
 from core.experiments.method_rows import method_row, method_settings
 from core.experiments.methods import method_config, recorded_configs
 from core.experiments.ranks import full_config, rank_config, rank_row, ranks_of

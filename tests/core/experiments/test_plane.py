@@ -5,10 +5,15 @@ from typing import Any
 
 import pytest
 
-from core.config import CureConfig, DataConfig, EvaluationConfig, MethodConfig, RunConfig
+from core.config import DataConfig, EvaluationConfig, MethodConfig, MitigationConfig, RunConfig
 from core.errors import UserError
-from core.experiments.cures import CURES, cure_config, cure_of, recorded_configs
-from core.experiments.findings import Comparison, Group, claims, group
+from core.experiments.claims import Comparison, Group, claims, group
+from core.experiments.mitigations import (
+    MITIGATIONS,
+    mitigation_config,
+    mitigation_of,
+    recorded_configs,
+)
 from core.experiments.plane import (
     Check,
     Point,
@@ -18,29 +23,35 @@ from core.experiments.plane import (
 )
 
 
-def made(cure: str, value: float, seed: int, learned: float, kept: float) -> Point:
+def made(mitigation: str, value: float, seed: int, learned: float, kept: float) -> Point:
     end = Check(step=20, learned=learned, kept=kept, general=0.5, n=60)
-    return Point(cure=cure, value=value, seed=seed, path=(end,), is_recorded=True)
+    return Point(mitigation=mitigation, value=value, seed=seed, path=(end,), is_recorded=True)
 
 
 def evaluation(step: int, task: str, score: float) -> dict[str, Any]:
     return {"type": "evaluation", "step": step, "task": task, "score": score, "n": 60}
 
 
-@pytest.mark.parametrize("cure", CURES)
-def test_a_cure_knows_its_own_runs(cure: str) -> None:
-    for value in {*CURES[cure].values, *CURES[cure].recorded}:
-        assert cure_of(cure_config(cure, value, seed=2).to_dict()) == (cure, pytest.approx(value))
+@pytest.mark.parametrize("mitigation", MITIGATIONS)
+def test_a_cure_knows_its_own_runs(mitigation: str) -> None:
+    for value in {*MITIGATIONS[mitigation].values, *MITIGATIONS[mitigation].recorded}:
+        assert mitigation_of(mitigation_config(mitigation, value, seed=2).to_dict()) == (
+            mitigation,
+            pytest.approx(value),
+        )
 
 
-@pytest.mark.parametrize("cure", CURES)
-def test_the_slider_holds_what_is_usual_and_recorded(cure: str) -> None:
-    known = CURES[cure]
+@pytest.mark.parametrize("mitigation", MITIGATIONS)
+def test_the_slider_holds_what_is_usual_and_recorded(mitigation: str) -> None:
+    known = MITIGATIONS[mitigation]
     assert {known.usual, *known.recorded} <= set(known.values)
 
 
 def test_cures_differ_in_nothing_but_the_cure() -> None:
-    configs = [cure_config(cure, known.usual).to_dict() for cure, known in CURES.items()]
+    configs = [
+        mitigation_config(mitigation, known.usual).to_dict()
+        for mitigation, known in MITIGATIONS.items()
+    ]
     for part in ("model", "data", "evaluation", "seed"):
         assert all(config[part] == configs[0][part] for config in configs)
     steps = {(c["optimizer"]["steps"], c["optimizer"]["batch_size"]) for c in configs}
@@ -53,20 +64,22 @@ def test_other_runs_are_not_on_the_plane() -> None:
         RunConfig(data=DataConfig(task="topic"), evaluation=names),
         RunConfig(data=DataConfig(others=("topic",)), evaluation=names),
         RunConfig(),  # names not scored
-        RunConfig(cure=CureConfig(regularizer="ewc", strength=1), evaluation=names),  # LoRA too
+        RunConfig(
+            cure=MitigationConfig(regularizer="ewc", strength=1), evaluation=names
+        ),  # LoRA too
         RunConfig(
             method=MethodConfig(name="full"),
-            cure=CureConfig(rehearse="topic", rehearse_share=0.2),
+            cure=MitigationConfig(rehearse="topic", rehearse_share=0.2),
             evaluation=names,
         ),
     ):
-        assert cure_of(other.to_dict()) is None
-    another_model = cure_config("full", 1e-4).to_dict() | {"model": "gpt2"}
-    assert cure_of(another_model) is None
+        assert mitigation_of(other.to_dict()) is None
+    another_model = mitigation_config("full", 1e-4).to_dict() | {"model": "gpt2"}
+    assert mitigation_of(another_model) is None
 
 
 def test_a_point_is_the_path_of_its_scores() -> None:
-    config = cure_config("kl", CURES["kl"].usual, seed=4).to_dict()
+    config = mitigation_config("kl", MITIGATIONS["kl"].usual, seed=4).to_dict()
     events = [
         evaluation(20, "names", 0.6),
         evaluation(20, "sentiment", 0.9),
@@ -82,8 +95,8 @@ def test_a_point_is_the_path_of_its_scores() -> None:
         (0, 0.1, 0.7, 1.0),
         (20, 0.9, 0.6, None),
     ]
-    assert (found.cure, found.seed, found.run_id) == ("kl", 4, "r")
-    assert point(config, events[2:], run_id="r") is None  # only the untouched model
+    assert (found.mitigation, found.seed, found.run_id) == ("kl", 4, "r")
+    assert point(config, events[2:], run_id="r") is None  # only the base model
 
 
 def test_settings_take_seeds_together() -> None:

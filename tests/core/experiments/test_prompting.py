@@ -11,22 +11,22 @@ from core.config import RunConfig
 from core.data.examples import task_examples
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
-from core.experiments import facts, prompting_record
+from core.experiments import knowledge_probe, prompting_record
 from core.experiments.measure_all import Measurer
 from core.experiments.prompting import (
     METHODS,
     SHOTS,
     Row,
-    prompt_askings,
+    prompt_evaluations,
     prompt_row,
-    tuned_asking,
     tuned_config,
     tuned_configs,
+    tuned_evaluation,
     ways,
 )
-from core.runs import asking
-from core.runs.asking import Asking
-from core.runs.session import Session
+from core.runs import prompt_evaluation
+from core.runs.inference_session import InferenceSession
+from core.runs.prompt_evaluation import PromptEvaluation
 from core.runs.store import RunStore
 
 N_TEST = 6
@@ -50,19 +50,21 @@ def row(kind: str = "prompt", **more: Any) -> Row:
 def test_what_is_measured_is_kept_and_not_measured_again(
     roomy: str, store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    askings = list(prompt_askings("topic", (0, 2), (0, 1), n_test=N_TEST, model=roomy))
-    assert [(a.shots, a.seed) for a in askings] == [(0, 0), (2, 0), (2, 1)]
-    rows = list(Measurer(store).prompted(askings))
+    evaluations = list(prompt_evaluations("topic", (0, 2), (0, 1), n_test=N_TEST, model=roomy))
+    assert [(a.shots, a.seed) for a in evaluations] == [(0, 0), (2, 0), (2, 1)]
+    rows = list(Measurer(store).prompted(evaluations))
     assert [r.labels for r in rows] == [0, 2, 2]
     assert all(r.n == N_TEST and len(r.seconds) == len(r.cached_seconds) == N_TEST for r in rows)
     assert rows[0].prompt_tokens < rows[1].prompt_tokens != rows[2].prompt_tokens
     assert rows[1].uncached_tokens < rows[1].prompt_tokens / 2  # two examples are shared
-    monkeypatch.setattr(Session, "measure", lambda *a, **k: pytest.fail("it measures again"))
-    assert list(Measurer(store).prompted(askings)) == rows
-    assert [prompt_row(kept) for kept in asking.everything()] == rows
+    monkeypatch.setattr(
+        InferenceSession, "measure", lambda *a, **k: pytest.fail("it measures again")
+    )
+    assert list(Measurer(store).prompted(evaluations)) == rows
+    assert [prompt_row(kept) for kept in prompt_evaluation.everything()] == rows
 
 
-def test_a_tuned_model_is_trained_once_and_asked_like_the_untouched_one(
+def test_a_tuned_model_is_trained_once_and_asked_like_the_base_model(
     roomy: str, store: RunStore
 ) -> None:
     configs = [tuned_config("topic", method, 16, steps=2, model=roomy) for method in METHODS]
@@ -70,7 +72,7 @@ def test_a_tuned_model_is_trained_once_and_asked_like_the_untouched_one(
     assert [(r.kind, r.labels, r.n) for r in rows] == [("lora", 16, N_TEST), ("full", 16, N_TEST)]
     assert all(r.once_s > 0 and r.once_tokens > 16 * 50 for r in rows)
     (untouched,) = Measurer(store).prompted(
-        prompt_askings("topic", (0,), (0,), n_test=N_TEST, model=roomy)
+        prompt_evaluations("topic", (0,), (0,), n_test=N_TEST, model=roomy)
     )
     assert {r.prompt_tokens for r in rows} == {untouched.prompt_tokens}
     lora, full = reversed(store.runs())
@@ -82,56 +84,65 @@ def test_a_tuned_model_is_trained_once_and_asked_like_the_untouched_one(
 def test_facts_are_asked_in_every_way(roomy: str, store: RunStore) -> None:
     config = tuned_config("topic", "lora", 16, steps=2, model=roomy)
     found = Measurer(store).facts(config)
-    assert [f["question"] for f in found] == [fact.question for fact in facts.FACTS]
-    ways_asked = {facts.PLAIN, facts.SHOWN, facts.TUNED, facts.GIVEN}
+    assert [f["question"] for f in found] == [fact.question for fact in knowledge_probe.FACTS]
+    ways_asked = {
+        knowledge_probe.PLAIN,
+        knowledge_probe.SHOWN,
+        knowledge_probe.TUNED,
+        knowledge_probe.GIVEN,
+    }
     assert all(ways_asked < set(f) for f in found)
 
 
 def test_only_one_way_of_asking_holds_the_fact(roomy: str) -> None:
     tokenizer = ChatTokenizer.load(Path(roomy))
-    for fact in facts.FACTS:
-        found = facts.texts(fact.question, fact.given, tokenizer)
+    for fact in knowledge_probe.FACTS:
+        found = knowledge_probe.texts(fact.question, fact.given, tokenizer)
         assert all(fact.question in text for text in found.values())
-        assert [way for way, text in found.items() if facts.is_right(text, fact.answer)] == [
-            facts.GIVEN
-        ]
-    assert facts.is_right("It is 1,296.", "1296")
-    assert not facts.is_right("It is 12,960.", "1296")
+        assert [
+            way for way, text in found.items() if knowledge_probe.is_right(text, fact.answer)
+        ] == [knowledge_probe.GIVEN]
+    assert knowledge_probe.is_right("It is 1,296.", "1296")
+    assert not knowledge_probe.is_right("It is 12,960.", "1296")
 
 
 def test_nothing_is_timed_beside_a_run(roomy: str, store: RunStore) -> None:
     run = store.submit(RunConfig(model=roomy))
-    wanted = Asking(task="topic", n_test=2, n_timed=2, model=roomy)
+    wanted = PromptEvaluation(task="topic", n_test=2, n_timed=2, model=roomy)
     asked: Callable[[], object] = lambda: list(  # noqa: E731
-        Session(store).measure(should_stop=lambda: False, asking=wanted.to_dict())
+        InferenceSession(store).measure(
+            should_stop=lambda: False, prompt_evaluation=wanted.to_dict()
+        )
     )
     with pytest.raises(UserError, match="waits or trains"):
         asked()
-    assert asking.find(wanted) is None
+    assert prompt_evaluation.find(wanted) is None
     store.request_stop(run.id)
     *progress, last = asked()  # type: ignore[misc]
     assert progress[-1] == {"answered": 6, "of": 6}
     assert not {"request", "done", "error"} & set().union(*progress, last)  # the worker's own words
-    assert asking.find(wanted) == last
+    assert prompt_evaluation.find(wanted) == last
 
 
 def test_a_measurement_s_name_holds_all_that_decides_it(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert Asking(seed=1).key == Asking(seed=2, form="text").key  # without examples it is one
+    assert (
+        PromptEvaluation(seed=1).key == PromptEvaluation(seed=2, form="text").key
+    )  # without examples it is one
     others = [
-        Asking(shots=2), Asking(shots=2, seed=1), Asking(shots=2, form="text"), Asking(run="abcd"),
-        Asking(task="topic"), Asking(n_test=41), Asking(n_timed=11),
+        PromptEvaluation(shots=2), PromptEvaluation(shots=2, seed=1), PromptEvaluation(shots=2, form="text"), PromptEvaluation(run="abcd"),
+        PromptEvaluation(task="topic"), PromptEvaluation(n_test=41), PromptEvaluation(n_timed=11),
     ]  # fmt: skip
-    assert len({a.key for a in (*others, Asking())}) == len(others) + 1
-    assert Asking.from_dict(others[1].to_dict()) == others[1]
-    asking.keep(Asking(), {"score": 1.0})
-    assert [kept["score"] for kept in asking.everything()] == [1.0]
-    (asking.folder() / "broken.json").write_text("{")
-    assert len(asking.everything()) == 1
-    monkeypatch.setattr(asking, "describe_machine", lambda: "another")
-    assert asking.find(Asking()) is None
-    assert asking.everything() == []
+    assert len({a.key for a in (*others, PromptEvaluation())}) == len(others) + 1
+    assert PromptEvaluation.from_dict(others[1].to_dict()) == others[1]
+    prompt_evaluation.keep(PromptEvaluation(), {"score": 1.0})
+    assert [kept["score"] for kept in prompt_evaluation.everything()] == [1.0]
+    (prompt_evaluation.folder() / "broken.json").write_text("{")
+    assert len(prompt_evaluation.everything()) == 1
+    monkeypatch.setattr(prompt_evaluation, "describe_machine", lambda: "another")
+    assert prompt_evaluation.find(PromptEvaluation()) is None
+    assert prompt_evaluation.everything() == []
 
 
 @pytest.mark.parametrize(
@@ -147,7 +158,7 @@ def test_a_measurement_s_name_holds_all_that_decides_it(
 )
 def test_a_mistaken_measurement_is_refused(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(UserError, match=words):
-        Asking.from_dict(settings)
+        PromptEvaluation.from_dict(settings)
 
 
 def test_seeds_make_one_way() -> None:
@@ -183,9 +194,9 @@ def test_configs_take_every_method_size_and_seed() -> None:
     configs = list(tuned_configs("names", METHODS, (16, 0), (0, 1)))
     assert len({c.hash for c in configs}) == 8
     assert {c.data.train_examples for c in configs} == {16, 0}
-    assert tuned_asking(configs[0], "abcd").run == "abcd"
+    assert tuned_evaluation(configs[0], "abcd").run == "abcd"
     tested = task_examples("names", "test")
-    assert Asking(task="names").n_test <= len(tested)
+    assert PromptEvaluation(task="names").n_test <= len(tested)
     with pytest.raises(UserError, match="magic"):
         tuned_config("names", "magic", 16)
 
@@ -208,5 +219,5 @@ def test_the_shipped_record_has_both_sides_with_three_seeds() -> None:
     assert {(w.kind, w.labels) for w in together} >= {("prompt", k) for k in SHOTS}
     assert {w.kind for w in together} == {"prompt", *METHODS}
     assert all({row.seed for row in w.rows} == {0, 1, 2} for w in together if w.labels)
-    assert [f["question"] for f in found.facts] == [f.question for f in facts.FACTS]
+    assert [f["question"] for f in found.facts] == [f.question for f in knowledge_probe.FACTS]
     assert found.task in catalog.TASKS

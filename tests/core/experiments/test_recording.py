@@ -9,8 +9,8 @@ import pytest
 from core.config import DataConfig, EvaluationConfig, MethodConfig, OptimizerConfig, RunConfig
 from core.errors import UserError
 from core.experiments import record, recording
-from core.experiments.carry_out import carry_out
 from core.experiments.recording import Recorder
+from core.experiments.runner import carry_out
 from core.quiet import Load, Quietness, Reading, Watch
 from core.runs.store import RunStore
 from core.runs.worker import BaseKeeper

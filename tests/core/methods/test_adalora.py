@@ -9,7 +9,8 @@ from core.errors import UserError
 from core.events import Step
 from core.methods.adalora import ORTHOGONALITY, Orthogonality
 from core.models.load import LoadedModel
-from core.train.loop import seed_everything, take_steps
+from core.models.seed import seed_everything
+from core.train.loop import take_steps
 from core.train.plan import make_plan
 from tests.core.methods.tuning import attach
 

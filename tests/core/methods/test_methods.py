@@ -17,11 +17,11 @@ from core.errors import UserError
 from core.generate.batch import answer_greedily
 from core.generate.settings import SamplingSettings
 from core.generate.stream import stream
+from core.inspect.movement import movement
 from core.methods.adapter import Adapted
 from core.methods.sharing import shared_copy
 from core.models.load import LoadedModel, load_folder
-from core.train.movement import movement
-from core.train.trie import mean_loss
+from core.models.trie import mean_loss
 from tests.core.methods.tuning import BATCH, IDS, attach, logits, tune
 
 N_ATTENTION, N_MLP = 2 * 32 * 32 + 2 * 32 * 16, 3 * 32 * 64  # per layer of the tiny model

@@ -6,11 +6,11 @@ from torch import nn
 from core import methods
 from core.config import MethodConfig
 from core.data.encode import Encoded
+from core.models.forward import backbone_and_head, run_layers
 from core.models.load import LoadedModel
-from core.models.parts import backbone_and_head, run_layers
+from core.models.precision import autocast
+from core.models.trie import build
 from core.train.loop import take_step
-from core.train.precision import autocast
-from core.train.trie import build
 
 IDS = torch.tensor([[5, 6, 7, 20, 21]])
 BATCH = build([Encoded([5, 6, 7], [9, 1]), Encoded([5, 6, 8, 8], [10, 11, 1])])

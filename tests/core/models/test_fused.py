@@ -14,12 +14,12 @@ from transformers.models.llama.modeling_llama import LlamaAttention, LlamaRMSNor
 from core import methods
 from core.config import MethodConfig
 from core.models import fused
+from core.models.block_sparse import ancestors, cut
+from core.models.forward import run_layers, run_tree
 from core.models.fused.layer import Whole
 from core.models.fused.linear import has_packing, joined, packed, packing, times
 from core.models.fused.norm import Norm
 from core.models.load import LoadedModel
-from core.models.parts import run_layers, run_tree
-from core.models.tiles import ancestors, cut
 
 
 class OwnDtypeNorm(LlamaRMSNorm):
@@ -49,19 +49,19 @@ def random_tree(n: int, *, seed: int, branching: float) -> list[int]:
 
 @pytest.mark.parametrize("branching", [0.0, 0.05, 0.4, 1.0])
 @pytest.mark.parametrize("n", [1, 2, 17, 90])
-def test_tiles_see_exactly_the_ancestors(n: int, branching: float) -> None:
+def test_blocks_see_exactly_the_ancestors(n: int, branching: float) -> None:
     parents = random_tree(n, seed=n, branching=branching)
-    tiles = cut(parents)
+    blocks = cut(parents)
     found = torch.zeros(n, n, dtype=torch.int)
-    flat = tiles.queries.flatten()
-    keys = tiles.keys.repeat_interleave(tiles.queries.shape[1], 0)
-    sees = tiles.sees.flatten(0, 1)
+    flat = blocks.queries.flatten()
+    keys = blocks.keys.repeat_interleave(blocks.queries.shape[1], 0)
+    sees = blocks.sees.flatten(0, 1)
     for node in range(n):
-        slot = int(tiles.slots[node])
+        slot = int(blocks.slots[node])
         assert flat[slot] == node
         found[node].index_add_(0, keys[slot], sees[slot].int())
     assert torch.equal(found, ancestors(parents).int())  # each once, and nothing else
-    assert len(tiles.padding) + n == len(flat)
+    assert len(blocks.padding) + n == len(flat)
 
 
 def test_norm_equals_transformers() -> None:

@@ -12,7 +12,6 @@ from torch.nn import functional as F
 from transformers import AutoModelForCausalLM
 
 from core import methods
-from core.bench.tricks import time_tricks
 from core.cli.main import main
 from core.config import (
     METHODS,
@@ -27,15 +26,16 @@ from core.errors import UserError
 from core.generate.batch import answer_greedily
 from core.generate.settings import SamplingSettings
 from core.generate.stream import Decoder, stream
+from core.inspect.logits import all_logits
 from core.models import check
+from core.models.forward import run_layers, run_tree
 from core.models.load import PLAIN, LoadedModel, load_folder
-from core.models.parts import run_layers, run_tree
-from core.runs.anatomy import all_logits
-from core.runs.judging import label_probabilities
+from core.models.trie import build, mean_loss, tokens_computed
+from core.runs.evaluate_run import label_probabilities
 from core.train.loop import take_step, train
 from core.train.regularizers import fisher_information
 from core.train.stepper import pair_losses
-from core.train.trie import build, mean_loss, tokens_computed
+from core.train.time_ablations import time_ablations
 from tests.core.models.architectures import NAMES, WINDOW, make
 
 ON_THE_TREE = ("llama", "qwen2", "qwen3", "phi3", "gpt2", "gpt_neox")
@@ -366,7 +366,7 @@ def test_a_plain_model_cannot_take_the_tree_by_mistake(bases: dict[str, LoadedMo
         run_layers(bases["granite"].model, ids[None], torch.arange(2)[None], mask)
     with pytest.raises(UserError, match="nothing to switch off"):
         next(
-            time_tricks(
+            time_ablations(
                 bases["granite"],
                 task="sentiment",
                 batch_size=2,

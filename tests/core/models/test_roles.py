@@ -14,12 +14,12 @@ from core import methods
 from core.cli.main import build_parser
 from core.config import LLAMA_NAMES, METHODS, ROLES, MethodConfig, RunConfig
 from core.errors import UserError
-from core.footprint.parameters import trainable_parameters
-from core.footprint.shape import READERS, of_folder
+from core.formulas.parameters import trainable_parameters
+from core.formulas.shape import READERS, of_folder
+from core.inspect import lora, spectrum
 from core.methods.merge import merged
 from core.models.load import load_folder
 from core.models.roles import fused_note, matrices_of, module_named, modules_for
-from core.runs import anatomy
 from tests.core.models.architectures import NAMES, make
 
 LLAMA = {name: (role,) for name, role in zip(LLAMA_NAMES, ROLES, strict=True)}
@@ -179,11 +179,11 @@ def test_the_matrices_of_a_run_are_shown_by_role(role: str, made: Made) -> None:
     name = {"key": "c_attn", "output": "c_proj"}[role]
     layer = tuned.get_submodule(f"base_model.model.transformer.h.1.attn.{name}")
     layer.lora_B["default"].weight.data.normal_()
-    found = anatomy.matrices(tuned, base, layer=1, module=role)
+    found = lora.matrices(tuned, base, layer=1, module=role)
     product = torch.tensor(found["B"]) @ torch.tensor(found["A"]) * found["scaling"]
     assert torch.allclose(torch.tensor(found["BA"]), product, atol=1e-5)
     assert torch.equal(torch.tensor(found["W"]), layer.base_layer.weight.T)
-    values = anatomy.spectrum(tuned, base, layer=1, module=role)["singular_values"]
+    values = spectrum.spectrum(tuned, base, layer=1, module=role)["singular_values"]
     assert values[:2] == pytest.approx(torch.linalg.svdvals(product)[:2].tolist(), rel=1e-4)
 
 

@@ -21,8 +21,8 @@ from core.data import uploads
 from core.errors import UserError
 from core.runs.execute import execute
 from core.runs.export import export_peft
+from core.runs.inference_session import InferenceSession
 from core.runs.model_card import model_card
-from core.runs.session import Session
 from core.runs.store import Run, RunStore
 from core.runs.worker import BaseKeeper
 from tests.core.methods.tuning import IDS, logits
@@ -53,7 +53,7 @@ def finished(method: str, folder: Path) -> Run:
 def test_plain_peft_gives_the_same_logits(method: str, tiny_folder: Path, tmp_path: Path) -> None:
     run = finished(method, tiny_folder)
     folder = export_peft(RunStore(), run.id, tmp_path / "exported")
-    session = Session(RunStore())
+    session = InferenceSession(RunStore())
     session.model_for(run.config.model)
     ours, base = session.model_for(run.config.model, run.id)
     plain = AutoModelForCausalLM.from_pretrained(str(tiny_folder), dtype=base.dtype)

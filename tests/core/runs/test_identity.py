@@ -43,7 +43,7 @@ def finished(store: RunStore, config: RunConfig) -> str:
     "touched",
     [
         "core/train/loop.py",
-        "core/train/trie.py",
+        "core/models/trie.py",
         "core/models/load.py",
         "core/methods/lora.py",
         "core/evaluate/answers.py",

@@ -8,8 +8,9 @@ from core import methods
 from core.config import METHODS, MethodConfig, OptimizerConfig, RunConfig
 from core.events import Memory
 from core.models.load import LoadedModel
+from core.models.seed import seed_everything
 from core.train.footprint import measured
-from core.train.loop import seed_everything, take_steps
+from core.train.loop import take_steps
 from core.train.plan import make_plan
 
 

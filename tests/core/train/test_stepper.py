@@ -10,10 +10,11 @@ from core.config import DataConfig, MethodConfig, OptimizerConfig, RunConfig
 from core.data import uploads
 from core.events import Step
 from core.models.load import LoadedModel
-from core.train.loop import seed_everything, take_steps
+from core.models.seed import seed_everything
+from core.models.trie import build, mean_loss
+from core.train.loop import take_steps
 from core.train.plan import make_plan
 from core.train.stepper import PHASES, Stepper, by_layer, pair_losses
-from core.train.trie import build, mean_loss
 
 PAIRS = [
     {"prompt": f"{w} cat {n}", "completion": "yes" if n % 2 else "no"}

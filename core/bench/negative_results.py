@@ -1,0 +1,45 @@
+"""What was tried for speed and is not used, each with what was measured. Imports no torch."""
+
+WHERE = (
+    "Single measurements of 26 November 2026 on an Intel Xeon with AMX (bf16 products up to seven times as fast "
+    "as float32), 2 cores, torch 2.13; a step is LoRA r=8 on 8 reviews."
+)
+NEGATIVE_RESULTS: dict[str, str] = {
+    "PyTorch’s fused attention on the tiles": (
+        "Forward a little faster (0.27 ms a layer against 0.35 ms), but its gradient takes 4.7 ms where "
+        "four plain products and the softmax’s gradient take 0.3 ms."
+    ),
+    "Weights packed for the 16-bit kernel while training": (
+        "Products of 266 rows go from 0.46 to 0.33 ms, yet the whole step stayed within its noise, and a "
+        "second copy of the weights costs 270 MB. Packs are used only while long answers are written: 64 "
+        "answers of up to 24 tokens in 2.0 s instead of 2.25 s."
+    ),
+    "Weights packed as 1 × 1 convolutions": "No faster than plain products of 64 or 266 rows.",
+    "Float32 weights packed": "Up to a fifth on a product of 8 rows, nothing sure from 64 on: not worth a second copy.",
+    "SiLU in float32": (
+        "0.30 ms against 0.18 ms for PyTorch’s own SiLU and product on 281 × 1,536 numbers."
+    ),
+    "Softmax by hand": (
+        "Maximum, exponential, sum and division take as long as PyTorch’s softmax (0.20 ms on ten tiles)."
+    ),
+    "Rotation as complex numbers": "0.23 ms against 0.10 ms: the halves must be interleaved first.",
+    "Tiny numbers flushed to zero": "No difference.",
+    "Freed memory kept in LoRA steps": (
+        "No difference beyond the noise (0.36 s); in full fine-tuning it saved a quarter on another machine, and is used there."
+    ),
+    "All products in blocks": (
+        "oneDNN leaves one of two cores idle in some products with a narrow result. Blocks help the widest "
+        "(490 rows, 3,072 to 576 numbers: 1.9 to 1.2 ms, and these are used); most others they cost up to half "
+        "of the speed (490 rows, 960 to 576: 1,885 against 1,010 · 10⁹ operations per second)."
+    ),
+    "Products of our own for the next token’s attention": (
+        "No faster than PyTorch’s fused attention: 0.66 ms a layer for 64 answers against 0.61 ms."
+    ),
+    "Threads bound to cores, or waiting actively": "No difference: 0.27 to 0.29 s a step at best, each way.",
+    "Norms and gate compiled by torch.compile": (
+        "0.272 s a step against 0.277 s, after 23 s of compiling, and the reader would need a C++ compiler."
+    ),
+    "16-bit products where the processor lacks AMX": (
+        "Slower than float32 (160 against 289 · 10⁹ operations per second on another machine): a probe decides."
+    ),
+}

@@ -1,0 +1,72 @@
+"""Carry out the runs of an experiment one after another, skipping those that are done. Needs torch."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from core.config import RunConfig
+from core.data.examples import task_examples
+from core.errors import UserError
+from core.evaluate.task import evaluate_task
+from core.experiments.recording import Recorder
+from core.runs.execute import execute
+from core.runs.store import Run, RunStore, worker_identity
+from core.runs.worker import BaseKeeper
+from core.train.checks import spread
+
+
+def carry_out(
+    configs: Sequence[RunConfig],
+    store: RunStore,
+    keeper: BaseKeeper,
+    *,
+    on_run: Callable[[int, Run, bool], None] = lambda number, run, was_done: None,
+    on_event: Callable[[dict[str, Any]], None] = lambda event: None,
+    recorder: Recorder | None = None,
+) -> list[Run]:
+    """The finished runs of all configs, in their order.
+
+    A config that has a finished run of the same code and model is not run again, so an experiment
+    that was stopped goes on where it was. For a record it is, unless it was stamped on a quiet machine
+    (core/experiments/recording.py). Tuned weights are not kept, the record is. Raises
+    `UserError` when a run fails; what was done before stays.
+    """
+    finished = list[Run]()
+    for number, config in enumerate(configs):
+        done = store.find_finished(config)
+        if done and recorder and not recorder.is_done(done.id):
+            done = None
+        if done is None:
+            if recorder:
+                recorder.begins()
+            run = store.start(config, worker=worker_identity())
+            execute(run, store, keeper, on_event=on_event, keep_weights=False)
+            ended = store.get(run.id)
+            if ended.status != "finished":
+                raise UserError(
+                    f"Run {number + 1} of {len(configs)} {ended.status}: {ended.reason}"
+                )
+            if recorder:
+                stamp_run(recorder, ended, store)
+            on_run(number, ended, False)
+            finished.append(ended)
+        else:
+            on_run(number, done, True)
+            finished.append(done)
+    return finished
+
+
+def stamp_run(recorder: Recorder, run: Run, store: RunStore) -> None:
+    """Keep the stamp of a run that ended just now."""
+    started = next(e for e in store.events(run.id) if e["type"] == "started")
+    recorder.ended(run.id, dtype=started["dtype"], device=started["device"])
+
+
+def score_base(config: RunConfig, keeper: BaseKeeper) -> list[dict[str, Any]]:
+    """The base model's evaluations on the very examples that the last check of `config` scores."""
+    base, found = keeper(config), list[dict[str, Any]]()
+    for task in config.evaluation_tasks():
+        examples = task_examples(task, "test")
+        limit = config.evaluation.final_examples or len(examples)
+        evaluation, _ = evaluate_task(base.model, base, task, spread(examples, limit))
+        found.append(evaluation.to_dict())
+    return found

@@ -1,0 +1,1 @@
+"""Looking into a tuned model: what moved, matrices and spectra, merging, taking away."""

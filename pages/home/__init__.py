@@ -1,0 +1,1 @@
+"""The first page: fine-tuning in one picture, and the way through the lessons."""

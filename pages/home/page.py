@@ -1,0 +1,119 @@
+"""Home: what fine-tuning is in one picture, the way through the lessons, and something true at once."""
+
+from typing import Any
+
+import psutil
+import streamlit as st
+
+from core import catalog
+from core.errors import UserError
+from pages.shared.engine import engine, model_ready, preparation, store
+
+GREEDY = {"max_new_tokens": 40}
+QUESTIONS = ("What is the capital of Japan?", "What is your name?", "What do bees make?")
+
+
+def ask_base() -> None:
+    """A question, and the base model's answer as it comes."""
+    asked = st.pills(
+        "Ask the base model",
+        QUESTIONS,
+        default=QUESTIONS[0],
+        required=True,
+        key="home_question",
+        wrap=True,
+    )
+    if not st.button("Ask it now", type="primary", key="home_ask"):
+        return
+    place = st.empty()
+    last: dict[str, Any] = {}
+    try:
+        for last in engine().ask(
+            "generate", model=catalog.DEFAULT_MODEL, text=asked, settings=GREEDY
+        ):
+            place.markdown(f"> {last['text']}")
+    except UserError as error:
+        st.error(str(error))
+        return
+    st.caption(
+        f"{last['n_tokens']} tokens in {last['elapsed_s']:.1f} s, computed on this machine just "
+        "now. This is the model before any fine-tuning."
+    )
+
+
+@st.fragment(run_every=2.0)
+def machine() -> None:
+    """What the worker measured here, and how much memory is free."""
+    found = engine().machine()
+    memory = psutil.virtual_memory()
+    left, middle, right = st.columns(3)
+    entry = catalog.MODELS[catalog.DEFAULT_MODEL]
+    state = "not prepared"
+    if model_ready():
+        state = "ready" if found else "loading"
+    left.metric("Model", state)
+    left.caption(
+        f"{entry.title}, {entry.parameters / 1e6:.1f} million weights, {entry.licence}. {entry.rounding}"
+    )
+    middle.metric("Precision of products", found.get("dtype", "–"))
+    if found:
+        speeds = " and ".join(f"{v:.0f} in {k}" for k, v in found["gflops"].items())
+        middle.caption(
+            f"The {found['device'].upper()} does {speeds} (10⁹ operations/s, measured at the start "
+            "of the worker). The faster one is used."
+        )
+    else:
+        middle.caption("Measured when the model is first loaded.")
+    right.metric("Free memory", f"{memory.available / 1e9:.1f} GB")
+    n = len(store().active())
+    right.caption(
+        f"of {memory.total / 1e9:.1f} GB; {n} run{'' if n == 1 else 's'} waiting or training"
+    )
+
+
+st.title("Tuning Fork")
+st.subheader("Fine-tune a real language model, here, in seconds, and see what changes.")
+picture, ask = st.columns([3, 2], gap="large", vertical_alignment="center")
+picture.image(
+    "assets/images/fine_tuning.svg",
+    caption=(
+        "Fine-tuning: a pretrained model reads prompt-completion pairs, and its weights move a "
+        "little so that the completions become likelier."
+    ),
+    width="stretch",
+    alt="A pretrained model, prompt-completion pairs, and the tuned model whose weights moved.",
+)
+with ask:
+    if model_ready():
+        ask_base()
+        st.page_link(
+            "pages/lessons/instruction/page.py",
+            label="Now tune it yourself: 20 steps on reviews",
+            icon=":material/arrow_forward:",
+        )
+    else:
+        preparation()
+
+st.header("The way through")
+st.markdown(
+    """
+1. **[Before fine-tuning](before)**: tasks one could tune for; prompting a pretrained model; where the next token comes from.
+2. **[Instruction fine-tuning](instruction)**: pairs, templates, which tokens the loss sees; the training loop one phase at a time; then a real run.
+3. **[Catastrophic forgetting](forgetting)**: tune on one task and watch others go; one task after another; which weights moved.
+4. **[Cures](cures)**: the same experiment under LoRA, penalties, rehearsal and more, on one plane of learning and keeping.
+5. **[Multi-task tuning](multitask)**: several tasks in every batch; what that keeps, and what carries over.
+6. **[PEFT families](peft)**: twelve ways to train less than everything, drawn, run and measured alike.
+7. **[LoRA](lora)**: a rank slider that redraws the matrices; what was learned; merging and scaling it.
+8. **[Soft prompts](soft)**: virtual tokens on a map of words; how many it takes; and taken away again.
+9. **[One base, many tasks](base)**: small adapters switched in milliseconds, against a copy for each task.
+10. **[Evaluation](evaluation)**: recall, precision and F1 word by word; where a score lies; two models compared.
+11. **[Prompting or fine-tuning?](choice)**: after how many requests training pays, from your own measurements.
+
+Every run you start is kept in **[Runs](runs)**, with its settings, curves and answers.
+**[Why is it fast?](speed)** shows a batch as the tree that is computed, and what each trick saves.
+"""
+)
+
+st.header("This machine")
+machine()
+st.caption(catalog.MODELS[catalog.DEFAULT_MODEL].rounding)

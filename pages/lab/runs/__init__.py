@@ -1,0 +1,1 @@
+"""Every run with its settings, curves and answers."""

@@ -1,0 +1,92 @@
+"""Every run with its settings, status and curves: open, compare two, delete, run again."""
+
+import streamlit as st
+
+from core import catalog
+from core.config import SETTINGS
+from core.config.command import command_of
+from core.errors import UserError
+from core.runs.store import Run
+from pages.lab.runs.tables import compare_runs, flat, run_table
+from pages.shared.engine import engine, store
+from pages.shared.live import run_view
+from pages.shared.run_button import run_in_url
+from pages.shared.settings import METHOD_TITLES
+
+
+def choose(runs: list[Run]) -> list[Run]:
+    """The runs selected in the table, else the one in the URL."""
+    st.caption("Select one run to open it, two to compare them.")
+    event = st.dataframe(
+        run_table(runs),
+        hide_index=True,
+        width="stretch",
+        on_select="rerun",
+        selection_mode="multi-row",
+        key="runs_table",
+    )
+    chosen = [runs[row] for row in event.selection.rows]
+    if len(chosen) == 1:
+        st.query_params["run"] = chosen[0].id
+    if not chosen and (wanted := run_in_url("run")):
+        chosen = [store().get(wanted)]
+    return chosen
+
+
+def show(run: Run) -> None:
+    """One run: what can be done with it, its curves, and how to repeat it."""
+    config = run.config_dict
+    task, method = config["data"]["task"], config["method"]["name"]
+    st.header(f"{catalog.task_title(task)}, {METHOD_TITLES.get(method, method)}")
+    st.caption(f"Run {run.id}, learning rate {config['optimizer']['learning_rate']:g}")
+    again, delete = st.columns(2)
+    if again.button("Run again", key="runs_again", width="stretch"):
+        st.query_params["run"] = engine().submit(run.config).id
+        del st.session_state["runs_table"]
+        st.rerun()
+    if run.status.is_over:
+        with delete.popover("Delete", width="stretch"):
+            st.write("Its curves, answers and weights go for good.")
+            if st.button("Delete this run", type="primary", key="runs_delete"):
+                store().delete(run.id)
+                st.query_params.clear()
+                st.rerun()
+    run_view(run.id)
+    with st.expander("Settings and the command that repeats it"):
+        repeat_command(run)
+        if run.config_dict["method"]["name"] == "lora":
+            entry = catalog.find_model(run.config.model)
+            st.caption(
+                f"Take the adapter out, for plain peft. Its base is called {entry.hub_name or entry.id}. "
+                f"{entry.rounding}"
+            )
+            st.code(f"python -m core export --run {run.id} --to my-adapter", language="bash")
+        rows = [
+            {"setting": k, "value": v, "meaning": SETTINGS[k].help if k in SETTINGS else ""}
+            for k, v in flat(run.config_dict).items()
+        ]
+        st.dataframe(rows, hide_index=True, width="stretch")
+
+
+def repeat_command(run: Run) -> None:
+    """The command that repeats a run, or why there is none any more."""
+    try:
+        st.code(command_of(run.config), language="bash", wrap_lines=True)
+    except UserError as error:
+        st.caption(str(error))
+
+
+st.title("Runs")
+runs = store().runs()
+if not runs:
+    st.write("No runs yet. Train a model and it appears here, with everything it measured.")
+    st.page_link("pages/lessons/instruction/page.py", label="Train your first model")
+    st.stop()
+chosen = choose(runs)
+if len(chosen) == 1:
+    show(chosen[0])
+elif len(chosen) == 2:
+    st.header("Two runs compared")
+    compare_runs(chosen[0], chosen[1])
+elif len(chosen) > 2:
+    st.caption("Choose at most two.")

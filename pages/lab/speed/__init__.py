@@ -1,0 +1,1 @@
+"""Why training here is fast, and how fast beside the usual ways."""

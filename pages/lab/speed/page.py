@@ -1,0 +1,131 @@
+"""Lab: why training here is fast, trick by trick, and how fast beside the usual ways."""
+
+import streamlit as st
+
+from core import catalog
+from core.bench.negative_results import NEGATIVE_RESULTS, WHERE
+from core.bench.report import Report, recorded
+from core.bench.speedups import disturbances, equal_words, finding, left_out
+from core.bench.tree import count
+from pages.lab.speed.ablations import ablations_view
+from pages.lab.speed.batch_tree import batch_chart, first_batch, heading, padded_rows, tree_rows
+from pages.lab.speed.bench_report import (
+    AXES,
+    comparison_table,
+    failed_words,
+    growth_figure,
+    speed_figure,
+)
+from pages.shared.engine import require_model, tokenizer
+
+TASKS = [task.id for task in catalog.TASKS.values() if "train" in task.splits]
+SIZES = (2, 4, 8, 16)
+
+
+def choose() -> tuple[str, int, int]:
+    """Task, batch size and seed."""
+    one, two, three = st.columns([2, 2, 1])
+    task = one.selectbox(
+        "Task",
+        TASKS,
+        format_func=lambda task: catalog.TASKS[task].title,
+        key="speed_task",
+        bind="query-params",
+    )
+    size = two.select_slider("Batch size", SIZES, 8, key="speed_batch", bind="query-params")
+    seed = three.number_input("Seed", 0, 9999, 0, key="speed_seed", bind="query-params")
+    return task, size, seed
+
+
+def picture(task: str, batch_size: int, seed: int) -> None:
+    """The batch as a tree, and as padded rows below."""
+    batch, words = first_batch(task, batch_size, seed), tokenizer()
+    found = count(batch)
+    width = max(len(pair.ids) for pair in batch)
+    padded_title = f"The same {batch_size} examples padded: {batch_size} × {width} tokens"
+    for rows, title, key in (
+        (tree_rows(batch, words), heading(batch), "speed_tree"),
+        (padded_rows(batch, words), padded_title, "speed_padded"),
+    ):
+        st.markdown(f"**{title}**")
+        chart = batch_chart(rows, title=title, width_tokens=width)
+        st.altair_chart(chart, width="stretch", key=key)
+    st.caption(
+        "Each lane is an example, read from left to right; touch a block to read its text. In a causal "
+        "model a token sees only what stands before it. So while two examples read the same, all their "
+        f"activations are the same: they are computed once, and gradients add up there. Of "
+        f"{found.tokens:,} tokens, {found.tokens - found.nodes:,} need no computing (shared beginnings, "
+        f"and each last token, which predicts nothing), and {found.padded - found.tokens:,} more would "
+        "be padding. The result is exact: a test compares every gradient with the padded batch’s."
+    )
+
+
+def beside(report: Report) -> None:
+    """The recorded comparison."""
+    if report.measured:
+        st.markdown(f"**{finding(report)}**")
+        if disturbed := disturbances(report):
+            st.warning(f"This record is disturbed. {' '.join(disturbed)}")
+        st.plotly_chart(speed_figure(report), width="stretch", key="speed_sides")
+        if marked := left_out(report):
+            st.caption(f"\\* {' '.join(marked)}")
+        st.caption(f"{report.where} Made with `{report.command}`.")
+        numbers = st.column_config.NumberColumn(format="%.2f")
+        table = comparison_table(report)
+        columns = {name: numbers for name in table.columns if table[name].dtype.kind == "f"}
+        st.dataframe(
+            table, hide_index=True, width="stretch", height="content", column_config=columns
+        )
+        tried = (
+            "The other sides take the settings that were fastest in short trials on that machine: fused or "
+            "eager attention, padded or padding-free, 16-bit weights or autocast. "
+            if report.trials
+            else "The other sides’ settings were not tried out: this is a quick look. "
+        )
+        device = report.stamp.device
+        same = f"All sides compute in {report.stamp.dtype} on {device}. " if device else ""
+        memory = "of the GPU" if device.startswith("cuda") else "of the whole process"
+        st.caption(
+            f"{same}{tried}All sides see the same batches in the same order, with the same seeds, rates and "
+            f"threads, by turns, in fresh processes. {equal_words(report)} Memory: {memory}. "
+            "Utilisation: operations that the mathematics needs, per second, as a share of the fastest "
+            "matrix product there."
+        )
+        if said := failed_words(report):
+            st.caption(said)
+    axes = [axis for axis in AXES if any(point["axis"] == axis for point in report.growth)]
+    if axes:
+        st.header("How the cost of a step grows")
+        columns = st.columns(2)
+        for number, axis in enumerate(axes):
+            columns[number % 2].plotly_chart(
+                growth_figure(report, axis), width="stretch", key=f"speed_growth_{axis}"
+            )
+        st.caption(
+            f"{report.where} Unless varied: 8 examples of 64 random tokens, half of them shared, LoRA of "
+            "rank 8."
+        )
+
+
+st.title("Why is it fast?")
+st.markdown(
+    "Instructions repeat themselves. A batch of examples is drawn here as what it is to a causal model: "
+    "a **tree** whose common beginnings need computing only once."
+)
+require_model()
+task, batch_size, seed = choose()
+picture(task, batch_size, seed)
+st.header("Switch a trick off")
+ablations_view(task=task, batch_size=batch_size, seed=seed)
+st.header("Beside the usual ways")
+report = recorded()
+if report:
+    beside(report)
+else:
+    st.caption(
+        "Nothing is recorded yet. Measure this machine: `python -m core bench --growth --record` "
+        "(about half an hour of a quiet machine; it needs the packages of requirements-dev.txt)."
+    )
+st.header("What did not help")
+st.markdown("\n".join(f"- **{idea}.** {found}" for idea, found in NEGATIVE_RESULTS.items()))
+st.caption(WHERE)

@@ -1,0 +1,105 @@
+"""Lesson: before fine-tuning. Tasks, prompting, and where the next token comes from."""
+
+import streamlit as st
+
+from core import catalog
+from core.data.examples import task_examples
+from core.data.shots import with_shots
+from pages.lessons.before.prompting import answer, look_ahead, sampling_panel
+from pages.shared.engine import require_model, tokenizer
+from pages.shared.tokens import show_marked
+
+SHOTS = {"Zero-shot": 0, "One-shot": 1, "Few-shot (2)": 2, "Few-shot (4)": 4}
+
+
+def choose_task() -> str:
+    titles = {task.id: task.title for task in catalog.TASKS.values()}
+    return st.segmented_control(
+        "Task",
+        list(titles),
+        format_func=titles.__getitem__,
+        default="sentiment",
+        required=True,
+        key="before_task",
+        bind="query-params",
+    )
+
+
+def show_task(task: str) -> None:
+    """One example of a task, and what the base model says to it."""
+    examples = task_examples(task, "test")
+    st.caption(catalog.find_task(task).summary)
+    which = st.slider(
+        "Example", 1, min(40, len(examples)), 1, key="before_example", bind="query-params"
+    )
+    example = examples[which - 1]
+    left, right = st.columns(2)
+    left.markdown("**Prompt**")
+    left.code(example.prompt, language=None, wrap_lines=True)
+    right.markdown("**The completion we want**")
+    right.code(example.completion, language=None)
+    with right:
+        answer("before_try", text=example.prompt, settings={"max_new_tokens": 40}, label="Try it")
+
+
+def compose(task: str, side: str = "") -> tuple[str, bool]:
+    """The prompt box: shots build it visibly, the reader may change it. Returns (text, raw)."""
+    question = task_examples(task, "test")[3]
+    split = "train" if "train" in catalog.find_task(task).splits else "test"
+    pool = [e for e in task_examples(task, split)[:12] if e.prompt != question.prompt]
+    chosen = st.segmented_control(
+        "Examples in the prompt",
+        list(SHOTS),
+        default="Zero-shot",
+        required=True,
+        key=f"before_shots{side}",
+        bind="query-params",
+    )
+    text = st.text_area(
+        "Prompt",
+        with_shots(question, pool[: SHOTS[chosen]]),
+        key=f"before_prompt{side}_{task}_{SHOTS[chosen]}",
+        bind="query-params",
+        height=220,
+    )
+    raw = st.toggle(
+        "Raw completion (no chat template)",
+        key=f"before_raw{side}",
+        bind="query-params",
+        help="With the template the model sees a user's turn and answers it. Raw, it just goes on.",
+    )
+    return text, raw
+
+
+def show_tokens(text: str, raw: bool) -> None:
+    """What the model reads, token by token; blue is what you typed, grey the chat template."""
+    if not text.strip():
+        return
+    ids = tokenizer().ask(text, raw=raw)
+    rows = [
+        {"token": piece, "seen": typed, "loss": None}
+        for piece, typed in zip(
+            tokenizer().pieces(ids), tokenizer().typed(text, raw=raw), strict=True
+        )
+    ]
+    with st.expander(f"What the model reads: {len(ids)} tokens", expanded=True):
+        show_marked(rows, label="The prompt token by token", hints=("your words", "the template"))
+
+
+st.title("Before fine-tuning")
+st.markdown("A pretrained model can already do much. See what it does when you only ask.")
+require_model()
+st.caption(f"The model: {(model := catalog.MODELS[catalog.DEFAULT_MODEL]).title}. {model.rounding}")
+st.header("Tasks one could tune for")
+task = choose_task()
+show_task(task)
+st.header("Prompt the model")
+two = st.toggle("Two prompts or settings side by side", key="before_two", bind="query-params")
+for side, column in zip(("", "_b") if two else ("",), st.columns(2 if two else 1), strict=True):
+    with column:
+        text, raw = compose(task, side)
+        show_tokens(text, raw)
+        settings = sampling_panel(f"before{side}")
+        answer(f"before_ask{side}", text=text, raw=raw, settings=settings, label="Ask")
+        st.subheader("What comes next?")
+        look_ahead(f"before_next{side}", text=text, raw=raw, settings=settings)

@@ -1,0 +1,180 @@
+"""Ask the model: sampling settings, a streamed answer that can be stopped, the next-token view."""
+
+from dataclasses import asdict
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from core import catalog
+from core.errors import UserError
+from core.generate.settings import SamplingSettings
+from pages.shared.colours import BLUE, GREY
+from pages.shared.engine import engine, tokenizer
+
+STAGES = ("model", "repetition penalty", "temperature", "top-k", "top-p")
+
+
+def sampling_panel(page: str) -> dict[str, Any]:
+    """Widgets for every sampling setting; their values live in the URL."""
+    with st.expander("Sampling: temperature, top-k, top-p, repetition penalty, seed"):
+        temperature = st.slider(
+            "Temperature (0 takes the likeliest token)",
+            0.0,
+            2.0,
+            0.0,
+            0.1,
+            key=f"{page}_temperature",
+            bind="query-params",
+        )
+        top_k = st.slider(
+            "Top-k (0 keeps all)", 0, 100, 0, key=f"{page}_top_k", bind="query-params"
+        )
+        top_p = st.slider("Top-p", 0.05, 1.0, 1.0, 0.05, key=f"{page}_top_p", bind="query-params")
+        penalty = st.slider(
+            "Repetition penalty", 1.0, 2.0, 1.0, 0.05, key=f"{page}_penalty", bind="query-params"
+        )
+        left, right = st.columns(2)
+        seed = left.number_input("Seed", 0, 9999, 0, key=f"{page}_seed", bind="query-params")
+        longest = right.number_input(
+            "Longest answer (tokens)", 1, 300, 60, key=f"{page}_longest", bind="query-params"
+        )
+    return asdict(
+        SamplingSettings(
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            repetition_penalty=penalty,
+            max_new_tokens=longest,
+            seed=seed,
+        )
+    )
+
+
+def answer(
+    name: str,
+    *,
+    text: str,
+    settings: dict[str, Any],
+    label: str,
+    raw: bool = False,
+    forced: list[int] | None = None,
+) -> None:
+    """A button that streams an answer, and one that stops it; the last answer stays on the page."""
+    kept: dict[str, Any] = st.session_state.setdefault(f"{name}_kept", {})
+    go, halt = st.columns([2, 1])
+    clicked = go.button(label, type="primary", key=name, width="stretch")
+    halt.button("Stop", key=f"{name}_stop", width="stretch")  # any click ends the stream
+    place, note = st.empty(), st.empty()
+    if clicked:
+        kept.clear()
+        try:
+            for message in engine().ask(
+                "generate",
+                model=catalog.DEFAULT_MODEL,
+                text=text,
+                raw=raw,
+                settings=settings,
+                forced=forced,
+            ):
+                kept |= message
+                place.code(kept["text"] or " ", language=None, wrap_lines=True)
+        except UserError as error:
+            place.error(str(error))
+            return
+    if kept:
+        place.code(kept["text"] or " ", language=None, wrap_lines=True)
+        speed = kept["n_tokens"] / max(kept["elapsed_s"], 1e-6)
+        note.caption(
+            f"{kept['n_prompt']} prompt tokens, {kept['n_tokens']} new tokens in "
+            f"{kept['elapsed_s']:.1f} s ({speed:.0f} per second)."
+            + ("" if kept["ended"] else " It did not end by itself.")
+        )
+
+
+def look_ahead(name: str, *, text: str, raw: bool, settings: dict[str, Any]) -> None:
+    """The twenty likeliest next tokens before and after the settings; choose one and go on."""
+    memory: dict[str, Any] = st.session_state.setdefault(f"{name}_memory", {"forced": []})
+    forced: list[int] = memory["forced"]
+    asked = {"text": text, "raw": raw, "settings": settings, "forced": list(forced)}
+    if st.button("Show the next-token probabilities", key=f"{name}_show"):
+        memory["open"] = True
+    if not memory.get("open"):
+        return
+    if memory.get("asked") != asked:
+        try:
+            (found,) = engine().ask("next_tokens", model=catalog.DEFAULT_MODEL, **asked)
+        except UserError as error:
+            st.error(str(error))
+            return
+        memory |= {"asked": asked, "rows": found["rows"]}
+    rows = memory["rows"]
+    stage = st.select_slider("After which setting?", STAGES, STAGES[-1], key=f"{name}_stage")
+    picked = st.altair_chart(
+        next_token_chart(rows, stage),
+        width="stretch",
+        key=f"{name}_chart_{len(forced)}",
+        on_select="rerun",
+    )
+    likely = {row["id"]: row["token"].replace("\n", "↵") for row in rows[:-1]}
+    chosen = st.pills(
+        "Take a token, here or by a click on its bar, and go on from there",
+        list(likely),
+        format_func=lambda i: f"“{likely[i]}”",
+        key=f"{name}_take_{len(forced)}",
+        wrap=True,
+    )
+    clicked = picked.selection["token"] if picked.selection else []  # bars of the chart
+    if clicked and clicked[0].get("id", -1) >= 0:
+        chosen = int(clicked[0]["id"])
+    if chosen is not None:
+        forced.append(chosen)
+        st.rerun()
+    if forced:
+        st.markdown(f"The answer so far: `{tokenizer().decode(forced)}`")
+        if st.button("Forget the chosen tokens", key=f"{name}_clear"):
+            forced.clear()
+            st.rerun()
+        answer(
+            f"{name}_on",
+            text=text,
+            raw=raw,
+            settings=settings,
+            forced=forced,
+            label="Go on from here",
+        )
+
+
+def next_token_chart(rows: list[dict[str, Any]], stage: str) -> alt.Chart:
+    """Grey: the bare model. Blue: after the chosen setting."""
+    shown = [
+        {
+            "token": f"{rank}. {row['token']}".replace("\n", "↵"),
+            "which": which,
+            "probability": row[key],
+            "id": row["id"],
+        }
+        for rank, row in enumerate(rows, start=1)
+        for which, key in (("bare model", "model"), (f"after {stage}", stage))
+    ]
+    first = rows[0]
+    title = f"“{first['token'].strip()}” is likeliest: {first['model']:.0%} for the bare model"
+    return (
+        alt.Chart(pd.DataFrame(shown), title=title)
+        .mark_bar()
+        .encode(
+            y=alt.Y("token:N", sort=None, title=None, axis=alt.Axis(labelOverlap=False)),
+            yOffset=alt.YOffset("which:N", sort=["bare model", f"after {stage}"]),
+            x=alt.X("probability:Q", title="probability", scale=alt.Scale(domain=[0, 1])),
+            color=alt.Color(
+                "which:N",
+                title=None,
+                scale=alt.Scale(domain=["bare model", f"after {stage}"], range=[GREY, BLUE]),
+                legend=alt.Legend(orient="top"),
+            ),
+            tooltip=["token", "which", alt.Tooltip("probability", format=".4f")],
+        )
+        .add_params(alt.selection_point("token", fields=["id"]))
+        .properties(height=alt.Step(11), description=title)
+    )

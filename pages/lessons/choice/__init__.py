@@ -1,0 +1,1 @@
+"""Lesson: prompting or fine-tuning?"""

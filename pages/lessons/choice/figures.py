@@ -1,0 +1,252 @@
+"""Prompting against tuning in pictures: whose figures are shown, scores, costs, and where lines cross."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from core.errors import UserError
+from core.experiments import prompting_record
+from core.experiments.break_even import BreakEven, break_even
+from core.experiments.prompting import PROMPTED, Row, Way, prompt_row, tuned_row
+from core.experiments.prompting_record import RecordedRows
+from core.runs import prompt_evaluation
+from pages.shared.colours import BLUE, GREY, ORANGE
+from pages.shared.engine import store
+
+TITLES = {PROMPTED: "Prompt", "lora": "LoRA", "full": "Full fine-tuning"}
+FORM_TITLES = {"chat": "as turns of the chat", "text": "in one message"}
+LOOKS = {
+    (PROMPTED, "chat"): ("prompting, examples as turns of the chat", GREY, "circle"),
+    (PROMPTED, "text"): ("prompting, examples in one message", GREY, "diamond-open"),
+    ("lora", ""): ("LoRA", BLUE, "square"),
+    ("full", ""): ("full fine-tuning", ORANGE, "triangle-up"),
+}
+MOST_REQUESTS = 1_000_000
+NEAR = 0.03
+"""Scores no further apart are as good as equal here: 40 test examples tell no finer."""
+
+
+def own_rows(task: str) -> list[Row]:
+    """What the reader measured on this machine, oldest first."""
+    found: list[Row] = []
+    for kept in prompt_evaluation.everything():
+        if kept["asking"]["task"] != task:
+            continue
+        run_id = kept["asking"]["run"]
+        row = own_tuned(run_id, kept["measured_at"]) if run_id else prompt_row(kept)
+        if row:
+            found.append(row)
+    return found
+
+
+@st.cache_data(show_spinner=False, max_entries=500)
+def own_tuned(run_id: str, measured_at: float) -> Row | None:
+    """The row of a measured run; None when the run was deleted."""
+    kept = [k for k in prompt_evaluation.everything() if k["measured_at"] == measured_at]
+    try:
+        return tuned_row(kept[0], store().get(run_id).config_dict, store().events(run_id))
+    except UserError:
+        return None
+
+
+def recorded(task: str) -> RecordedRows | None:
+    """The shipped figures, if they are of this task."""
+    found = prompting_record.recorded()
+    return found if found and found.task == task else None
+
+
+def is_whole(rows: Sequence[Row]) -> bool:
+    """Both sides of the comparison are there."""
+    return {row.kind == PROMPTED for row in rows} == {True, False}
+
+
+def name_of(way: Way) -> str:
+    """Such as "Prompt with 4 examples in one message" or "LoRA on 64 examples"."""
+    examples = f"{way.labels} example{'' if way.labels == 1 else 's'}"
+    if way.is_tuned:
+        return f"{TITLES[way.kind]} on {examples}"
+    if not way.labels:
+        return "Prompt without examples"
+    return f"Prompt with {examples}" + (f" {FORM_TITLES[way.form]}" if way.form == "text" else "")
+
+
+def best(found: Sequence[Way], *, tuned: bool, near: float = 0.0) -> Way | None:
+    """The highest score; of those no more than `near` below it, the one with fewest examples."""
+    mine = [way for way in found if way.is_tuned == tuned]
+    top = max((way.score for way in mine), default=0.0)
+    return min(
+        (way for way in mine if way.score >= top - near), key=lambda w: w.labels, default=None
+    )
+
+
+def score_finding(found: Sequence[Way]) -> str:
+    """The best of both kinds, and whether their intervals overlap."""
+    prompted, tuned = best(found, tuned=False), best(found, tuned=True)
+    if not prompted or not tuned:
+        one = prompted or tuned
+        return f"{name_of(one)}: {one.score:.2f}" if one else "Nothing is measured yet"
+    return (
+        f"Best prompt {prompted.score:.2f} ({_few(prompted)}), "
+        f"best tuned model {tuned.score:.2f} ({_few(tuned)})"
+    )
+
+
+def _few(way: Way) -> str:
+    if way.is_tuned:
+        return f"{TITLES[way.kind].split()[0]}, n = {way.labels}"
+    return f"{way.labels} example{'' if way.labels == 1 else 's'}"
+
+
+def score_figure(found: Sequence[Way]) -> go.Figure:
+    """Score over the labelled examples shown or trained on: a mark a way, a small dot a seed."""
+    labels = sorted({way.labels for way in found})
+    place = {n: i for i, n in enumerate(labels)}
+    figure = go.Figure()
+    shift = {"prompt": 0.0, "lora": -0.1, "full": 0.1}
+    for (kind, form), (name, colour, symbol) in LOOKS.items():
+        mine = [w for w in found if w.kind == kind and (w.form or form) == form]
+        if form == "text":  # without examples both forms are one: it stands with the turns
+            mine = [w for w in mine if w.labels]
+        if not mine:
+            continue
+        at = [place[w.labels] + shift[kind] + 0.1 * (form == "text") for w in mine]
+        figure.add_scatter(
+            x=at,
+            y=[w.score for w in mine],
+            error_y={
+                "array": [w.interval[1] - w.score for w in mine],
+                "arrayminus": [w.score - w.interval[0] for w in mine],
+                "thickness": 1.5,
+                "width": 0,
+            },
+            mode="markers+lines",
+            line={"color": colour, "width": 1, "dash": "dot"},
+            marker={"color": colour, "symbol": symbol, "size": 12},
+            name=name,
+            text=[f"{name_of(w)}, {len(w.rows)} seeds, n = {w.rows[0].n}" for w in mine],
+            hovertemplate="%{text}: %{y:.2f}<extra></extra>",
+        )
+        seeds = [(x + 0.05, row.score) for x, w in zip(at, mine, strict=True) for row in w.rows]
+        if len(seeds) > len(mine):
+            figure.add_scatter(
+                x=[x for x, _ in seeds],
+                y=[y for _, y in seeds],
+                mode="markers",
+                marker={"color": colour, "size": 4},
+                hoverinfo="skip",
+                showlegend=False,
+            )
+    return figure.update_layout(
+        xaxis={
+            "title": "labelled examples, shown or trained on",
+            "tickvals": list(place.values()),
+            "ticktext": [str(n) for n in labels],
+        },
+        yaxis={"title": "score on test examples", "range": [-0.03, 1.03]},
+        height=420,
+        margin={"l": 10, "r": 10, "t": 20},
+        legend={"orientation": "h", "y": -0.22},
+    )
+
+
+def cost_table(found: Sequence[Way]) -> pd.DataFrame:
+    """A row per way: score, tokens, seconds, what training took."""
+    rows = []
+    for way in found:
+        cost, cached = way.cost(), way.cost(cached=True)
+        low, high = way.interval
+        rows.append(
+            {
+                "way": name_of(way),
+                "score": f"{way.score:.2f} ({low:.2f} to {high:.2f})",
+                "prompt tokens": round(way.prompt_tokens),
+                "answer tokens": round(way.answer_tokens, 1),
+                "ms a request": f"{1000 * cost.each:.0f} "
+                f"({1000 * cost.low:.0f} to {1000 * cost.high:.0f})",
+                "ms with a prompt cache": f"{1000 * cached.each:.0f}",
+                "training, s": f"{cost.once:.1f}" if way.is_tuned else "–",
+                "training tokens": f"{way.cost('tokens').once:,.0f}" if way.is_tuned else "–",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def pay_words(met: BreakEven, unit: str) -> str:
+    """When tuning pays, as certain as it is."""
+    if met.requests is None:
+        if met.earliest is None:
+            return f"never pays in {unit}: its requests cost no less"
+        return (
+            f"does not pay in {unit} by these medians, though their intervals leave open that it "
+            f"does, from request {met.earliest:,} on"
+        )
+    if met.requests == met.latest == 1:
+        return f"pays in {unit} from the first request"
+    said = f"pays in {unit} from request {met.requests:,} on"
+    if met.latest is None:
+        return f"{said}, though the intervals leave open whether it ever does"
+    if met.earliest == met.latest:
+        return said
+    return f"{said} (between {met.earliest:,} and {met.latest:,})"
+
+
+def break_even_figure(prompted: Way, tuned: Sequence[Way], *, unit: str, cached: bool) -> go.Figure:
+    """Total cost over the number of requests; a ring where a tuned model becomes the cheaper one."""
+    asked = prompted.cost(unit, cached=cached)
+    costs = {way: way.cost(unit, cached=cached) for way in tuned}
+    met = {way: break_even(cost, asked).requests for way, cost in costs.items()}
+    widest = max((n for n in met.values() if n and n <= MOST_REQUESTS), default=400)
+    requests = [0, max(10, round(2.5 * widest))]
+    figure = go.Figure()
+    for way, cost in ((prompted, asked), *costs.items()):
+        colour = LOOKS[way.kind, "" if way.is_tuned else "chat"][1]
+        figure.add_scatter(
+            x=requests,
+            y=[cost.total(n) for n in requests],
+            mode="lines",
+            line={"color": colour, "width": 3, "dash": "solid" if way.is_tuned else "dash"},
+            name=name_of(way),
+            hoverinfo="skip",
+        )
+    for way, crossing in met.items():
+        if crossing and crossing <= MOST_REQUESTS:
+            figure.add_scatter(
+                x=[crossing],
+                y=[costs[way].total(crossing)],
+                mode="markers+text",
+                marker={
+                    "color": LOOKS[way.kind, ""][1],
+                    "symbol": "circle-open",
+                    "size": 16,
+                    "line": {"width": 3},
+                },
+                text=[f"{crossing:,}"],
+                textposition="top left",
+                textfont={"size": 14},
+                hovertemplate=f"{name_of(way)}: cheaper from request {crossing:,} on<extra></extra>",
+                showlegend=False,
+            )
+    return figure.update_layout(
+        xaxis={"title": "requests", "tickformat": ",", "rangemode": "tozero"},
+        yaxis={"title": f"total {unit}", "tickformat": ",", "rangemode": "tozero"},
+        height=460,
+        margin={"l": 10, "r": 10, "t": 20},
+        legend={"orientation": "h", "y": -0.2},
+    )
+
+
+def score_beside(prompted: Way, tuned: Way) -> str:
+    """What the comparison of costs leaves out."""
+    one, other = prompted.interval, tuned.interval
+    apart = one[0] > other[1] or other[0] > one[1]
+    sure = (
+        "The 95 % intervals do not overlap, so the two do not buy the same."
+        if apart
+        else "The 95 % intervals overlap."
+    )
+    return (
+        f"{name_of(prompted)} scores {prompted.score:.2f} [{one[0]:.2f}, {one[1]:.2f}], "
+        f"{name_of(tuned)} {tuned.score:.2f} [{other[0]:.2f}, {other[1]:.2f}]. {sure}"
+    )

@@ -1,0 +1,279 @@
+"""Lesson: prompting or fine-tuning? Both measured on one task, and when tuning pays."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core import catalog
+from core.data.examples import task_examples
+from core.data.shots import (
+    FORMS,
+    ask_all_with_shots,
+    ask_with_shots,
+    chat_with_shots,
+    draw_shots,
+    with_shots,
+)
+from core.evaluate.limits import cut_line
+from core.experiments.break_even import break_even
+from core.experiments.knowledge_probe import ANSWER_TOKENS, FACTS
+from core.experiments.prompting import (
+    METHODS,
+    SHOTS,
+    SIZES,
+    Way,
+    prompt_evaluations,
+    prompt_row,
+    tuned_configs,
+    ways,
+)
+from core.runs import prompt_evaluation
+from core.runs.prompt_evaluation import PromptEvaluation, prompted_tasks
+from pages.lessons.choice.advice import ask_fact, fact_finding, fact_table, guide
+from pages.lessons.choice.figures import (
+    FORM_TITLES,
+    NEAR,
+    TITLES,
+    best,
+    break_even_figure,
+    cost_table,
+    is_whole,
+    name_of,
+    own_rows,
+    pay_words,
+    recorded,
+    score_beside,
+    score_figure,
+    score_finding,
+)
+from pages.lessons.choice.measure import measure_button, trained
+from pages.shared.engine import require_model, tokenizer
+from pages.shared.queue import run_all
+
+
+def choose_task() -> str:
+    return st.segmented_control(
+        "Task",
+        prompted_tasks(),
+        format_func=lambda task: catalog.TASKS[task].title,
+        default="sentiment",
+        required=True,
+        key="choice_task",
+        bind="query-params",
+    )
+
+
+def one_prompt(task: str) -> None:
+    """A number of examples, the prompt they make, and what it scores and costs."""
+    st.header("Show examples in the prompt")
+    left, middle, right = st.columns([2, 2, 1])
+    k = left.slider("Solved examples", 0, 8, 4, key="choice_shots", bind="query-params")
+    form = middle.segmented_control(
+        "Shown",
+        FORMS,
+        format_func=FORM_TITLES.__getitem__,
+        default="chat",
+        required=True,
+        key="choice_form",
+        bind="query-params",
+    )
+    seed = right.number_input(
+        "Seed", 0, 9999, 0, key="choice_seed", bind="query-params", help="Which examples are shown."
+    )
+    question, shots = task_examples(task, "test")[0], draw_shots(task, k, seed=seed)
+    text = tokenizer().chat([{"role": "user", "content": with_shots(question, shots)}])
+    if form == "chat":
+        text = chat_with_shots(question, shots, tokenizer())
+    n, plain = (len(ask_with_shots(question, some, tokenizer(), form=form)) for some in (shots, []))
+    examples = f"{k} example{'' if k == 1 else 's'}"
+    with st.expander(f"The first test question: {n} tokens with {examples}, {plain} without"):
+        st.code(text, language=None, wrap_lines=True)
+    room = catalog.find_task(task).max_new_tokens
+    ask_all_with_shots(task_examples(task, "test"), shots, tokenizer(), form=form, room=room)
+    wanted = PromptEvaluation(task=task, shots=k, seed=seed, form=form)
+    measure_button([wanted], "Measure this prompt", key="choice_one")
+    if kept := prompt_evaluation.find(wanted):
+        (way,) = ways([prompt_row(kept)])
+        low, high = way.interval
+        st.markdown(
+            f"Score **{way.score:.2f}** [{low:.2f}, {high:.2f}] on {kept['n']} test examples; "
+            f"**{way.prompt_tokens + way.answer_tokens:.0f}** tokens and "
+            f"**{1000 * way.latency_s():.0f} ms** a request. Its first answers: "
+            + ", ".join(f"“{answer}”" for answer in kept["first_answers"])
+            + "."
+        )
+        if line := cut_line(kept):
+            st.caption(f"{line}.")
+    else:
+        st.caption("It answers 40 test examples for the score, and 10 of them alone for the time.")
+
+
+def everything(task: str) -> None:
+    """Every number of examples, and tuned models, each with every seed."""
+    st.header("Measure both sides")
+    one, two, three = st.columns(3)
+    methods = one.pills(
+        "Tune with",
+        METHODS,
+        format_func=TITLES.__getitem__,
+        selection_mode="multi",
+        default=METHODS,
+        key="choice_methods",
+        bind="query-params",
+    )
+    sizes = two.pills(
+        "on so many examples",
+        SIZES,
+        format_func=lambda n: str(n or "all"),
+        selection_mode="multi",
+        default=SIZES,
+        key="choice_sizes",
+        bind="query-params",
+    )
+    seeds = three.pills(
+        "Seeds", (0, 1, 2), selection_mode="multi", default=(0,), key="choice_seeds",
+        bind="query-params",
+    )  # fmt: skip
+    if not seeds:
+        st.caption("Choose at least one seed.")
+        return
+    seeds = sorted(seeds)
+    configs = list(tuned_configs(task, methods, sizes, seeds))
+    if configs:
+        run_all(configs, "Train", key="choice_train")
+    both = [*prompt_evaluations(task, SHOTS, seeds), *trained(configs)]
+    measure_button(both, "Measure prompts and tuned models", key="choice_all")
+    st.caption(
+        "A tuned model is asked without examples. A seed decides which labelled pairs are shown, and "
+        "which are trained on: 8 examples in a prompt are the first 8 that the runs with this seed see. "
+        "Each fully tuned model takes 270 MB of disk; delete them under Runs."
+    )
+
+
+def figures_of(task: str) -> list[Way]:
+    """The reader's figures if both sides are there, else the recorded ones; the reader may choose."""
+    own, shipped = own_rows(task), recorded(task)
+    use_own = not shipped
+    if shipped and own:
+        words = {True: f"Yours ({len(own)} measurements)", False: "Recorded"}
+        use_own = st.segmented_control(
+            "Figures",
+            (True, False),
+            format_func=words.__getitem__,
+            default=is_whole(own),
+            required=True,
+            key=f"choice_own_{is_whole(own)}",
+        )
+    if shipped and not use_own:
+        st.caption(f"{shipped.where} Made with `{shipped.command}`.")
+    return ways(own if use_own else shipped.rows if shipped else ())
+
+
+def scores(found: Sequence[Way]) -> None:
+    st.markdown(f"**{score_finding(found)}**")
+    st.plotly_chart(score_figure(found), width="stretch", key="choice_scores")
+    st.caption(
+        "Marks are means over seeds, small dots single seeds, bars 95 % intervals over test examples. "
+        "All answer the same test examples; an answer longer than the task's length limit is cut there."
+    )
+    if lines := [f"{name_of(way)}: {line}" for way in found if (line := cut_line(way.cut))]:
+        st.caption(f"{'; '.join(lines)}.")
+    table = cost_table(found)
+    st.dataframe(table, hide_index=True, width="stretch", height=36 * (len(table) + 1))
+    st.caption(
+        "ms a request: one request at a time, the median with its 95 % interval, which covers differences "
+        "between requests, not slow drifts of the machine. With a prompt cache, "
+        "what all requests share (instruction, examples) was computed before; tuned models share an "
+        "instruction, too. Training is the time in optimizer steps. LoRA stays beside the weights here; "
+        "merged, it would be as fast as a fully tuned model."
+    )
+
+
+def when_it_pays(found: Sequence[Way]) -> tuple[str, bool]:
+    """The break-even chart; returns the unit and whether prompts are cached."""
+    st.header("When does training pay?")
+    left, middle, right = st.columns([2, 1, 1], vertical_alignment="bottom")
+    prompts = [way for way in found if not way.is_tuned]
+    names = [name_of(way) for way in prompts]
+    usual = prompts.index(best(found, tuned=False))
+    chosen = left.selectbox("Instead of", names, usual, key=f"choice_against_{len(names)}_{usual}")
+    unit = middle.segmented_control(
+        "Cost in",
+        ("seconds", "tokens"),
+        default="seconds",
+        required=True,
+        key="choice_unit",
+        bind="query-params",
+    )
+    cached = right.toggle("With a prompt cache", key="choice_cached", bind="query-params")
+    prompted = prompts[names.index(chosen)]
+    of_kind = [[way for way in found if way.kind == kind] for kind in METHODS]
+    tuned = [way for mine in of_kind if (way := best(mine, tuned=True, near=NEAR))]
+    costs = {way: way.cost(unit, cached=cached) for way in (prompted, *tuned)}
+    met = {way: break_even(costs[way], costs[prompted]) for way in tuned}
+    for way in tuned:
+        st.markdown(
+            f"**{name_of(way)} {pay_words(met[way], unit)}.** {score_beside(prompted, way)}"
+        )
+    figure = break_even_figure(prompted, tuned, unit=unit, cached=cached)
+    st.plotly_chart(figure, width="stretch", key="choice_break_even")
+    st.caption(
+        "Total = training + requests × cost of a request. Of each method, the fewest examples that score "
+        f"within {NEAR:g} of its best. The chart compares costs only: look at the scores above it. "
+        + (
+            "A training token costs about three times a token that is only read, as gradients are "
+            "computed, too; here each counts as one."
+            if unit == "tokens"
+            else "Your own time for labelling and for writing prompts is in no line."
+        )
+    )
+    return unit, cached
+
+
+def neither(task: str) -> None:
+    st.header("What neither can fix")
+    st.markdown(
+        "Examples show *how* to answer. They bring no fact that they do not hold, and neither does tuning "
+        "on them. What can help is the fact itself in the prompt: looked up, or calculated. A small model "
+        "may overlook it even there."
+    )
+    runs = trained(list(tuned_configs(task, ("lora",), SIZES, (0, 1, 2))))
+    ask_fact(runs[-1].run if runs else "")
+    if not runs:
+        st.caption("Train a LoRA above, and it is asked, too.")
+    if (shipped := recorded(task)) and shipped.facts:
+        facts = {fact.question: fact for fact in FACTS}
+        rows = [(facts[r["question"]], r) for r in shipped.facts if r["question"] in facts]
+        st.markdown(f"{fact_finding(rows)} An answer ends after {ANSWER_TOKENS} tokens.")
+        with st.expander("Recorded answers"):
+            st.dataframe(fact_table(rows), hide_index=True, width="stretch")
+
+
+st.title("Prompting or fine-tuning?")
+st.markdown(
+    "You have some solved examples of a task. Show them to the model with every request, or train it on "
+    "them once? Here you measure both: how good they are, and what they cost."
+)
+require_model()
+task = choose_task()
+one_prompt(task)
+everything(task)
+st.header("What it brings and what it costs")
+found = figures_of(task)
+if not found:
+    st.caption("Nothing is measured yet. Measure a prompt above, and it lands here.")
+else:
+    scores(found)
+if {way.is_tuned for way in found} == {True, False}:
+    unit, cached = when_it_pays(found)
+    st.header("Which one for you?")
+    guide(found, unit=unit, cached=cached)
+elif found:
+    st.caption("Measure a prompt and a tuned model above, and you see when training pays.")
+neither(task)
+st.header("Without the browser")
+st.code(
+    f"python -m core experiment prompting --task {task} --seeds 0,1,2",
+    language=None,
+    wrap_lines=True,
+)

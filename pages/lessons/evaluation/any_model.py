@@ -1,0 +1,308 @@
+"""Any model on any test set: ask it, show every answer, and set two models against each other."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core import catalog
+from core.data import uploads
+from core.data.examples import CUSTOM_TEMPLATE, Example
+from core.data.lengths import check_test_pairs
+from core.evaluate.examples import (
+    MEASURES,
+    RIGHT_FROM,
+    examples_of,
+    is_wrong,
+    summary,
+    to_csv,
+    usual_measure,
+)
+from core.evaluate.limits import cut_line
+from core.evaluate.own_pairs import own_examples, template_of, trained_line
+from core.runs.store import Run
+from pages.shared.engine import engine, store, tokenizer
+from pages.shared.live import shared_words
+from pages.shared.own_pairs import choose_file
+from pages.shared.settings import METHOD_TITLES
+
+Row = dict[str, Any]
+BASE_MODEL = "the base model"
+MOST_RUNS = 30
+MOST_KEPT = 60
+BINARY = ("exact_match", "contains")
+OWN_PAIRS = "own"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is measured: a model (a run's, or the base for "") on a test set."""
+
+    run: str
+    task: str
+    dataset: str = ""
+    template: str = ""
+    pairs_of: str = ""
+    """A run whose own test pairs these are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What came of a measurement; all of it, or until it was stopped."""
+
+    rows: list[Row]
+    max_new_tokens: int = 0
+    """Of the answers; 0 where none were written."""
+    n_trained_on: int | None = 0
+
+
+@st.cache_resource(show_spinner=False)
+def kept() -> dict[tuple[str, Asked], Found]:
+    """Finished measurements of this server. Greedy answers do not change, so all readers share them."""
+    return {}
+
+
+def run_title(run: Run) -> str:
+    """A run in a few words: LoRA on sentiment (531029)."""
+    method = run.config_dict["method"]["name"]
+    return (
+        f"{METHOD_TITLES.get(method, method)} on {run.config_dict['data']['task']} ({run.id[-6:]})"
+    )
+
+
+def ended_runs() -> dict[str, str]:
+    """The latest runs that are over, newest first, each with its title."""
+    ended = [run for run in store().runs() if run.status.is_over]
+    return {run.id: run_title(run) for run in ended[:MOST_RUNS]}
+
+
+def models() -> dict[str, str]:
+    """The base model and the runs whose weights are here, newest first, each with its title."""
+    found = {"": BASE_MODEL}
+    for run in store().runs():
+        if len(found) > MOST_RUNS:
+            break
+        is_ours = run.status.is_over and run.config_dict["model"] == catalog.DEFAULT_MODEL
+        if is_ours and store().size_bytes(run.id):
+            found[run.id] = run_title(run)
+    return found
+
+
+def choose_model(label: str, *, key: str, default: int = 0) -> str:
+    """A model by its run id; "" for the base."""
+    titles = models()
+    return st.selectbox(
+        label,
+        list(titles),
+        min(default, len(titles) - 1),
+        format_func=titles.__getitem__,
+        key=key,
+        bind="query-params",
+    )
+
+
+def choose_test_set(run: str) -> Asked | None:
+    """A task, the own test pairs of a run on own data, or an uploaded file; None while there is no file.
+
+    The file's address stands in the URL.
+    """
+    config = store().get(run).config if run else None
+    titles = {t.id: t.title for t in catalog.TASKS.values()} | {
+        catalog.CUSTOM_TASK: "Your own file"
+    }
+    if config and config.data.task == catalog.CUSTOM_TASK:
+        titles = {OWN_PAIRS: "Its own test pairs"} | titles
+    task = st.selectbox(
+        "Test set",
+        list(titles),
+        format_func=titles.__getitem__,
+        key="evaluation_task" if OWN_PAIRS not in titles else "evaluation_own_task",
+        bind="query-params",
+    )
+    if task == OWN_PAIRS:
+        st.caption("Pairs the run was tested on, asked in its own template.")
+        return Asked(run=run, task=catalog.CUSTOM_TASK, pairs_of=run)
+    template = template_of(config, task) if config else ""
+    if task != catalog.CUSTOM_TASK:
+        if template:
+            st.caption(f"Asked in the run's own template: “{template}”")
+        return Asked(run=run, task=task, template=template)
+    dataset = choose_file(key="evaluation", url="tests")
+    if dataset:
+        check_file(dataset)
+    else:
+        st.caption(
+            'One pair per line: {"prompt": "2 + 2 =", "completion": "4"}. Nothing leaves this machine.'
+        )
+        return None
+    usual = template or CUSTOM_TEMPLATE
+    form = st.text_input("Template", usual, key=f"evaluation_template_{run}") or usual
+    return Asked(run=run, task=task, dataset=dataset, template=form)
+
+
+def check_file(dataset: str) -> None:
+    """`UserError` when a prompt of an uploaded file leaves no room for its answer."""
+    source, examples = uploads.source(dataset), examples_of("custom", uploads.load(dataset))
+    numbers = source.lines or range(1, len(examples) + 1)
+    numbered = [replace(e, number=n) for e, n in zip(examples, numbers, strict=False)]
+    check_test_pairs(numbered, tokenizer(), what=source.name, word=source.word)
+
+
+def examples_asked(asked: Asked) -> list[Example]:
+    """The examples of a test set."""
+    if asked.pairs_of:
+        return own_examples(store().get(asked.pairs_of).config, asked.task)
+    records = uploads.load(asked.dataset) if asked.dataset else ()
+    return examples_of(asked.task, records, template=asked.template)
+
+
+def collect(operation: str, asked: Asked, *, label: str, key: str) -> Found:
+    """Rows of a measurement: those kept, or asked for at the press of a button, with progress.
+
+    Any click stops it; what has come by then is shown.
+    """
+    if (operation, asked) in kept():
+        return kept()[operation, asked]
+    partial: Row = st.session_state.setdefault(f"{key}_partial", {})
+    if partial.get("asked") != asked:
+        partial.clear()
+    go, halt = st.columns([2, 1])
+    clicked = go.button(label, type="primary", key=f"{key}_start", width="stretch")
+    halt.button("Stop", key=f"{key}_stop", width="stretch")  # any click ends the loop below
+    place = st.empty()
+    if clicked:
+        partial.clear()
+        partial |= {"asked": asked, "rows": [], "of": 0, "limit": 0, "trained_on": 0}
+        place.progress(0.0, text="Waiting for the model")
+        asking = engine().ask(operation, beat=True, model=catalog.DEFAULT_MODEL, **asdict(asked))
+        for message in asking:
+            if "rows" in message:
+                partial["rows"] += message["rows"]
+                partial["of"] = message["of"]
+                partial["limit"] = message.get("max_new_tokens", 0)
+                partial["trained_on"] = sum(row.get("trained_on", 0) for row in partial["rows"])
+            if "evaluation" in message:  # the run's own pairs may be gone: then nobody knows
+                partial["trained_on"] = message["evaluation"]["n_trained_on"]
+            if of := partial["of"]:  # redrawn every second: this is where a click stops the loop
+                n = len(partial["rows"])
+                place.progress(n / of, text=f"{n} of {of} examples")
+            else:
+                place.progress(0.0, text="Waiting for the model")
+        while len(kept()) >= MOST_KEPT:
+            kept().pop(next(iter(kept())), None)
+        kept()[operation, asked] = _found(partial)
+        partial.clear()
+        st.rerun()
+    if partial:
+        n, of = len(partial["rows"]), partial["of"]
+        st.caption(
+            f"Stopped after {n} of {of} examples; the figures are of these."
+            if n
+            else "Stopped before the first answer."
+        )
+    return _found(partial) if partial else Found(rows=[])
+
+
+def _found(partial: Row) -> Found:
+    return Found(
+        rows=sorted(partial["rows"], key=lambda row: row["number"]),
+        max_new_tokens=partial["limit"],
+        n_trained_on=partial["trained_on"],
+    )
+
+
+def choose_measure(task: str) -> str:
+    """What counts as the score of an answer."""
+    return st.selectbox(
+        "Score answers by",
+        list(MEASURES),
+        list(MEASURES).index(usual_measure(task)),
+        format_func=MEASURES.__getitem__,
+        key=f"evaluation_measure_{task}",
+        bind="query-params",
+    )
+
+
+def show_summary(found: Found, measure: str) -> None:
+    """The mean of the chosen measure with its interval, the others beside it, and what limits them."""
+    means, n = summary(found.rows), len(found.rows)
+    low, high = means[measure]["interval"]
+    name = MEASURES[measure]
+    st.markdown(
+        f"**{name[0].upper()}{name[1:]} {means[measure]['score']:.2f}** [{low:.2f}, {high:.2f}] on "
+        f"{n} test examples"
+    )
+    others = [f"{MEASURES[m]} {v['score']:.2f}" for m, v in means.items() if m != measure]
+    st.caption(f"By other measures: {', '.join(others)}.")
+    show_limits(found)
+
+
+def show_limits(found: Found) -> None:
+    """How many answers were cut, and how many examples the run had trained on."""
+    n, n_cut = len(found.rows), sum(row["cut"] for row in found.rows)
+    cut = cut_line({"n_cut": n_cut, "n": n, "max_new_tokens": found.max_new_tokens})
+    for line in (trained_line(found.n_trained_on, n), f"{cut}." if cut else ""):
+        if line and n:
+            st.caption(line)
+
+
+def show_examples(rows: Sequence[Row], measure: str) -> None:
+    """Every answer: filter, search, sort, download."""
+    left, middle, right = st.columns(3)
+    which = left.segmented_control(
+        "Show",
+        ["all", "wrong", "right"],
+        default="wrong",
+        required=True,
+        key="evaluation_which",
+        bind="query-params",
+    )
+    words = middle.text_input("Search", key="evaluation_search", bind="query-params")
+    orders = {"number": "their number", "score": "score, worst first", "output": "answer"}
+    order = right.selectbox(
+        "Sort by", list(orders), format_func=orders.__getitem__, key="evaluation_order"
+    )
+    shown = filtered(rows, measure, which=which, words=words, order=order)
+    st.dataframe(example_table(shown, measure), hide_index=True, width="stretch", height=320)
+    note = "" if measure in BINARY else f" Wrong here means a score below {RIGHT_FROM}."
+    st.caption(f"{len(shown)} of {len(rows)} examples.{note}")
+    st.download_button(
+        "Download these as CSV", to_csv(shown), "answers.csv", "text/csv", key="evaluation_download"
+    )
+
+
+def filtered(rows: Sequence[Row], measure: str, *, which: str, words: str, order: str) -> list[Row]:
+    """The rows wanted, in the order wanted."""
+    wanted = words.casefold().strip()
+    found = [
+        row
+        for row in rows
+        if (which == "all" or is_wrong(row, measure) == (which == "wrong"))
+        and any(
+            wanted in row[part].casefold() for part in ("prompt", "reference", "output", "tags")
+        )
+    ]
+    by = measure if order == "score" else order
+    return sorted(found, key=lambda row: (row[by], row["number"]))
+
+
+def example_table(rows: Sequence[Row], measure: str) -> pd.DataFrame:
+    """The rows as a reader sees them; what all prompts begin with is left out."""
+    columns = ["number", "score", "right answer", "answer", "cut", "prompt"]
+    shared = shared_words([row["prompt"] for row in rows])
+    return pd.DataFrame(
+        [
+            {
+                "number": row["number"],
+                "score": round(row[measure], 3),
+                "right answer": row["reference"],
+                "answer": row["output"],
+                "cut": row["cut"],
+                "prompt": ("… " if shared else "") + row["prompt"][shared:],
+            }
+            for row in rows
+        ],
+        columns=columns,
+    )

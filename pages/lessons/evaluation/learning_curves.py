@@ -1,0 +1,172 @@
+"""Precision, recall and F1 of a run beside its loss: live, and check by check afterwards."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from core import catalog
+from core.evaluate.learning_curves import (
+    CheckValue,
+    in_one_line,
+    is_macro,
+    movements,
+    values_over_time,
+)
+from core.evaluate.limits import sample_as_shown
+from core.runs.store import Run
+from pages.lessons.evaluation.thresholds import confusion_figure
+from pages.shared.colours import AMBER, GREEN, GREY
+from pages.shared.live import (
+    CHART_HEIGHT,
+    follow,
+    loss_chart,
+    planned_steps,
+    shared_words,
+    step_axis,
+)
+
+TITLES = {"precision": "precision", "recall": "recall", "f1": "F1"}
+COLOURS = {"precision": AMBER, "recall": GREEN, "F1": "#CC79A7"}
+Event = dict[str, Any]
+
+
+def watch(run_id: str) -> None:
+    """A run's loss and metrics; live while it trains, with a slider over its checks afterwards."""
+    follow(run_id, _view)
+
+
+def _view(run: Run, events: list[Event]) -> None:
+    evaluations = [e for e in events if e["type"] == "evaluation"]
+    if not evaluations:
+        return
+    tasks = list(dict.fromkeys(e["task"] for e in evaluations))
+    task = st.pills(
+        "Task",
+        tasks,
+        format_func=catalog.task_title,
+        default=tasks[0],
+        required=True,
+        key=f"evaluation_watched_{run.id}",
+    )
+    n_steps = planned_steps(run.config_dict)
+    checks = sorted({e["step"] for e in evaluations if e["task"] == task})
+    step = checks[-1]
+    if run.status.is_over and len(checks) > 1:
+        step = st.select_slider(
+            "Check after step", checks, checks[-1], key=f"evaluation_check_{run.id}_{task}"
+        )
+    left, right = st.columns(2)
+    rule = alt.Chart(pd.DataFrame({"step": [step]})).mark_rule(color=GREY, strokeDash=[4, 4])
+    marked = rule.encode(x=step_axis(n_steps))
+    if any(e["type"] == "step" for e in events):
+        left.altair_chart(loss_chart(events, n_steps) + marked, width="stretch")
+    values = values_over_time(events, task)
+    here = [v for v in values if v.step == step]
+    right.altair_chart(metric_chart(values, task, step, n_steps) + marked, width="stretch")
+    if line := in_one_line(movements(events, task)):
+        st.markdown(f"**{line}**")
+    now = next(e for e in evaluations if e["task"] == task and e["step"] == step)
+    st.caption(how_measured(now))
+    if run.status.is_over:
+        at_check(run, events, now, here)
+
+
+def how_measured(evaluation: Event) -> str:
+    n = evaluation["n"]
+    what = (
+        "means over the labels; an answer that is no label counts as wrong"
+        if is_macro(evaluation)
+        else "of the words shared with the reference (ROUGE-1), mean over examples"
+    )
+    bands = "Bands: 95 % intervals over these examples."
+    return f"Precision, recall and F1 are {what}. {n} test examples. {bands}"
+
+
+def metric_chart(
+    values: Sequence[CheckValue], task: str, step: int, n_steps: int
+) -> alt.LayerChart:
+    """The three measures over the run, each with its band."""
+    frame = pd.DataFrame(
+        [
+            {
+                "step": v.step,
+                "measure": TITLES[v.measure],
+                "value": v.value,
+                "low": v.interval[0] if v.interval else v.value,
+                "high": v.interval[1] if v.interval else v.value,
+                "n": v.n,
+            }
+            for v in values
+        ]
+    )
+    now = frame[frame.step == step].set_index("measure").value
+    heading = [
+        f"{catalog.task_title(task)} at step {step}:",
+        ", ".join(f"{name} {now[name]:.2f}" for name in COLOURS),
+    ]
+    colour = alt.Color(
+        "measure:N",
+        title=None,
+        scale=alt.Scale(domain=list(COLOURS), range=list(COLOURS.values())),
+        legend=alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3, symbolOpacity=1),
+    )
+    scale = alt.Scale(domain=[0, 1])
+    x = step_axis(n_steps)
+    chart = alt.Chart(frame)
+    bands = chart.mark_area(opacity=0.14).encode(
+        x=x, y=alt.Y("low:Q", scale=scale, title="share of 1"), y2="high:Q", color=colour
+    )
+    lines = chart.mark_line(point=True).encode(
+        x=x,
+        y=alt.Y("value:Q", scale=scale),
+        color=colour,
+        strokeDash=alt.StrokeDash("measure:N", legend=None),
+        tooltip=[
+            "step",
+            "measure",
+            alt.Tooltip("value", format=".3f"),
+            alt.Tooltip("low", format=".2f"),
+            alt.Tooltip("high", format=".2f"),
+            "n",
+        ],
+    )
+    return (bands + lines).properties(
+        title=heading, height=CHART_HEIGHT, description=" ".join(heading)
+    )
+
+
+def at_check(run: Run, events: Sequence[Event], now: Event, here: Sequence[CheckValue]) -> None:
+    """What was measured at the chosen check: figures, confusion matrix, answers."""
+    left, right = st.columns(2)
+    rows = [
+        {
+            "measure": TITLES[v.measure],
+            "value": round(v.value, 3),
+            "95 % interval": "{:.2f} to {:.2f}".format(*v.interval) if v.interval else "",
+        }
+        for v in here
+    ]
+    left.dataframe(rows, hide_index=True, width="stretch")
+    shown = [
+        e
+        for e in events
+        if e["type"] == "sample" and (e["step"], e["task"]) == (now["step"], now["task"])
+    ]
+    if shown:
+        shared = shared_words([e["prompt"] for e in shown])
+        samples = [
+            {
+                "right answer": e["reference"],
+                "answer": sample_as_shown(e),
+                "prompt": ("… " if shared else "") + e["prompt"][shared:],
+            }
+            for e in shown
+        ]
+        left.dataframe(samples, hide_index=True, width="stretch")
+    report = now["classification"]
+    if report:
+        figure = confusion_figure(report["labels"], report["confusion"])
+        right.plotly_chart(figure, width="stretch", key=f"evaluation_check_matrix_{run.id}")

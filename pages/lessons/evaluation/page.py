@@ -1,0 +1,148 @@
+"""Lesson: evaluation. What a score counts, where it lies, and how sure one can be."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from core import catalog
+from core.evaluate.examples import labels_of
+from core.experiments.watching import WATCHED_TASKS, watched_config
+from pages.lessons.evaluation.any_model import (
+    Asked,
+    Found,
+    choose_measure,
+    choose_model,
+    choose_test_set,
+    collect,
+    ended_runs,
+    examples_asked,
+    models,
+    show_examples,
+    show_limits,
+    show_summary,
+)
+from pages.lessons.evaluation.learning_curves import watch
+from pages.lessons.evaluation.overlap import challenges, compared, metric_failures
+from pages.lessons.evaluation.thresholds import show_report, show_thresholds
+from pages.lessons.evaluation.two_models import on_both, show_comparison
+from pages.shared.engine import require_model
+from pages.shared.run_button import run_button
+
+
+def count_words() -> None:
+    """Two boxes and what the measures make of them; no model is needed."""
+    metric_failures()
+    found = compared()
+    st.header("Break the metric")
+    challenges(found)
+
+
+def while_it_trains() -> None:
+    """Precision, recall and F1 beside the loss, live and for any finished run."""
+    st.header("While it trains")
+    st.markdown(
+        "The loss is what training sees. The metric is what you want. Do they move together?"
+    )
+    left, right = st.columns(2)
+    task = left.selectbox(
+        "Train on",
+        WATCHED_TASKS,
+        format_func=lambda task: catalog.TASKS[task].title,
+        key="evaluation_train",
+        bind="query-params",
+    )
+    seed = right.number_input("Seed", 0, 9999, 0, key="evaluation_seed", bind="query-params")
+    others = ended_runs()
+    if others:
+        st.selectbox(
+            "Or look at a finished run",
+            list(others),
+            index=None,
+            format_func=others.__getitem__,
+            key="evaluation_finished",
+            on_change=look_at_finished,
+        )
+    run_id = run_button(
+        watched_config(task, seed=seed), "Train", key="evaluation_train", name="run"
+    )
+    if run_id:
+        watch(run_id)
+    else:
+        st.caption("Press Train: a minute or two, scored every few steps. The curves grow here.")
+
+
+def look_at_finished() -> None:
+    """The chosen run goes into the URL, as one that was started here does."""
+    if chosen := st.session_state["evaluation_finished"]:
+        st.query_params["run"] = chosen
+
+
+def any_model() -> tuple[Asked, str, Found] | None:
+    """A model on a test set, answer by answer; returns what was asked, by which measure, what was found."""
+    st.header("Any model, any test set")
+    left, right = st.columns(2)
+    with left:
+        run = choose_model("Model", key="evaluation_model")
+    with right:
+        asked = choose_test_set(run)
+    if asked is None:
+        return None
+    measure = choose_measure(asked.task)
+    found = collect("evaluate", asked, label="Evaluate", key="evaluation_evaluate")
+    if found.rows:
+        show_summary(found, measure)
+        show_examples(found.rows, measure)
+        classify(asked, found)
+    return asked, measure, found
+
+
+def classify(asked: Asked, answered: Found) -> None:
+    """For test sets with labels: the confusion matrix, and thresholds on their probabilities."""
+    labels = labels_of(asked.task, examples_asked(asked))
+    if not labels:
+        return
+    st.header("Labels and thresholds")
+    written = show_report(answered.rows, labels)
+    st.markdown(
+        "So far the model had to write the label. It also has a probability for each label, whatever it "
+        "writes. From which probability on do we say yes?"
+    )
+    found = collect(
+        "label_probabilities",
+        asked,
+        label="Measure the labels’ probabilities",
+        key="evaluation_labels",
+    )
+    if found.rows:
+        show_thresholds(found.rows, written)
+
+
+def two_models(asked: Asked, measure: str, found: Found) -> None:
+    """The same examples under a second model."""
+    st.header("Two models, example by example")
+    if not found.rows:
+        st.caption("Evaluate a model above; then set another against it on the same examples.")
+        return
+    titles = models()
+    second = choose_model("Compare with", key="evaluation_second", default=1)
+    if second == asked.run:
+        st.caption("Choose a second model. Every run you train becomes one.")
+        return
+    other = replace(asked, run=second)
+    others = collect("evaluate", other, label="Evaluate it, too", key="evaluation_other")
+    show_limits(others)
+    if shared := on_both(found.rows, others.rows):
+        show_comparison(*shared, (titles[asked.run], titles[second]), measure)
+
+
+st.title("Evaluation")
+st.markdown(
+    "A score is a decision about what counts. Compare two texts, watch every step of the count, and then "
+    "make the score lie."
+)
+count_words()
+require_model()
+while_it_trains()
+measured = any_model()
+if measured:
+    two_models(*measured)

@@ -1,0 +1,165 @@
+"""Step through training: one click, one phase, on the real model, and what it produced."""
+
+import ast
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from core.config import RunConfig
+from core.errors import UserError
+from core.paths import ROOT
+from pages.shared.colours import BLUE
+from pages.shared.engine import engine
+
+PHASES = ("batch", "forward", "loss", "backward", "clip", "update")
+MOST_PHASES = 60
+"""Ten steps: a link that asks for more is cut short, as each must be computed again."""
+MEANING = {
+    "batch": "Take the next pairs. What begins alike is merged, so it is computed once.",
+    "forward": "The model predicts every next token. Here: each completion token's probability.",
+    "loss": "−log of each probability, in nats; their mean is the loss.",
+    "backward": "How would the loss change with each trained weight? That is the gradient.",
+    "clip": "A gradient longer than the limit is shortened, so that one odd batch cannot do harm.",
+    "update": "AdamW moves each trained weight a little, against its gradient.",
+}
+PSEUDOCODE = """\
+for batch in batches:                  # batch
+    logits = model(batch.tokens)       # forward
+    loss = cross_entropy(              # loss
+        logits[completion],
+        batch.tokens[completion])
+    loss.backward()                    # backward
+    clip_grad_norm_(weights, 1.0)      # clip
+    optimizer.step()                   # update
+    optimizer.zero_grad()
+"""
+
+
+def source_of(file: str, function: str) -> str:
+    """The source text of a function of ours, read without importing its module (and torch)."""
+    text = (ROOT / file).read_text("utf-8")
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            return ast.get_source_segment(text, node) or ""
+    raise LookupError(f"{file} has no function {function}.")
+
+
+def step_through(config: RunConfig) -> None:
+    """Buttons and results. The number of phases done is in the URL: a reload replays them."""
+    memory: dict[str, Any] = st.session_state.setdefault("stepping", {})
+    results: list[dict[str, Any]] = memory.setdefault("results", [])
+    wanted = _phases_in_url()
+    if memory.get("hash", config.hash) != config.hash:  # other settings: another training
+        results.clear()
+        wanted = 0
+    memory["hash"] = config.hash
+    following = PHASES[len(results) % len(PHASES)]
+    go, again = st.columns([2, 1])
+    if go.button(
+        f"Next phase: {following}", type="primary", key="instruction_step", width="stretch"
+    ):
+        wanted = len(results) + 1
+    if again.button("Start over", key="instruction_step_reset", disabled=not results):
+        results.clear()
+        wanted = 0
+    if wanted > len(results):
+        try:
+            with st.spinner(f"{following.capitalize()} …"):
+                for message in engine().ask(
+                    "step_through",
+                    config=config.to_dict(),
+                    phase=wanted - 1,
+                    known=len(results),
+                ):
+                    results.append(message)
+        except UserError as error:
+            st.error(str(error))
+            return
+        st.query_params["phases"] = str(wanted)
+        st.rerun()  # the next phase's name goes on the button
+    if not wanted and _phases_in_url():
+        del st.query_params["phases"]
+        st.rerun()
+    if not results:
+        st.caption(
+            "One click does one phase of the loop on the real model, with the settings below."
+        )
+        return
+    last = results[-1]
+    st.markdown(f"**Step {last['step']}, {last['name']}.** {MEANING[last['name']]}")
+    {
+        "batch": _batch,
+        "forward": _targets,
+        "loss": _loss,
+        "backward": _gradient,
+        "clip": _clip,
+        "update": _update,
+    }[last["name"]](last)
+
+
+def _phases_in_url() -> int:
+    text = st.query_params.get("phases", "0")
+    return min(int(text), MOST_PHASES) if text.isdecimal() else 0
+
+
+def _batch(result: dict[str, Any]) -> None:
+    st.caption(
+        f"{len(result['examples'])} pairs. {result['tokens_computed']} tokens to compute; a padded "
+        f"batch would compute {result['tokens_padded']}. {result['n_targets']} tokens have a loss."
+    )
+    rows = [
+        {"prompt": "".join(e["prompt"][-28:]), "completion": "".join(e["completion"])}
+        for e in result["examples"]
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
+
+
+def _targets(result: dict[str, Any]) -> None:
+    frame = pd.DataFrame(result["rows"]).round({"loss": 3, "probability": 4})
+    frame.columns = ["token", "loss (nats)", "probability", "count"]
+    st.dataframe(frame, hide_index=True, width="stretch", height=240)
+
+
+def _loss(result: dict[str, Any]) -> None:
+    st.metric("Mean loss", f"{result['loss']:.3f} nats per token")
+    _targets(result)
+
+
+def _gradient(result: dict[str, Any]) -> None:
+    st.caption(
+        f"{result['n_parameters']:,} trained parameters; gradient norm {result['grad_norm']:.2f}."
+    )
+    _layers(result["layers"], "Length of the gradient, layer by layer", "gradient norm")
+
+
+def _clip(result: dict[str, Any]) -> None:
+    before, after = st.columns(2)
+    before.metric("Gradient norm before", f"{result['before']:.3f}")
+    after.metric("after clipping", f"{result['after']:.3f}")
+    st.caption(
+        f"The limit is {result['clip_norm']:g}; the gradient was times {result['scale']:.3f}."
+    )
+
+
+def _update(result: dict[str, Any]) -> None:
+    before, after = st.columns(2)
+    before.metric("Loss of this batch before", f"{result['loss_before']:.3f}")
+    after.metric("after the update", f"{result['loss_after']:.3f}")
+    st.caption(f"Learning rate of this step: {result['learning_rate']:.2g} (warm-up included).")
+    _layers(result["layers"], "How far the weights moved, layer by layer", "change (norm)")
+
+
+def _layers(rows: list[dict[str, Any]], title: str, axis: str) -> None:
+    chart = (
+        alt.Chart(pd.DataFrame(rows), title=title, height=220)
+        .mark_bar(color=BLUE)
+        .encode(
+            x=alt.X("place:N", title="place in the network", sort=None),
+            y=alt.Y("norm:Q", title=axis),
+            tooltip=["place", alt.Tooltip("norm", format=".3g")],
+        )
+        .properties(description=title)
+    )
+    st.altair_chart(chart, width="stretch")

@@ -1,0 +1,153 @@
+"""What a LoRA run learned, as matrices and as singular values, beside full fine-tuning."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from core.experiments.ranks import RankRow, ranks_of
+from pages.shared.colours import BLUE, GREEN, GREY, ORANGE, TASK_COLOURS
+
+Message = Mapping[str, Any]
+
+
+def matrices_figure(found: Message) -> go.Figure:
+    """B, A and their scaled product as heatmaps, each with its own colour scale around zero."""
+    d_out, d_in = found["shape"]
+    rank = found["rank"]
+    titles = (f"B: {d_out} × {rank}", f"A: {rank} × {d_in}", f"what is added: {d_out} × {d_in}")
+    figure = make_subplots(1, 3, subplot_titles=titles, column_widths=[0.2, 0.4, 0.4])
+    for column, name in enumerate(("B", "A", "BA"), start=1):
+        largest = max(max(map(abs, row)) for row in found[name])
+        figure.add_trace(
+            go.Heatmap(
+                z=found[name],
+                zmin=-largest,
+                zmax=largest,
+                zmid=0,
+                colorscale="RdBu",
+                showscale=column == 3,
+                hovertemplate=f"{name}: %{{z:.3g}}<extra></extra>",
+            ),
+            1,
+            column,
+        )
+    figure.update_xaxes(showticklabels=False)
+    figure.update_yaxes(showticklabels=False, autorange="reversed")
+    return figure.update_layout(
+        height=320,
+        margin={"l": 10, "r": 10, "t": 40},
+    )
+
+
+def spectrum_figure(found: Mapping[str, Message]) -> go.Figure:
+    """Singular values of the change, by run ("LoRA", "full fine-tuning"), on a log axis."""
+    figure = go.Figure()
+    for (name, one), colour in zip(found.items(), (BLUE, ORANGE), strict=False):
+        values = one["singular_values"]
+        shown = [(i + 1, v) for i, v in enumerate(values) if v > 1e-4 * values[0]]
+        figure.add_scatter(
+            x=[i for i, _ in shown],
+            y=[v for _, v in shown],
+            mode="lines+markers",
+            name=name,
+            line={"color": colour},
+            customdata=[one["energy"][i - 1] for i, _ in shown],
+            hovertemplate=f"{name}: value %{{x}} is %{{y:.3g}}, "
+            "the first %{x} hold %{customdata:.0%}<extra></extra>",
+        )
+    return figure.update_layout(
+        xaxis={"title": "singular value, largest first (log scale)", "type": "log"},
+        yaxis={"title": "size (log scale)", "type": "log"},
+        height=380,
+        legend={"orientation": "h", "y": -0.3},
+    )
+
+
+def spectrum_finding(found: Mapping[str, Message]) -> str:
+    """How low-rank the change is, in one line."""
+    words = [
+        f"{name}: effective rank {one['effective_rank']:.1f} of {min(one['shape'])}, the first 8 hold "
+        f"{one['energy'][min(7, len(one['energy']) - 1)]:.0%}"
+        for name, one in found.items()
+    ]
+    return "  \n".join(words)
+
+
+MERGED = {
+    "dtype": "precision",
+    "largest_merged_difference": "logits off, merged",
+    "largest_unmerged_difference": "logits off, taken out",
+    "largest_weight_error": "weights off, taken out",
+    "relative_weight_error": "share of their size",
+    "same_choice": "same likeliest token",
+}
+
+
+def merge_table(found: Message) -> pd.DataFrame:
+    """What merging and taking out again changed at most, a row for each precision."""
+    frame = pd.DataFrame(found["rows"])[list(MERGED)]
+    for name in frame.columns[1:-1]:
+        frame[name] = frame[name].map("{:.2g}".format)
+    frame["same_choice"] = frame["same_choice"].map("{:.1%}".format)
+    return frame.rename(columns=MERGED)
+
+
+def rank_figure(found: Sequence[RankRow]) -> go.Figure:
+    """The reader's LoRA runs over rank: learned, kept and time, in three panels."""
+    panels = {
+        "learned": ("sentiment learned", TASK_COLOURS["sentiment"]),
+        "kept": ("names kept", TASK_COLOURS["names"]),
+        "train_s": ("training (s)", GREEN),
+    }
+    figure = make_subplots(1, 3, subplot_titles=[title for title, _ in panels.values()])
+    for column, (field, (title, colour)) in enumerate(panels.items(), start=1):
+        figure.add_trace(
+            go.Scatter(
+                x=[row.method.rank for row in found],
+                y=[getattr(row, field) for row in found],
+                mode="markers",
+                marker={"size": 11, "color": colour, "line": {"width": 1, "color": GREY}},
+                text=[_settings(row) for row in found],
+                hovertemplate=f"rank %{{x}}: {title} %{{y:.2f}}<br>%{{text}}<extra></extra>",
+                showlegend=False,
+            ),
+            1,
+            column,
+        )
+    figure.update_xaxes(type="log", tickvals=ranks_of(found), title="rank (log scale)")
+    for column in (1, 2):
+        figure.update_yaxes(range=[-0.04, 1.04], col=column)
+    figure.update_yaxes(rangemode="tozero", col=3)
+    return figure.update_layout(
+        height=330,
+        margin={"l": 10, "r": 10, "t": 40},
+    )
+
+
+def _settings(row: RankRow) -> str:
+    method = row.method
+    where = f"last {method.last_layers} layers" if method.last_layers else "all layers"
+    return (
+        f"{method.name}, alpha {method.alpha:g}, rate {row.rate:g}, seed {row.seed}<br>"
+        f"{', '.join(method.target_modules)} of {where}, n = {row.n}"
+    )
+
+
+def rank_finding(found: Sequence[RankRow]) -> str:
+    """What more rank did, in one line, over the runs shown."""
+    ranks = ranks_of(found)
+    if len(ranks) < 2:
+        return "Run another rank, and this chart shows what it changes"
+    low, high = (
+        [row.learned for row in found if row.method.rank == rank] for rank in (ranks[0], ranks[-1])
+    )
+    one, other = sum(low) / len(low), sum(high) / len(high)
+    return f"Rank {ranks[0]} learned sentiment to {one:.2f}, rank {ranks[-1]} to {other:.2f}"
+
+
+def scale_table(answers: Mapping[float, str]) -> pd.DataFrame:
+    """What was answered at each scale asked so far, lowest first."""
+    return pd.DataFrame([{"scale": scale, "answer": answers[scale]} for scale in sorted(answers)])

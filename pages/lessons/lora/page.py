@@ -1,0 +1,287 @@
+"""Lesson: LoRA, from its picture to its spectrum."""
+
+import streamlit as st
+
+from core import catalog
+from core.config import MethodConfig, RunConfig, default_learning_rate
+from core.experiments.method_cards import CARDS
+from core.experiments.mitigations import PROMPTS
+from core.experiments.ranks import RankRow, full_config, rank_config, rank_row
+from core.experiments.sweep import RANKS, RATES, Sweep
+from core.formulas.shape import PUBLISHED, total_parameters
+from core.runs.store import Run
+from pages.lessons.lora.matrices import (
+    matrices_figure,
+    merge_table,
+    rank_figure,
+    rank_finding,
+    scale_table,
+    spectrum_figure,
+    spectrum_finding,
+)
+from pages.lessons.lora.rank_picture import rank_and_alpha
+from pages.lessons.lora.sweep import sweep_view
+from pages.shared.adapters import quoted
+from pages.shared.engine import engine, require_model, store
+from pages.shared.forgetting import forgetting_view
+from pages.shared.run_button import run_button
+from pages.shared.settings import RATES as ALL_RATES
+from pages.shared.settings import choose_targets
+
+SHAPE = PUBLISHED["SmolLM2-135M"]
+VARIANTS = ("lora", "rslora", "dora")
+LAST_LAYERS = (0, 1, 2, 4, 8, 15)
+
+
+def choose() -> RunConfig:
+    """Targets, layers, rank and alpha, with the picture; returns the run they spell."""
+    targets = choose_targets("Targets", key="lora_targets")
+    last_layers = st.select_slider(
+        "Layers",
+        LAST_LAYERS,
+        0,
+        format_func=lambda n: f"last {n}" if n else f"all {SHAPE.layers}",
+        key="lora_layers",
+        bind="query-params",
+    )
+    if not targets:
+        st.caption("Choose at least one target.")
+        st.stop()
+    rank, alpha = rank_and_alpha(
+        SHAPE, targets, layers=last_layers or SHAPE.layers, total=total_parameters(SHAPE)
+    )
+    with st.expander("More settings"):
+        variant = st.segmented_control(
+            "Variant",
+            VARIANTS,
+            format_func=lambda name: CARDS[name].title,
+            default="lora",
+            required=True,
+            key="lora_variant",
+            bind="query-params",
+        )
+        st.caption(CARDS[variant].how)
+        one, two, three = st.columns(3)
+        rate = one.select_slider(
+            "Learning rate",
+            ALL_RATES,
+            default_learning_rate(variant),
+            format_func="{:g}".format,
+            key=f"lora_rate_{variant}",
+            bind="query-params",
+        )
+        dropout = two.select_slider(
+            "Dropout", (0.0, 0.05, 0.1, 0.2, 0.5), 0.0, key="lora_dropout", bind="query-params"
+        )
+        seed = three.number_input("Seed", 0, 9999, 0, key="lora_seed", bind="query-params")
+    method = MethodConfig(
+        name=variant,
+        rank=rank,
+        alpha=float(alpha),
+        target_modules=tuple(targets),
+        last_layers=last_layers,
+        dropout=dropout,
+    )
+    return rank_config(method, rate=rate, seed=seed)
+
+
+def start_is_the_base(config: RunConfig) -> None:
+    """B = 0 before the first step."""
+    if not st.button("Compare an untrained LoRA with the base", key="lora_start_equal"):
+        return
+    with st.spinner("Attaching it and asking both"):
+        (found,) = engine().ask("lora_start", config=config.to_dict())
+    st.markdown(
+        f"‖A‖ = {found['a_norm']:.1f}, ‖B‖ = {found['b_norm']:g}: A is random, B is zero, so BA is "
+        f"zero, too. The largest difference among {found['n_logits']:,} logits: "
+        f"**{found['largest_difference']:g}**. Tuning starts exactly where the base is."
+    )
+
+
+def not_looked_into(run: Run) -> str:
+    """Why a finished run has nothing for the rest of this page; "" where it has."""
+    if run.config.model != catalog.DEFAULT_MODEL:
+        return f"This run tuned another model, {run.config.model}; this page looks into one only."
+    if run.config.method.name not in VARIANTS:
+        return "This run is no LoRA run, so there is no pair of matrices to look at."
+    return ""
+
+
+def inside(run: Run, full_id: str) -> None:
+    """The matrices and the spectrum at one place."""
+    st.header("What was learned")
+    method = run.config.method
+    left, right = st.columns(2)
+    first = SHAPE.layers - method.last_layers if method.last_layers else 0
+    layer = left.slider("Layer", first, SHAPE.layers - 1, SHAPE.layers - 1, key="lora_layer")
+    module = right.segmented_control(
+        "Matrix",
+        method.target_modules,
+        default=method.target_modules[0],
+        required=True,
+        key="lora_module",
+    )
+    with st.spinner("Looking into the run"):
+        (found,) = engine().ask("matrices", run=run.id, layer=layer, module=module)
+        spectra = {CARDS[method.name].title: _spectrum(run.id, layer, module)}
+        if full_id and store().get(full_id).status == "finished":
+            spectra["full fine-tuning"] = _spectrum(full_id, layer, module)
+    rank = found["rank"]
+    st.markdown(
+        f"**{module} of layer {layer}: {rank} columns times {rank} rows make a whole matrix**"
+    )
+    st.plotly_chart(matrices_figure(found), width="stretch", key="lora_matrices")
+    st.caption(
+        "Blue is positive, red negative, white zero; large matrices are drawn in blocks, each with its "
+        "largest entry."
+    )
+    st.markdown(f"**{spectrum_finding(spectra)}**")
+    st.plotly_chart(spectrum_figure(spectra), width="stretch", key="lora_spectrum")
+    st.caption(
+        "LoRA can have at most `rank` singular values; full fine-tuning may have all. Effective rank: "
+        "exp of the entropy of the squared values’ shares (after Roy & Vetterli 2007)."
+    )
+
+
+def _spectrum(run_id: str, layer: int, module: str) -> dict:
+    (found,) = engine().ask("spectrum", run=run_id, layer=layer, module=module)
+    return found
+
+
+def beside_full(run: Run) -> str:
+    """Full fine-tuning on the same data, for its spectrum; returns its run, or ""."""
+    st.markdown("How low-rank is the change that **full fine-tuning** makes on the same reviews?")
+    full_id = run_button(
+        full_config(run.config), "Train full fine-tuning", key="lora_full", name="full"
+    )
+    if full_id and not store().get(full_id).status.is_over:
+        forgetting_view(full_id)
+    return full_id
+
+
+def merge(run: Run) -> None:
+    st.header("Merge it into the weights")
+    st.markdown(
+        "W + (α/r)·BA is a matrix like W: after merging, the model is as fast as the base. Does "
+        "subtracting bring W back?"
+    )
+    if st.button("Merge and unmerge", key="lora_merge"):
+        with st.spinner("Merging and taking it out again, in two precisions"):
+            (found,) = engine().ask("merge", run=run.id, prompts=list(PROMPTS))
+        st.dataframe(merge_table(found), hide_index=True, width="stretch")
+        st.markdown(found["words"])
+
+
+def scale(run: Run) -> None:
+    st.header("Turn it up and down")
+    st.latex(r"W' = W + s \cdot \frac{\alpha}{r}\, B A")
+    if run.config.method.name == "dora":
+        st.caption(
+            "DoRA also sets lengths, so it has no such dial. Train LoRA or rsLoRA to turn it."
+        )
+        return
+    left, right = st.columns(2)
+    s = left.slider("Scale s", -1.0, 2.0, 1.0, 0.25, key="lora_scale")
+    text = right.text_input("Prompt", PROMPTS[0], key="lora_scale_prompt")
+    answers = st.session_state.setdefault("lora_scaled", {}).setdefault((run.id, text), {})
+    if st.button("Ask at this scale", type="primary", key="lora_scale_ask"):
+        place = st.empty()
+        for message in engine().ask(
+            "generate",
+            model=run.config.model,
+            text=text,
+            run=run.id,
+            scale=s,
+            settings={"max_new_tokens": 30},
+        ):
+            answers[s] = message["text"]
+            place.markdown(quoted(message["text"]))
+    if answers:
+        st.dataframe(scale_table(answers), hide_index=True, width="stretch")
+        st.caption(
+            "0 is the base, 1 as trained; below 0 the model moves away from what it learned."
+        )
+
+
+def over_ranks(wanted: RunConfig) -> None:
+    """The reader's runs that differ from the settings above in rank and seed alone, or all."""
+    st.header("What does more rank buy?")
+    found = own_rows()
+    if not found:
+        st.caption("Your LoRA runs collect here. Train one above, then another rank.")
+        return
+    rate = wanted.optimizer.learning_rate
+    alike = [row for row in found if row.differs_in_rank_alone(wanted.method, rate=rate)]
+    every = st.toggle(
+        f"Also runs with other settings than those above ({len(found) - len(alike)})",
+        not alike,
+        key="lora_ranks_every",
+    )
+    shown = found if every else alike
+    if not shown:
+        st.caption("No run yet with the settings above. Train one.")
+        return
+    st.markdown(f"**{rank_finding(shown)}**")
+    st.plotly_chart(rank_figure(shown), width="stretch", key="lora_ranks")
+    tests = ", ".join(map(str, sorted({row.n for row in shown})))
+    st.caption(
+        f"A mark is a run of yours, scored on {tests} test examples; hover for its settings."
+    )
+
+
+def own_rows() -> list[RankRow]:
+    ended = [run for run in store().runs() if run.status == "finished"]
+    rows = (rank_row(run.config_dict, run.summary, run_id=run.id) for run in ended)
+    return [row for row in rows if row]
+
+
+def sweep() -> None:
+    st.header("Sweep rank and learning rate")
+    left, right = st.columns(2)
+    ranks = left.pills(
+        "Ranks",
+        RANKS,
+        selection_mode="multi",
+        default=[1, 8, 64],
+        key="lora_sweep_ranks",
+        bind="query-params",
+    )
+    rates = right.pills(
+        "Learning rates",
+        RATES,
+        format_func="{:g}".format,
+        selection_mode="multi",
+        default=[3e-4, 1e-3, 3e-3],
+        key="lora_sweep_rates",
+        bind="query-params",
+    )
+    st.caption("15 steps a run, scored once at the end. You may stop it: finished runs stay.")
+    if ranks and rates:
+        sweep_view(Sweep(ranks=tuple(sorted(ranks)), rates=tuple(sorted(rates))))
+
+
+st.title("LoRA")
+st.markdown(
+    "LoRA leaves a matrix W as it is and adds the product of two thin ones. Move the rank and see how "
+    "little that takes."
+)
+st.latex(r"W' = W + \frac{\alpha}{r}\, B A")
+st.markdown(r"$B$ has $d_\text{out} \times r$ parameters, $A$ has $r \times d_\text{in}$.")
+require_model()
+wanted = choose()
+start_is_the_base(wanted)
+run_id = run_button(wanted, "Train this LoRA", key="lora", name="run")
+if run_id:
+    forgetting_view(run_id)
+    shown = store().get(run_id)
+    if shown.status == "finished" and not (why := not_looked_into(shown)):
+        full = beside_full(shown) if shown.config.data == wanted.data else ""
+        inside(shown, full)
+        merge(shown)
+        scale(shown)
+    elif shown.status.is_over:
+        st.caption(why if shown.status == "finished" else "Only a finished run is looked into.")
+else:
+    st.caption("Press Train: about half a minute, and you can look inside what was learned.")
+over_ranks(wanted)
+sweep()

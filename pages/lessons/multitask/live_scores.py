@@ -1,0 +1,175 @@
+"""A run on several tasks while it happens: what each task scores and answers now, check by check."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from core import catalog
+from core.evaluate.limits import sample_as_shown
+from core.experiments.mixtures import HELD_OUT, SCORED
+from core.runs.store import Run
+from pages.shared.colours import BLUE, GREY, ORANGE, TASK_COLOURS
+from pages.shared.live import follow
+
+BASE_MODEL, TRAINED_ON, NOT_TRAINED_ON, HELD = (
+    "base model",
+    "trained on",
+    "not trained on",
+    "held out",
+)
+COLOURS = {BASE_MODEL: GREY, TRAINED_ON: BLUE, NOT_TRAINED_ON: ORANGE, HELD: TASK_COLOURS[HELD_OUT]}
+SHAPES = {
+    BASE_MODEL: "circle",
+    TRAINED_ON: "square",
+    NOT_TRAINED_ON: "diamond",
+    HELD: "triangle-up",
+}
+"""Told apart by shape as well as by colour."""
+ROW_PX = 34
+Event = dict[str, Any]
+
+
+def shares(tasks: Sequence[str], weights: Sequence[float]) -> str:
+    """How much of every batch each task gets, in one sentence."""
+    total = sum(weights)
+    if len(tasks) == 1:
+        return f"{catalog.TASKS[tasks[0]].title} gets all of the examples."
+    if len(set(weights)) == 1:
+        return f"Each task gets the same part: {1 / len(tasks):.0%} of the examples."
+    parts = [
+        f"{catalog.TASKS[task].title} {weight / total:.0%}"
+        for task, weight in zip(tasks, weights, strict=True)
+    ]
+    return f"Of the examples: {', '.join(parts)}."
+
+
+def group(task: str, trained: Sequence[str]) -> str:
+    if task in trained:
+        return TRAINED_ON
+    return HELD if task == HELD_OUT else NOT_TRAINED_ON
+
+
+def in_order(trained: Sequence[str]) -> list[str]:
+    """All tasks scored: those trained on first, the held-out one last."""
+    places = [TRAINED_ON, NOT_TRAINED_ON, HELD]
+    return sorted(SCORED, key=lambda task: places.index(group(task, trained)))
+
+
+def score_rows(events: Sequence[Event], trained: Sequence[str]) -> pd.DataFrame:
+    """Two rows per task scored, the base model and now: "task" (its title), "kind", "score", the
+    interval "low" to "high", "n" examples, "step"; in the order they are drawn."""
+    found = [e for e in events if e["type"] == "evaluation"]
+    rows: list[dict[str, Any]] = []
+    for task in in_order(trained):
+        mine = [e for e in found if e["task"] == task]
+        for e in mine[:1] + mine[1:][-1:]:
+            kind = BASE_MODEL if e["step"] == 0 else group(task, trained)
+            low, high = e["interval"]
+            row = {"task": catalog.TASKS[task].title, "kind": kind, "score": e["score"]}
+            rows.append({**row, "low": low, "high": high, "n": e["n"], "step": e["step"]})
+    return pd.DataFrame(rows)
+
+
+def heading(frame: pd.DataFrame) -> str:
+    """The mean of the tasks trained on, and of all others, then and now."""
+    step = int(frame.step.max())
+    if step == 0:
+        return "Step 0: the base model. The first scores of the tuned model come soon."
+    now = frame[frame.kind != BASE_MODEL].set_index("task")
+    start = frame[frame.kind == BASE_MODEL].set_index("task").score
+    parts: list[str] = []
+    for words, is_mine in (("tasks trained on", True), ("all others", False)):
+        tasks = now.index[(now.kind == TRAINED_ON) == is_mine]
+        if len(tasks):
+            before, after = start[tasks].mean(), now.score[tasks].mean()
+            parts.append(f"{words} {before:.2f} → {after:.2f}")
+    return f"Step {step}, mean scores: {', '.join(parts)}"
+
+
+def score_chart(frame: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
+    """Per task: a grey dot for the base model, a coloured mark with its interval for now."""
+    kinds = [kind for kind in COLOURS if kind in set(frame.kind)]
+    y = alt.Y(
+        "task:N",
+        title=None,
+        sort=list(dict.fromkeys(frame.task)),
+        axis=alt.Axis(labelLimit=140, labelOverlap=False, grid=True),
+    )
+    ticks = alt.Axis(tickCount=5, format=".1f")
+    scale = alt.Scale(domain=[0, 1])
+    x = alt.X("score:Q", title="score on test examples", scale=scale, axis=ticks)
+    palette = alt.Scale(domain=kinds, range=[COLOURS[kind] for kind in kinds])
+    legend = alt.Legend(orient="top", columns=2, title=None, symbolOpacity=1)
+    chart = alt.Chart(frame)
+    bars = (
+        chart.transform_filter(alt.datum.kind != BASE_MODEL)
+        .mark_rule(strokeWidth=3, opacity=0.45)
+        .encode(
+            x=alt.X("low:Q", title="score on test examples", scale=scale, axis=ticks),
+            x2="high:Q",
+            y=y,
+            color=alt.Color("kind:N", scale=palette, legend=legend),
+        )
+    )
+    dots = chart.mark_point(filled=True, size=110, opacity=1).encode(
+        x=x,
+        y=y,
+        color=alt.Color("kind:N", scale=palette, legend=legend),
+        shape=alt.Shape(
+            "kind:N",
+            scale=alt.Scale(domain=kinds, range=[SHAPES[kind] for kind in kinds]),
+            legend=legend,
+        ),
+        tooltip=[
+            "task",
+            alt.Tooltip("kind", title="model"),
+            alt.Tooltip("score", format=".2f"),
+            alt.Tooltip("low", format=".2f"),
+            alt.Tooltip("high", format=".2f"),
+            alt.Tooltip("n", title="examples"),
+            "step",
+        ],
+    )
+    return (bars + dots).properties(
+        height=ROW_PX * frame.task.nunique() + 130, description=heading(frame)
+    )
+
+
+def answer_table(events: Sequence[Event], trained: Sequence[str]) -> pd.DataFrame:
+    """One fixed example per task: the right answer, the base model's and the latest."""
+    rows: list[dict[str, Any]] = []
+    for task in in_order(trained):
+        mine = [e for e in events if e["type"] == "sample" and e["task"] == task]
+        if mine:
+            last = mine[-1]
+            row = {"task": catalog.TASKS[task].title, "right answer": last["reference"]}
+            row["base model"] = sample_as_shown(mine[0])
+            row["now"] = sample_as_shown(last) if last["step"] else ""
+            rows.append({**row, "prompt": last["prompt"]})
+    return pd.DataFrame(rows)
+
+
+def mixture_view(run_id: str) -> None:
+    """The scores and answers of every task, live while the run trains."""
+    follow(run_id, _view)
+
+
+def _view(run: Run, events: list[Event]) -> None:
+    trained = run.config.data.tasks
+    frame = score_rows(events, trained)
+    if frame.empty:
+        if run.status.is_over:
+            st.caption("This run was scored on no task of this lesson; the page Runs shows it all.")
+        return
+    st.markdown(f"**{heading(frame)}**")
+    st.altair_chart(score_chart(frame), width="stretch")
+    counts = frame.groupby(frame.kind == BASE_MODEL).n.max()
+    now = f" and {counts[False]} now" if False in counts else ""
+    st.caption(
+        f"Test examples per task: {counts[True]} for the base model{now}. Bars: 95 % intervals."
+    )
+    st.markdown("**One example of each task, and its answer now**")
+    st.dataframe(answer_table(events, trained), hide_index=True, width="stretch")

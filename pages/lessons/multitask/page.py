@@ -1,0 +1,193 @@
+"""Lesson: multi-task tuning. Several tasks in every batch, and what that keeps."""
+
+import streamlit as st
+
+from core import catalog
+from core.config import RunConfig, default_learning_rate
+from core.experiments import record
+from core.experiments.mixtures import HELD_OUT, METHOD, RATE, STEPS, TRAINED, mixture_config
+from pages.lessons.multitask.live_scores import mixture_view, shares
+from pages.lessons.multitask.mixtures import (
+    GROUPS,
+    alone_finding,
+    alone_rows,
+    carry_finding,
+    carry_rows,
+    dot_chart,
+    forgetting_finding,
+    group_chart,
+    group_rows,
+    own_mixtures,
+    recorded_mixtures,
+)
+from pages.shared.engine import require_model
+from pages.shared.run_button import run_button
+from pages.shared.settings import METHOD_TITLES, RATES
+
+COMMAND = "python -m core experiment mixtures --seeds 0 --record assets/recorded/mixtures.json"
+CHECK_EVERY = 10
+EQUAL = 5
+
+
+def title_of(task: str) -> str:
+    return catalog.TASKS[task].title
+
+
+def mixing_weights(tasks: list[str]) -> tuple[float, ...]:
+    """A slider per task; empty when all are equal, as in the recorded runs."""
+    with st.expander("Give some tasks more room"):
+        places = st.columns(2)
+        weights = [
+            places[i % 2].slider(
+                f"Weight of {title_of(task)}",
+                1,
+                10,
+                EQUAL,
+                key=f"multitask_weight_{task}",
+                bind="query-params",
+            )
+            for i, task in enumerate(tasks)
+        ]
+    st.caption(shares(tasks, weights))
+    return () if len(set(weights)) == 1 else tuple(map(float, weights))
+
+
+def settings() -> RunConfig | None:
+    """Tasks, their weights and the optimizer's settings; None while no task is chosen."""
+    chosen = st.pills(
+        "Tasks in every batch",
+        TRAINED,
+        selection_mode="multi",
+        default=TRAINED,
+        format_func=title_of,
+        key="multitask_tasks",
+        bind="query-params",
+        wrap=True,
+    )
+    tasks = [task for task in TRAINED if task in chosen]
+    if not tasks:
+        st.caption("Choose at least one task.")
+        return None
+    weights = mixing_weights(tasks)
+    left, right = st.columns(2)
+    method = left.segmented_control(
+        "Method",
+        ["full", "lora"],
+        format_func=METHOD_TITLES.__getitem__,
+        default=METHOD,
+        required=True,
+        key="multitask_method",
+        bind="query-params",
+    )
+    rate = right.select_slider(
+        "Learning rate",
+        RATES,
+        value=RATE if method == METHOD else default_learning_rate(method),
+        format_func="{:.0e}".format,
+        key=f"multitask_rate_{method}",
+        bind="query-params",
+    )
+    left, right = st.columns(2)
+    steps = left.number_input("Steps", 1, 500, STEPS, key="multitask_steps", bind="query-params")
+    seed = right.number_input("Seed", 0, 9999, 0, key="multitask_seed", bind="query-params")
+    return mixture_config(
+        tasks,
+        weights=weights,
+        method=method,
+        rate=rate,
+        steps=steps,
+        seed=seed,
+        every=max(CHECK_EVERY, steps // 5),
+    )
+
+
+def live() -> None:
+    st.header("Mix the tasks yourself")
+    config = settings()
+    if config is None:
+        return
+    run_id = run_button(config, "Run", key="multitask_run", name="mix")
+    if run_id:
+        mixture_view(run_id)
+    else:
+        st.caption(
+            f"Every run is scored on all seven tasks, on general questions, and on "
+            f"{title_of(HELD_OUT).lower()}, which is never trained on. Press Run to see it live."
+        )
+
+
+def number_of_tasks() -> None:
+    """Chart a: what is learned and lost, by the number of tasks."""
+    recorded, own = recorded_mixtures(), own_mixtures()
+    st.header("Number of tasks and forgetting")
+    if not recorded:
+        st.caption("No runs are recorded yet. This command makes them:")
+        st.code(COMMAND, language=None, wrap_lines=True)
+    if not recorded and not own:
+        return
+    rows = group_rows([*recorded, *own])
+    if recorded:
+        st.markdown(f"**{forgetting_finding(rows)}**")
+    places = [*st.columns(2), *st.columns(2)]
+    for place, name in zip(places, GROUPS, strict=True):
+        place.altair_chart(group_chart(rows, name), width="stretch")
+    if recorded:
+        st.caption(
+            "A dot is a run, the line joins the means, the dashed line is the base model. At 1 "
+            "stands each task alone; at more, the first ones of the list above."
+        )
+    if found := record.recorded("mixtures"):
+        st.caption(f"{found.where} This command made them:")
+        st.code(found.command, language=None, wrap_lines=True)
+    if own:
+        st.caption(f"Large rings are your runs ({len(own)}), with the settings you chose.")
+
+
+def all_at_once() -> None:
+    """Chart b: each task's score by the base model, tuned alone and tuned together."""
+    rows = alone_rows(recorded_mixtures())
+    found = record.recorded("mixtures")
+    if rows.empty or not found:
+        return
+    st.header("All at once or one at a time")
+    st.markdown(f"**{alone_finding(rows)}**")
+    st.altair_chart(dot_chart(rows, "task", with_offset=True), width="stretch")
+    steps = found.runs[0]["config"]["optimizer"]["steps"]
+    st.caption(
+        f"Every run took {steps} steps. So a task among seven got only a seventh of the examples that "
+        "it got alone. Bars: 95 % intervals over test examples, mean over seeds."
+    )
+
+
+def carry_over() -> None:
+    """Chart c: the held-out task."""
+    rows = carry_rows(recorded_mixtures())
+    if rows.empty:
+        return
+    st.header("Does it carry over?")
+    task = catalog.TASKS[HELD_OUT]
+    st.markdown(
+        f"{task.title} is the task no run ever trained on: {task.summary.split('?')[0].lower()}?"
+    )
+    if finding := carry_finding(rows):
+        st.markdown(f"**{finding}**")
+    st.altair_chart(dot_chart(rows, "model", with_offset=False), width="stretch")
+    st.caption(f"Guessing one of {len(task.labels)} answers gives {1 / len(task.labels):.2f}.")
+
+
+st.title("Multi-task tuning")
+st.markdown(
+    "So far you tuned on one task, and the others paid for it. Now tune on several tasks at once. "
+    "Every step then sees the old tasks as well as the new one."
+)
+require_model()
+live()
+number_of_tasks()
+all_at_once()
+carry_over()
+st.header("What to take away")
+st.markdown(
+    "Training only protects what its batches contain. With mixed tasks, the loss of nearly every "
+    "batch sees each task, so a step that spoils one of them costs something at once. The price is "
+    "that each task gets fewer examples in the same number of steps."
+)

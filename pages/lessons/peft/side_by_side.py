@@ -1,0 +1,272 @@
+"""All methods side by side: recorded runs and the reader's own, as a table, a chart and bytes beside
+their formulas."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from core import catalog
+from core.experiments import record
+from core.experiments.claims import LEARNED_ENOUGH, not_apart_words
+from core.experiments.method_cards import CARDS, FAMILIES
+from core.experiments.method_rows import MethodRow, MethodSetting, method_row
+from core.formulas.memory import in_this_app
+from core.formulas.shape import DEFAULT, PUBLISHED, ModelShape, of_folder
+from core.models.acquire import model_dir
+from pages.shared.colours import BLUE, GREEN, GREY, ORANGE
+from pages.shared.engine import model_ready, store
+
+COLOURS = {
+    "selective": ORANGE,
+    "reparameterization": BLUE,
+    "additive": GREEN,
+    "soft prompts": "#CC79A7",
+    "full": GREY,
+}
+SYMBOLS = {
+    "top_layers": "triangle-up",
+    "bitfit": "triangle-down",
+    "layernorm": "triangle-right",
+    "lora": "square",
+    "rslora": "diamond",
+    "dora": "pentagon",
+    "adalora": "hexagon",
+    "adapter": "star",
+    "ia3": "bowtie",
+    "prompt": "cross",
+    "prefix": "x",
+    "full": "circle",
+}
+"""A family has one colour; within it, methods are told apart by shape."""
+MEASURES = {
+    "sentiment": "sentiment learned",
+    "names": "names kept",
+    "training_bytes": "memory to train",
+    "step_s": "seconds per step",
+}
+AXES = {
+    "sentiment": "learned: sentiment score",
+    "names": "kept: names score",
+    "training_bytes": "gradients, optimizer and activations (MB)",
+    "step_s": "seconds per step",
+}
+MB = 1e6
+
+
+def model_shape() -> ModelShape:
+    """The app's own model: from its config.json once it is there."""
+    if not model_ready():
+        return PUBLISHED[DEFAULT]
+    entry = catalog.find_model(catalog.DEFAULT_MODEL)
+    return replace(of_folder(model_dir(entry)), title=entry.title)
+
+
+@st.cache_data(show_spinner=False)
+def recorded_rows() -> list[MethodRow]:
+    """The runs that come with the app; empty when there are none."""
+    found = record.recorded("methods")
+    runs = found.runs if found else ()
+    made = (method_row(run["config"], run["events"], run, is_recorded=True) for run in runs)
+    return [row for row in made if row]
+
+
+@st.cache_data(show_spinner=False, max_entries=500)
+def finished_row(run_id: str) -> MethodRow | None:
+    """What a finished run measured; its record does not change any more."""
+    run = store().get(run_id)
+    return method_row(run.config_dict, store().events(run_id), run.summary, run_id=run_id)
+
+
+def own_rows() -> list[MethodRow]:
+    """The reader's finished runs that compare, newest first."""
+    ended = [run for run in store().runs() if run.status == "finished"]
+    return [row for run in ended if (row := finished_row(run.id))]
+
+
+def side_table(found: Sequence[MethodSetting]) -> pd.DataFrame:
+    """One row per setting: what it trains, scores over seeds, and what it takes."""
+    return pd.DataFrame(
+        [
+            {
+                "method": s.title,
+                "family": FAMILIES[CARDS[s.name].family].title,
+                "runs": f"{'recorded' if s.is_recorded else 'yours'}, {len(s.rows)}",
+                "trained": s.rows[0].n_trained,
+                "share": 100 * s.rows[0].share,
+                "sentiment": with_range(s, "sentiment"),
+                "names": with_range(s, "names"),
+                "general": with_range(s, "general"),
+                "memory": (s.mean("training_bytes") or 0) / MB,
+                "disk": (s.mean("artifact_bytes") or 0) / MB,
+                "step": s.mean("step_s"),
+            }
+            for s in found
+        ]
+    )
+
+
+SIDE_COLUMNS: dict[str, Any] = {
+    "method": st.column_config.TextColumn(pinned=True),
+    "runs": st.column_config.TextColumn(help="Recorded with the app or yours, and how many seeds"),
+    "trained": st.column_config.NumberColumn("trained parameters", format="localized"),
+    "share": st.column_config.NumberColumn("share of all (%)", format="%.3g"),
+    "sentiment": st.column_config.TextColumn("sentiment learned"),
+    "names": st.column_config.TextColumn("names kept"),
+    "general": st.column_config.TextColumn("general kept"),
+    "memory": st.column_config.NumberColumn("memory to train (MB)", format="%.0f"),
+    "disk": st.column_config.NumberColumn("on disk (MB)", format="%.2f"),
+    "step": st.column_config.NumberColumn("s per step", format="%.2f"),
+}
+
+
+def with_range(setting: MethodSetting, figure: str) -> str:
+    """A score's mean, and its lowest and highest when there are several seeds."""
+    values, mean = setting.values(figure), setting.mean(figure)
+    if mean is None:
+        return "–"
+    spread = f" ({min(values):.2f} to {max(values):.2f})" if len(values) > 1 else ""
+    return f"{mean:.2f}{spread}"
+
+
+def headline(found: Sequence[MethodSetting], measure: str) -> str:
+    """What the chart shows of a measure, in one line."""
+    enough = [s for s in found if (s.mean("sentiment") or 0) >= LEARNED_ENOUGH]
+    if measure in ("training_bytes", "step_s"):
+        least, most = _ends(found, measure)
+        apart = _not_apart(least, found, measure) if measure == "step_s" else ""
+        return (
+            f"{least.title} takes least: {in_words(least, measure)}{apart}; "
+            f"{most.title} most: {in_words(most, measure)}"
+        )
+    if not enough:
+        return f"No method has learned sentiment to {LEARNED_ENOUGH} yet"
+    if measure == "sentiment":
+        least, _ = _ends(enough, "share")
+        return (
+            f"{len(enough)} of {len(found)} learned sentiment to {LEARNED_ENOUGH} or more; "
+            f"{least.title} did it with the smallest share, {100 * least.rows[0].share:.2g} %"
+        )
+    _, best = _ends(enough, measure)
+    return (
+        f"Of those that learned sentiment to {LEARNED_ENOUGH} or more, {best.title} kept most names: {in_words(best, measure)}{_not_apart(best, enough, measure)}, "
+        f"training {100 * best.rows[0].share:.2g} % of the parameters"
+    )
+
+
+def _not_apart(best: MethodSetting, found: Sequence[MethodSetting], measure: str) -> str:
+    return not_apart_words(
+        best.values(measure),
+        [s.values(measure) for s in found if s is not best and s.values(measure)],
+    )
+
+
+def _ends(found: Sequence[MethodSetting], figure: str) -> tuple[MethodSetting, MethodSetting]:
+    """The settings with the lowest and the highest mean."""
+    ordered = sorted(found, key=lambda s: s.mean(figure) or 0.0)
+    return ordered[0], ordered[-1]
+
+
+def in_words(setting: MethodSetting, measure: str) -> str:
+    mean = setting.mean(measure) or 0.0
+    if measure == "training_bytes":
+        return f"{mean / MB:,.0f} MB"
+    return f"{mean:.2f} s a step" if measure == "step_s" else f"{mean:.2f}"
+
+
+def trade_off_figure(found: Sequence[MethodSetting], measure: str) -> go.Figure:
+    """x: trained share; y: `measure`. Recorded settings are small, with the range of their seeds; the
+    reader's are large."""
+    figure = go.Figure()
+    for method in CARDS:
+        for is_recorded in (True, False):
+            mine = [s for s in found if s.name == method and s.is_recorded == is_recorded]
+            if mine:
+                figure.add_trace(_trace(method, mine, measure, is_recorded=is_recorded))
+    figure.update_layout(
+        xaxis={"title": "trained share (%, log scale)", "type": "log"},
+        yaxis={"title": AXES[measure]},
+        height=540,
+        margin={"l": 10, "r": 10, "t": 20},
+        legend={"orientation": "h", "y": -0.2, "entrywidth": 180},
+    )
+    figure.update_xaxes(dtick=1, tickformat="~g")
+    if measure in ("sentiment", "names"):
+        return figure.update_yaxes(range=[-0.04, 1.08])
+    return figure.update_yaxes(rangemode="tozero")
+
+
+def _trace(
+    method: str, mine: Sequence[MethodSetting], measure: str, *, is_recorded: bool
+) -> go.Scatter:
+    unit = MB if measure == "training_bytes" else 1.0
+    means = [(s.mean(measure) or 0.0) / unit for s in mine]
+    values = [s.values(measure) for s in mine]
+    title = CARDS[method].title
+    return go.Scatter(
+        x=[100 * s.rows[0].share for s in mine],
+        y=means,
+        error_y={
+            "array": [max(v) / unit - m for v, m in zip(values, means, strict=True)],
+            "arrayminus": [m - min(v) / unit for v, m in zip(values, means, strict=True)],
+            "thickness": 1,
+            "width": 3,
+        },
+        mode="markers",
+        marker={
+            "symbol": SYMBOLS[method],
+            "size": 11 if is_recorded else 18,
+            "color": COLOURS[CARDS[method].family],
+            "line": {"width": 0 if is_recorded else 2, "color": "#ffffff"},
+        },
+        name=title if is_recorded else f"yours: {title}",
+        text=[
+            f"{s.title}<br>{'recorded' if is_recorded else 'yours'}, {len(s.rows)} seeds<br>"
+            f"{s.rows[0].n_trained:,} parameters"
+            for s in mine
+        ],
+        hovertemplate="%{text}<br>%{x:.3g} %, %{y:.3g}<extra></extra>",
+    )
+
+
+def memory_table(found: Sequence[MethodSetting], shape: ModelShape) -> pd.DataFrame:
+    """Per setting the MB of the first step, by formula and as measured in its first run."""
+    rows: list[dict[str, Any]] = []
+    for s in found:
+        memory = s.rows[0].memory
+        formula = in_this_app(
+            s.rows[0].method, shape, n_tokens=memory["n_tokens"], is_16_bit=_is_16_bit(s, found)
+        )
+        whose = "recorded" if s.is_recorded else "yours"
+        row: dict[str, Any] = {"method": s.title, "run": whose, "tokens": memory["n_tokens"]}
+        names = {"gradients": "gradient", "optimizer": "optimizer", "activations": "activation"}
+        for part, name in names.items():
+            row[f"{part}, formula"] = formula[part] / MB
+            row[f"{part}, measured"] = memory[f"{name}_bytes"] / MB
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _is_16_bit(setting: MethodSetting, found: Sequence[MethodSetting]) -> bool:
+    """By the bytes of a frozen number; where none is frozen, as the other runs of the same machine."""
+    same = [s for s in found if s.is_recorded == setting.is_recorded]
+    for row in (row for s in (setting, *same) for row in s.rows):
+        if frozen := row.memory["frozen_bytes"]:
+            return frozen < 3 * (row.n_total - row.n_trained)
+    return True
+
+
+def memory_finding(table: pd.DataFrame) -> str:
+    """How far the measured bytes are from the formulas."""
+    exact = max(
+        ((table[f"{part}, measured"] / table[f"{part}, formula"]) - 1).abs().max()
+        for part in ("gradients", "optimizer")
+    )
+    ratio = table["activations, measured"] / table["activations, formula"]
+    return (
+        f"Gradients and optimizer state: measured within {100 * max(exact, 0.001):.1f} % of the formula. "
+        f"Activations: {ratio.min():.1f} to {ratio.max():.1f} times the formula"
+    )

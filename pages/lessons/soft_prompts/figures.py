@@ -1,0 +1,210 @@
+"""Virtual tokens on a map of words, their learning curve, and a hand-written prompt beside them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from core.experiments import record
+from core.experiments.soft_prompts import SIZES, SizeRun, Wandering, size_run, wandering
+from core.runs.store import Run
+from pages.shared.colours import BLUE, GREY, ORANGE
+from pages.shared.engine import store
+from pages.shared.forgetting import curves
+from pages.shared.live import follow, loss_chart, planned_steps
+
+Event = dict[str, Any]
+
+
+def soft_prompt_view(run_id: str) -> None:
+    """A run's curves and its virtual tokens on the map; live while it trains."""
+    follow(run_id, _view)
+
+
+def _view(run: Run, events: list[Event]) -> None:
+    n_steps = planned_steps(run.config_dict)
+    left, right = st.columns(2)
+    if any(e["type"] == "step" for e in events):
+        left.altair_chart(loss_chart(events, n_steps), width="stretch")
+    if any(e["type"] == "evaluation" for e in events):
+        right.altair_chart(curves(events, n_steps), width="stretch")
+    looks = [e for e in events if e["type"] == "virtual_tokens"]
+    if not looks:
+        return
+    last = looks[-1]["step"]
+    step = last
+    if run.status.is_over and last:
+        step = st.slider("Step", 0, last, last, key=f"soft_prompts_step_{run.id}")
+    st.altair_chart(map_chart(events, step), width="stretch")
+
+
+def map_chart(events: Sequence[Event], step: int) -> alt.LayerChart:
+    """The task's words in grey, the virtual tokens at `step` with their way from the start."""
+    plane = next(e for e in events if e["type"] == "vocabulary_map")
+    looks = [e for e in events if e["type"] == "virtual_tokens"]
+    words = pd.DataFrame(plane["words"])
+    rows = [
+        {
+            "step": look["step"],
+            "virtual token": number + 1,
+            "x": token["x"],
+            "y": token["y"],
+            "nearest words": ", ".join(
+                f"“{near['token'].strip()}” {near['cosine']:.2f}" for near in token["nearest"]
+            ),
+        }
+        for look in looks
+        for number, token in enumerate(look["tokens"])
+    ]
+    every = pd.DataFrame(rows)
+    until = every[every.step <= step]
+    now = every[every.step == step]
+    x, y = (_axis([*words[axis], *every[axis]], plane, axis) for axis in ("x", "y"))
+    heading = heading_of(looks, step)
+    text = alt.Chart(words).mark_text(color=GREY, fontSize=11).encode(x=x, y=y, text="token")
+    ways = (
+        alt.Chart(until)
+        .mark_line(color=ORANGE, opacity=0.5, strokeWidth=1.5)
+        .encode(x=x, y=y, detail="virtual token", order="step")
+    )
+    points = (
+        alt.Chart(now)
+        .mark_circle(color=ORANGE, size=110, opacity=1)
+        .encode(x=x, y=y, tooltip=["virtual token", "step", "nearest words"])
+    )
+    layers = text + ways + points
+    return layers.properties(title=heading, height=460, description=heading)
+
+
+def _axis(values: Sequence[float], plane: Event, axis: str) -> alt.X | alt.Y:
+    """Fixed over the whole run, so that only the tokens move."""
+    low, high = min(values), max(values)
+    pad = 0.05 * (high - low)
+    number = "xy".index(axis)
+    title = f"direction {number + 1} ({plane['explained'][number]:.0%} of the words’ variance)"
+    kind = alt.X if axis == "x" else alt.Y
+    return kind(
+        f"{axis}:Q", title=title, scale=alt.Scale(domain=[low - pad, high + pad], nice=False)
+    )
+
+
+def heading_of(looks: Sequence[Event], step: int) -> str:
+    """What the map shows at a step, in one line."""
+    look = next(e for e in looks if e["step"] == step)
+    cosines = [token["nearest"][0]["cosine"] for token in look["tokens"]]
+    mean = sum(cosines) / len(cosines)
+    return f"After step {step}, {len(cosines)} virtual tokens: mean cosine to the nearest word {mean:.2f}"
+
+
+def wandering_words(run_id: str) -> str:
+    """Whether a finished run's tokens stayed near words; "" where that was not watched."""
+    found = wandering(store().events(run_id))
+    return said(found) if found else ""
+
+
+def said(found: Wandering) -> str:
+    stayed = found.n_same_word
+    return (
+        f"At the start the {found.n} virtual tokens had a mean cosine of {found.start_cosine:.2f} to "
+        f"their nearest words, at the end {found.end_cosine:.2f}. {stayed} of {found.n} still lie "
+        f"nearest to the word they began as, and {found.n_near_task} of {found.n} nearest to a word of "
+        "the task. So a soft prompt is no hidden sentence: read as words, it is hardly what the model "
+        "was asked to do (Khashabi et al. 2022 call it prompt waywardness)."
+        if found.n_near_task <= found.n / 2
+        else f"{found.n_near_task} of {found.n} virtual tokens ended nearest to a word of the task "
+        f"(mean cosine {found.end_cosine:.2f}, {found.start_cosine:.2f} at the start; {stayed} kept "
+        "the word they began as)."
+    )
+
+
+@st.cache_data(show_spinner=False)
+def recorded_sizes() -> list[SizeRun]:
+    """Recorded points of the learning curve; the methods' table has one of them."""
+    found: list[SizeRun] = []
+    for name in ("soft_prompts", "methods"):
+        shipped = record.recorded(name)
+        for run in shipped.runs if shipped else ():
+            made = size_run(run["config"], run["events"], is_recorded=True)
+            if made and (name == "soft_prompts" or not record.recorded("soft_prompts")):
+                found.append(made)
+    return found
+
+
+@st.cache_data(show_spinner=False, max_entries=500)
+def own_size(run_id: str) -> SizeRun | None:
+    run = store().get(run_id)
+    return size_run(run.config_dict, store().events(run_id), is_recorded=False)
+
+
+def own_sizes() -> list[SizeRun]:
+    """The reader's points, newest first."""
+    ended = [run for run in store().runs() if run.status == "finished"]
+    return [found for run in ended if (found := own_size(run.id))]
+
+
+def size_figure(found: Sequence[SizeRun]) -> go.Figure:
+    """Sentiment over the number of virtual tokens: a mark a run, with its interval over examples."""
+    figure = go.Figure()
+    looks = {
+        (False, "prompt"): ("your runs: prompt tuning", ORANGE, "circle", 12),
+        (False, "prefix"): ("your runs: prefix tuning", BLUE, "square", 12),
+        (True, "prompt"): ("recorded: prompt tuning", ORANGE, "circle-open", 8),
+        (True, "prefix"): ("recorded: prefix tuning", BLUE, "square-open", 8),
+    }
+    for (is_recorded, method), (name, colour, symbol, size) in looks.items():
+        mine = [r for r in found if (r.is_recorded, r.method) == (is_recorded, method)]
+        mine.sort(key=lambda r: (r.virtual_tokens, r.seed))
+        if mine:
+            figure.add_scatter(
+                x=[r.virtual_tokens for r in mine],
+                y=[r.score for r in mine],
+                error_y={
+                    "array": [r.interval[1] - r.score for r in mine],
+                    "arrayminus": [r.score - r.interval[0] for r in mine],
+                    "thickness": 1,
+                },
+                mode="markers",
+                marker={"color": colour, "symbol": symbol, "size": size},
+                name=name,
+                text=[f"seed {r.seed}, n = {r.n}" for r in mine],
+                hovertemplate="%{x} virtual tokens: %{y:.2f}<br>%{text}<extra></extra>",
+            )
+    return figure.update_layout(
+        xaxis={"title": "virtual tokens (log scale)", "type": "log"}
+        | {"tickvals": list(SIZES), "range": [-0.15, 1.85]},
+        yaxis={"title": "sentiment: share right", "range": [-0.02, 1.02]},
+        height=420,
+        legend={"orientation": "h", "y": -0.25},
+    )
+
+
+def size_finding(found: Sequence[SizeRun]) -> str:
+    """Where the curve is highest, of prompt tuning."""
+    by_size: dict[int, list[float]] = {}
+    for r in found:
+        if r.method == "prompt":
+            by_size.setdefault(r.virtual_tokens, []).append(r.score)
+    if len(by_size) < 2:
+        return "Run more sizes to see what more virtual tokens bring"
+    means = {n: sum(scores) / len(scores) for n, scores in sorted(by_size.items())}
+    best = max(means, key=lambda n: means[n])
+    least = min(means)
+    return (
+        f"{least} virtual token{'s' if least > 1 else ''}: {means[least]:.2f}; the best size here is "
+        f"{best}: {means[best]:.2f}"
+    )
+
+
+def against_words(soft: Event, hand: Event, virtual_tokens: int) -> str:
+    """A soft prompt's last score beside that of a written one."""
+    one, other = soft["interval"], hand["interval"]
+    apart = one[0] > other[1] or other[0] > one[1]
+    sure = "The intervals do not overlap." if apart else "The intervals overlap: no clear winner."
+    return (
+        f"{virtual_tokens} virtual tokens: {soft['score']:.2f} [{one[0]:.2f}, {one[1]:.2f}] on "
+        f"{soft['n']} reviews. Your {hand['n_tokens']} written tokens: {hand['score']:.2f} "
+        f"[{other[0]:.2f}, {other[1]:.2f}] on {hand['n']}. {sure}"
+    )

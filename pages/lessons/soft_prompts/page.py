@@ -1,0 +1,188 @@
+"""Lesson: virtual tokens that are trained instead of the model."""
+
+import streamlit as st
+
+from core import catalog
+from core.config import SOFT_PROMPTS, RunConfig, default_learning_rate
+from core.evaluate.limits import cut_line
+from core.experiments.method_cards import CARDS
+from core.experiments.mitigations import LEARNED, PROMPTS
+from core.experiments.soft_prompts import SIZES, TEXT, prompt_config, token_configs
+from core.formulas.parameters import trainable_parameters
+from core.formulas.shape import PUBLISHED
+from pages.lessons.soft_prompts.figures import (
+    against_words,
+    own_sizes,
+    recorded_sizes,
+    size_figure,
+    size_finding,
+    soft_prompt_view,
+    wandering_words,
+)
+from pages.shared.engine import engine, require_model, store
+from pages.shared.queue import run_all
+from pages.shared.run_button import run_button
+
+STARTS = {"vocabulary": "Words drawn at random", "text": "A text", "random": "Noise"}
+RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
+
+
+def choose() -> RunConfig:
+    """The soft prompt's size, start and rate."""
+    left, right = st.columns(2)
+    method = left.segmented_control(
+        "Method",
+        SOFT_PROMPTS,
+        format_func=lambda name: CARDS[name].title,
+        default="prompt",
+        required=True,
+        key="soft_prompts_method",
+        bind="query-params",
+    )
+    n = right.select_slider(
+        "Virtual tokens", SIZES, 10, key="soft_prompts_tokens", bind="query-params"
+    )
+    st.markdown(CARDS[method].how)
+    start, text = "vocabulary", ""
+    if method == "prompt":
+        start = st.segmented_control(
+            "The tokens begin as",
+            list(STARTS),
+            format_func=STARTS.__getitem__,
+            default="vocabulary",
+            required=True,
+            key="soft_prompts_begin",
+            bind="query-params",
+        )
+        if start == "text":
+            text = st.text_input("Text", TEXT, key="soft_prompts_text", bind="query-params")
+    with st.expander("More settings"):
+        one, two, three = st.columns(3)
+        rate = one.select_slider(
+            "Learning rate",
+            RATES,
+            default_learning_rate(method),
+            format_func="{:g}".format,
+            key=f"soft_prompts_rate_{method}",
+            bind="query-params",
+        )
+        steps = two.number_input("Steps", 1, 200, 20, key="soft_prompts_steps", bind="query-params")
+        seed = three.number_input("Seed", 0, 9999, 0, key="soft_prompts_seed", bind="query-params")
+    config = prompt_config(
+        n, method=method, start=start, text=text, seed=seed, learning_rate=rate, steps=steps
+    )
+    shape = PUBLISHED["SmolLM2-135M"]
+    count = trainable_parameters(config.method, shape)
+    width = f"{shape.hidden}" if method == "prompt" else f"{count // n:,} keys and values"
+    st.markdown(f"Trained: {n} × {width} = **{count:,}** parameters. No weight of the model moves.")
+    return config
+
+
+def train(config: RunConfig) -> str:
+    """Run it, and watch the tokens move; returns the run shown, or ""."""
+    run_id = run_button(config, "Train the soft prompt", key="soft_prompts", name="run")
+    if not run_id:
+        st.caption("Press the button: the virtual tokens will move on a map of the task’s words.")
+        return ""
+    soft_prompt_view(run_id)
+    if store().get(run_id).config.method.name not in SOFT_PROMPTS:
+        st.caption("This run trained no soft prompt, so it has no virtual tokens to show.")
+        return ""
+    words = wandering_words(run_id) if store().get(run_id).status.is_over else ""
+    if words:
+        st.markdown(words)
+        st.caption(
+            "The map is flat, the embedding space has 576 dimensions: two points that look near may be "
+            "far apart. The cosines are taken in all dimensions; hover over a token to see them."
+        )
+    return run_id
+
+
+def sizes() -> None:
+    """The learning curve over the number of virtual tokens."""
+    st.header("How many virtual tokens?")
+    found = [*recorded_sizes(), *own_sizes()]
+    run_all(list(token_configs()), "Run every size", key="soft_prompts_sizes")
+    if not found:
+        st.caption("No run yet. Train a soft prompt above, or all six sizes here.")
+        return
+    st.markdown(f"**{size_finding(found)}**")
+    st.plotly_chart(size_figure(found), width="stretch", key="soft_prompts_curve")
+    st.caption(
+        "Bars are 95 % intervals over test reviews of one run; between seeds runs differ, too."
+    )
+
+
+def by_hand(run_id: str) -> None:
+    """A written prompt of about equal length."""
+    st.header("Or write it yourself")
+    st.markdown(
+        "The base model, with your words before every test review: is a trained prompt better than "
+        "a written one?"
+    )
+    text = st.text_area(
+        "Your prompt",
+        "You judge reviews. Reply with exactly one word, positive or negative.",
+        key="soft_prompts_hand",
+        bind="query-params",
+    )
+    if not st.button("Score my prompt", key="soft_prompts_score"):
+        return
+    with st.spinner("Answering 60 reviews"):
+        (hand,) = engine().ask(
+            "score_text", model=catalog.DEFAULT_MODEL, task=LEARNED, text=text, examples=60
+        )
+    if line := cut_line(hand):
+        st.caption(f"{line}.")
+    last = (
+        [e for e in store().events(run_id) if e["type"] == "evaluation" and e["task"] == LEARNED]
+        if run_id
+        else []
+    )
+    if not last or last[-1]["step"] == 0:
+        low, high = hand["interval"]
+        st.markdown(
+            f"Your {hand['n_tokens']} tokens score **{hand['score']:.2f}** [{low:.2f}, {high:.2f}] on "
+            f"{hand['n']} reviews. Train a soft prompt above to compare."
+        )
+        return
+    n = store().get(run_id).config.method.virtual_tokens
+    st.markdown(against_words(last[-1], hand, n))
+
+
+def take_away(run_id: str) -> None:
+    """Without its virtual tokens the model is the base model, bit for bit."""
+    st.header("Take it away")
+    run = store().get(run_id) if run_id else None
+    if run is None or not run.status.is_over:
+        st.caption("Train a soft prompt above; then take it away again here.")
+        return
+    if not st.button("Take the soft prompt away", key="soft_prompts_take_away"):
+        return
+    with st.spinner("Asking three times"):
+        (found,) = engine().ask("take_away", run=run.id, prompts=list(PROMPTS))
+    titles = {
+        "prompt": "prompt",
+        "base": "base model",
+        "with": "with the soft prompt",
+        "without": "taken away",
+    }
+    rows = [{titles[k]: v for k, v in row.items()} for row in found["rows"]]
+    st.dataframe(rows, hide_index=True, width="stretch")
+    same = "exactly the same" if found["equal"] else "not the same"
+    st.markdown(
+        f"Before and after, the answers are **{same}**: the largest difference among "
+        f"{found['n_logits']:,} logits is {found['largest_difference']:g}."
+    )
+
+
+st.title("Soft prompts")
+st.markdown(
+    "You choose words to make a model do something. Why words? A soft prompt is a row of vectors that "
+    "no word has, found by training. The model itself stays as it is."
+)
+require_model()
+shown = train(choose())
+sizes()
+by_hand(shown)
+take_away(shown)

@@ -1,0 +1,1 @@
+"""What two or more pages use: the engine, run controls, live charts, token views."""

@@ -1,0 +1,128 @@
+"""Adapters side by side: answers under each, and memory against whole copies."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from core import catalog
+from core.data.examples import task_examples
+from core.experiments.adapters import WEIGHT_BYTES, Adapter
+from pages.shared.colours import BLUE, GREY
+from pages.shared.engine import engine
+
+BASE_MODEL = "Base model"
+MANY = (1, 2, 5, 10, 20, 50, 100)
+"""Numbers of tasks on the memory chart."""
+
+
+def sample_prompt(task: str) -> str:
+    """A prompt of a task that no adapter was trained on."""
+    return task_examples(task, "test")[0].prompt
+
+
+def answer(
+    adapters: Sequence[Adapter], active: Mapping[str, float], text: str, place: Any
+) -> dict[str, Any]:
+    """Ask with these adapters and weights, writing the answer to `place` as it comes.
+
+    Returns the first message (how long the switch took, what is in memory) with the whole "text".
+    """
+    first: dict[str, Any] = {}
+    for message in engine().ask(
+        "switch",
+        model=catalog.DEFAULT_MODEL,
+        adapters=[adapter.run_id for adapter in adapters],
+        active=dict(active),
+        text=text,
+        settings={"max_new_tokens": 40},
+    ):
+        if "switch_ms" in message:
+            first = message | {"text": ""}
+        else:
+            first["text"] = message["text"]
+            place.markdown(quoted(message["text"]))
+    return first
+
+
+def quoted(text: str) -> str:
+    """An answer as a quotation, each line of it."""
+    return "\n".join(f"> {line}" for line in (text or "…").splitlines())
+
+
+def memory_rows(adapter_bytes: float, n_parameters: int) -> pd.DataFrame:
+    """N tasks: one base with N adapters against N whole copies, in MB."""
+    base = n_parameters * WEIGHT_BYTES
+    rows: list[dict[str, Any]] = []
+    for n in MANY:
+        rows.append({"tasks": n, "way": "a copy per task", "MB": n * base / 1e6})
+        together = (base + n * adapter_bytes) / 1e6
+        rows.append({"tasks": n, "way": "one base and adapters", "MB": together})
+    return pd.DataFrame(rows)
+
+
+def memory_finding(frame: pd.DataFrame) -> str:
+    """What a hundred tasks take either way."""
+    last = frame[frame.tasks == frame.tasks.max()].set_index("way").MB
+    copies, together = last["a copy per task"], last["one base and adapters"]
+    return (
+        f"{frame.tasks.max()} tasks: {copies / 1000:.1f} GB as copies, {together / 1000:.2f} GB as "
+        f"adapters, {copies / together:.0f} times less"
+    )
+
+
+def memory_chart(frame: pd.DataFrame) -> alt.Chart:
+    heading = memory_finding(frame)
+    ways = ["a copy per task", "one base and adapters"]
+    return (
+        alt.Chart(frame, title=heading, height=320)
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("tasks:Q", title="number of tasks", scale=alt.Scale(type="log")),
+            y=alt.Y(
+                "MB:Q", title="memory for weights (MB, log scale)", scale=alt.Scale(type="log")
+            ),
+            color=alt.Color(
+                "way:N",
+                title=None,
+                scale=alt.Scale(domain=ways, range=[GREY, BLUE]),
+                legend=alt.Legend(orient="top"),
+            ),
+            strokeDash=alt.StrokeDash("way:N", legend=None),
+            tooltip=["tasks", "way", alt.Tooltip("MB", format=",.0f")],
+        )
+        .properties(description=heading)
+    )
+
+
+def adapter_table(found: Iterable[Adapter]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "adapter": adapter.title,
+                "rank": adapter.rank,
+                "score on its task": round(adapter.score, 2),
+                "on disk (MB)": round(adapter.n_bytes / 1e6, 2),
+            }
+            for adapter in found
+        ]
+    )
+
+
+def remember(text: str, name: str, found: Mapping[str, Any]) -> None:
+    """Keep an answer in this session, to show it beside the others."""
+    kept = st.session_state.setdefault("one_base_answers", {})
+    kept.setdefault(text, {})[name] = {"text": found["text"], "ms": found["switch_ms"]}
+
+
+def remembered(text: str) -> pd.DataFrame:
+    """What each adapter answered to this prompt so far."""
+    kept = st.session_state.get("one_base_answers", {}).get(text, {})
+    return pd.DataFrame(
+        [
+            {"answered by": name, "answer": one["text"], "switched in (ms)": round(one["ms"], 2)}
+            for name, one in kept.items()
+        ]
+    )

@@ -1,0 +1,231 @@
+"""What a run learned and what it lost, while it happens and afterwards, check by check."""
+
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from core import catalog
+from core.evaluate.forgetting import Forgetting
+from core.evaluate.limits import sample_as_shown
+from core.evaluate.uncertainty import wilson_interval
+from core.runs.store import Run
+from pages.shared.colours import AMBER, BLUE, GREY, ORANGE, TASK_COLOURS
+from pages.shared.engine import store
+from pages.shared.live import follow, planned_steps, sample_table, step_axis
+
+Event = dict[str, Any]
+SENTIMENT_SHARE = "other prompts answered with a sentiment"
+
+
+def forgetting_view(run_id: str) -> None:
+    """The run's curves of learning and forgetting, and its watched prompts; live while it trains."""
+    follow(run_id, _view)
+
+
+def _view(run: Run, events: list[Event]) -> None:
+    if any(e["type"] == "evaluation" for e in events):
+        st.altair_chart(curves(events, planned_steps(run.config_dict)), width="stretch")
+    watched = [e for e in events if e["type"] == "sample" and not e["task"]]
+    if watched:
+        st.markdown("**The same prompts, asked again at every check**")
+        table = sample_table(watched).drop(columns="right answer")
+        st.dataframe(table, hide_index=True, width="stretch")
+
+
+def of_type(events: list[Event], kind: str) -> list[Event]:
+    return [e for e in events if e["type"] == kind]
+
+
+def curve_rows(events: list[Event]) -> pd.DataFrame:
+    """One row per curve and check: "step", "curve", "share", its interval "low" to "high", "n"."""
+    rows: list[dict[str, Any]] = []
+    for e in of_type(events, "evaluation"):
+        low, high = e["interval"]
+        title = catalog.task_title(e["task"])
+        row = {"step": e["step"], "curve": title, "share": e["score"], "low": low, "high": high}
+        rows.append({**row, "n": e["n"]})
+    for step in dict.fromkeys(e["step"] for e in of_type(events, "evaluation")):
+        others = [
+            e
+            for e in of_type(events, "evaluation")
+            if e["step"] == step and e["answered_with_sentiment"] is not None
+        ]
+        n = sum(e["n"] for e in others)
+        if n:
+            hits = round(sum(e["answered_with_sentiment"] * e["n"] for e in others))
+            low, high = wilson_interval(hits, n)
+            row = {"step": step, "curve": SENTIMENT_SHARE, "share": hits / n}
+            rows.append({**row, "low": low, "high": high, "n": n})
+    return pd.DataFrame(rows)
+
+
+def curves(events: list[Event], n_steps: int) -> alt.LayerChart:
+    """The task being learned, what is being lost, and the prompts answered with a sentiment."""
+    frame = curve_rows(events)
+    tasks = list(dict.fromkeys(e["task"] for e in of_type(events, "evaluation")))
+    shown = [*map(catalog.task_title, tasks), SENTIMENT_SHARE]
+    colours = [*(TASK_COLOURS[task] for task in tasks), AMBER]
+    now = frame[frame.step == frame.step.max()].set_index("curve").share
+    title = ", ".join(f"{name} {now[name]:.2f}" for name in shown[:-1] if name in now)
+    x = step_axis(n_steps)
+    scale = alt.Scale(domain=[0, 1])
+    palette = alt.Scale(domain=shown, range=colours)
+    legend = alt.Legend(orient="top", labelLimit=320, symbolType="stroke", symbolStrokeWidth=3)
+    chart = alt.Chart(frame)
+    band = chart.mark_area(opacity=0.12).encode(
+        x=x,
+        y=alt.Y("low:Q", scale=scale, title="share of prompts"),
+        y2="high:Q",
+        color=alt.Color("curve:N", scale=palette, legend=None),
+    )
+    lines = chart.mark_line(point=True).encode(
+        x=x,
+        y=alt.Y("share:Q", scale=scale),
+        color=alt.Color("curve:N", title=None, scale=palette, legend=legend),
+        strokeDash=alt.condition(
+            alt.datum.curve == SENTIMENT_SHARE, alt.value([5, 4]), alt.value([1, 0])
+        ),
+        tooltip=[
+            "step",
+            "curve",
+            alt.Tooltip("share", format=".2f"),
+            alt.Tooltip("low", format=".2f"),
+            alt.Tooltip("high", format=".2f"),
+            "n",
+        ],
+    )
+    heading = f"At step {frame.step.max()}: {title}"
+    layers = (band + lines).resolve_scale(color="independent")
+    return layers.properties(title=heading, height=360, description=heading)
+
+
+def scrub(run_id: str) -> None:
+    """A slider over the checks of a run: answers, next tokens and moved weights at each."""
+    events = store().events(run_id)
+    checks = sorted({e["step"] for e in of_type(events, "evaluation")})
+    if len(checks) < 2:  # a run that was stopped before its first check
+        return
+    st.header("Back through time")
+    step = st.select_slider(
+        "Check after step", checks, checks[-1], key=f"forgetting_check_{run_id}"
+    )
+    looks = [e for e in of_type(events, "next_tokens") if e["step"] == step]
+    left, right = st.columns(2)
+    with left:
+        if looks:
+            prompts = [e["prompt"] for e in looks]
+            chosen = st.selectbox("Prompt", prompts, key=f"forgetting_prompt_{run_id}")
+            look = looks[prompts.index(chosen)]
+            answers = {
+                e["prompt"]: sample_as_shown(e)
+                for e in of_type(events, "sample")
+                if e["step"] == step
+            }
+            st.markdown(f"> {answers.get(chosen, '')}")
+            st.altair_chart(next_token_chart(look), width="stretch")
+    with right:
+        moved = [e for e in of_type(events, "movement") if e["step"] == step]
+        if moved:
+            rows = [row for e in of_type(events, "movement") for row in e["rows"]]
+            top = max(row["relative"] for row in rows)
+            figure = movement_figure(moved[0]["rows"], top, step)
+            st.plotly_chart(figure, width="stretch", key=f"forgetting_moved_{run_id}")
+            st.caption(
+                "‖W′ − W‖ / ‖W‖ of each matrix: how far it has moved, as a share of its size."
+            )
+        elif step == 0:
+            st.caption("Step 0 is the base model: no weight has moved. Drag the slider on.")
+        else:
+            st.caption("No weight of the model has moved: this method leaves them as they are.")
+
+
+def next_token_chart(look: Event) -> alt.Chart:
+    """The likeliest next tokens of a watched prompt at one check."""
+    frame = pd.DataFrame(look["rows"])
+    frame["kind"] = frame["first"].map({True: "the base model’s choice", False: "other"})
+    frame.loc[frame.token.isin(catalog.SENTIMENT_LABELS), "kind"] = "a sentiment"
+    frame["shown"] = [f"“{token}”".replace("\n", "↵") for token in frame.token]
+    best = frame.iloc[0]
+    title = f"After “{look['prompt']}” comes {best.shown} with {best.probability:.2f}"
+    kinds = ["the base model’s choice", "a sentiment", "other"]
+    return (
+        alt.Chart(frame, title=title, height=alt.Step(24))
+        .mark_bar()
+        .encode(
+            x=alt.X("probability:Q", scale=alt.Scale(domain=[0, 1])),
+            y=alt.Y(
+                "shown:N",
+                sort=list(frame.shown),
+                title="next token",
+                axis=alt.Axis(labelOverlap=False),
+            ),
+            color=alt.Color(
+                "kind:N",
+                title=None,
+                scale=alt.Scale(domain=kinds, range=[ORANGE, BLUE, GREY]),
+                legend=alt.Legend(orient="top", labelLimit=300),
+            ),
+            tooltip=["token", alt.Tooltip("probability", format=".4f")],
+        )
+        .properties(description=title)
+    )
+
+
+def movement_figure(rows: list[dict[str, Any]], top: float, step: int) -> go.Figure:
+    """Layer by layer and matrix by matrix: how far the weights have moved."""
+    layers = sorted({row["layer"] for row in rows})
+    modules = list(dict.fromkeys(row["module"] for row in rows))
+    found = {(row["module"], row["layer"]): row["relative"] for row in rows}
+    z = [[found.get((module, layer)) for layer in layers] for module in modules]
+    figure = go.Figure(go.Heatmap(z=z, x=layers, y=modules, zmin=0, zmax=top, colorscale="Cividis"))
+    most = max(rows, key=lambda row: row["relative"])
+    title = (
+        f"After step {step}, {most['module']} of layer {most['layer']} has moved most: "
+        f"{most['relative']:.1%}"
+    )
+    return figure.update_layout(
+        title={"text": title, "font": {"size": 14}},
+        xaxis_title="decoder layer",
+        height=380,
+        margin={"l": 10, "r": 10},
+        coloraxis_colorbar_tickformat=".1%",
+    )
+
+
+def how_sure(events: list[Event]) -> str:
+    """On how many examples the scores of a run were measured, and how wide their intervals are."""
+    found = of_type(events, "evaluation")
+    counts = sorted({e["n"] for e in found})
+    n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    half = max((e["interval"][1] - e["interval"][0]) / 2 for e in found)
+    return f"Each score is measured on {n} test examples, so it is sure to ± {half:.2f} or better."
+
+
+def matrix_figure(found: Forgetting) -> go.Figure:
+    """R[i, j]: the score on task j after training on task i, as an annotated heatmap."""
+    titles = [catalog.task_title(task) for task in found.tasks]
+    rows = ["base model", *[f"after {title}" for title in titles]]
+    last = dict(zip(titles, found.matrix[-1], strict=True))
+    kept = ", ".join(f"{title} {score:.2f}" for title, score in last.items())
+    figure = go.Figure(
+        go.Heatmap(
+            z=found.matrix,
+            x=titles,
+            y=rows,
+            zmin=0,
+            zmax=1,
+            colorscale="Cividis",
+            texttemplate="%{z:.2f}",
+            textfont={"size": 16},
+            colorbar={"title": "score"},
+        )
+    )
+    return figure.update_layout(
+        title={"text": f"At the end: {kept}", "font": {"size": 15}},
+        xaxis_title="scored on",
+        yaxis={"autorange": "reversed"},
+        height=380,
+    )

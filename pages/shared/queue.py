@@ -1,0 +1,66 @@
+"""Several runs at once: submit those that are missing, watch them, stop them."""
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from core.config import RunConfig
+from core.experiments.pending import active, missing
+from core.runs.store import Run
+from pages.shared.engine import engine, store
+from pages.shared.live import POLL_S, planned_steps
+
+
+def nothing() -> None:
+    """Draw no more than the progress."""
+
+
+def run_all(
+    configs: Sequence[RunConfig],
+    label: str,
+    *,
+    key: str,
+    draw: Callable[[], None] = nothing,
+) -> None:
+    """A button that queues the missing runs, their progress, and a button that stops them.
+
+    `draw` is called below, and anew while runs wait or train.
+    """
+    left = missing(configs, store())
+    waiting = active(configs, store())
+    text = f"{label}: {len(left)} of {len(configs)} to run"
+    if left and st.button(text, type="primary", key=f"{key}_start"):
+        for config in left:
+            engine().submit(config)
+        st.rerun()
+    if not left and not waiting:
+        st.caption("It is finished." if len(configs) == 1 else f"All {len(configs)} are finished.")
+    st.fragment(_progress, run_every=POLL_S if waiting else None)(configs, key, draw, bool(waiting))
+
+
+def _progress(
+    configs: Sequence[RunConfig], key: str, draw: Callable[[], None], was_active: bool
+) -> None:
+    waiting = active(configs, store())
+    if was_active and not waiting:
+        st.rerun()  # the page around shows what has come, and polling ends
+    if waiting:
+        done = sum(1 for config in configs if store().find_finished(config))
+        text = f"{done} of {len(configs)} runs finished."
+        if running := next((run for run in waiting if run.status == "running"), None):
+            steps = [e for e in store().events(running.id) if e["type"] == "step"]
+            wanted = planned_steps(running.config_dict)
+            text += f" Now {title(running)}: step {len(steps)} of {wanted}."
+        elif not engine().is_warm("train"):
+            text += " The worker is loading the model."
+        st.progress(done / len(configs), text=text)
+        if st.button("Stop them", key=f"{key}_stop"):
+            for run in waiting:
+                engine().cancel(run.id)
+    draw()
+
+
+def title(run: Run) -> str:
+    """A run in a few words."""
+    config = run.config_dict
+    return f"{config['method']['name']} on {config['data']['task']}"

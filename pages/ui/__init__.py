@@ -1,1 +1,0 @@
-"""Widgets that pages share: the engine, run controls, live charts, token views."""

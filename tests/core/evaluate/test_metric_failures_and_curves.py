@@ -1,0 +1,90 @@
+"""Where the score lies, and what a run's record says of metric and loss."""
+
+from typing import Any
+
+import pytest
+
+from core.evaluate.compare_texts import compare_texts
+from core.evaluate.learning_curves import in_one_line, losses_at, movements, values_over_time
+from core.evaluate.metric_failures import HIGH, LOW, METRIC_FAILURES, attempt
+from core.evaluate.words import Cutting
+
+
+@pytest.mark.parametrize("failure", METRIC_FAILURES.values(), ids=METRIC_FAILURES)
+def test_on_each_prepared_pair_the_score_lies(failure: Any) -> None:
+    f1 = compare_texts(failure.reference, failure.output).rouge_1.f1
+    if failure.id == "repetition":  # here clipping saves it
+        assert f1 < 0.6
+    else:
+        assert f1 < LOW if failure.is_right else f1 > HIGH
+    assert attempt(failure.reference, failure.output, f1, is_right=failure.is_right)[0] == ""
+
+
+@pytest.mark.parametrize(
+    ("reference", "output", "f1", "is_right", "won"),
+    [
+        ("He is in.", "He is not in.", 0.86, False, "high"),
+        ("He is in.", "He is not in.", 0.86, True, ""),
+        ("Twelve", "12", 0.0, True, "low"),
+        ("Twelve", "12", 0.0, False, ""),
+        ("He is in.", "he is in", 1.0, False, ""),  # the reference itself
+        ("He is in.", "  ", 0.0, True, ""),
+    ],
+)
+def test_challenges(reference: str, output: str, f1: float, is_right: bool, won: str) -> None:
+    found, words = attempt(reference, output, f1, is_right=is_right)
+    assert found == won
+    assert words
+
+
+def test_stems_help_with_endings_only() -> None:
+    pair = ("She opened the doors.", "She opens the door.")
+    assert compare_texts(*pair).rouge_1.f1 == 0.5
+    assert compare_texts(*pair, how=Cutting(stem=True)).rouge_1.f1 == 1.0
+
+
+def evaluation(step: int, f1: float, **more: Any) -> dict[str, Any]:
+    found = {"type": "evaluation", "step": step, "task": "qa", "n": 10, "classification": None}
+    return {**found, "precision": f1, "recall": f1, "f1": f1, **more}
+
+
+def step(number: int, loss: float) -> dict[str, Any]:
+    return {"type": "step", "step": number, "loss": loss}
+
+
+RUN = [
+    evaluation(0, 0.1, intervals={"f1": [0.0, 0.2]}),
+    *(step(n, loss) for n, loss in ((1, 3.0), (2, 2.0), (3, 1.0), (4, 1.0), (5, 0.9), (6, 0.9))),
+    evaluation(3, 0.1),
+    evaluation(6, 0.9),
+]
+
+
+def test_metric_and_loss_are_set_side_by_side() -> None:
+    found = movements(RUN, "qa")
+    assert [(m.first_step, m.last_step) for m in found] == [(0, 3), (3, 6)]
+    assert losses_at(RUN, [0, 3, 6]) == pytest.approx({0: 3.0, 3: 2.0, 6: 2.8 / 3})
+    assert found[1].f1_change == pytest.approx(0.8)
+    line = in_one_line(found)
+    assert "From step 3 to 6, F1 rose from 0.10 to 0.90" in line
+    assert "the loss fell on, by 48% of its whole fall, and F1 stayed at 0.10" in line
+    assert in_one_line([]) == ""
+    assert in_one_line(found[:1]).startswith("F1 hardly moved")
+
+
+def test_validation_losses_are_taken_where_there_are_some() -> None:
+    watched = [{"type": "validation", "step": s, "loss": 5.0 - s, "n": 3} for s in (0, 3)]
+    assert losses_at([*RUN, *watched], [0, 3, 6]) == {0: 5.0, 3: 2.0}
+
+
+def test_values_have_the_intervals_the_record_has() -> None:
+    values = values_over_time(RUN, "qa")
+    assert len(values) == 9
+    assert values[2].interval == (0.0, 0.2)
+    assert values[0].interval is None
+    labels = {"confusion": [[4, 1, 0], [0, 3, 2]], "macro_precision": 0.875}
+    labels |= {"macro_recall": 0.7, "macro_f1": 0.78}
+    (precision, *_) = values_over_time([evaluation(0, 0.5, classification=labels)], "qa")
+    assert precision.value == 0.875
+    assert precision.interval
+    assert precision.interval[0] < 0.875

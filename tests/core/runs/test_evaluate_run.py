@@ -1,0 +1,106 @@
+"""A test set answered and judged, and the probabilities of labels, on a tiny real model."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from core import catalog
+from core.data import uploads
+from core.data.encode import encode
+from core.data.examples import Example
+from core.errors import UserError
+from core.evaluate.examples import MEASURES, summary, to_csv
+from core.runs.inference_session import InferenceSession
+from core.runs.store import RunStore
+
+PAIRS = [{"prompt": f"cat {n}", "completion": "yes" if n % 2 else "no no"} for n in range(20)]
+pytestmark = pytest.mark.usefixtures("home")
+
+
+def never() -> bool:
+    return False
+
+
+def ask(folder: Path, operation: str, **more: Any) -> tuple[InferenceSession, list[dict[str, Any]]]:
+    session = InferenceSession(RunStore())
+    args = {"should_stop": never, "model": str(folder.resolve()), "task": catalog.CUSTOM_TASK}
+    args |= {"dataset": uploads.keep(PAIRS)} | more
+    return session, list(getattr(session, operation)(**args))
+
+
+def test_every_example_is_answered_and_judged_once(tiny_folder: Path) -> None:
+    _, messages = ask(tiny_folder, "evaluate")
+    *some, end = messages
+    assert [m["answered"] for m in some] == [0, 16, 20]
+    rows = sorted((row for m in some for row in m["rows"]), key=lambda row: row["number"])
+    assert [row["number"] for row in rows] == list(range(1, 21))
+    assert [row["reference"] for row in rows] == [pair["completion"] for pair in PAIRS]
+    found = summary(rows)
+    assert found.keys() == MEASURES.keys()
+    for measure in ("exact_match", "contains", "f1"):
+        assert found[measure]["score"] == pytest.approx(end["evaluation"][measure])
+    assert end["labels"] == ["no no", "yes"]
+    assert sum(map(sum, end["evaluation"]["classification"]["confusion"])) == 20
+    assert to_csv(rows).splitlines()[0].startswith('"number","prompt","reference","output"')
+
+
+def test_stopping_keeps_what_has_come(tiny_folder: Path) -> None:
+    session = InferenceSession(RunStore())
+    came = 0
+    said: list[bool] = []
+    for message in session.evaluate(
+        should_stop=lambda: bool(said),
+        model=str(tiny_folder.resolve()),
+        task=catalog.CUSTOM_TASK,
+        dataset=uploads.keep(PAIRS),
+    ):
+        came += len(message["rows"])
+        if message["rows"]:
+            said.append(True)
+    assert came == 16
+    assert ask(tiny_folder, "label_probabilities", should_stop=lambda: True)[1] == []
+
+
+def test_label_probabilities_are_those_of_the_whole_completion(tiny_folder: Path) -> None:
+    session, messages = ask(tiny_folder, "label_probabilities")
+    rows = [row for m in messages for row in m["rows"]]
+    assert [row["number"] for row in rows] == list(range(1, 21))
+    base = session.base
+    assert base is not None
+    for row, given in zip(rows[:3], PAIRS, strict=False):
+        logs: dict[str, float] = {}
+        for label in ("no no", "yes"):
+            pair = encode(Example(prompt=given["prompt"], completion=label), base.tokenizer)
+            with torch.no_grad():
+                logits = base.model(torch.tensor([pair.ids])).logits[0].float().log_softmax(-1)
+            first = len(pair.prompt_ids)
+            logs[label] = sum(
+                float(logits[at - 1, pair.ids[at]]) for at in range(first, len(pair.ids))
+            )
+        odds = torch.tensor(list(logs.values()), dtype=torch.float64)
+        wanted = dict(zip(logs, odds.softmax(0).tolist(), strict=True))
+        assert row["probabilities"] == pytest.approx(wanted, abs=0.02)  # bf16 or float32
+        assert row["mass"] == pytest.approx(float(odds.exp().sum()), rel=0.1)
+
+
+def test_free_text_has_no_labels_and_a_missing_file_is_said(tiny_folder: Path) -> None:
+    with pytest.raises(UserError, match="no labels"):
+        ask(tiny_folder, "label_probabilities", task="names")
+    with pytest.raises(UserError, match="Upload a test file"):
+        ask(tiny_folder, "evaluate", dataset="")
+
+
+def test_any_answer_survives_as_csv() -> None:
+    outputs = ["a\rb", 'say "a", b', "two\nlines", "", "\x0bform", "日本"]
+    text = to_csv([{"number": n, "output": output} for n, output in enumerate(outputs)])
+    read = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [row["output"] for row in read] == outputs
+
+
+def test_a_cell_is_never_a_formula() -> None:
+    assert to_csv([{"output": "=1+1"}]) == '"output"\n"\'=1+1"\n'
+    assert to_csv([]) == ""

@@ -1,0 +1,184 @@
+"""The pictures of "Why is it fast?" from small batches and measurements written by hand."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.bench.report import Measured, Report, recorded
+from core.bench.speedups import disturbances
+from core.bench.tree import count
+from core.data.encode import Encoded
+from pages.lab.speed.ablations import loss_words, time_finding, time_rows, title_of
+from pages.lab.speed.batch_tree import heading, padded_rows, tree_rows
+from pages.lab.speed.bench_report import comparison_table, failed_words, growth_figure, speed_figure
+
+BATCH = [Encoded([1, 2, 3], [7, 9]), Encoded([1, 2, 4, 5], [8, 9]), Encoded([1, 2, 4, 6], [7, 9])]
+
+
+class Words:
+    """Token 3 is "3"."""
+
+    def decode(self, ids: list[int], *, special: bool = False) -> str:
+        return " ".join(map(str, ids))
+
+
+def test_rectangles_of_the_tree_are_the_tokens_computed() -> None:
+    rows = tree_rows(BATCH, Words())  # pyright: ignore
+    assert rows.tokens.sum() == count(BATCH).nodes
+    root = rows.iloc[0]
+    assert (root.start, root.end, root.top, root.bottom) == (0, 2, 0, 3)
+    assert (root.kind, root.text, root.examples) == ("shared beginning", "1 2", 3)
+    shared = rows[rows.kind == "shared beginning"]
+    assert list(shared.examples) == [3, 2]
+    assert rows[rows.kind == "completion"].tokens.sum() == 3  # the end tokens predict nothing
+
+
+def test_rectangles_of_the_padded_batch_fill_it() -> None:
+    rows = padded_rows(BATCH, Words())  # pyright: ignore
+    assert rows.tokens.sum() == count(BATCH).padded
+    assert rows[rows.kind == "padding"].tokens.sum() == 1
+    assert set(rows.examples) == {1}
+    for _, lane in rows.groupby("top"):
+        ends = lane.sort_values("start")
+        assert list(ends.start)[1:] == list(ends.end)[:-1]
+
+
+def test_the_heading_says_what_is_saved() -> None:
+    assert heading(BATCH) == "As a tree, 9 tokens are computed instead of 18: 50 % less"
+
+
+def message(variant: str, number: int, step_s: float, loss: float = 1.0) -> dict[str, Any]:
+    return {
+        "variant": variant,
+        "round": number,
+        "step_s": step_s,
+        "loss": loss,
+        "tokens": 10,
+        "dtype": "float32",
+    }
+
+
+def test_times_are_medians_against_everything_on() -> None:
+    rows = time_rows(
+        [
+            message(variant, number, seconds)
+            for number, times in enumerate([(9, 9, 9), *[(1, 2, 4), (1, 3, 4)] * 2, (1, 4, 4)])
+            for variant, seconds in zip(("on", "tree", "off"), times, strict=True)
+        ]
+    )
+    assert list(rows.times) == [1, 3, 4]
+    assert list(rows.variant) == ["Everything on", "Batch as a tree: off", "All of these off"]
+    assert time_finding(rows) == "With all of these off, a step takes 4.0 times as long"
+    assert "saves most here" in time_finding(rows.iloc[:2])
+    assert time_finding(rows.iloc[:1]) == "One step with everything on"
+    assert title_of("labels") == "Logits only at labels: off"
+
+
+def test_a_trick_that_saves_nothing_is_said_so() -> None:
+    """By as much as the steps vary: the median alone would say that it costs a tenth."""
+    steps = {"on": (1.0, 1.0, 1.3, 0.9, 1.0), "attention": (1.1, 1.2, 1.1, 0.9, 1.2)}
+    rows = time_rows(
+        [message(name, n, s) for name, found in steps.items() for n, s in enumerate(found, start=1)]
+    )
+    assert list(rows.times) == pytest.approx([1, 1.1])
+    assert time_finding(rows) == "No difference that the noise does not explain"
+
+
+def test_few_rounds_are_no_finding() -> None:
+    rows = time_rows(
+        [message("on", n, 1.0) for n in (1, 2)] + [message("tree", n, 2.0) for n in (1, 2)]
+    )
+    assert time_finding(rows) == "2 of at least 4 rounds: too few to tell a difference from noise"
+
+
+def test_what_saves_most_is_said_only_where_it_parts_from_the_next() -> None:
+    steps = {"on": 1.0, "tree": 2.0, "labels": 2.0}
+    found = [message(name, n, s + n / 10) for name, s in steps.items() for n in range(1, 5)]
+    assert "“Batch as a tree” saves time here" in time_finding(time_rows(found))
+
+
+def test_losses_are_those_of_the_last_whole_round() -> None:
+    found = [message("on", 0, 1, 2.0), message("tree", 0, 1, 2.1), message("on", 1, 1, 1.0)]
+    assert loss_words(found).startswith("The losses in step 1 lie between 2.0000 and 2.1000")
+
+
+def made() -> Report:
+    def one(side: str, seconds: float, **more: Any) -> Measured:
+        return Measured(
+            **{"workload": "lora8", "side": side, "seed": 0, "batch_size": 8, **more},
+            step_s=(seconds,) * 4 if seconds else (),
+            losses=(1.0,) * 4,
+            peak_memory_mb=100 * seconds,
+        )
+
+    failed = one("sft", 0, reason="no room")
+    return Report(
+        command="c",
+        machine="m",
+        date="2026-01-01",
+        threads=2,
+        gflops={"float32": 10.0},
+        trials={},
+        measured=(one("ours", 1), one("trainer", 5), failed),
+        growth=tuple(
+            {"axis": "shared", "value": v, "step_s": s, "low": s, "high": s, "tokens": 9}
+            for v, s in ((0.0, 2.0), (0.9, 0.5))
+        ),
+    )
+
+
+def test_the_report_is_drawn() -> None:
+    figure = speed_figure(made())
+    assert [(trace.name, list(trace.x)) for trace in figure.data] == [
+        ("Tuning Fork", [5.0]),
+        ("Trainer + peft", [1.0]),
+    ]
+    (row,) = comparison_table(made()).to_dict("records")
+    assert row["times as fast"] == pytest.approx(5)
+    assert row["memory %"] == pytest.approx(20)
+    assert (
+        failed_words(made()) == "TRL SFTTrainer failed on “LoRA r=8 on reviews, batch 8”: no room"
+    )
+    title = growth_figure(made(), "shared").layout.title.text
+    assert title == "With 90 % shared, a step takes 25 % of the time (25 to 25)"
+
+
+def test_a_marked_row_bears_a_star_and_its_reason() -> None:
+    report = made()
+    ours, *others = report.measured
+    report = replace(report, measured=(replace(ours, losses=(1.1,) * 4), *others))
+    (row,) = comparison_table(report).to_dict("records")
+    assert row["marked, because"].startswith("its final losses differ by up to 10.0 %")
+    assert all(name.endswith("*") for trace in speed_figure(report).data for name in trace.y)
+
+
+def test_noise_in_growth_is_no_finding() -> None:
+    points = tuple(
+        {"axis": "rank", "value": v, "step_s": s, "low": 0.3, "high": 0.6, "tokens": 9}
+        for v, s in ((1, 0.48), (256, 0.4))
+    )
+    figure = growth_figure(replace(made(), growth=points), "rank")
+    assert figure.layout.title.text == "No difference that the noise does not explain"
+    assert list(figure.data[0].error_y.array) == pytest.approx([0.12, 0.2])
+
+
+def test_the_page_shows_a_batch_of_a_prepared_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    from streamlit.testing.v1 import AppTest
+
+    from core import catalog
+    from core.models.acquire import is_ready
+
+    if not is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
+        pytest.skip("the model is not prepared")
+    root = Path(__file__).resolve().parents[3]
+    app = AppTest.from_file(str(root / "pages/lab/speed/page.py"), default_timeout=60).run()
+    assert not app.exception
+    assert app.title[0].value == "Why is it fast?"
+    assert any("touch a block to read its text" in c.value for c in app.caption)
+    found = recorded()
+    if found and disturbances(found):
+        assert any("This record is disturbed." in warning.value for warning in app.warning)
+        assert any(m.value.startswith("**On a disturbed machine") for m in app.markdown)
+    assert not any("up to 2 %" in c.value for c in app.caption)

@@ -1,0 +1,199 @@
+"""Lesson: frames and findings from small mixtures written by hand."""
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from core.experiments.mixtures import (
+    GENERAL,
+    HELD_OUT,
+    SCORED,
+    TRAINED,
+    Mixture,
+    TaskScore,
+    mixture_config,
+)
+from pages.lessons.multitask.live_scores import (
+    HELD,
+    NOT_TRAINED_ON,
+    TRAINED_ON,
+    answer_table,
+    heading,
+    in_order,
+    score_rows,
+    shares,
+)
+from pages.lessons.multitask.mixtures import (
+    ALONE,
+    BASE_MODEL,
+    TOGETHER,
+    alone_finding,
+    alone_rows,
+    carry_finding,
+    carry_rows,
+    forgetting_finding,
+    group_rows,
+    is_comparable,
+    moved,
+)
+
+
+def hand_made(
+    tasks: tuple[str, ...],
+    after: dict[str, float],
+    *,
+    seed: int = 0,
+    half: float = 0.1,
+    is_recorded: bool = True,
+) -> Mixture:
+    """All tasks score 0.5 before, and `after`, else 0.2, after the run; intervals are ± `half`."""
+    scores = {
+        task: TaskScore(
+            task=task,
+            before=0.5,
+            before_interval=(0.5 - half, 0.5 + half),
+            after=(score := after.get(task, 0.2)),
+            interval=(score - half, score + half),
+            n=30,
+        )
+        for task in SCORED
+    }
+    return Mixture(tasks=tasks, seed=seed, scores=scores, is_recorded=is_recorded)
+
+
+def record(held_out_together: float = 0.5) -> list[Mixture]:
+    """Each task alone reaches 0.9; together they reach 0.6 and keep 0.52 of general questions."""
+    alone = [hand_made((task,), {task: 0.9}, seed=seed) for task in TRAINED for seed in (0, 1)]
+    together = dict.fromkeys(TRAINED, 0.6) | {HELD_OUT: held_out_together, GENERAL: 0.52}
+    return [*alone, hand_made(TRAINED, together)]
+
+
+def evaluation(step: int, task: str, score: float) -> dict[str, Any]:
+    interval = [score - 0.1, score + 0.1]
+    found = {"type": "evaluation", "step": step, "task": task, "score": score}
+    return {**found, "interval": interval, "n": 10 if step < 4 else 30}
+
+
+def sample(step: int, task: str, output: str) -> dict[str, Any]:
+    found = {"type": "sample", "step": step, "task": task, "output": output}
+    return {**found, "prompt": f"ask {task}", "reference": f"right {task}"}
+
+
+def test_groups_are_means_over_the_tasks_of_each_run() -> None:
+    two = hand_made(("names", "topic"), {"names": 0.8, "topic": 0.6, GENERAL: 0.3}, seed=4)
+    yours = hand_made(TRAINED, {}, is_recorded=False)
+    rows = group_rows([two, yours])
+    first = rows[rows.k == 2].set_index("group")
+    assert first.score.to_dict() == pytest.approx(
+        {"trained": 0.7, "untrained": 0.2, "held_out": 0.2, "general": 0.3}
+    )
+    assert set(first.base) == {0.5}
+    assert set(first.tasks) == {"Names, Topic"}
+    assert not first.own.any()
+    last = rows[rows.k == len(TRAINED)]
+    assert set(last.group) == {"trained", "held_out", "general"}  # all tasks are trained on
+    assert last.own.all()
+
+
+def test_the_finding_takes_its_numbers_from_recorded_runs_alone() -> None:
+    yours = hand_made(TRAINED, {GENERAL: 0.0}, is_recorded=False)
+    said = forgetting_finding(group_rows([*record(), yours]))
+    assert said == (
+        "Tuned on one task, the other tasks fall from 0.50 to 0.20, and general questions fall from "
+        "0.50 to 0.20. Tuned on all 7, general questions hardly move (0.50 to 0.52)."
+    )
+
+
+def test_a_small_change_is_no_rise() -> None:
+    assert moved(0.3, 0.34) == "hardly move (0.30 to 0.34)"
+    assert moved(0.3, 0.4) == "rise from 0.30 to 0.40"
+    assert moved(0.4, 0.3) == "fall from 0.40 to 0.30"
+
+
+def test_alone_and_together_average_seeds_but_keep_the_width_of_the_interval() -> None:
+    runs = [hand_made((t,), {t: s}, seed=i) for t in TRAINED for i, s in enumerate((0.8, 0.4))]
+    rows = alone_rows([*runs, hand_made(TRAINED, dict.fromkeys(TRAINED, 0.3))])
+    names = rows[rows.task == "Names"].set_index("kind")
+    assert names.score.to_dict() == pytest.approx({BASE_MODEL: 0.5, ALONE: 0.6, TOGETHER: 0.3})
+    assert names.high[ALONE] - names.low[ALONE] == pytest.approx(0.2)
+    assert len(rows) == 3 * len(TRAINED)
+    assert "higher in 0 and lower in 7 of 7 tasks. In 0 of 7" in alone_finding(rows)
+
+
+def test_no_run_on_all_tasks_means_no_comparison() -> None:
+    assert alone_rows(record()[:-1]).empty
+    assert carry_rows([]).empty
+
+
+@pytest.mark.parametrize(
+    ("together", "words"),
+    [
+        (0.5, "intervals overlap, so these runs do not show that anything carries over"),
+        (0.9, "do not overlap: something carried over"),
+        (0.1, "do not overlap: it got worse"),
+    ],
+)
+def test_carry_over_is_claimed_only_where_intervals_do_not_overlap(
+    together: float, words: str
+) -> None:
+    rows = carry_rows(record(together))
+    assert rows.model.iloc[0] == "Base model"
+    assert rows.model.iloc[-1] == "All seven"
+    said = carry_finding(rows)
+    assert words in said
+    assert f"0.50 before and {together:.2f} after" in said
+    assert said.endswith("Of 7 tasks alone, 0 raised it clearly and 7 lowered it clearly.")
+
+
+def test_carry_over_is_not_decided_by_a_lone_missing_run() -> None:
+    rows = carry_rows(record()[:-1])
+    assert TOGETHER not in set(rows.kind)
+    assert carry_finding(rows) == ""
+
+
+def test_runs_with_a_cure_or_recorded_already_are_not_the_readers_own() -> None:
+    config = mixture_config(("names", "topic")).to_dict()
+    assert is_comparable(config, [])
+    assert not is_comparable(config, [config])
+    cured = config | {"cure": config["cure"] | {"rehearse": "names"}}
+    assert not is_comparable(cured, [])
+    assert not is_comparable(config | {"model": "smollm2-135m"}, [])
+
+
+def test_shares_name_a_percentage_for_each_task() -> None:
+    assert shares(["names", "topic"], [1, 3]) == "Of the examples: Names 25%, Topic 75%."
+    assert (
+        shares(["names", "topic"], [5, 5]) == "Each task gets the same part: 50% of the examples."
+    )
+    assert shares(["names"], [5]) == "Names gets all of the examples."
+
+
+def test_live_rows_hold_the_first_and_the_latest_check() -> None:
+    events = [evaluation(step, t, s) for step, s in ((0, 0.2), (2, 0.9), (4, 0.6)) for t in SCORED]
+    rows = score_rows(events, ("topic",))
+    assert in_order(("topic",))[0] == "topic"
+    assert in_order(("topic",))[-1] == HELD_OUT
+    assert list(rows.task)[:2] == ["Topic", "Topic"]
+    assert list(rows[rows.task == "Topic"].kind) == ["base model", TRAINED_ON]
+    assert list(rows[rows.task == "Topic"].score) == [0.2, 0.6]
+    assert list(rows[rows.task == "Names"].kind)[1] == NOT_TRAINED_ON
+    assert list(rows[rows.task == "Formality"].kind)[1] == HELD
+    assert heading(rows) == (
+        "Step 4, mean scores: tasks trained on 0.20 → 0.60, all others 0.20 → 0.60"
+    )
+
+
+def test_before_the_first_check_there_is_only_the_base_model() -> None:
+    rows = score_rows([evaluation(0, task, 0.2) for task in SCORED], ("topic",))
+    assert set(rows.kind) == {"base model"}
+    assert heading(rows).startswith("Step 0: the base model")
+    assert score_rows([], ("topic",)).empty
+
+
+def test_answers_stand_in_the_order_of_the_chart() -> None:
+    events = [sample(0, "names", "?"), sample(0, "topic", "it is"), sample(4, "topic", "sport")]
+    table = answer_table(events, ("topic",))
+    assert list(table.task) == ["Topic", "Names"]
+    expected = pd.DataFrame({"base model": ["it is", "?"], "now": ["sport", ""]})
+    pd.testing.assert_frame_equal(table[["base model", "now"]], expected)
