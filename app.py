@@ -9,8 +9,11 @@ from urllib.parse import urlparse
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
+from core.course.lessons import LAB, LESSONS
 from core.errors import UserError
 from pages.shared.engine import engine
+
+LAB_ICONS = {"runs": ":material/list:", "speed": ":material/speed:"}
 
 st.set_page_config(page_title="Tuning Fork", page_icon="🎼", layout="wide")
 
@@ -22,51 +25,20 @@ navigation = st.navigation(
         "": [st.Page("pages/home/page.py", title="Home", icon=":material/home:", default=True)],
         "Lessons": [
             st.Page(
-                "pages/lessons/before/page.py", title="1 · Before fine-tuning", url_path="before"
-            ),
-            st.Page(
-                "pages/lessons/instruction/page.py",
-                title="2 · Instruction fine-tuning",
-                url_path="instruction",
-            ),
-            st.Page(
-                "pages/lessons/forgetting/page.py",
-                title="3 · Catastrophic forgetting",
-                url_path="forgetting",
-            ),
-            st.Page("pages/lessons/cures/page.py", title="4 · Cures", url_path="cures"),
-            st.Page(
-                "pages/lessons/multitask/page.py",
-                title="5 · Multi-task tuning",
-                url_path="multitask",
-            ),
-            st.Page("pages/lessons/peft/page.py", title="6 · PEFT families", url_path="peft"),
-            st.Page("pages/lessons/lora/page.py", title="7 · LoRA", url_path="lora"),
-            st.Page(
-                "pages/lessons/soft_prompts/page.py", title="8 · Soft prompts", url_path="soft"
-            ),
-            st.Page(
-                "pages/lessons/one_base/page.py", title="9 · One base, many tasks", url_path="base"
-            ),
-            st.Page(
-                "pages/lessons/evaluation/page.py", title="10 · Evaluation", url_path="evaluation"
-            ),
-            st.Page(
-                "pages/lessons/choice/page.py",
-                title="11 · Prompting or fine-tuning?",
-                url_path="choice",
-            ),
+                f"pages/lessons/{lesson.id}/page.py",
+                title=f"{number} · {lesson.title}",
+                url_path=lesson.url_path,
+            )
+            for number, lesson in enumerate(LESSONS, start=1)
         ],
         "Lab": [
             st.Page(
-                "pages/lab/runs/page.py", title="Runs", icon=":material/list:", url_path="runs"
-            ),
-            st.Page(
-                "pages/lab/speed/page.py",
-                title="Why is it fast?",
-                icon=":material/speed:",
-                url_path="speed",
-            ),
+                f"pages/lab/{page.id}/page.py",
+                title=page.title,
+                icon=LAB_ICONS.get(page.id),
+                url_path=page.url_path,
+            )
+            for page in LAB
         ],
     }
 )

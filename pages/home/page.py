@@ -6,6 +6,7 @@ import psutil
 import streamlit as st
 
 from core import catalog
+from core.course.lessons import as_markdown
 from core.errors import UserError
 from pages.shared.engine import engine, model_ready, preparation, store
 
@@ -95,24 +96,7 @@ with ask:
         preparation()
 
 st.header("The way through")
-st.markdown(
-    """
-1. **[Before fine-tuning](before)**: tasks one could tune for; prompting a pretrained model; where the next token comes from.
-2. **[Instruction fine-tuning](instruction)**: pairs, templates, which tokens the loss sees; the training loop one phase at a time; then a real run.
-3. **[Catastrophic forgetting](forgetting)**: tune on one task and watch others go; one task after another; which weights moved.
-4. **[Cures](cures)**: the same experiment under LoRA, penalties, rehearsal and more, on one plane of learning and keeping.
-5. **[Multi-task tuning](multitask)**: several tasks in every batch; what that keeps, and what carries over.
-6. **[PEFT families](peft)**: twelve ways to train less than everything, drawn, run and measured alike.
-7. **[LoRA](lora)**: a rank slider that redraws the matrices; what was learned; merging and scaling it.
-8. **[Soft prompts](soft)**: virtual tokens on a map of words; how many it takes; and taken away again.
-9. **[One base, many tasks](base)**: small adapters switched in milliseconds, against a copy for each task.
-10. **[Evaluation](evaluation)**: recall, precision and F1 word by word; where a score lies; two models compared.
-11. **[Prompting or fine-tuning?](choice)**: after how many requests training pays, from your own measurements.
-
-Every run you start is kept in **[Runs](runs)**, with its settings, curves and answers.
-**[Why is it fast?](speed)** shows a batch as the tree that is computed, and what each trick saves.
-"""
-)
+st.markdown(as_markdown(with_links=True))
 
 st.header("This machine")
 machine()

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.course.lessons import name_of
 from core.experiments import record
 from core.experiments.claims import LEARNED_ENOUGH, claims
 from core.experiments.mitigations import KEPT, MITIGATIONS, mitigation_config
@@ -130,8 +131,8 @@ def what_held() -> None:
 
 st.title("Cures")
 st.markdown(
-    "Lesson 3 lost the names while the model learned reviews. What keeps them? Each cure below is the "
-    "same experiment with one change, and one knob."
+    f"{name_of('forgetting')} lost the names while the model learned reviews. What keeps them? Each "
+    "cure below is the same experiment with one change, and one knob."
 )
 require_model()
 plane(try_a_cure())

@@ -1,0 +1,1 @@
+"""The course: its lessons as data. Imports no torch and knows no user interface."""

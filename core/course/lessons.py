@@ -1,0 +1,135 @@
+"""The lessons in their order, and the lab pages beside them: the one list that all else derives from.
+
+Navigation, the home page, README's list and every "Lesson 3" in a text come from here. A lesson's `id`
+is the name of its folder in pages/lessons.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    id: str
+    """Its folder in pages/lessons or pages/lab."""
+    title: str
+    url_path: str
+    summary: str
+    """What a reader finds there, in one sentence."""
+
+
+LESSONS = (
+    Page(
+        id="before",
+        title="Before fine-tuning",
+        url_path="before",
+        summary="Tasks one could tune for; zero-, one- and few-shot prompts, the chat template token by "
+        "token, and where the next token comes from.",
+    ),
+    Page(
+        id="instruction",
+        title="Instruction fine-tuning",
+        url_path="instruction",
+        summary="Pairs you can browse, edit and upload; which tokens the loss sees; the training loop one "
+        "phase at a time; then a real run, before against after.",
+    ),
+    Page(
+        id="forgetting",
+        title="Catastrophic forgetting",
+        url_path="forgetting",
+        summary="Guess first, then tune on one task and watch others go, check by check; which weights "
+        "moved; one task after another.",
+    ),
+    Page(
+        id="cures",
+        title="Cures",
+        url_path="cures",
+        summary="The same experiment under LoRA, penalties, rehearsal and more, on one plane of learning "
+        "and keeping, beside what papers claim.",
+    ),
+    Page(
+        id="multitask",
+        title="Multi-task tuning",
+        url_path="multitask",
+        summary="Several tasks in every batch with a mixing weight each; what that keeps, and what carries "
+        "over to a task that was never trained on.",
+    ),
+    Page(
+        id="peft",
+        title="PEFT families",
+        url_path="peft",
+        summary="Twelve ways to train less than everything, drawn, run and measured alike; a memory "
+        "calculator for models of any size.",
+    ),
+    Page(
+        id="lora",
+        title="LoRA",
+        url_path="lora",
+        summary="A rank slider that redraws W + (α/r)·BA to scale; matrices and spectra of what was "
+        "learned; merging and scaling it; a sweep over rank and learning rate.",
+    ),
+    Page(
+        id="soft_prompts",
+        title="Soft prompts",
+        url_path="soft",
+        summary="Virtual tokens on a map of words while they train; how many it takes; a hand-written "
+        "prompt beside them; and taken away again.",
+    ),
+    Page(
+        id="one_base",
+        title="One base, many tasks",
+        url_path="base",
+        summary="Small adapters side by side in memory, switched in milliseconds, against a copy for each "
+        "task.",
+    ),
+    Page(
+        id="evaluation",
+        title="Evaluation",
+        url_path="evaluation",
+        summary="ROUGE and BLEU word by word, and where they fail; precision, recall and F1 beside the "
+        "loss; any model on any test set; two models compared.",
+    ),
+    Page(
+        id="choice",
+        title="Prompting or fine-tuning?",
+        url_path="choice",
+        summary="Examples in the prompt against training on them: scores, seconds, and after how many "
+        "requests training pays, from your own measurements.",
+    ),
+)
+LAB = (
+    Page(
+        id="runs",
+        title="Runs",
+        url_path="runs",
+        summary="Every run you start, with its settings, curves and answers; compare two, run again, delete.",
+    ),
+    Page(
+        id="speed",
+        title="Why is it fast?",
+        url_path="speed",
+        summary="A batch drawn as the tree that is computed; parts of the speed to switch off, timed while "
+        "you wait; and the benchmark against Trainer and TRL.",
+    ),
+)
+
+
+def number_of(lesson: str) -> int:
+    """A lesson's place in the order, from 1."""
+    return [page.id for page in LESSONS].index(lesson) + 1
+
+
+def name_of(lesson: str) -> str:
+    """As texts name it: "Lesson 3"."""
+    return f"Lesson {number_of(lesson)}"
+
+
+def as_markdown(*, with_links: bool) -> str:
+    """The lessons as a numbered list, then the lab pages: of the home page and, without links, of README."""
+
+    def line(mark: str, page: Page) -> str:
+        title = f"[{page.title}]({page.url_path})" if with_links else page.title
+        stop = "" if page.title.endswith("?") else "."
+        return f"{mark} **{title}{stop}** {page.summary}"
+
+    lessons = [line(f"{n}.", page) for n, page in enumerate(LESSONS, start=1)]
+    return "\n".join([*lessons, "", *(line("-", page) for page in LAB)])
