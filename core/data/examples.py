@@ -25,7 +25,7 @@ from core.data.split import (
     take,
     without_prompts_of,
 )
-from core.data.template import places
+from core.data.template import placeholders
 from core.errors import UserError
 
 CUSTOM_TEMPLATE = "{prompt}"
@@ -74,7 +74,7 @@ def wording(task: catalog.Task, record: dict[str, Any]) -> str:
     for, or from the whole record.
     """
     every = (task.template, *task.wordings)
-    known = (record[name] for name in ("text", *places(task.template)) if name in record)
+    known = (record[name] for name in ("text", *placeholders(task.template)) if name in record)
     chosen_by = str(next(known, json.dumps(record, sort_keys=True, ensure_ascii=False)))
     return every[zlib.crc32(chosen_by.encode()) % len(every)]
 

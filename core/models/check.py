@@ -122,9 +122,9 @@ def _as_rows(causal: Any, tokens: torch.Tensor, parents: list[int], own: torch.T
         cache, logits, is_text = read_rows(causal, prompts, device)
         errors.append(logits.float() - own[[row[-2] for row in group]])
         last = tokens[[row[-1] for row in group]][:, None]
-        places = torch.tensor([[len(row) - 1] for row in group], device=device)
+        position_ids = torch.tensor([[len(row) - 1] for row in group], device=device)
         is_text = torch.cat([is_text, is_text.new_ones(len(group), 1)], dim=1)
-        logits = own_logits(causal, last, places, is_text, keep=first, cache=cache)[:, 0]
+        logits = own_logits(causal, last, position_ids, is_text, keep=first, cache=cache)[:, 0]
         errors.append(logits.float() - own[[row[-1] for row in group]])
     return max(error.abs().max().item() for error in errors)
 

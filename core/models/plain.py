@@ -20,13 +20,13 @@ from core.models.forward import causal_of, n_virtual_tokens, soft_prompt
 def own_logits(
     model: nn.Module,
     tokens: torch.Tensor,
-    places: torch.Tensor,
+    position_ids: torch.Tensor,
     is_text: torch.Tensor,
     *,
     keep: torch.Tensor,
     cache: DynamicCache | None = None,
 ) -> torch.Tensor:
-    """(B, len(keep), V) logits at the columns `keep` of the new tokens (B, Q) at positions `places` (B, Q).
+    """(B, len(keep), V) logits at the columns `keep` of the new tokens (B, Q) at positions `position_ids` (B, Q).
 
     `is_text` (B, K) tells the text from the padding among the K tokens there are: those in the cache, then
     the new ones, which join it (see `new_cache`). The virtual tokens of a soft prompt or a prefix come before all of them and
@@ -36,7 +36,7 @@ def own_logits(
     n_rows, n_virtual = len(tokens), n_virtual_tokens(model)
     text: dict[str, Any] = {"input_ids": tokens}
     if n_virtual:
-        places = places + n_virtual
+        position_ids = position_ids + n_virtual
         is_text = torch.cat([is_text.new_ones(n_rows, n_virtual), is_text], dim=1)
         virtual = soft_prompt(model)
         if virtual is None:
@@ -46,10 +46,10 @@ def own_logits(
             before = virtual.to(words.dtype).expand(n_rows, -1, -1)
             text = {"inputs_embeds": torch.cat([before, words], dim=1)}
             at = torch.arange(n_virtual, device=tokens.device).expand(n_rows, -1)
-            places, keep = torch.cat([at, places], dim=1), keep + n_virtual
+            position_ids, keep = torch.cat([at, position_ids], dim=1), keep + n_virtual
     output: Any = causal(
         **text,
-        position_ids=places,
+        position_ids=position_ids,
         attention_mask=is_text.long(),
         cache=cache,
         use_cache=cache is not None,
@@ -85,12 +85,14 @@ def unrolled_logits(
     column = {depth: i for i, depth in enumerate(keep)}
     width = max(len(path) for path in rows)
     padded = torch.tensor([path + [0] * (width - len(path)) for path in rows]).to(tokens.device)
-    places = torch.arange(width, device=tokens.device).expand(len(rows), -1)
+    position_ids = torch.arange(width, device=tokens.device).expand(len(rows), -1)
     logits = own_logits(
         model,
         tokens[padded],
-        places,
-        torch.ones_like(places, dtype=torch.bool),  # no text looks ahead, so none sees the padding
+        position_ids,
+        torch.ones_like(
+            position_ids, dtype=torch.bool
+        ),  # no text looks ahead, so none sees the padding
         keep=torch.tensor(keep, device=tokens.device),
     )
     return logits[[row for row, _ in where], [column[depth] for _, depth in where]]
@@ -138,7 +140,7 @@ def read_rows(
     tokens = torch.tensor([[0] * (width - len(p)) + list(p) for p in prompts], device=device)
     lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
     is_text = torch.arange(width, device=device) >= width - lengths[:, None]
-    places = (is_text.long().cumsum(1) - 1).clamp(min=0)
+    position_ids = (is_text.long().cumsum(1) - 1).clamp(min=0)
     cache, last = new_cache(model, len(prompts)), torch.tensor([width - 1], device=device)
-    logits = own_logits(model, tokens, places, is_text, keep=last, cache=cache)[:, 0]
+    logits = own_logits(model, tokens, position_ids, is_text, keep=last, cache=cache)[:, 0]
     return cache, logits, is_text
