@@ -62,7 +62,7 @@ def curve_rows(events: list[Event]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def curves(events: list[Event], n_steps: int) -> alt.LayerChart:
+def curves(events: list[Event], n_steps: int) -> alt.LayerChart | alt.FacetChart:
     """The task being learned, what is being lost, and the prompts answered with a sentiment."""
     frame = curve_rows(events)
     tasks = list(dict.fromkeys(e["task"] for e in of_type(events, "evaluation")))
@@ -109,7 +109,7 @@ def scrub(run_id: str) -> None:
     if len(checks) < 2:  # a run that was stopped before its first check
         return
     st.header("Back through time")
-    step = st.select_slider(
+    step: int = st.select_slider(  # pyright: ignore[reportAssignmentType]
         "Check after step", checks, checks[-1], key=f"forgetting_check_{run_id}"
     )
     looks = [e for e in of_type(events, "next_tokens") if e["step"] == step]
@@ -145,7 +145,9 @@ def scrub(run_id: str) -> None:
 def next_token_chart(look: Event) -> alt.Chart:
     """The likeliest next tokens of a watched prompt at one check."""
     frame = pd.DataFrame(look["rows"])
-    frame["kind"] = frame["first"].map({True: "the base model’s choice", False: "other"})
+    frame["kind"] = [
+        "the base model’s choice" if is_first else "other" for is_first in frame["first"]
+    ]
     frame.loc[frame.token.isin(catalog.SENTIMENT_LABELS), "kind"] = "a sentiment"
     frame["shown"] = [f"“{token}”".replace("\n", "↵") for token in frame.token]
     best = frame.iloc[0]

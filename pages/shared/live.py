@@ -118,7 +118,7 @@ def step_axis(n_steps: int) -> alt.X:
     )
 
 
-def loss_chart(events: list[Event], n_steps: int) -> alt.Chart | alt.LayerChart:
+def loss_chart(events: list[Event], n_steps: int) -> alt.Chart | alt.LayerChart | alt.FacetChart:
     """Training loss per step and validation loss at the checks."""
     rows = [
         {
@@ -151,7 +151,9 @@ def loss_chart(events: list[Event], n_steps: int) -> alt.Chart | alt.LayerChart:
     )
 
 
-def score_chart(events: list[Event], n_steps: int, task: str) -> alt.Chart | alt.LayerChart:
+def score_chart(
+    events: list[Event], n_steps: int, task: str
+) -> alt.Chart | alt.LayerChart | alt.FacetChart:
     """Main score with its interval, precision, recall and F1 of the trained task."""
     found = [e for e in events if e["type"] == "evaluation" and e["task"] == task]
     metric = found[-1]["metric"].replace("_", " ")

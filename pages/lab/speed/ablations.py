@@ -113,25 +113,25 @@ def time_rows(messages: Sequence[Message]) -> pd.DataFrame:
 
 def time_finding(rows: pd.DataFrame) -> str:
     """The dearest variant against everything on, where their intervals part."""
-    others = rows[~rows.is_on]
+    others = rows.loc[~rows.is_on]
     if others.empty:
         return "One step with everything on"
     usual = rows[rows.is_on].iloc[0]
     if usual.n < FEWEST:
         return f"{usual.n} of at least {FEWEST} rounds: too few to tell a difference from noise"
-    dearer = others[others.low > usual.high].sort_values("times", ascending=False)
+    dearer = others.loc[others.low > usual.high].sort_values("times", ascending=False)
     if dearer.empty:
         return NOT_DECIDED
     worst = dearer.iloc[0]
     what = worst.variant.removesuffix(": off")
     if what == "All of these off":
         return f"With all of these off, a step takes {worst.times:.1f} times as long"
-    is_clear = (others[others.variant != worst.variant].high < worst.low).all()
+    is_clear = (others.loc[others.variant != worst.variant].high < worst.low).all()
     saves = "saves most" if is_clear else "saves time"
     return f"“{what}” {saves} here: without it a step takes {worst.times:.1f} times as long"
 
 
-def time_chart(rows: pd.DataFrame) -> alt.LayerChart:
+def time_chart(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     title = time_finding(rows)
     base = alt.Chart(rows).encode(
         y=alt.Y("variant:N", sort=None, title=None, axis=alt.Axis(labelLimit=190))

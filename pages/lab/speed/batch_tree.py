@@ -118,7 +118,9 @@ def heading(batch: Sequence[Encoded]) -> str:
     )
 
 
-def batch_chart(rows: pd.DataFrame, *, title: str, width_tokens: int) -> alt.LayerChart:
+def batch_chart(
+    rows: pd.DataFrame, *, title: str, width_tokens: int
+) -> alt.LayerChart | alt.FacetChart:
     """Rectangles of tokens; the text stands in those with room for it, and in the tooltip."""
     kinds = [kind for kind in COLOURS if kind in set(rows.kind)]
     across = alt.X(

@@ -1,5 +1,7 @@
 """The recorded benchmark: ours beside the usual ways, and how the cost of a step grows."""
 
+from typing import Any
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -51,13 +53,14 @@ def speed_figure(report: Report) -> go.Figure:
                     hovertemplate="%{y}<br>%{customdata}<extra>" + title + "</extra>",
                 )
             )
+    traces: Any = figure.data
     figure.update_layout(
         barmode="group",
         bargap=0.3,
         xaxis={"title": "examples per second (slowest = 1)"},
         yaxis={"autorange": "reversed", "automargin": True},
         legend={"orientation": "h", "y": 1, "yanchor": "bottom"},
-        height=110 + 90 * len({n for t in figure.data for n in t.y}),
+        height=110 + 90 * len({n for t in traces for n in t.y}),
         margin={"l": 10, "r": 30, "t": 60},
     )
     return figure

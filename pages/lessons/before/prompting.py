@@ -97,7 +97,7 @@ def look_ahead(name: str, *, text: str, raw: bool, settings: dict[str, Any]) -> 
     """The twenty likeliest next tokens before and after the settings; choose one and go on."""
     memory: dict[str, Any] = st.session_state.setdefault(f"{name}_memory", {"forced": []})
     forced: list[int] = memory["forced"]
-    asked = {"text": text, "raw": raw, "settings": settings, "forced": list(forced)}
+    asked: dict[str, Any] = {"text": text, "raw": raw, "settings": settings, "forced": list(forced)}
     if st.button("Show the next-token probabilities", key=f"{name}_show"):
         memory["open"] = True
     if not memory.get("open"):

@@ -195,7 +195,8 @@ def when_it_pays(found: Sequence[Way]) -> tuple[str, bool]:
     left, middle, right = st.columns([2, 1, 1], vertical_alignment="bottom")
     prompts = [way for way in found if not way.is_tuned]
     names = [name_of(way) for way in prompts]
-    usual = prompts.index(best(found, tuned=False))
+    top = best(found, tuned=False)
+    usual = prompts.index(top) if top else 0
     chosen = left.selectbox("Instead of", names, usual, key=f"choice_against_{len(names)}_{usual}")
     unit = middle.segmented_control(
         "Cost in",

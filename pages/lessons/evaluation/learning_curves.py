@@ -53,9 +53,9 @@ def _view(run: Run, events: list[Event]) -> None:
     )
     n_steps = planned_steps(run.config_dict)
     checks = sorted({e["step"] for e in evaluations if e["task"] == task})
-    step = checks[-1]
+    step: int = checks[-1]
     if run.status.is_over and len(checks) > 1:
-        step = st.select_slider(
+        step = st.select_slider(  # pyright: ignore[reportAssignmentType]
             "Check after step", checks, checks[-1], key=f"evaluation_check_{run.id}_{task}"
         )
     left, right = st.columns(2)
@@ -87,7 +87,7 @@ def how_measured(evaluation: Event) -> str:
 
 def metric_chart(
     values: Sequence[CheckValue], task: str, step: int, n_steps: int
-) -> alt.LayerChart:
+) -> alt.LayerChart | alt.FacetChart:
     """The three measures over the run, each with its band."""
     frame = pd.DataFrame(
         [

@@ -3,6 +3,7 @@
 import html
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -157,7 +158,7 @@ def fraction(found: Overlap, total: int) -> str:
 
 
 def count_table(counts: Sequence[NgramCount]) -> pd.DataFrame:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "n-gram": row.ngram,
             "in reference": row.in_reference,
@@ -166,7 +167,7 @@ def count_table(counts: Sequence[NgramCount]) -> pd.DataFrame:
         }
         for row in counts
     ]
-    total = {"n-gram": "all"} | {
+    total: dict[str, Any] = {"n-gram": "all"} | {
         key: sum(row[key] for row in rows) for key in ("in reference", "in output", "counted")
     }
     return pd.DataFrame([*rows, total])

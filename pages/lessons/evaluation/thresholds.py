@@ -121,7 +121,7 @@ def show_thresholds(rows: Sequence[Row], written: float) -> None:
     `written` is the accuracy of the model's written answers.
     """
     st.markdown(f"**{likeliest_words(rows, written)}**")
-    labels = list(rows[0]["probabilities"])
+    labels: list[str] = list(rows[0]["probabilities"])
     left, right = st.columns(2)
     label = left.selectbox("Label to find", labels, key="evaluation_label", bind="query-params")
     threshold = right.slider(
@@ -150,7 +150,7 @@ def show_thresholds(rows: Sequence[Row], written: float) -> None:
 
 def histogram(
     probabilities: Sequence[float], is_label: Sequence[bool], label: str, here: AtThreshold
-) -> alt.LayerChart:
+) -> alt.LayerChart | alt.FacetChart:
     """Where the examples lie, by their right label, and the threshold between them."""
     other = f"not “{label}”"
     kinds = [f"“{label}”", other]
@@ -192,7 +192,7 @@ def histogram(
     return (bars + rule).properties(title=heading, height=300, description=heading)
 
 
-def curve_chart(curve: Sequence[AtThreshold], here: AtThreshold) -> alt.LayerChart:
+def curve_chart(curve: Sequence[AtThreshold], here: AtThreshold) -> alt.LayerChart | alt.FacetChart:
     """Precision over recall for every threshold; the dot is the chosen one."""
     scale = alt.Scale(domain=[0, 1])
     frame = pd.DataFrame([point.to_dict() for point in curve])

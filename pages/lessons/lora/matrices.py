@@ -88,11 +88,16 @@ MERGED = {
 
 def merge_table(found: Message) -> pd.DataFrame:
     """What merging and taking out again changed at most, a row for each precision."""
-    frame = pd.DataFrame(found["rows"])[list(MERGED)]
-    for name in frame.columns[1:-1]:
-        frame[name] = frame[name].map("{:.2g}".format)
-    frame["same_choice"] = frame["same_choice"].map("{:.1%}".format)
-    return frame.rename(columns=MERGED)
+
+    def shown(name: str, value: Any) -> str:
+        if name == "same_choice":
+            return f"{value:.1%}"
+        return value if name == "dtype" else f"{value:.2g}"
+
+    rows = [
+        {title: shown(name, row[name]) for name, title in MERGED.items()} for row in found["rows"]
+    ]
+    return pd.DataFrame(rows)
 
 
 def rank_figure(found: Sequence[RankRow]) -> go.Figure:

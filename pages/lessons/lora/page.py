@@ -1,5 +1,7 @@
 """Lesson: LoRA, from its picture to its spectrum."""
 
+from typing import Any
+
 import streamlit as st
 
 from core import catalog
@@ -143,7 +145,7 @@ def inside(run: Run, full_id: str) -> None:
     )
 
 
-def _spectrum(run_id: str, layer: int, module: str) -> dict:
+def _spectrum(run_id: str, layer: int, module: str) -> dict[str, Any]:
     (found,) = engine().ask("spectrum", run=run_id, layer=layer, module=module)
     return found
 
@@ -274,7 +276,8 @@ run_id = run_button(wanted, "Train this LoRA", key="lora", name="run")
 if run_id:
     forgetting_view(run_id)
     shown = store().get(run_id)
-    if shown.status == "finished" and not (why := not_looked_into(shown)):
+    why = not_looked_into(shown)
+    if shown.status == "finished" and not why:
         full = beside_full(shown) if shown.config.data == wanted.data else ""
         inside(shown, full)
         merge(shown)

@@ -7,6 +7,7 @@ a slider is let go, its value comes here and goes into the URL.
 from collections.abc import Sequence
 
 import streamlit as st
+from streamlit.components import v2
 
 from core.config import MethodConfig
 from core.errors import UserError
@@ -20,10 +21,10 @@ FOLDER = ASSETS / "components"
 
 @st.cache_resource(show_spinner=False)
 def _component():
-    parts = {
-        kind: (FOLDER / f"lora_picture.{kind}").read_text("utf-8") for kind in ("html", "css", "js")
-    }
-    return st.components.v2.component("lora_picture", **parts)
+    html, css, js = (
+        (FOLDER / f"lora_picture.{kind}").read_text("utf-8") for kind in ("html", "css", "js")
+    )
+    return v2.component("lora_picture", html=html, css=css, js=js)
 
 
 def rank_and_alpha(

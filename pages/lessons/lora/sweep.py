@@ -40,7 +40,9 @@ def sweep_view(sweep: Sweep) -> None:
     run_all(list(sweep.configs()), "Run the sweep", key="lora_sweep", draw=draw)
 
 
-def grid(cells: Sequence[Cell], score: str) -> tuple[list[int], list[float], list[list]]:
+def grid(
+    cells: Sequence[Cell], score: str
+) -> tuple[list[int], list[float], list[list[float | None]]]:
     """Ranks, rates, and the score at each, None where there is none yet."""
     ranks = sorted({cell.rank for cell in cells})
     rates = sorted({cell.rate for cell in cells})

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -74,7 +75,7 @@ def choose_shape() -> ModelShape:
         "vocabulary": ("Vocabulary", 32000),
     }
     places = [*st.columns(3), *st.columns(3)]
-    values = {
+    values: dict[str, Any] = {
         field: int(
             place.number_input(
                 label, 1, 1_000_000, usual, key=f"peft_calc_{field}", bind="query-params"

@@ -74,13 +74,13 @@ def picture_of(method: MethodConfig) -> Picture:
     if name in LORA_FAMILY:
         parts = {"dora": ("A", "B", "m"), "adalora": ("P", "Λ", "Q")}.get(name, ("A", "B"))
         return Picture(added=dict.fromkeys(method.target_modules, parts), words=words)
-    added: dict[str, tuple[str, ...]] = {
+    added: dict[str, dict[str, tuple[str, ...]]] = {
         "bitfit": dict.fromkeys(ROLES, ("+ b",)),
         "ia3": dict.fromkeys(("key", "value", BEFORE_DOWN), ("⊙ l",)),
         "prompt": {"embeddings": ("p₁", "p₂", "…")},
         "prefix": dict.fromkeys(("key", "value"), ("P",)),
-    }[name]
-    return Picture(added=added, words=words)
+    }
+    return Picture(added=added[name], words=words)
 
 
 def layer_picture(method: MethodConfig, shape: ModelShape) -> str:

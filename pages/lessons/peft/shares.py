@@ -43,7 +43,7 @@ def _shares(method: str, shape: ModelShape) -> list[float]:
 
 def band_heading(rows: pd.DataFrame, found: Sequence[MethodSetting]) -> str:
     """Which methods fall into the band: at the usual knob, and of the runs."""
-    usual = [row.title for row in rows.itertuples() if in_band(row.share)]
+    usual = [title for title, share in zip(rows.title, rows.share, strict=True) if in_band(share)]
     ran = [s.title for s in found if in_band(s.rows[0].share)]
     low, high = (f"{100 * edge:g}" for edge in BAND)
     little = int((rows.share < 0.01).sum())
@@ -61,7 +61,8 @@ def in_band(share: float) -> bool:
 def share_figure(rows: pd.DataFrame, found: Sequence[MethodSetting]) -> go.Figure:
     """A row per method: its knob's range as a line, the usual setting as a ring, runs as filled marks."""
     figure = go.Figure()
-    for row in rows.itertuples():
+    for n in range(len(rows)):
+        row = rows.iloc[n]
         colour = COLOURS[CARDS[row.method].family]
         figure.add_trace(
             go.Scatter(

@@ -41,7 +41,7 @@ def _view(run: Run, events: list[Event]) -> None:
     st.altair_chart(map_chart(events, step), width="stretch")
 
 
-def map_chart(events: Sequence[Event], step: int) -> alt.LayerChart:
+def map_chart(events: Sequence[Event], step: int) -> alt.LayerChart | alt.FacetChart:
     """The task's words in grey, the virtual tokens at `step` with their way from the start."""
     plane = next(e for e in events if e["type"] == "vocabulary_map")
     looks = [e for e in events if e["type"] == "virtual_tokens"]
@@ -62,7 +62,8 @@ def map_chart(events: Sequence[Event], step: int) -> alt.LayerChart:
     every = pd.DataFrame(rows)
     until = every[every.step <= step]
     now = every[every.step == step]
-    x, y = (_axis([*words[axis], *every[axis]], plane, axis) for axis in ("x", "y"))
+    x = alt.X("x:Q", **_axis([*words.x, *every.x], plane, 0))
+    y = alt.Y("y:Q", **_axis([*words.y, *every.y], plane, 1))
     heading = heading_of(looks, step)
     text = alt.Chart(words).mark_text(color=GREY, fontSize=11).encode(x=x, y=y, text="token")
     ways = (
@@ -79,16 +80,14 @@ def map_chart(events: Sequence[Event], step: int) -> alt.LayerChart:
     return layers.properties(title=heading, height=460, description=heading)
 
 
-def _axis(values: Sequence[float], plane: Event, axis: str) -> alt.X | alt.Y:
+def _axis(values: Sequence[float], plane: Event, number: int) -> dict[str, Any]:
     """Fixed over the whole run, so that only the tokens move."""
     low, high = min(values), max(values)
     pad = 0.05 * (high - low)
-    number = "xy".index(axis)
-    title = f"direction {number + 1} ({plane['explained'][number]:.0%} of the words’ variance)"
-    kind = alt.X if axis == "x" else alt.Y
-    return kind(
-        f"{axis}:Q", title=title, scale=alt.Scale(domain=[low - pad, high + pad], nice=False)
-    )
+    return {
+        "title": f"direction {number + 1} ({plane['explained'][number]:.0%} of the words’ variance)",
+        "scale": alt.Scale(domain=[low - pad, high + pad], nice=False),
+    }
 
 
 def heading_of(looks: Sequence[Event], step: int) -> str:
