@@ -21,6 +21,7 @@ from core.models.acquire import model_dir
 from core.paths import ASSETS, ROOT, data_dir, writable
 
 SOURCES = (
+    "core/answer.py",
     "core/catalog.py",
     "core/config",
     "core/data",
