@@ -51,7 +51,7 @@ def _adapter(run: Run, store: RunStore) -> Adapter | None:
     if config["model"] != catalog.DEFAULT_MODEL or task not in catalog.TASKS:
         return None
     size = store.size_bytes(run.id)
-    scores = run.summary.get("scores", {})
+    scores = run.summary.scores
     if not size or task not in scores:
         return None
     return Adapter(

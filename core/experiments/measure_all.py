@@ -7,6 +7,7 @@ from core import catalog
 from core.config import RunConfig
 from core.errors import UserError
 from core.evaluate.limits import as_shown
+from core.events import Event
 from core.experiments import knowledge_probe
 from core.experiments.prompting import Row, prompt_row, tuned_evaluation, tuned_row
 from core.experiments.recording import Recorder
@@ -30,7 +31,7 @@ class Measurer:
         self,
         store: RunStore,
         *,
-        on_event: Callable[[dict[str, Any]], None] = lambda event: None,
+        on_event: Callable[[Event], None] = lambda event: None,
         recorder: Recorder | None = None,
     ) -> None:
         """With a `recorder`, what was not stamped on a quiet machine is measured again."""

@@ -127,12 +127,12 @@ def state(sweep: Sweep, store: RunStore) -> list[Cell]:
 def _cell(config: RunConfig, run: Run | None) -> Cell:
     if run is None:
         return Cell(config=config, status=MISSING)
-    scores = run.summary.get("scores", {})
+    scores = run.summary.scores
     return Cell(
         config=config,
         status=run.status,
         run_id=run.id,
         learned=scores.get(LEARNED),
         kept=scores.get(KEPT),
-        elapsed_s=run.summary.get("elapsed_s"),
+        elapsed_s=run.summary.elapsed_s if run.summary_dict else None,
     )

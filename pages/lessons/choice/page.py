@@ -14,7 +14,6 @@ from core.data.shots import (
     draw_shots,
     with_shots,
 )
-from core.evaluate.limits import cut_line
 from core.experiments.break_even import break_even
 from core.experiments.knowledge_probe import ANSWER_TOKENS, FACTS
 from core.experiments.prompting import (
@@ -102,7 +101,7 @@ def one_prompt(task: str) -> None:
             + ", ".join(f"“{answer}”" for answer in kept["first_answers"])
             + "."
         )
-        if line := cut_line(kept):
+        if line := way.cut_line:
             st.caption(f"{line}.")
     else:
         st.caption("It answers 40 test examples for the score, and 10 of them alone for the time.")
@@ -176,7 +175,7 @@ def scores(found: Sequence[Way]) -> None:
         "Marks are means over seeds, small dots single seeds, bars 95 % intervals over test examples. "
         "All answer the same test examples; an answer longer than the task's length limit is cut there."
     )
-    if lines := [f"{name_of(way)}: {line}" for way in found if (line := cut_line(way.cut))]:
+    if lines := [f"{name_of(way)}: {line}" for way in found if (line := way.cut_line)]:
         st.caption(f"{'; '.join(lines)}.")
     table = cost_table(found)
     st.dataframe(table, hide_index=True, width="stretch", height=36 * (len(table) + 1))

@@ -242,7 +242,7 @@ def show_summary(found: Found, measure: str) -> None:
 def show_limits(found: Found) -> None:
     """How many answers were cut, and how many examples the run had trained on."""
     n, n_cut = len(found.rows), sum(row["cut"] for row in found.rows)
-    cut = cut_line({"n_cut": n_cut, "n": n, "max_new_tokens": found.max_new_tokens})
+    cut = cut_line(n_cut, n, limit=found.max_new_tokens)
     for line in (trained_line(found.n_trained_on, n), f"{cut}." if cut else ""):
         if line and n:
             st.caption(line)

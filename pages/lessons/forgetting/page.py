@@ -14,6 +14,7 @@ from core.config import (
     default_learning_rate,
 )
 from core.evaluate.forgetting import forgetting_from_events
+from core.events import Sample
 from core.runs.states import RunStatus
 from pages.shared.engine import require_model, store
 from pages.shared.forgetting import forgetting_view, how_sure, matrix_figure, scrub
@@ -43,9 +44,7 @@ def predict(run_id: str) -> None:
     if not run_id or store().get(run_id).status is not RunStatus.FINISHED:
         return
     answers = [
-        e["output"]
-        for e in store().events(run_id)
-        if e["type"] == "sample" and e["prompt"] == WATCHED[0]
+        e.output for e in store().events(run_id) if isinstance(e, Sample) and e.prompt == WATCHED[0]
     ]
     if guess and answers:
         st.caption(f"Your guess was {guess}. The tuned model answers: “{answers[-1]}”.")

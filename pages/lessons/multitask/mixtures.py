@@ -36,7 +36,7 @@ def recorded_mixtures() -> list[Mixture]:
     """The runs that come with the app; empty when there are none."""
     found = record.recorded("mixtures")
     runs = found.runs if found else ()
-    made = (mixture(run["config"], run["events"], is_recorded=True) for run in runs)
+    made = (mixture(run.config, run.events, is_recorded=True) for run in runs)
     return [m for m in made if m]
 
 
@@ -49,7 +49,7 @@ def finished_mixture(run_id: str) -> Mixture | None:
 def own_mixtures() -> list[Mixture]:
     """The reader's finished runs that scored every task and are not among the recorded ones."""
     shipped = record.recorded("mixtures")
-    known = [run["config"] for run in shipped.runs] if shipped else []
+    known = [run.config for run in shipped.runs] if shipped else []
     ended = [
         run
         for run in store().runs()

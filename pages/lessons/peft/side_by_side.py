@@ -70,7 +70,10 @@ def recorded_rows() -> list[MethodRow]:
     """The runs that come with the app; empty when there are none."""
     found = record.recorded("methods")
     runs = found.runs if found else ()
-    made = (method_row(run["config"], run["events"], run, is_recorded=True) for run in runs)
+    made = (
+        method_row(run.config, run.events, run.summary, step_s=run.step_s, is_recorded=True)
+        for run in runs
+    )
     return [row for row in made if row]
 
 
@@ -238,14 +241,14 @@ def memory_table(found: Sequence[MethodSetting], shape: ModelShape) -> pd.DataFr
     for s in found:
         memory = s.rows[0].memory
         formula = in_this_app(
-            s.rows[0].method, shape, n_tokens=memory["n_tokens"], is_16_bit=_is_16_bit(s, found)
+            s.rows[0].method, shape, n_tokens=memory.n_tokens, is_16_bit=_is_16_bit(s, found)
         )
         whose = "recorded" if s.is_recorded else "yours"
-        row: dict[str, Any] = {"method": s.title, "run": whose, "tokens": memory["n_tokens"]}
+        row: dict[str, Any] = {"method": s.title, "run": whose, "tokens": memory.n_tokens}
         names = {"gradients": "gradient", "optimizer": "optimizer", "activations": "activation"}
         for part, name in names.items():
             row[f"{part}, formula"] = formula[part] / MB
-            row[f"{part}, measured"] = memory[f"{name}_bytes"] / MB
+            row[f"{part}, measured"] = getattr(memory, f"{name}_bytes") / MB
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -254,7 +257,7 @@ def _is_16_bit(setting: MethodSetting, found: Sequence[MethodSetting]) -> bool:
     """By the bytes of a frozen number; where none is frozen, as the other runs of the same machine."""
     same = [s for s in found if s.is_recorded == setting.is_recorded]
     for row in (row for s in (setting, *same) for row in s.rows):
-        if frozen := row.memory["frozen_bytes"]:
+        if frozen := row.memory.frozen_bytes:
             return frozen < 3 * (row.n_total - row.n_trained)
     return True
 

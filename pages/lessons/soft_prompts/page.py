@@ -5,11 +5,14 @@ import streamlit as st
 from core import catalog
 from core.config import SOFT_PROMPTS, RunConfig, default_learning_rate
 from core.evaluate.limits import cut_line
+from core.events import Evaluation
 from core.experiments.method_cards import CARDS
 from core.experiments.mitigations import LEARNED, PROMPTS
 from core.experiments.soft_prompts import SIZES, TEXT, prompt_config, token_configs
 from core.formulas.parameters import trainable_parameters
 from core.formulas.shape import PUBLISHED
+from core.runs.messages import TextScore
+from core.typed_json import read
 from pages.lessons.soft_prompts.figures import (
     against_words,
     own_sizes,
@@ -129,21 +132,22 @@ def by_hand(run_id: str) -> None:
     if not st.button("Score my prompt", key="soft_prompts_score"):
         return
     with st.spinner("Answering 60 reviews"):
-        (hand,) = engine().ask(
+        (answer,) = engine().ask(
             "score_text", model=catalog.DEFAULT_MODEL, task=LEARNED, text=text, examples=60
         )
-    if line := cut_line(hand):
+    hand = read(TextScore, answer)
+    if line := cut_line(hand.n_cut, hand.n, limit=hand.max_new_tokens):
         st.caption(f"{line}.")
     last = (
-        [e for e in store().events(run_id) if e["type"] == "evaluation" and e["task"] == LEARNED]
+        [e for e in store().events(run_id) if isinstance(e, Evaluation) and e.task == LEARNED]
         if run_id
         else []
     )
-    if not last or last[-1]["step"] == 0:
-        low, high = hand["interval"]
+    if not last or last[-1].step == 0:
+        low, high = hand.interval
         st.markdown(
-            f"Your {hand['n_tokens']} tokens score **{hand['score']:.2f}** [{low:.2f}, {high:.2f}] on "
-            f"{hand['n']} reviews. Train a soft prompt above to compare."
+            f"Your {hand.n_tokens} tokens score **{hand.score:.2f}** [{low:.2f}, {high:.2f}] on "
+            f"{hand.n} reviews. Train a soft prompt above to compare."
         )
         return
     n = store().get(run_id).config.method.virtual_tokens

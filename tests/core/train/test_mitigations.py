@@ -258,7 +258,7 @@ def test_a_strong_penalty_moves_the_model_less(
 def test_movement_is_the_change_of_each_matrix(method: str, tiny: LoadedModel) -> None:
     model = attach(tiny, method, layers=1, rank=3, alpha=7.5)
     push(model)
-    rows = {(r["layer"], r["module"]): r["relative"] for r in movement(model, tiny.model)}
+    rows = {(r.layer, r.module): r.relative for r in movement(model, tiny.model)}
     layers, modules = {
         "full": ((0, 1), 7),
         "top_layers": ((1,), 7),
