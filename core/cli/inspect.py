@@ -16,8 +16,8 @@ from core.config.command import add_options, config_of
 from core.errors import UserError
 from core.formulas.memory import KEEP, OPTIMIZERS, PRECISIONS, memory_parts, total_gb
 from core.formulas.parameters import count, trained_share
-from core.formulas.shape import PUBLISHED, of_folder
 from core.runs.store import RunStore
+from core.shape import PUBLISHED, of_folder
 
 LOOKS = ("start", "matrices", "spectrum", "merge", "take-away", "rounding")
 COUNTED = tuple(

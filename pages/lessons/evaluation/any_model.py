@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core import catalog
+from core.config import method_title
 from core.data import uploads
 from core.data.examples import CUSTOM_TEMPLATE, Example
 from core.data.lengths import check_test_pairs
@@ -26,7 +27,6 @@ from core.runs.store import Run
 from pages.shared.engine import engine, store, tokenizer
 from pages.shared.live import shared_words
 from pages.shared.own_pairs import choose_file
-from pages.shared.settings import METHOD_TITLES
 
 Row = dict[str, Any]
 BASE_MODEL = "the base model"
@@ -67,9 +67,7 @@ def kept() -> dict[tuple[str, Asked], Found]:
 def run_title(run: Run) -> str:
     """A run in a few words: LoRA on sentiment (531029)."""
     method = run.config_dict["method"]["name"]
-    return (
-        f"{METHOD_TITLES.get(method, method)} on {run.config_dict['data']['task']} ({run.id[-6:]})"
-    )
+    return f"{method_title(method)} on {run.config_dict['data']['task']} ({run.id[-6:]})"
 
 
 def ended_runs() -> dict[str, str]:

@@ -5,13 +5,12 @@ from typing import Any
 import streamlit as st
 
 from core import catalog
-from core.config import MethodConfig, RunConfig, default_learning_rate
-from core.experiments.method_cards import CARDS
+from core.config import METHODS, MethodConfig, RunConfig, default_learning_rate
 from core.experiments.mitigations import PROMPTS
 from core.experiments.ranks import RankRow, full_config, rank_config, rank_row
 from core.experiments.sweep import RANKS, RATES, Sweep
-from core.formulas.shape import PUBLISHED, total_parameters
 from core.runs.store import Run
+from core.shape import PUBLISHED, total_parameters
 from pages.lessons.lora.matrices import (
     matrices_figure,
     merge_table,
@@ -56,13 +55,13 @@ def choose() -> RunConfig:
         variant = st.segmented_control(
             "Variant",
             VARIANTS,
-            format_func=lambda name: CARDS[name].title,
+            format_func=lambda name: METHODS[name].title,
             default="lora",
             required=True,
             key="lora_variant",
             bind="query-params",
         )
-        st.caption(CARDS[variant].how)
+        st.caption(METHODS[variant].how)
         one, two, three = st.columns(3)
         rate = one.select_slider(
             "Learning rate",
@@ -125,7 +124,7 @@ def inside(run: Run, full_id: str) -> None:
     )
     with st.spinner("Looking into the run"):
         (found,) = engine().ask("matrices", run=run.id, layer=layer, module=module)
-        spectra = {CARDS[method.name].title: _spectrum(run.id, layer, module)}
+        spectra = {METHODS[method.name].title: _spectrum(run.id, layer, module)}
         if full_id and store().get(full_id).status == "finished":
             spectra["full fine-tuning"] = _spectrum(full_id, layer, module)
     rank = found["rank"]
@@ -177,7 +176,7 @@ def merge(run: Run) -> None:
 def scale(run: Run) -> None:
     st.header("Turn it up and down")
     st.latex(r"W' = W + s \cdot \frac{\alpha}{r}\, B A")
-    if run.config.method.name == "dora":
+    if not METHODS[run.config.method.name].is_scalable:
         st.caption(
             "DoRA also sets lengths, so it has no such dial. Train LoRA or rsLoRA to turn it."
         )

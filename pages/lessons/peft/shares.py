@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.config import MethodConfig
-from core.experiments.method_cards import CARDS, knob_settings
+from core.config import METHODS, MethodConfig, as_taught
 from core.experiments.method_rows import MethodSetting
 from core.formulas.parameters import trained_share
-from core.formulas.shape import DEFAULT, PUBLISHED, ModelShape, total_parameters
-from pages.lessons.peft.side_by_side import COLOURS, SYMBOLS
+from core.shape import DEFAULT, PUBLISHED, ModelShape, total_parameters
+from pages.lessons.peft.side_by_side import COLOURS
 from pages.shared.colours import BLUE, GREY
 
 BAND = (0.15, 0.20)
@@ -22,9 +21,9 @@ NAMED = (DEFAULT, "Llama-2-7B", "GPT-3 175B")
 def share_rows(shape: ModelShape) -> pd.DataFrame:
     """Per method, by formula: "share" at its usual knob, "low" and "high" over the knob's slider."""
     rows = [
-        {"method": method, "title": card.title, "share": shares[0], "low": min(shares)}
+        {"method": method, "title": METHODS[method].title, "share": shares[0], "low": min(shares)}
         | {"high": max(shares)}
-        for method, card in CARDS.items()
+        for method in as_taught()
         if (shares := _shares(method, shape))
     ]
     return pd.DataFrame(rows).sort_values("share", ignore_index=True)
@@ -32,12 +31,13 @@ def share_rows(shape: ModelShape) -> pd.DataFrame:
 
 def _shares(method: str, shape: ModelShape) -> list[float]:
     """At the usual knob, then at each position of its slider."""
-    knob = CARDS[method].knob
+    spec = METHODS[method]
+    knob = spec.knob
     values = (knob.usual, *knob.values) if knob else (0,)
     return [
-        trained_share(MethodConfig(name=method, **knob_settings(method, value)), shape)
+        trained_share(MethodConfig(name=method, **spec.knob_settings(value)), shape)
         for value in values
-        if not (knob and knob.field == "layers" and value > shape.layers)
+        if not (knob and knob.field == spec.depth and value > shape.layers)
     ]
 
 
@@ -63,7 +63,7 @@ def share_figure(rows: pd.DataFrame, found: Sequence[MethodSetting]) -> go.Figur
     figure = go.Figure()
     for n in range(len(rows)):
         row = rows.iloc[n]
-        colour = COLOURS[CARDS[row.method].family]
+        colour = COLOURS[METHODS[row.method].family]
         figure.add_trace(
             go.Scatter(
                 x=[100 * row.low, 100 * row.high],
@@ -75,14 +75,14 @@ def share_figure(rows: pd.DataFrame, found: Sequence[MethodSetting]) -> go.Figur
                 showlegend=False,
             )
         )
-    families = [CARDS[method].family for method in rows.method]
+    families = [METHODS[method].family for method in rows.method]
     figure.add_trace(
         go.Scatter(
             x=100 * rows.share,
             y=rows.title,
             mode="markers",
             marker={
-                "symbol": [f"{SYMBOLS[method]}-open" for method in rows.method],
+                "symbol": [f"{METHODS[method].symbol}-open" for method in rows.method],
                 "size": 13,
                 "color": [COLOURS[family] for family in families],
                 "line": {"width": 2},
@@ -106,13 +106,13 @@ def share_figure(rows: pd.DataFrame, found: Sequence[MethodSetting]) -> go.Figur
 
 
 def _measured(found: Sequence[MethodSetting]) -> go.Scatter:
-    families = [CARDS[s.name].family for s in found]
+    families = [METHODS[s.name].family for s in found]
     return go.Scatter(
         x=[100 * s.rows[0].share for s in found],
-        y=[CARDS[s.name].title for s in found],
+        y=[METHODS[s.name].title for s in found],
         mode="markers",
         marker={
-            "symbol": [SYMBOLS[s.name] for s in found],
+            "symbol": [METHODS[s.name].symbol for s in found],
             "size": 7,
             "color": [COLOURS[family] for family in families],
         },
@@ -124,7 +124,7 @@ def _measured(found: Sequence[MethodSetting]) -> go.Scatter:
 
 def size_rows(rank: int) -> pd.DataFrame:
     """LoRA on q and v at one rank, over the published models: "title", "parameters", "share"."""
-    method = MethodConfig(name="lora", **knob_settings("lora", rank))
+    method = MethodConfig(rank=rank, alpha=2.0 * rank)
     rows = [
         {
             "title": shape.title,

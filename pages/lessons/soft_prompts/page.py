@@ -3,13 +3,12 @@
 import streamlit as st
 
 from core import catalog
-from core.config import SOFT_PROMPTS, RunConfig, default_learning_rate
+from core.config import METHODS, RunConfig, default_learning_rate, of_family
 from core.evaluate.limits import cut_line
-from core.experiments.method_cards import CARDS
 from core.experiments.mitigations import LEARNED, PROMPTS
 from core.experiments.soft_prompts import SIZES, TEXT, prompt_config, token_configs
 from core.formulas.parameters import trainable_parameters
-from core.formulas.shape import PUBLISHED
+from core.shape import PUBLISHED
 from pages.lessons.soft_prompts.figures import (
     against_words,
     own_sizes,
@@ -32,8 +31,8 @@ def choose() -> RunConfig:
     left, right = st.columns(2)
     method = left.segmented_control(
         "Method",
-        SOFT_PROMPTS,
-        format_func=lambda name: CARDS[name].title,
+        of_family("soft prompts"),
+        format_func=lambda name: METHODS[name].title,
         default="prompt",
         required=True,
         key="soft_prompts_method",
@@ -42,7 +41,7 @@ def choose() -> RunConfig:
     n = right.select_slider(
         "Virtual tokens", SIZES, 10, key="soft_prompts_tokens", bind="query-params"
     )
-    st.markdown(CARDS[method].how)
+    st.markdown(METHODS[method].how)
     start, text = "vocabulary", ""
     if method == "prompt":
         start = st.segmented_control(
@@ -85,7 +84,7 @@ def train(config: RunConfig) -> str:
         st.caption("Press the button: the virtual tokens will move on a map of the task’s words.")
         return ""
     soft_prompt_view(run_id)
-    if store().get(run_id).config.method.name not in SOFT_PROMPTS:
+    if store().get(run_id).config.method.name not in of_family("soft prompts"):
         st.caption("This run trained no soft prompt, so it has no virtual tokens to show.")
         return ""
     words = wandering_words(run_id) if store().get(run_id).status.is_over else ""
