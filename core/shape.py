@@ -251,14 +251,12 @@ def llama(
     )
 
 
-DEFAULT = "SmolLM2-135M"
-"""The shape of the app's own model."""
 PUBLISHED: dict[str, ModelShape] = {
     shape.title: shape
     for shape in (
         gpt("GPT-2", hidden=768, layers=12, heads=12, vocabulary=50257, positions=1024),
         llama(
-            DEFAULT,
+            "SmolLM2-135M",
             hidden=576,
             intermediate=1536,
             layers=30,

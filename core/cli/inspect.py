@@ -112,7 +112,7 @@ def _brief(value: Any) -> str:
 def _add_memory(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shape",
-        default="SmolLM2-135M",
+        default=catalog.MODELS[catalog.DEFAULT_MODEL].shape,
         help=f"one of: {', '.join(PUBLISHED)}; or a folder with a config.json",
     )
     add_options(parser, COUNTED)

@@ -110,7 +110,7 @@ def texts() -> st.SearchStrategy[str]:
 
 def one_value(one: Setting) -> st.SearchStrategy[Any]:
     if one.choices:
-        return st.sampled_from(one.choices)
+        return st.sampled_from([*one.choices])
     if one.kind is str:
         return texts()
     if one.kind is int:

@@ -23,13 +23,12 @@ from pages.lessons.peft.side_by_side import (
     headline,
     memory_finding,
     memory_table,
-    model_shape,
     own_rows,
     recorded_rows,
     side_table,
     trade_off_figure,
 )
-from pages.shared.engine import model_ready, preparation
+from pages.shared.engine import model_ready, model_shape, preparation
 from pages.shared.forgetting import forgetting_view
 from pages.shared.run_button import run_button
 

@@ -8,14 +8,15 @@ import plotly.graph_objects as go
 from core.config import METHODS, MethodConfig, as_taught
 from core.experiments.method_rows import MethodSetting
 from core.formulas.parameters import trained_share
-from core.shape import DEFAULT, PUBLISHED, ModelShape, total_parameters
+from core.shape import PUBLISHED, ModelShape, total_parameters
 from pages.lessons.peft.side_by_side import COLOURS
 from pages.shared.colours import BLUE, GREY
+from pages.shared.engine import current_model
 
 BAND = (0.15, 0.20)
 """The share that is often said to be trained."""
-NAMED = (DEFAULT, "Llama-2-7B", "GPT-3 175B")
-"""Models whose names stand in the chart; there is no room for all."""
+NAMED = ("Llama-2-7B", "GPT-3 175B")
+"""Models whose names stand in the chart beside the app’s own; there is no room for all."""
 
 
 def share_rows(shape: ModelShape) -> pd.DataFrame:
@@ -137,7 +138,7 @@ def size_rows(rank: int) -> pd.DataFrame:
 
 
 def size_heading(rows: pd.DataFrame, rank: int) -> str:
-    small, large = rows[rows.title == DEFAULT].iloc[0], rows.iloc[-1]
+    small, large = rows[rows.title == current_model().shape].iloc[0], rows.iloc[-1]
     return (
         f"LoRA of rank {rank} trains {100 * small.share:.2g} % of {small.title} and "
         f"{100 * large.share:.2g} % of {large.title}"
@@ -155,7 +156,9 @@ def size_figure(rows: pd.DataFrame) -> go.Figure:
             textfont={"size": 12},
             line={"color": GREY, "width": 1},
             marker={"color": BLUE, "size": 11, "symbol": "square"},
-            text=[title if title in NAMED else "" for title in rows.title],
+            text=[
+                title if title in (*NAMED, current_model().shape) else "" for title in rows.title
+            ],
             customdata=rows.title,
             hovertemplate="%{customdata}<br>%{x:,} parameters, %{y:.3g} % trained<extra></extra>",
             showlegend=False,

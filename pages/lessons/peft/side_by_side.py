@@ -2,23 +2,20 @@
 their formulas."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from core import catalog
 from core.config import FAMILIES, METHODS, as_taught
 from core.experiments import record
 from core.experiments.claims import LEARNED_ENOUGH, not_apart_words
 from core.experiments.method_rows import MethodRow, MethodSetting, method_row
 from core.formulas.memory import in_this_app
-from core.models.acquire import model_dir
-from core.shape import DEFAULT, PUBLISHED, ModelShape, of_folder
+from core.shape import ModelShape
 from pages.shared.colours import BLUE, GREEN, GREY, ORANGE
-from pages.shared.engine import model_ready, store
+from pages.shared.engine import store
 
 COLOURS = {
     "selective": ORANGE,
@@ -41,14 +38,6 @@ AXES = {
     "step_s": "seconds per step",
 }
 MB = 1e6
-
-
-def model_shape() -> ModelShape:
-    """The app's own model: from its config.json once it is there."""
-    if not model_ready():
-        return PUBLISHED[DEFAULT]
-    entry = catalog.find_model(catalog.DEFAULT_MODEL)
-    return replace(of_folder(model_dir(entry)), title=entry.title)
 
 
 @st.cache_data(show_spinner=False)

@@ -2,13 +2,11 @@
 
 import streamlit as st
 
-from core import catalog
 from core.config import METHODS, RunConfig, default_learning_rate, of_family
 from core.evaluate.limits import cut_line
 from core.experiments.mitigations import LEARNED, PROMPTS
 from core.experiments.soft_prompts import SIZES, TEXT, prompt_config, token_configs
 from core.formulas.parameters import trainable_parameters
-from core.shape import PUBLISHED
 from pages.lessons.soft_prompts.figures import (
     against_words,
     own_sizes,
@@ -18,7 +16,7 @@ from pages.lessons.soft_prompts.figures import (
     soft_prompt_view,
     wandering_words,
 )
-from pages.shared.engine import engine, require_model, store
+from pages.shared.engine import current_model, engine, model_shape, require_model, store
 from pages.shared.queue import run_all
 from pages.shared.run_button import run_button
 
@@ -70,7 +68,7 @@ def choose() -> RunConfig:
     config = prompt_config(
         n, method=method, start=start, text=text, seed=seed, learning_rate=rate, steps=steps
     )
-    shape = PUBLISHED["SmolLM2-135M"]
+    shape = model_shape()
     count = trainable_parameters(config.method, shape)
     width = f"{shape.hidden}" if method == "prompt" else f"{count // n:,} keys and values"
     st.markdown(f"Trained: {n} × {width} = **{count:,}** parameters. No weight of the model moves.")
@@ -91,7 +89,7 @@ def train(config: RunConfig) -> str:
     if words:
         st.markdown(words)
         st.caption(
-            "The map is flat, the embedding space has 576 dimensions: two points that look near may be "
+            f"The map is flat, the embedding space has {model_shape().hidden} dimensions: two points that look near may be "
             "far apart. The cosines are taken in all dimensions; hover over a token to see them."
         )
     return run_id
@@ -129,7 +127,7 @@ def by_hand(run_id: str) -> None:
         return
     with st.spinner("Answering 60 reviews"):
         (hand,) = engine().ask(
-            "score_text", model=catalog.DEFAULT_MODEL, task=LEARNED, text=text, examples=60
+            "score_text", model=current_model().id, task=LEARNED, text=text, examples=60
         )
     if line := cut_line(hand):
         st.caption(f"{line}.")
