@@ -22,7 +22,7 @@ def run_prompting(arguments: Namespace, seeds: Sequence[int]) -> int:
     task, json_wanted = arguments.task or "sentiment", arguments.json
     evaluations = list(prompting.prompt_evaluations(task, prompting.SHOTS, seeds))
     evaluations += prompting.prompt_evaluations(task, prompting.TEXT_SHOTS, seeds, form=FORMS[1])
-    configs = list(prompting.tuned_configs(task, prompting.METHODS, prompting.SIZES, seeds))
+    configs = list(prompting.tuned_configs(task, prompting.TUNED, prompting.SIZES, seeds))
     if not acquire.is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
         raise UserError("The model is not prepared yet; run: python -m core prepare")
     from core.experiments.measure_all import Measurer

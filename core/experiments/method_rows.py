@@ -13,7 +13,6 @@ from core import catalog
 from core.config import METHODS, MethodConfig, RunConfig, default_learning_rate
 from core.errors import UserError
 from core.events import Evaluation, Event, Memory, Step
-from core.experiments.method_cards import CARDS, LAYERS, RANK, TOKENS, knob_settings
 from core.experiments.methods import method_config
 from core.experiments.mitigations import KEPT, LEARNED
 from core.runs.store import RunSummary
@@ -116,13 +115,12 @@ def _is_comparable(run: RunConfig) -> bool:
 def _knob_words(run: RunConfig) -> str:
     method, name = run.method, run.method.name
     words: list[str] = []
-    usual = MethodConfig(name=name)
-    if knob := CARDS[name].knob:
+    usual, spec = MethodConfig(name=name), METHODS[name]
+    if knob := spec.knob:
         value: int = getattr(method, knob.field)
-        is_many = knob in (LAYERS, TOKENS)
-        words.append(f"{value} {knob.words}" if is_many else f"{knob.words} {value}")
-        usual = MethodConfig(name=name, **knob_settings(name, value))
-    if knob is RANK:
+        words.append(knob.said(value))
+        usual = MethodConfig(name=name, **knob.settings(value))
+    if spec.low_rank:
         if method.target_modules != usual.target_modules:
             words.append(" ".join(method.target_modules))
         if method.last_layers:
@@ -131,7 +129,7 @@ def _knob_words(run: RunConfig) -> str:
             words.append(f"alpha {method.alpha:g}")
         if method.dropout:
             words.append(f"dropout {method.dropout:g}")
-    if name == "prompt" and method.prompt_start != usual.prompt_start:
+    if spec.adds_tokens and method.prompt_start != usual.prompt_start:
         words.append(f"from {method.prompt_start}")
     if run.optimizer.learning_rate != default_learning_rate(name):
         words.append(f"rate {run.optimizer.learning_rate:g}")
@@ -150,7 +148,7 @@ class MethodSetting:
     @property
     def title(self) -> str:
         words = f" ({self.knob})" if self.knob else ""
-        return f"{CARDS[self.name].title}{words}"
+        return f"{METHODS[self.name].title}{words}"
 
     def values(self, figure: str) -> tuple[float, ...]:
         """One of `FIGURES`, or the score of a task, of the runs that measured it."""
@@ -172,4 +170,5 @@ def method_settings(rows: Iterable[MethodRow]) -> list[MethodSetting]:
         MethodSetting(name=name, knob=knob, is_recorded=is_recorded, rows=tuple(group))
         for (name, knob, is_recorded), group in groups.items()
     ]
-    return sorted(found, key=lambda s: (METHODS.index(s.name), s.knob, not s.is_recorded))
+    order = list(METHODS)
+    return sorted(found, key=lambda s: (order.index(s.name), s.knob, not s.is_recorded))

@@ -34,7 +34,8 @@ TEXT_SHOTS = (1, 8)
 SIZES = (16, 64, 0)
 """Training examples of the tuned models; 0 takes all there are."""
 PROMPTED = "prompt"
-METHODS = ("lora", "full")
+TUNED = ("lora", "full")
+"""The methods that prompts are compared with."""
 UNITS = ("seconds", "tokens")
 
 
@@ -82,7 +83,7 @@ def tuned_config(
     model: str = catalog.DEFAULT_MODEL,
 ) -> RunConfig:
     """Tune on `size` examples (0: all) for `steps` steps; scored on few, as it is measured afterwards."""
-    check_choice("The method", method, METHODS)
+    check_choice("The method", method, TUNED)
     check_number("The number of training examples", size, 0, 100_000, whole=True)
     return RunConfig(
         model=model,
@@ -272,7 +273,7 @@ def ways(rows: Iterable[Row]) -> list[Way]:
     groups: dict[tuple[str, int, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.kind, row.labels, row.form), []).append(row)
-    order = (PROMPTED, *METHODS)
+    order = (PROMPTED, *TUNED)
     return [
         Way(kind=kind, labels=labels, form=form, rows=tuple(groups[kind, labels, form]))
         for kind, labels, form in sorted(groups, key=lambda g: (order.index(g[0]), g[2], g[1]))

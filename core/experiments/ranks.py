@@ -6,7 +6,7 @@ from typing import Any
 
 from core import catalog
 from core.config import (
-    LORA_FAMILY,
+    METHODS,
     DataConfig,
     EvaluationConfig,
     MethodConfig,
@@ -89,7 +89,7 @@ def _is_comparable(run: RunConfig) -> bool:
     usual = rank_config(run.method, rate=run.optimizer.learning_rate)
     return (
         run.model == catalog.DEFAULT_MODEL
-        and run.method.name in LORA_FAMILY
+        and METHODS[run.method.name].low_rank
         and run.data == usual.data
         and run.cure == usual.cure
         and run.optimizer == usual.optimizer

@@ -7,13 +7,13 @@ from typing import Any
 
 from core import catalog
 from core.config import (
-    SOFT_PROMPTS,
     DataConfig,
     EvaluationConfig,
     MethodConfig,
     OptimizerConfig,
     RunConfig,
     default_learning_rate,
+    of_family,
 )
 from core.events import Evaluation, Event, VirtualTokens, VocabularyMap
 from core.experiments.mitigations import KEPT, LEARNED
@@ -77,7 +77,7 @@ def size_run(
     found = [e for e in events if isinstance(e, Evaluation) and e.task == LEARNED]
     if (
         config["model"] != catalog.DEFAULT_MODEL
-        or method["name"] not in SOFT_PROMPTS
+        or method["name"] not in of_family("soft prompts")
         or data["task"] != LEARNED
         or data.get("others")
         or config["optimizer"]["steps"] != 20

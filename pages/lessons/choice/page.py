@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core import catalog
+from core.config import method_title
 from core.data.examples import task_examples
 from core.data.shots import (
     FORMS,
@@ -17,9 +18,9 @@ from core.data.shots import (
 from core.experiments.break_even import break_even
 from core.experiments.knowledge_probe import ANSWER_TOKENS, FACTS
 from core.experiments.prompting import (
-    METHODS,
     SHOTS,
     SIZES,
+    TUNED,
     Way,
     prompt_evaluations,
     prompt_row,
@@ -32,7 +33,6 @@ from pages.lessons.choice.advice import ask_fact, fact_finding, fact_table, guid
 from pages.lessons.choice.figures import (
     FORM_TITLES,
     NEAR,
-    TITLES,
     best,
     break_even_figure,
     cost_table,
@@ -113,10 +113,10 @@ def everything(task: str) -> None:
     one, two, three = st.columns(3)
     methods = one.pills(
         "Tune with",
-        METHODS,
-        format_func=TITLES.__getitem__,
+        TUNED,
+        format_func=method_title,
         selection_mode="multi",
-        default=METHODS,
+        default=TUNED,
         key="choice_methods",
         bind="query-params",
     )
@@ -207,7 +207,7 @@ def when_it_pays(found: Sequence[Way]) -> tuple[str, bool]:
     )
     cached = right.toggle("With a prompt cache", key="choice_cached", bind="query-params")
     prompted = prompts[names.index(chosen)]
-    of_kind = [[way for way in found if way.kind == kind] for kind in METHODS]
+    of_kind = [[way for way in found if way.kind == kind] for kind in TUNED]
     tuned = [way for mine in of_kind if (way := best(mine, tuned=True, near=NEAR))]
     costs = {way: way.cost(unit, cached=cached) for way in (prompted, *tuned)}
     met = {way: break_even(costs[way], costs[prompted]) for way in tuned}

@@ -12,6 +12,7 @@ from core.config import (
     OptimizerConfig,
     RunConfig,
     default_learning_rate,
+    method_title,
 )
 from core.evaluate.forgetting import forgetting_from_events
 from core.events import Sample
@@ -19,7 +20,7 @@ from core.runs.states import RunStatus
 from pages.shared.engine import require_model, store
 from pages.shared.forgetting import forgetting_view, how_sure, matrix_figure, scrub
 from pages.shared.run_button import run_button
-from pages.shared.settings import METHOD_TITLES, RATES
+from pages.shared.settings import RATES
 
 WATCHED = (
     "What is your name?",
@@ -55,7 +56,7 @@ def settings() -> RunConfig:
     method = st.segmented_control(
         "Method",
         ["full", "lora", "top_layers", "prompt"],
-        format_func=METHOD_TITLES.__getitem__,
+        format_func=method_title,
         default="full",
         required=True,
         key="forgetting_method",

@@ -13,7 +13,7 @@ from core.experiments import record
 from core.experiments.mixtures import GENERAL, HELD_OUT, SCORED, TRAINED, Mixture, mixture
 from core.runs.states import RunStatus
 from pages.shared.colours import BLUE, GREY, ORANGE, TASK_COLOURS
-from pages.shared.engine import store
+from pages.shared.engine import current_model, store
 
 GROUPS = {
     "trained": ("Tasks trained on", BLUE),
@@ -63,7 +63,7 @@ def is_comparable(config: dict[str, Any], known: Sequence[dict[str, Any]]) -> bo
     """The lesson's model without a cure, and not `known` already."""
     cure = config.get("cure", {})
     is_plain = cure.get("regularizer", "none") == "none" and not cure.get("rehearse")
-    return config["model"] == catalog.DEFAULT_MODEL and is_plain and config not in known
+    return config["model"] == current_model().id and is_plain and config not in known
 
 
 def group_rows(mixtures: Sequence[Mixture]) -> pd.DataFrame:

@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
-from core.config import METHODS, MethodConfig, default_learning_rate
+from core.config import FAMILIES, METHODS, MethodConfig, as_taught, default_learning_rate
 from core.errors import UserError
 from core.events import Event, NearWord, VirtualToken, VirtualTokens, VocabularyMap, Word
-from core.experiments.method_cards import CARDS, FAMILIES, knob_settings, of_family
 from core.experiments.method_rows import method_row, method_settings
 from core.experiments.methods import method_config, recorded_configs
 from core.experiments.ranks import full_config, rank_config, rank_row, ranks_of
@@ -40,9 +39,9 @@ def happened(learned: float = 0.9, kept: float = 0.5) -> list[Event]:
     ]
 
 
-def test_every_method_has_a_card_a_family_and_a_run() -> None:
-    assert set(CARDS) == set(METHODS)
-    assert {m for family in FAMILIES for m in of_family(family)} == set(METHODS)
+def test_every_method_has_a_family_and_a_run() -> None:
+    assert {spec.family for spec in METHODS.values()} == set(FAMILIES)
+    assert sorted(as_taught()) == sorted(METHODS)
     configs = list(recorded_configs((), (0, 1)))
     assert [c.method.name for c in configs] == [*METHODS, *METHODS]
     for config in configs:
@@ -52,9 +51,9 @@ def test_every_method_has_a_card_a_family_and_a_run() -> None:
 
 
 def test_a_knob_keeps_lora_s_scale() -> None:
-    assert knob_settings("lora", 4) == {"rank": 4, "alpha": 8.0}
-    assert knob_settings("rslora", 4) == {"rank": 4}
-    assert knob_settings("ia3", 4) == {}
+    assert METHODS["lora"].knob_settings(4) == {"rank": 4, "alpha": 8.0}
+    assert METHODS["rslora"].knob_settings(4) == {"rank": 4}
+    assert METHODS["ia3"].knob_settings(4) == {}
 
 
 def test_a_row_holds_what_its_run_measured() -> None:

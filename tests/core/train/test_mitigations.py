@@ -10,12 +10,12 @@ from torch import nn
 from core import methods
 from core.config import (
     METHODS,
-    SOFT_PROMPTS,
     DataConfig,
     MethodConfig,
     MitigationConfig,
     OptimizerConfig,
     RunConfig,
+    of_family,
 )
 from core.data.encode import Encoded
 from core.events import Step
@@ -146,7 +146,7 @@ def test_kl_is_zero_at_the_start_and_then_torchs(tiny: LoadedModel) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
 @pytest.mark.parametrize("regularizer", ["l2sp", "ewc", "kl"])
-@pytest.mark.parametrize("method", [m for m in METHODS if m not in SOFT_PROMPTS])
+@pytest.mark.parametrize("method", [m for m in METHODS if m not in of_family("soft prompts")])
 def test_no_penalty_for_a_model_that_has_not_moved(
     method: str, regularizer: str, dtype: torch.dtype, tiny_folder: Path
 ) -> None:
@@ -162,7 +162,7 @@ def test_no_penalty_for_a_model_that_has_not_moved(
     assert start.add_gradient() > 0
 
 
-@pytest.mark.parametrize("method", SOFT_PROMPTS)
+@pytest.mark.parametrize("method", of_family("soft prompts"))
 def test_a_soft_prompt_is_held_to_the_base(method: str, tiny: LoadedModel) -> None:
     keep = KeepAnswers(attach(tiny, method), KEPT, tiny, 1.0, seed=0)
     (batch, wanted) = keep.known[0]

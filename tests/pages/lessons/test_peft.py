@@ -12,14 +12,13 @@ from streamlit.testing.v1 import AppTest
 from core.config import METHODS, MethodConfig
 from core.events import NearWord, VirtualToken, VirtualTokens, VocabularyMap, Word
 from core.experiments.adapters import Adapter
-from core.experiments.method_cards import CARDS
 from core.experiments.method_rows import MethodRow, method_settings
 from core.experiments.ranks import RankRow
 from core.experiments.soft_prompts import SizeRun
 from core.experiments.sweep import MISSING, Cell, Sweep
-from core.formulas.shape import PUBLISHED, total_parameters
 from core.paths import ASSETS
 from core.runs.messages import TextScore
+from core.shape import PUBLISHED, total_parameters
 from pages.lessons.lora.matrices import rank_figure, rank_finding, spectrum_finding
 from pages.lessons.lora.sweep import grid, heatmap, sweep_finding
 from pages.lessons.peft.calculator import calculator_heading, fits, parts_figure
@@ -103,7 +102,7 @@ def test_shares_follow_from_the_shape() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_has_a_picture_for_those_who_do_not_see(method: str) -> None:
     svg = layer_picture(MethodConfig(name=method), SHAPE)
-    assert f"One decoder layer with {CARDS[method].title}" in svg.replace("&#x27;", "'")
+    assert f"One decoder layer with {METHODS[method].title}" in svg.replace("&#x27;", "'")
 
 
 def test_the_calculator_says_on_which_card_it_fits() -> None:
