@@ -1,6 +1,7 @@
 """The one engine and run store of this server process, and what every page asks of them."""
 
 import gc
+from typing import Any
 
 import streamlit as st
 
@@ -8,6 +9,7 @@ from core import catalog
 from core.data.tokenizer import ChatTokenizer
 from core.models.acquire import is_ready, model_dir
 from core.runs.engines.local import LocalEngine
+from core.runs.event_cache import EventCache
 from core.runs.store import RunStore
 
 
@@ -16,9 +18,32 @@ def store() -> RunStore:
     return RunStore()
 
 
-@st.cache_resource(show_spinner=False, on_release=LocalEngine.close)
+@st.cache_resource(show_spinner=False, on_release=lambda engine: engine.close())
 def engine() -> LocalEngine:
     return LocalEngine(store())
+
+
+@st.cache_resource(show_spinner=False)
+def _event_cache() -> EventCache:
+    return EventCache(store())
+
+
+def events_of(run_id: str) -> list[dict[str, Any]]:
+    """All events of a run, in order; only those that are new are read. Do not write into them."""
+    return _event_cache().events(run_id)
+
+
+def delete_run(run_id: str) -> None:
+    """Remove a run, and what this server remembers of it."""
+    store().delete(run_id)
+    _event_cache().forget(run_id)
+
+
+@st.cache_data(show_spinner=False, max_entries=200)
+def ask_once(operation: str, *, run: str, **args: Any) -> dict[str, Any]:
+    """What the answering worker finds in a finished run. Its weights do not change: it is asked once."""
+    (found,) = engine().ask(operation, run=run, **args)
+    return found
 
 
 @st.cache_resource(show_spinner=False)

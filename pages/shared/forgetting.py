@@ -13,7 +13,7 @@ from core.evaluate.limits import sample_as_shown
 from core.evaluate.uncertainty import wilson_interval
 from core.runs.store import Run
 from pages.shared.colours import AMBER, BLUE, GREY, ORANGE, TASK_COLOURS
-from pages.shared.engine import store
+from pages.shared.engine import events_of
 from pages.shared.live import follow, planned_steps, sample_table, step_axis
 
 Event = dict[str, Any]
@@ -104,7 +104,7 @@ def curves(events: list[Event], n_steps: int) -> alt.LayerChart | alt.FacetChart
 
 def scrub(run_id: str) -> None:
     """A slider over the checks of a run: answers, next tokens and moved weights at each."""
-    events = store().events(run_id)
+    events = events_of(run_id)
     checks = sorted({e["step"] for e in of_type(events, "evaluation")})
     if len(checks) < 2:  # a run that was stopped before its first check
         return

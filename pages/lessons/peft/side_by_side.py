@@ -18,7 +18,7 @@ from core.formulas.memory import in_this_app
 from core.formulas.shape import DEFAULT, PUBLISHED, ModelShape, of_folder
 from core.models.acquire import model_dir
 from pages.shared.colours import BLUE, GREEN, GREY, ORANGE
-from pages.shared.engine import model_ready, store
+from pages.shared.engine import events_of, model_ready, store
 
 COLOURS = {
     "selective": ORANGE,
@@ -78,7 +78,7 @@ def recorded_rows() -> list[MethodRow]:
 def finished_row(run_id: str) -> MethodRow | None:
     """What a finished run measured; its record does not change any more."""
     run = store().get(run_id)
-    return method_row(run.config_dict, store().events(run_id), run.summary, run_id=run_id)
+    return method_row(run.config_dict, events_of(run_id), run.summary, run_id=run_id)
 
 
 def own_rows() -> list[MethodRow]:

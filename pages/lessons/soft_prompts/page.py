@@ -19,7 +19,7 @@ from pages.lessons.soft_prompts.figures import (
     soft_prompt_view,
     wandering_words,
 )
-from pages.shared.engine import engine, require_model, store
+from pages.shared.engine import ask_once, engine, events_of, require_model, store
 from pages.shared.queue import run_all
 from pages.shared.run_button import run_button
 
@@ -135,7 +135,7 @@ def by_hand(run_id: str) -> None:
     if line := cut_line(hand):
         st.caption(f"{line}.")
     last = (
-        [e for e in store().events(run_id) if e["type"] == "evaluation" and e["task"] == LEARNED]
+        [e for e in events_of(run_id) if e["type"] == "evaluation" and e["task"] == LEARNED]
         if run_id
         else []
     )
@@ -160,7 +160,7 @@ def take_away(run_id: str) -> None:
     if not st.button("Take the soft prompt away", key="soft_prompts_take_away"):
         return
     with st.spinner("Asking three times"):
-        (found,) = engine().ask("take_away", run=run.id, prompts=list(PROMPTS))
+        found = ask_once("take_away", run=run.id, prompts=list(PROMPTS))
     titles = {
         "prompt": "prompt",
         "base": "base model",
