@@ -22,7 +22,7 @@ from core.errors import UserError
 from core.evaluate.task import score
 from core.models.acquire import model_dir
 from core.runs.engines.local import LocalEngine
-from core.runs.store import RunStore
+from core.runs.store import Run, RunStore
 from tests.core.conftest import make_tokenizer
 from tests.pages.test_pages import PAGES, ROOT
 
@@ -140,16 +140,21 @@ def keep(store: RunStore, config: RunConfig, status: str) -> str:
     last_step = {"failed at once": -1, "stopped": 0, "failed": 2, "running": 2}.get(status, STEPS)
     for event in recorded(config, last_step=last_step) if last_step >= 0 else ():
         store.append(run.id, event.to_dict())
+    end(store, run, status)
+    return run.id
+
+
+def end(store: RunStore, run: Run, status: str) -> None:
+    """Bring a running run to its end; "running" lets it be."""
     if status == "finished":
-        scores = dict.fromkeys(config.evaluation_tasks(), 1.0)
-        end = {"steps": STEPS, "train_s": 2.0, "elapsed_s": 3.0, "trainable_params": 10}
+        scores = dict.fromkeys(run.config.evaluation_tasks(), 1.0)
+        found = {"steps": STEPS, "train_s": 2.0, "elapsed_s": 3.0, "trainable_params": 10}
         more = {"total_params": 100, "artifact_bytes": 40, "scores": scores, "first_scores": scores}
-        store.finish(run.id, {**end, **more})
+        store.finish(run.id, {**found, **more})
     elif status == "stopped":
         store.stop(run.id, "Stopped.")
     elif status != "running":
         store.fail(run.id, "The disk is full.")
-    return run.id
 
 
 @pytest.fixture
