@@ -80,6 +80,11 @@ def print_command(arguments: Namespace) -> int:
 def stop_run(arguments: Namespace) -> int:
     store = RunStore()
     run = store.get(arguments.run_id)
+    if run.status.is_over:
+        say(
+            f"run {run.id}: is over already ({run.status}){': ' + run.reason if run.reason else ''}"
+        )
+        return 0
     store.request_stop(run.id)
     say(f"run {run.id}: asked to stop")
     return 0

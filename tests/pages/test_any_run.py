@@ -24,7 +24,7 @@ from core.models.acquire import model_dir
 from core.runs.engines.local import LocalEngine
 from core.runs.store import Run, RunStore
 from tests.core.conftest import make_tokenizer
-from tests.pages.test_pages import PAGES, ROOT
+from tests.pages.test_pages import PAGES, ROOT, name_of
 
 PAIRS = [{"prompt": f"cat {n}", "completion": "yes" if n % 2 else "no"} for n in range(12)]
 NAMES = {"forgetting": ("run", "sequence"), "multitask": ("mix",)}
@@ -183,16 +183,17 @@ def no_answer(engine: LocalEngine, operation: str, **args: Any) -> Iterator[Any]
     raise UserError("The run has no saved weights; run it again.")
 
 
-ABOUT_RUNS = [p for p in PAGES if Path(p).stem not in ("home", "before", "speed", "one_base")]
-each_page = pytest.mark.parametrize("page", ABOUT_RUNS, ids=lambda page: Path(page).stem)
+ABOUT_RUNS = [p for p in PAGES if name_of(p) not in ("home", "before", "speed", "one_base")]
+each_page = pytest.mark.parametrize("page", ABOUT_RUNS, ids=name_of)
 
 
 def looked_at(page: str, run_ids: Iterable[str]) -> Iterator[AppTest]:
     """The page with one run after another in its address."""
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app.run()  # only then does Streamlit know the pages' addresses; before, it would open home
     app.switch_page(str(Path(page).relative_to(ROOT)))
     for run_id in run_ids:
-        for name in NAMES.get(Path(page).stem, ("run",)):
+        for name in NAMES.get(name_of(page), ("run",)):
             app.query_params.clear()
             app.query_params[name] = run_id
             yield app.run()
@@ -227,7 +228,7 @@ def test_a_run_that_is_not_there_is_said_to_be_gone(page: str, store: RunStore) 
         assert not broken(app)
         assert not app.error
         said = [c.value for c in app.caption if "is not on this machine" in c.value]
-        assert len(said) == 1 or Path(page).stem == "prompting_or_tuning"  # keeps no run there
+        assert len(said) == 1 or name_of(page) == "choice"  # keeps no run there
 
 
 @each_page
@@ -256,7 +257,7 @@ def test_a_lesson_says_why_it_has_nothing_for_a_run(
     lesson: str, status: str, said: str, store: RunStore
 ) -> None:
     config = RunConfig(data=own_data(), method=MethodConfig(name="adapter"))
-    page = str(ROOT / "pages" / "lessons" / f"{lesson}.py")
+    page = str(ROOT / "pages" / "lessons" / lesson / "page.py")
     (app,) = looked_at(page, [keep(store, config, status)])
     assert any(said in c.value for c in app.caption)
 
@@ -267,10 +268,10 @@ def test_how_sure_a_sequence_is_comes_from_its_own_examples(store: RunStore) -> 
     assert any("measured on 4 test examples" in caption.value for caption in app.caption)
 
 
-@pytest.mark.parametrize("lesson", ["home", "before"])
-def test_the_rounding_of_the_model_is_said(lesson: str, store: RunStore) -> None:
+@pytest.mark.parametrize("page", ["home", "lessons/before"])
+def test_the_rounding_of_the_model_is_said(page: str, store: RunStore) -> None:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    app.switch_page(f"pages/lessons/{lesson}.py").run()
+    app.run().switch_page(f"pages/{page}/page.py").run()
     said = catalog.MODELS[catalog.DEFAULT_MODEL].rounding
     assert any(said in caption.value for caption in app.caption)
 

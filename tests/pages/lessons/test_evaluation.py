@@ -202,7 +202,7 @@ def test_a_live_view_says_how_many_answers_were_cut_and_marks_them(app: AppTest)
         c.value for c in shown.caption
     ]
     sample = {"step": 0, "prompt": "a", "reference": "", "output": "Once upon", "was_cut": True}
-    assert sample_table([sample])["untouched"][0] == "Once upon […]"
+    assert sample_table([sample])["base model"][0] == "Once upon […]"
 
 
 def status_of(run_id: str) -> None:
