@@ -26,6 +26,8 @@ from core.runs.store import Run, RunStore
 from tests.core.conftest import make_tokenizer
 from tests.pages.test_pages import PAGES, ROOT, name_of
 
+pytestmark = pytest.mark.thorough
+
 PAIRS = [{"prompt": f"cat {n}", "completion": "yes" if n % 2 else "no"} for n in range(12)]
 NAMES = {"forgetting": ("run", "sequence"), "multitask": ("mix",)}
 """Under which a page keeps a run in its address; others as "run"."""
