@@ -100,4 +100,3 @@ st.markdown(as_markdown(with_links=True))
 
 st.header("This machine")
 machine()
-st.caption(catalog.MODELS[catalog.DEFAULT_MODEL].rounding)

@@ -179,7 +179,7 @@ def scores(found: Sequence[Way]) -> None:
     if lines := [f"{name_of(way)}: {line}" for way in found if (line := cut_line(way.cut))]:
         st.caption(f"{'; '.join(lines)}.")
     table = cost_table(found)
-    st.dataframe(table, hide_index=True, width="stretch", height=36 * (len(table) + 1))
+    st.dataframe(table, hide_index=True, width="stretch", height="content")
     st.caption(
         "ms a request: one request at a time, the median with its 95 % interval, which covers differences "
         "between requests, not slow drifts of the machine. With a prompt cache, "

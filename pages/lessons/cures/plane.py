@@ -112,7 +112,7 @@ def plane_figure(
                 y=[s.kept for s in front],
                 mode="lines",
                 line={"shape": "hv", "dash": "dash", "width": 1.5, "color": GREY},
-                name="Pareto front",
+                name="Pareto front of the means",
                 hoverinfo="skip",
             )
         )
