@@ -189,14 +189,14 @@ def _kinds(
 
 def alone_finding(rows: pd.DataFrame) -> str:
     """In how many tasks all seven at once did better or worse than alone, as far as intervals part."""
-    table = rows.pivot(index="task", columns="kind", values=["low", "high"])
-    low, high = table["low"], table["high"]
-    n, n_higher = len(table), (low[TOGETHER] > high[ALONE]).sum()
-    n_lower = (high[TOGETHER] < low[ALONE]).sum()
-    n_open = n - n_higher - n_lower
+    kinds = rows.set_index("task").groupby("kind")
+    alone, together = kinds.get_group(ALONE), kinds.get_group(TOGETHER)
+    n_higher: int = (together.low > alone.high).sum()
+    n_lower: int = (together.high < alone.low).sum()
+    n_open = len(alone) - n_higher - n_lower
     said = (
         f"Against tuning on a task alone ({runs_words(rows.runs.min())} each), tuning on all at once "
-        f"scores higher in {n_higher} and lower in {n_lower} of {n} tasks."
+        f"scores higher in {n_higher} and lower in {n_lower} of {len(alone)} tasks."
     )
     if n_open:
         said += f" In the other {n_open} the 95 % intervals overlap, so these runs do not decide."
