@@ -257,6 +257,17 @@ def test_a_lesson_says_why_it_has_nothing_for_a_run(
     assert any(said in c.value for c in app.caption)
 
 
+@pytest.mark.parametrize("status", ["queued", "running", "finished"])
+def test_one_run_under_both_names_of_forgetting_is_drawn_once(store: RunStore, status: str) -> None:
+    run_id = keep(store, configs()["a sequence"], status)
+    (app, *_) = looked_at(str(ROOT / "pages" / "lessons" / "forgetting" / "page.py"), [run_id])
+    app.query_params["sequence"] = app.query_params["run"] = run_id
+    app.run()
+    assert not broken(app)
+    assert [c.value for c in app.caption].count("This run’s curves are drawn above.") == 1
+    assert bool(app.get("plotly_chart")) == (status != "queued")  # the matrix stays
+
+
 def test_how_sure_a_sequence_is_comes_from_its_own_examples(store: RunStore) -> None:
     run_id = keep(store, configs()["a sequence"], "finished")
     _, app = looked_at(str(ROOT / "pages/lessons/forgetting/page.py"), [run_id])
