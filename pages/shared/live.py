@@ -12,6 +12,7 @@ import streamlit as st
 from core import catalog
 from core.errors import UserError
 from core.evaluate.limits import cut_lines, sample_as_shown
+from core.evaluate.overlap import WORDS_ONLY
 from core.runs.states import RunStatus
 from core.runs.store import Run
 from pages.shared.colours import AMBER, BLUE, GREEN, GREY
@@ -54,6 +55,9 @@ def _view(run: Run, events: list[Event]) -> None:
         left.altair_chart(loss_chart(events, wanted), width="stretch")
         scores = score_chart(events, wanted, run.config_dict["data"]["task"])
         right.altair_chart(scores, width="stretch")
+        right.caption(
+            f"Precision, recall and F1: words shared with the right answer (ROUGE-1). {WORDS_ONLY}"
+        )
     evaluations = [e for e in events if e["type"] == "evaluation"]
     if evaluations:
         with st.expander("Scores in numbers, with 95 % intervals"):
