@@ -192,7 +192,7 @@ def scores(found: Sequence[Way]) -> None:
 def when_it_pays(found: Sequence[Way]) -> tuple[str, bool]:
     """The break-even chart; returns the unit and whether prompts are cached."""
     st.header("When does training pay?")
-    left, middle, right = st.columns([2, 1, 1], vertical_alignment="bottom")
+    left, middle, right = st.columns([3, 2, 2], vertical_alignment="bottom")
     prompts = [way for way in found if not way.is_tuned]
     names = [name_of(way) for way in prompts]
     top = best(found, tuned=False)
