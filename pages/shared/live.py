@@ -20,6 +20,8 @@ from pages.shared.engine import engine, spare_the_collector, store
 
 POLL_S = 1.0
 CHART_HEIGHT = 340
+LINES = alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3)
+"""A legend of lines: their marks would be drawn with the lines' dashes."""
 Event = dict[str, Any]
 
 
@@ -139,7 +141,7 @@ def loss_chart(events: list[Event], n_steps: int) -> alt.Chart | alt.LayerChart 
         "set:N",
         title=None,
         scale=alt.Scale(domain=["training", "validation"], range=[GREY, BLUE]),
-        legend=alt.Legend(orient="top"),
+        legend=LINES,
     )
     return (
         alt.Chart(pd.DataFrame(rows), title=title, height=CHART_HEIGHT)
@@ -189,7 +191,7 @@ def score_chart(
                 scale=alt.Scale(
                     domain=list(measures.values()), range=[BLUE, AMBER, GREEN, "#CC79A7"]
                 ),
-                legend=alt.Legend(orient="top"),
+                legend=LINES,
             ),
             strokeDash=alt.StrokeDash("measure:N", legend=None),
             tooltip=["step", "measure", alt.Tooltip("value", format=".2f"), "n"],
@@ -203,7 +205,7 @@ def score_table(evaluations: list[Event]) -> pd.DataFrame:
         [
             {
                 "step": e["step"],
-                "task": e["task"],
+                "task": catalog.task_title(e["task"]),
                 "examples": e["n"],
                 e["metric"]: round(e["score"], 3),
                 "95 % interval": f"{e['interval'][0]:.2f} to {e['interval'][1]:.2f}",

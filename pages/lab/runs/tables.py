@@ -6,10 +6,12 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from core import catalog
 from core.evaluate.limits import sample_as_shown
 from core.runs.store import Run
 from pages.shared.engine import store
 from pages.shared.live import shared_words
+from pages.shared.settings import METHOD_TITLES
 
 COLOURS = ("#0072B2", "#D55E00")
 Config = dict[str, Any]
@@ -22,8 +24,8 @@ def run_table(runs: list[Run]) -> pd.DataFrame:
             {
                 "started": pd.Timestamp(run.created_at, unit="s", tz="UTC").tz_convert(None),
                 "status": str(run.status),
-                "task": run.config_dict["data"]["task"],
-                "method": run.config_dict["method"]["name"],
+                "task": catalog.task_title(run.config_dict["data"]["task"]),
+                "method": METHOD_TITLES.get(name := run.config_dict["method"]["name"], name),
                 "learning rate": run.config_dict["optimizer"]["learning_rate"],
                 "steps": run.config_dict["optimizer"]["steps"],
                 "seed": run.config_dict["seed"],

@@ -71,9 +71,8 @@ def kept() -> dict[tuple[str, Asked], Found]:
 def run_title(run: Run) -> str:
     """A run in a few words: LoRA on sentiment (531029)."""
     method = run.config_dict["method"]["name"]
-    return (
-        f"{METHOD_TITLES.get(method, method)} on {run.config_dict['data']['task']} ({run.id[-6:]})"
-    )
+    task = catalog.task_title(run.config_dict["data"]["task"]).lower()
+    return f"{METHOD_TITLES.get(method, method)} on {task} ({run.id[-6:]})"
 
 
 def ended_runs() -> dict[str, str]:

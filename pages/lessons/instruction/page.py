@@ -22,6 +22,11 @@ from pages.shared.tokens import show_marked
 TRAINABLE = [task for task in catalog.TASKS.values() if "train" in task.splits]
 TITLES = {task.id: task.title for task in TRAINABLE} | {catalog.CUSTOM_TASK: "Your own pairs"}
 
+REVIEW = (
+    "Is this review positive or negative? Answer with one word.\n\nReview: "
+    "The soup was cold and the waiter laughed at us."
+)
+
 
 def choose_data() -> DataConfig:
     """Which pairs to learn from: a built-in task, or an upload or edit, named in the URL."""
@@ -153,14 +158,20 @@ def start(config: RunConfig) -> None:
         st.caption("A run with exactly these settings is finished already on this machine.")
 
 
+def first_asked(run_id: str) -> str:
+    """The first test prompt that a run was watched on, whatever its task."""
+    asked = (e["prompt"] for e in store().events(run_id) if e["type"] == "sample" and e["task"])
+    return next(asked, REVIEW)
+
+
 def compare(run_id: str) -> None:
     """Base and tuned model answer the same prompt."""
     st.header("Before and after")
+    task = store().get(run_id).config_dict["data"]["task"]
     text = st.text_area(
         "Ask both models",
-        "Is this review positive or negative? Answer with one word.\n\nReview: "
-        "The soup was cold and the waiter laughed at us.",
-        key="instruction_ask",
+        REVIEW if task == "sentiment" else first_asked(run_id),
+        key="instruction_ask" if task == "sentiment" else f"instruction_ask_{run_id}",
         bind="query-params",
     )
     if not st.button("Ask both", key="instruction_ask_both"):
