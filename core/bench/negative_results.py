@@ -1,8 +1,9 @@
 """What was tried for speed and is not used, each with what was measured. Imports no torch."""
 
 WHERE = (
-    "Single measurements of 26 November 2026 on an Intel Xeon with AMX (bf16 products up to seven times as fast "
-    "as float32), 2 cores, torch 2.13; a step is LoRA r=8 on 8 reviews."
+    "Each was measured once, so a small difference may be chance. Measured on 26 November 2026 on an Intel "
+    "Xeon with AMX (bf16 products up to seven times as fast as float32), 2 cores, torch 2.13; a step is LoRA "
+    "r=8 on 8 reviews."
 )
 NEGATIVE_RESULTS: dict[str, str] = {
     "PyTorch’s fused attention on the tiles": (
@@ -23,9 +24,9 @@ NEGATIVE_RESULTS: dict[str, str] = {
         "Maximum, exponential, sum and division take as long as PyTorch’s softmax (0.20 ms on ten tiles)."
     ),
     "Rotation as complex numbers": "0.23 ms against 0.10 ms: the halves must be interleaved first.",
-    "Tiny numbers flushed to zero": "No difference.",
+    "Tiny numbers flushed to zero": "No difference was seen.",
     "Freed memory kept in LoRA steps": (
-        "No difference beyond the noise (0.36 s); in full fine-tuning it saved a quarter on another machine, and is used there."
+        "No difference beyond the noise was seen (0.36 s); in full fine-tuning it saved a quarter on another machine, and is used there."
     ),
     "All products in blocks": (
         "oneDNN leaves one of two cores idle in some products with a narrow result. Blocks help the widest "
@@ -35,7 +36,7 @@ NEGATIVE_RESULTS: dict[str, str] = {
     "Products of our own for the next token’s attention": (
         "No faster than PyTorch’s fused attention: 0.66 ms a layer for 64 answers against 0.61 ms."
     ),
-    "Threads bound to cores, or waiting actively": "No difference: 0.27 to 0.29 s a step at best, each way.",
+    "Threads bound to cores, or waiting actively": "No difference was seen: 0.27 to 0.29 s a step at best, each way.",
     "Norms and gate compiled by torch.compile": (
         "0.272 s a step against 0.277 s, after 23 s of compiling, and the reader would need a C++ compiler."
     ),

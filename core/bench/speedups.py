@@ -17,6 +17,7 @@ from core.bench.workloads import (
     Workload,
     product_dtype,
 )
+from core.evaluate.apart import are_apart
 from core.evaluate.uncertainty import median_interval
 
 LAST = 3
@@ -337,7 +338,7 @@ def growth_finding(axis: str, points: Sequence[Point]) -> str:
     first, last = points[0], points[-1]
     if not {"low", "high"} <= first.keys() & last.keys():
         return "Too few steps were timed to tell a difference from noise"
-    if first["low"] <= last["high"] and last["low"] <= first["high"]:
+    if not are_apart((first["low"], first["high"]), (last["low"], last["high"])):
         return NOT_DECIDED
     low, high = last["low"] / first["high"], last["high"] / first["low"]
     cost = last["step_s"] / first["step_s"]

@@ -6,6 +6,7 @@ from itertools import pairwise
 from math import isnan
 from statistics import fmean
 
+from core.evaluate.apart import Interval, are_apart
 from core.evaluate.classification import MEASURES, macro_intervals
 from core.events import Evaluation, Event, Step, Validation
 
@@ -54,6 +55,8 @@ class Movement:
     last_step: int
     f1_before: float
     f1_after: float
+    intervals: tuple[Interval | None, Interval | None]
+    """Of F1 before and after."""
     loss_before: float
     loss_after: float
     whole_fall: float
@@ -62,6 +65,12 @@ class Movement:
     @property
     def f1_change(self) -> float:
         return self.f1_after - self.f1_before
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether F1 moved beyond its intervals."""
+        before, after = self.intervals
+        return before is not None and after is not None and are_apart(before, after)
 
     @property
     def loss_share(self) -> float:
@@ -76,7 +85,8 @@ def movements(events: Sequence[Event], task: str) -> list[Movement]:
     The loss is that on the validation pairs, where the run has some; else the mean training loss of the
     steps before the check (of the first step, at check 0).
     """
-    f1 = {v.step: v.value for v in values_over_time(events, task) if v.measure == "f1"}
+    found = [v for v in values_over_time(events, task) if v.measure == "f1"]
+    f1, intervals = {v.step: v.value for v in found}, {v.step: v.interval for v in found}
     checks = sorted(f1)
     losses = losses_at(events, checks)
     known = [step for step in checks if step in losses]
@@ -89,6 +99,7 @@ def movements(events: Sequence[Event], task: str) -> list[Movement]:
             last_step=b,
             f1_before=f1[a],
             f1_after=f1[b],
+            intervals=(intervals[a], intervals[b]),
             loss_before=losses[a],
             loss_after=losses[b],
             whole_fall=whole,
@@ -117,9 +128,10 @@ def in_one_line(found: Sequence[Movement]) -> str:
     """When the metric moved, and what the loss did meanwhile; "" before the second check."""
     if not found:
         return ""
-    most = max(found, key=lambda m: abs(m.f1_change))
-    if abs(most.f1_change) < 0.05:
-        return "F1 hardly moved between any two checks."
+    clear = [m for m in found if m.is_clear]
+    if not clear:
+        return "From no check to the next did F1 move beyond its 95 % intervals."
+    most = max(clear, key=lambda m: abs(m.f1_change))
     verb = "rose" if most.f1_change > 0 else "fell"
     line = (
         f"From step {most.first_step} to {most.last_step}, F1 {verb} from {most.f1_before:.2f} to "

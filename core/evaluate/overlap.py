@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 Words = Callable[[str], list[str]]
+WORDS_ONLY = "Only words count: a sign, a symbol or an emoji is no word, so by these figures “-1” is as good as “1”."
+"""To stand wherever a page shows them beside exact answers."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from core import catalog
 from core.config import DataConfig, EvaluationConfig, MethodConfig, OptimizerConfig, RunConfig
+from core.evaluate.apart import mean_of_independent
 from core.events import Evaluation, Event
 
 TRAINED = ("sentiment", "names", "topic", "emotion", "qa", "summary", "paraphrase")
@@ -94,6 +95,14 @@ class Mixture:
             return None
         found = [self.scores[task] for task in tasks]
         return sum(s.before if before else s.after for s in found) / len(found)
+
+    def mean_interval(self, tasks: Sequence[str], *, before: bool = False) -> tuple[float, float]:
+        """95 % interval of `mean`, over test examples; every task has its own."""
+        found = [self.scores[task] for task in tasks]
+        return mean_of_independent(
+            [s.before if before else s.after for s in found],
+            [s.before_interval if before else s.interval for s in found],
+        )
 
     @property
     def untrained(self) -> tuple[str, ...]:

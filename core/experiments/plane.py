@@ -119,8 +119,8 @@ def settings(points: Iterable[Point]) -> list[Setting]:
 
 
 def pareto_front(found: Sequence[Setting]) -> list[Setting]:
-    """Settings that no other beats in both scores (equal in one and better in the other also beats),
-    from least to most learned."""
+    """Settings whose means no other beats in both scores (equal in one and better in the other also
+    beats), from least to most learned. Means of few seeds: who draws the front says so."""
     front = [s for s in found if not any(_beats(other, s) for other in found)]
     return sorted(front, key=lambda s: (s.learned, s.kept))
 

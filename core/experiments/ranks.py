@@ -14,7 +14,9 @@ from core.config import (
     RunConfig,
     default_learning_rate,
 )
+from core.data.examples import task_examples
 from core.errors import UserError
+from core.evaluate.uncertainty import wilson_interval
 from core.experiments.mitigations import KEPT, LEARNED
 from core.runs.store import RunSummary
 
@@ -58,6 +60,12 @@ class RankRow:
     n: int
     """Test examples of each score; 0 is all."""
     run_id: str = ""
+
+    @property
+    def learned_interval(self) -> tuple[float, float]:
+        """95 % interval of `learned`, a share of right answers, over test examples."""
+        n = self.n or len(task_examples(LEARNED, "test"))
+        return wilson_interval(round(self.learned * n), n)
 
     def differs_in_rank_alone(self, method: MethodConfig, *, rate: float) -> bool:
         """Whether the run is one of `method` at `rate`, but for its rank and seed."""

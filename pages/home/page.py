@@ -97,4 +97,3 @@ st.markdown(as_markdown(with_links=True))
 
 st.header("This machine")
 machine()
-st.caption(current_model().rounding)

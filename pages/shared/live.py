@@ -13,6 +13,7 @@ import streamlit as st
 from core import catalog
 from core.errors import UserError
 from core.evaluate.limits import cut_lines, sample_as_shown
+from core.evaluate.overlap import WORDS_ONLY
 from core.events import Evaluation, Event, Notice, Sample, Step, Validation
 from core.runs.states import RunStatus
 from core.runs.store import Run
@@ -21,6 +22,8 @@ from pages.shared.engine import engine, events_of, spare_the_collector, store
 
 POLL_S = 1.0
 CHART_HEIGHT = 340
+LINES = alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3)
+"""A legend of lines: their marks would be drawn with the lines' dashes."""
 
 
 def follow(run_id: str, draw: Callable[[Run, list[Event]], None]) -> None:
@@ -55,6 +58,9 @@ def _view(run: Run, events: list[Event]) -> None:
         left.altair_chart(loss_chart(events, wanted), width="stretch")
         scores = score_chart(events, wanted, run.config_dict["data"]["task"])
         right.altair_chart(scores, width="stretch")
+        right.caption(
+            f"Precision, recall and F1: words shared with the right answer (ROUGE-1). {WORDS_ONLY}"
+        )
     evaluations = [e for e in events if isinstance(e, Evaluation)]
     if evaluations:
         with st.expander("Scores in numbers, with 95 % intervals"):
@@ -136,7 +142,7 @@ def loss_chart(events: list[Event], n_steps: int) -> alt.Chart | alt.LayerChart 
         "set:N",
         title=None,
         scale=alt.Scale(domain=["training", "validation"], range=[GREY, BLUE]),
-        legend=alt.Legend(orient="top"),
+        legend=LINES,
     )
     return (
         alt.Chart(pd.DataFrame(rows), title=title, height=CHART_HEIGHT)
@@ -186,7 +192,7 @@ def score_chart(
                 scale=alt.Scale(
                     domain=list(measures.values()), range=[BLUE, AMBER, GREEN, "#CC79A7"]
                 ),
-                legend=alt.Legend(orient="top"),
+                legend=LINES,
             ),
             strokeDash=alt.StrokeDash("measure:N", legend=None),
             tooltip=["step", "measure", alt.Tooltip("value", format=".2f"), "n"],
@@ -200,7 +206,7 @@ def score_table(evaluations: list[Evaluation]) -> pd.DataFrame:
         [
             {
                 "step": e.step,
-                "task": e.task,
+                "task": catalog.task_title(e.task),
                 "examples": e.n,
                 e.metric: round(e.score, 3),
                 "95 % interval": f"{e.interval[0]:.2f} to {e.interval[1]:.2f}",

@@ -44,7 +44,11 @@ def choose_file(*, key: str, url: str) -> str:
             state |= {"data": data, "mapping": data.mapping, "columns": data.columns}
             state["address"] = st.query_params[url] = uploads.keep(data.records, source)
         except UnknownColumnsError as error:
-            state |= {"error": f"{file.name}: choose the columns.", "columns": error.columns}
+            said = (
+                f"{file.name}: choose the columns. Their names do not say which holds the prompt and which "
+                "the completion."
+            )
+            state |= {"error": said, "columns": error.columns}
         except UserError as error:
             state["error"] = str(error)
     with place:

@@ -1,6 +1,5 @@
 """Accessibility by axe, and a phone's width, on every page."""
 
-import re
 import socket
 import subprocess
 import sys
@@ -9,10 +8,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from core.course.lessons import LAB, LESSONS
 from core.paths import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
-PAGES = ["", *re.findall(r'url_path="(\w+)"', (ROOT / "app.py").read_text("utf-8"))]
+PAGES = ["", *(page.url_path for page in (*LESSONS, *LAB))]
 """Every page of the app, as its navigation lists them."""
 STREAMLITS_OWN = {"list", "listitem"}
 """The sidebar's navigation, which we cannot change, nests its list in a way axe refuses."""

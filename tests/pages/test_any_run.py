@@ -266,6 +266,38 @@ def test_a_lesson_says_why_it_has_nothing_for_a_run(
     assert any(said in c.value for c in app.caption)
 
 
+@pytest.mark.parametrize("status", ["queued", "running", "finished"])
+def test_one_run_under_both_names_of_forgetting_is_drawn_once(store: RunStore, status: str) -> None:
+    run_id = keep(store, configs()["a sequence"], status)
+    (app, *_) = looked_at(str(ROOT / "pages" / "lessons" / "forgetting" / "page.py"), [run_id])
+    app.query_params["sequence"] = app.query_params["run"] = run_id
+    app.run()
+    assert not broken(app)
+    assert [c.value for c in app.caption].count("This run’s curves are drawn above.") == 1
+    assert bool(app.get("plotly_chart")) == (status != "queued")  # the matrix stays
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked"), [("sentiment", "The soup was cold"), ("own data", "cat 0")]
+)
+def test_both_models_are_first_asked_what_the_run_is_about(
+    store: RunStore, kind: str, asked: str
+) -> None:
+    page = str(ROOT / "pages" / "lessons" / "instruction" / "page.py")
+    (app,) = looked_at(page, [keep(store, configs()[kind], "finished")])
+    (box,) = [area for area in app.text_area if area.label == "Ask both models"]
+    assert asked in box.value
+
+
+def test_the_table_of_runs_names_tasks_and_methods_as_people_do(store: RunStore) -> None:
+    keep(store, configs()["own data, LoRA on its last layers"], "finished")
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app.run()
+    app.switch_page("pages/lab/runs/page.py").run()
+    table = app.dataframe[0].value
+    assert (table.task[0], table.method[0]) == ("Your pairs", "LoRA")
+
+
 def test_how_sure_a_sequence_is_comes_from_its_own_examples(store: RunStore) -> None:
     run_id = keep(store, configs()["a sequence"], "finished")
     _, app = looked_at(str(ROOT / "pages/lessons/forgetting/page.py"), [run_id])

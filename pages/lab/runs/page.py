@@ -79,7 +79,11 @@ st.title("Runs")
 runs = store().runs()
 if not runs:
     st.write("No runs yet. Train a model and it appears here, with everything it measured.")
-    st.page_link("pages/lessons/instruction/page.py", label="Train your first model")
+    st.page_link(
+        "pages/lessons/instruction/page.py",
+        label="Train your first model",
+        icon=":material/arrow_forward:",
+    )
     st.stop()
 chosen = choose(runs)
 if len(chosen) == 1:

@@ -6,6 +6,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from core import catalog
+from core.config import method_title
 from core.evaluate.limits import sample_as_shown
 from core.events import Evaluation, Event, Sample, Step
 from core.runs.store import Run
@@ -23,8 +25,8 @@ def run_table(runs: list[Run]) -> pd.DataFrame:
             {
                 "started": pd.Timestamp(run.created_at, unit="s", tz="UTC").tz_convert(None),
                 "status": str(run.status),
-                "task": run.config_dict["data"]["task"],
-                "method": run.config_dict["method"]["name"],
+                "task": catalog.task_title(run.config_dict["data"]["task"]),
+                "method": method_title(run.config_dict["method"]["name"]),
                 "learning rate": run.config_dict["optimizer"]["learning_rate"],
                 "steps": run.config_dict["optimizer"]["steps"],
                 "seed": run.config_dict["seed"],

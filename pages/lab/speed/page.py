@@ -126,6 +126,6 @@ else:
         "Nothing is recorded yet. Measure this machine: `python -m core bench --growth --record` "
         "(about half an hour of a quiet machine; it needs the packages of requirements-dev.txt)."
     )
-st.header("What did not help")
-st.markdown("\n".join(f"- **{idea}.** {found}" for idea, found in NEGATIVE_RESULTS.items()))
+st.header("Tried and not used")
 st.caption(WHERE)
+st.markdown("\n".join(f"- **{idea}.** {found}" for idea, found in NEGATIVE_RESULTS.items()))

@@ -54,6 +54,7 @@ def compose(task: str, side: str = "") -> tuple[str, bool]:
         required=True,
         key=f"before_shots{side}",
         bind="query-params",
+        wrap=True,
     )
     text = st.text_area(
         "Prompt",

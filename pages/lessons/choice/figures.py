@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.config import METHODS
 from core.errors import UserError
+from core.evaluate.apart import are_apart, interval_words
 from core.experiments import prompting_record
 from core.experiments.break_even import BreakEven, break_even
 from core.experiments.prompting import PROMPTED, Row, Way, prompt_row, tuned_row
@@ -93,14 +94,18 @@ def score_finding(found: Sequence[Way]) -> str:
         return f"{name_of(one)}: {one.score:.2f}" if one else "Nothing is measured yet"
     return (
         f"Best prompt {prompted.score:.2f} ({_few(prompted)}), "
-        f"best tuned model {tuned.score:.2f} ({_few(tuned)})"
+        f"best tuned model {tuned.score:.2f} ({_few(tuned)}); "
+        f"{interval_words(prompted.interval, tuned.interval)}"
     )
 
 
 def _few(way: Way) -> str:
-    if way.is_tuned:
-        return f"{kind_title(way.kind).split()[0]}, n = {way.labels}"
-    return f"{way.labels} example{'' if way.labels == 1 else 's'}"
+    """What a way took: labelled examples, and how many runs its figure rests on."""
+    examples = f"{way.labels} example{'' if way.labels == 1 else 's'}"
+    seeds = f"{len(way.rows)} seed{'' if len(way.rows) == 1 else 's'}"
+    return (
+        f"{kind_title(way.kind)}, {examples}, {seeds}" if way.is_tuned else f"{examples}, {seeds}"
+    )
 
 
 def score_figure(found: Sequence[Way]) -> go.Figure:
@@ -244,10 +249,9 @@ def break_even_figure(prompted: Way, tuned: Sequence[Way], *, unit: str, cached:
 def score_beside(prompted: Way, tuned: Way) -> str:
     """What the comparison of costs leaves out."""
     one, other = prompted.interval, tuned.interval
-    apart = one[0] > other[1] or other[0] > one[1]
     sure = (
         "The 95 % intervals do not overlap, so the two do not buy the same."
-        if apart
+        if are_apart(one, other)
         else "The 95 % intervals overlap."
     )
     return (

@@ -178,7 +178,7 @@ def scores(found: Sequence[Way]) -> None:
     if lines := [f"{name_of(way)}: {line}" for way in found if (line := way.cut_line)]:
         st.caption(f"{'; '.join(lines)}.")
     table = cost_table(found)
-    st.dataframe(table, hide_index=True, width="stretch", height=36 * (len(table) + 1))
+    st.dataframe(table, hide_index=True, width="stretch", height="content")
     st.caption(
         "ms a request: one request at a time, the median with its 95 % interval, which covers differences "
         "between requests, not slow drifts of the machine. With a prompt cache, "
@@ -191,7 +191,7 @@ def scores(found: Sequence[Way]) -> None:
 def when_it_pays(found: Sequence[Way]) -> tuple[str, bool]:
     """The break-even chart; returns the unit and whether prompts are cached."""
     st.header("When does training pay?")
-    left, middle, right = st.columns([2, 1, 1], vertical_alignment="bottom")
+    left, middle, right = st.columns([3, 2, 2], vertical_alignment="bottom")
     prompts = [way for way in found if not way.is_tuned]
     names = [name_of(way) for way in prompts]
     top = best(found, tuned=False)

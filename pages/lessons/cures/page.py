@@ -92,7 +92,8 @@ def plane(run_id: str) -> None:
     base = shipped.base_score(KEPT if score == "kept" else "general") if shipped else None
     st.markdown(
         "Right is better learned, up is better kept. The best corner is at the top right. "
-        "The dashed front joins the settings that no other beats in both."
+        "The dashed front joins the settings whose means no other setting beats in both. Where bars "
+        "overlap, other seeds could put another setting there."
         if score == "kept"
         else "The same runs, by general questions: no cure was told to keep those."
     )

@@ -84,7 +84,7 @@ def plane_figure(
         opacity=0.12,
         line_width=0,
         annotation_text="learned enough",
-        annotation_position="top left",
+        annotation_position="top right",
     )
     if base is not None:
         figure.add_hline(
@@ -112,7 +112,7 @@ def plane_figure(
                 y=[s.kept for s in front],
                 mode="lines",
                 line={"shape": "hv", "dash": "dash", "width": 1.5, "color": GREY},
-                name="Pareto front",
+                name="Pareto front of the means",
                 hoverinfo="skip",
             )
         )

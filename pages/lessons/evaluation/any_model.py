@@ -22,6 +22,7 @@ from core.evaluate.examples import (
     usual_measure,
 )
 from core.evaluate.limits import cut_line
+from core.evaluate.overlap import WORDS_ONLY
 from core.evaluate.own_pairs import own_examples, template_of, trained_line
 from core.runs.store import Run
 from pages.shared.engine import current_model, engine, store, tokenizer
@@ -33,6 +34,9 @@ BASE_MODEL = "the base model"
 MOST_RUNS = 30
 MOST_KEPT = 60
 BINARY = ("exact_match", "contains")
+OVERLAPS = ("f1", "rouge_2", "rouge_l")
+SHARES = {"all": "all", "wrong": f"below {RIGHT_FROM}", "right": f"{RIGHT_FROM} or more"}
+"""Where a score is a share, a high one is not called right."""
 OWN_PAIRS = "own"
 
 
@@ -67,7 +71,8 @@ def kept() -> dict[tuple[str, Asked], Found]:
 def run_title(run: Run) -> str:
     """A run in a few words: LoRA on sentiment (531029)."""
     method = run.config_dict["method"]["name"]
-    return f"{method_title(method)} on {run.config_dict['data']['task']} ({run.id[-6:]})"
+    task = catalog.task_title(run.config_dict["data"]["task"]).lower()
+    return f"{method_title(method)} on {task} ({run.id[-6:]})"
 
 
 def ended_runs() -> dict[str, str]:
@@ -249,12 +254,14 @@ def show_limits(found: Found) -> None:
 def show_examples(rows: Sequence[Row], measure: str) -> None:
     """Every answer: filter, search, sort, download."""
     left, middle, right = st.columns(3)
+    is_binary = measure in BINARY
     which = left.segmented_control(
         "Show",
         ["all", "wrong", "right"],
+        format_func=str if is_binary else SHARES.__getitem__,
         default="wrong",
         required=True,
-        key="evaluation_which",
+        key="evaluation_which" if is_binary else "evaluation_share",
         bind="query-params",
     )
     words = middle.text_input("Search", key="evaluation_search", bind="query-params")
@@ -264,7 +271,7 @@ def show_examples(rows: Sequence[Row], measure: str) -> None:
     )
     shown = filtered(rows, measure, which=which, words=words, order=order)
     st.dataframe(example_table(shown, measure), hide_index=True, width="stretch", height=320)
-    note = "" if measure in BINARY else f" Wrong here means a score below {RIGHT_FROM}."
+    note = f" {WORDS_ONLY}" if measure in OVERLAPS else ""
     st.caption(f"{len(shown)} of {len(rows)} examples.{note}")
     st.download_button(
         "Download these as CSV", to_csv(shown), "answers.csv", "text/csv", key="evaluation_download"

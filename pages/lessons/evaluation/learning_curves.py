@@ -15,6 +15,7 @@ from core.evaluate.learning_curves import (
     values_over_time,
 )
 from core.evaluate.limits import sample_as_shown
+from core.evaluate.overlap import WORDS_ONLY
 from core.events import Evaluation, Event, Sample, Step
 from core.runs.store import Run
 from pages.lessons.evaluation.thresholds import confusion_figure
@@ -78,8 +79,8 @@ def how_measured(evaluation: Evaluation) -> str:
     what = (
         "means over the labels; an answer that is no label counts as wrong"
         if is_macro(evaluation)
-        else "of the words shared with the reference (ROUGE-1), mean over examples"
-    )
+        else f"of the words shared with the reference (ROUGE-1), mean over examples. {WORDS_ONLY}"
+    ).removesuffix(".")
     bands = "Bands: 95 % intervals over these examples."
     return f"Precision, recall and F1 are {what}. {n} test examples. {bands}"
 

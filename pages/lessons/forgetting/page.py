@@ -163,7 +163,10 @@ def sequence(single: RunConfig) -> None:
     run_id = run_button(config, "Run the sequence", key="forgetting_sequence_run", name="sequence")
     if not run_id:
         return
-    forgetting_view(run_id)
+    if run_id == st.query_params.get("run"):
+        st.caption("This run’s curves are drawn above.")
+    else:
+        forgetting_view(run_id)
     events = events_of(run_id)
     found = forgetting_from_events(events)
     if found is None:

@@ -10,9 +10,17 @@ from core.data import uploads
 from core.data.encode import encode
 from core.data.examples import CUSTOM_TEMPLATE, Splits, load_splits, says_its_parts
 from core.data.run_data import load_run_data
+from core.events import Sample
 from core.runs.states import RunStatus
 from pages.lessons.instruction.stepping import PSEUDOCODE, source_of, step_through
-from pages.shared.engine import current_model, engine, require_model, store, tokenizer
+from pages.shared.engine import (
+    current_model,
+    engine,
+    events_of,
+    require_model,
+    store,
+    tokenizer,
+)
 from pages.shared.live import run_view
 from pages.shared.own_pairs import choose_file, edit_pairs, take_over_edits
 from pages.shared.run_button import run_in_url
@@ -21,6 +29,11 @@ from pages.shared.tokens import show_marked
 
 TRAINABLE = [task for task in catalog.TASKS.values() if "train" in task.splits]
 TITLES = {task.id: task.title for task in TRAINABLE} | {catalog.CUSTOM_TASK: "Your own pairs"}
+
+REVIEW = (
+    "Is this review positive or negative? Answer with one word.\n\nReview: "
+    "The soup was cold and the waiter laughed at us."
+)
 
 
 def choose_data() -> DataConfig:
@@ -153,14 +166,20 @@ def start(config: RunConfig) -> None:
         st.caption("A run with exactly these settings is finished already on this machine.")
 
 
+def first_asked(run_id: str) -> str:
+    """The first test prompt that a run was watched on, whatever its task."""
+    asked = (e.prompt for e in events_of(run_id) if isinstance(e, Sample) and e.task)
+    return next(asked, REVIEW)
+
+
 def compare(run_id: str) -> None:
     """Base and tuned model answer the same prompt."""
     st.header("Before and after")
+    task = store().get(run_id).config_dict["data"]["task"]
     text = st.text_area(
         "Ask both models",
-        "Is this review positive or negative? Answer with one word.\n\nReview: "
-        "The soup was cold and the waiter laughed at us.",
-        key="instruction_ask",
+        REVIEW if task == "sentiment" else first_asked(run_id),
+        key="instruction_ask" if task == "sentiment" else f"instruction_ask_{run_id}",
         bind="query-params",
     )
     if not st.button("Ask both", key="instruction_ask_both"):

@@ -1,12 +1,14 @@
 """What a LoRA run learned, as matrices and as singular values, beside full fine-tuning."""
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from core.evaluate.apart import interval_words, runs_words
 from core.experiments.ranks import RankRow, ranks_of
 from pages.shared.colours import BLUE, GREEN, GREY, ORANGE, TASK_COLOURS
 
@@ -142,15 +144,22 @@ def _settings(row: RankRow) -> str:
 
 
 def rank_finding(found: Sequence[RankRow]) -> str:
-    """What more rank did, in one line, over the runs shown."""
+    """The lowest rank against the highest, over the runs shown, and whether their intervals part."""
     ranks = ranks_of(found)
     if len(ranks) < 2:
         return "Run another rank, and this chart shows what it changes"
-    low, high = (
-        [row.learned for row in found if row.method.rank == rank] for rank in (ranks[0], ranks[-1])
+    low, high = ([row for row in found if row.method.rank == r] for r in (ranks[0], ranks[-1]))
+    one, other = (fmean(row.learned for row in rows) for rows in (low, high))
+    return (
+        f"Rank {ranks[0]} learned sentiment to {one:.2f} ({runs_words(len(low))}), rank {ranks[-1]} to "
+        f"{other:.2f} ({runs_words(len(high))}); {interval_words(_interval(low), _interval(high))}"
     )
-    one, other = sum(low) / len(low), sum(high) / len(high)
-    return f"Rank {ranks[0]} learned sentiment to {one:.2f}, rank {ranks[-1]} to {other:.2f}"
+
+
+def _interval(rows: Sequence[RankRow]) -> tuple[float, float]:
+    """Of the mean score learned; runs share their test examples, so theirs are averaged."""
+    found = [row.learned_interval for row in rows]
+    return fmean(low for low, _ in found), fmean(high for _, high in found)
 
 
 def scale_table(answers: Mapping[float, str]) -> pd.DataFrame:

@@ -242,6 +242,7 @@ def sweep() -> None:
         default=[1, 8, 64],
         key="lora_sweep_ranks",
         bind="query-params",
+        wrap=True,
     )
     rates = right.pills(
         "Learning rates",
@@ -251,6 +252,7 @@ def sweep() -> None:
         default=[3e-4, 1e-3, 3e-3],
         key="lora_sweep_rates",
         bind="query-params",
+        wrap=True,
     )
     st.caption("15 steps a run, scored once at the end. You may stop it: finished runs stay.")
     if ranks and rates:

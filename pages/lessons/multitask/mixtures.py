@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core import catalog
+from core.evaluate.apart import Interval, are_apart, runs_words
 from core.experiments import record
 from core.experiments.mixtures import GENERAL, HELD_OUT, SCORED, TRAINED, Mixture, mixture
 from core.runs.states import RunStatus
@@ -24,9 +25,10 @@ GROUPS = {
 BASE_MODEL, ALONE, TOGETHER = "base model", "tuned on one", "tuned on all"
 KINDS = {BASE_MODEL: GREY, ALONE: ORANGE, TOGETHER: BLUE}
 SHAPES = {BASE_MODEL: "circle", ALONE: "diamond", TOGETHER: "square"}
-CLEAR = 0.05
-"""A mean that moved less is said to hardly move."""
 SCORE = alt.Scale(domain=[0, 1])
+GROUP_COLUMNS = [
+    "k", "group", "score", "low", "high", "base", "base_low", "base_high", "tasks", "seed", "own",
+]  # fmt: skip
 TICKS = alt.Axis(tickCount=5, format=".1f")
 Chart = alt.LayerChart | alt.FacetChart
 
@@ -67,8 +69,8 @@ def is_comparable(config: dict[str, Any], known: Sequence[dict[str, Any]]) -> bo
 
 
 def group_rows(mixtures: Sequence[Mixture]) -> pd.DataFrame:
-    """One row per run and group of tasks: "k" tasks trained on, "group", mean "score", mean "base",
-    "tasks" in words, "seed", "own"."""
+    """One row per run and group of tasks: "k" tasks trained on, "group", mean "score" and "base", their
+    intervals "low" to "high" and "base_low" to "base_high", "tasks" in words, "seed", "own"."""
     rows: list[dict[str, Any]] = []
     for m in mixtures:
         members = {"trained": m.tasks, "untrained": m.untrained}
@@ -77,30 +79,45 @@ def group_rows(mixtures: Sequence[Mixture]) -> pd.DataFrame:
         for name, tasks in members.items():
             score, base = m.mean(tasks), m.mean(tasks, before=True)
             if score is not None:
-                row = {"k": len(m.tasks), "group": name, "score": score, "base": base}
+                low, high = m.mean_interval(tasks)
+                base_low, base_high = m.mean_interval(tasks, before=True)
+                row = {"k": len(m.tasks), "group": name, "score": score, "low": low, "high": high}
+                row |= {"base": base, "base_low": base_low, "base_high": base_high}
                 rows.append({**row, "tasks": words, "seed": m.seed, "own": not m.is_recorded})
-    return pd.DataFrame(rows, columns=["k", "group", "score", "base", "tasks", "seed", "own"])
+    return pd.DataFrame(rows, columns=GROUP_COLUMNS)
 
 
-def moved(before: float, after: float) -> str:
-    """A change of a mean score in words that do not say more than the figures."""
-    if abs(after - before) < CLEAR:
-        return f"hardly move ({before:.2f} to {after:.2f})"
+def moved(before: float, after: float, start: Interval, end: Interval) -> str:
+    """A change of a mean score; it rises or falls only where its intervals part."""
+    if not are_apart(start, end):
+        return f"go from {before:.2f} to {after:.2f}, which may be chance"
     return f"{'rise' if after > before else 'fall'} from {before:.2f} to {after:.2f}"
 
 
 def forgetting_finding(rows: pd.DataFrame) -> str:
-    """What the recorded runs say of the number of tasks, in two sentences."""
+    """What the recorded runs say of the number of tasks, and of how many runs that is.
+
+    Runs share their test examples, so more of them do not narrow an interval: it is averaged.
+    """
     recorded = rows.query("not own")
 
     def words(name: str, k: int) -> str:
-        mine = recorded.query("group == @name and k == @k")
-        return moved(mine.base.mean(), mine.score.mean())
+        mine = recorded.query("group == @name and k == @k").mean(numeric_only=True)
+        start, end = (mine.base_low, mine.base_high), (mine.low, mine.high)
+        return moved(mine.base, mine.score, start, end)
+
+    def how_many(k: int) -> str:
+        mine = recorded.query("group == 'general' and k == @k")
+        seeds = mine.seed.nunique()
+        if len(mine) == 1:
+            return runs_words(1)
+        return f"{runs_words(len(mine))}, {'one seed' if seeds == 1 else f'{seeds} seeds'}"
 
     most = int(recorded.k.max())
     return (
-        f"Tuned on one task, the other tasks {words('untrained', 1)}, and general questions "
-        f"{words('general', 1)}. Tuned on all {most}, general questions {words('general', most)}."
+        f"Tuned on one task ({how_many(1)}), the other tasks {words('untrained', 1)}, and general "
+        f"questions {words('general', 1)}. Tuned on all {most} ({how_many(most)}), general questions "
+        f"{words('general', most)}."
     )
 
 
@@ -165,24 +182,25 @@ def _kinds(
         TOGETHER: averaged(together, task),
     }
     return [
-        {"task": title, "kind": kind, "score": score, "low": low, "high": high}
+        {"task": title, "kind": kind, "score": score, "low": low, "high": high, "runs": len(alone)}
         for kind, (score, low, high) in values.items()
     ]
 
 
 def alone_finding(rows: pd.DataFrame) -> str:
-    """How often all seven at once did better or worse than alone, and how sure that is."""
-    table = rows.pivot(index="task", columns="kind", values=["score", "low", "high"])
-    alone, together = table["score"][ALONE], table["score"][TOGETHER]
-    overlap = (table["low"][ALONE] <= table["high"][TOGETHER]) & (
-        table["low"][TOGETHER] <= table["high"][ALONE]
+    """In how many tasks all seven at once did better or worse than alone, as far as intervals part."""
+    kinds = rows.set_index("task").groupby("kind")
+    alone, together = kinds.get_group(ALONE), kinds.get_group(TOGETHER)
+    n_higher: int = (together.low > alone.high).sum()
+    n_lower: int = (together.high < alone.low).sum()
+    n_open = len(alone) - n_higher - n_lower
+    said = (
+        f"Against tuning on a task alone ({runs_words(rows.runs.min())} each), tuning on all at once "
+        f"scores higher in {n_higher} and lower in {n_lower} of {len(alone)} tasks."
     )
-    n = len(table)
-    return (
-        f"Against tuning on a task alone, tuning on all at once scores higher in "
-        f"{(together > alone).sum()} and lower in {(together < alone).sum()} of {n} tasks. "
-        f"In {overlap.sum()} of {n} the 95 % intervals overlap."
-    )
+    if n_open:
+        said += f" In the other {n_open} the 95 % intervals overlap, so these runs do not decide."
+    return said
 
 
 def carry_rows(mixtures: Sequence[Mixture]) -> pd.DataFrame:

@@ -44,7 +44,7 @@ def calculator() -> None:
         parts_table(parts),
         hide_index=True,
         width="stretch",
-        column_config={"GB": st.column_config.NumberColumn(format="%.3f")},
+        column_config={"GB": st.column_config.NumberColumn(format="%.3f", width=90)},
     )
     st.caption(
         f"Trained parameters: {trained.symbols} = {trained.numbers} = {trained.n:,} ({trained.legend})."

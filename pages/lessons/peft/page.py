@@ -87,7 +87,9 @@ def choose() -> MethodConfig:
         st.caption(found.legend)
     with left:
         st.markdown(layer_picture(config, shape), unsafe_allow_html=True)
-        st.caption("Blue is trained, grey is frozen. The column at the left is all decoder layers.")
+        st.caption(
+            "Blue is trained, grey is frozen. The column on the left shows all decoder layers."
+        )
     return config
 
 

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.config import FAMILIES, METHODS, as_taught
+from core.evaluate.apart import runs_words
 from core.experiments import record
 from core.experiments.claims import LEARNED_ENOUGH, not_apart_words
 from core.experiments.method_rows import MethodRow, MethodSetting, method_row
@@ -115,18 +116,26 @@ def headline(found: Sequence[MethodSetting], measure: str) -> str:
     enough = [s for s in found if (s.mean("sentiment") or 0) >= LEARNED_ENOUGH]
     if measure in ("training_bytes", "step_s"):
         least, most = _ends(found, measure)
-        apart = _not_apart(least, found, measure) if measure == "step_s" else ""
+        near = ["", ""]
+        if measure == "step_s":  # bytes are counted, times vary
+            near = [_not_apart(s, found, measure) for s in (least, most)]
         return (
-            f"{least.title} takes least: {in_words(least, measure)}{apart}; "
-            f"{most.title} most: {in_words(most, measure)}"
+            f"{least.title} takes least: {in_words(least, measure)}{near[0]}; "
+            f"{most.title} most: {in_words(most, measure)}{near[1]}"
         )
     if not enough:
         return f"No method has learned sentiment to {LEARNED_ENOUGH} yet"
     if measure == "sentiment":
-        least, _ = _ends(enough, "share")
+        always = [
+            s for s in found if s.values(measure) and min(s.values(measure)) >= LEARNED_ENOUGH
+        ]
+        words = f"{len(always)} of {len(found)} reached {LEARNED_ENOUGH} on sentiment in every run"
+        if not always:
+            return words
+        least, _ = _ends(always, "share")
         return (
-            f"{len(enough)} of {len(found)} learned sentiment to {LEARNED_ENOUGH} or more; "
-            f"{least.title} did it with the smallest share, {100 * least.rows[0].share:.2g} %"
+            f"{words}; of these {least.title} trains the smallest share, "
+            f"{100 * least.rows[0].share:.2g} % ({runs_words(len(least.rows))})"
         )
     _, best = _ends(enough, measure)
     return (

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from statistics import fmean
 from typing import Any
 
 import altair as alt
@@ -9,6 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.evaluate.apart import are_apart, interval_words, runs_words
 from core.events import Evaluation, Event, Step, VirtualTokens, VocabularyMap
 from core.experiments import record
 from core.experiments.soft_prompts import SIZES, SizeRun, Wandering, size_run, wandering
@@ -182,29 +184,38 @@ def size_figure(found: Sequence[SizeRun]) -> go.Figure:
 
 
 def size_finding(found: Sequence[SizeRun]) -> str:
-    """Where the curve is highest, of prompt tuning."""
-    by_size: dict[int, list[float]] = {}
+    """Where the curve of prompt tuning is highest, and whether that size is shown to be the best.
+
+    Runs share their test reviews, so more of them do not narrow an interval: it is averaged.
+    """
+    by_size: dict[int, list[SizeRun]] = {}
     for r in found:
         if r.method == "prompt":
-            by_size.setdefault(r.virtual_tokens, []).append(r.score)
+            by_size.setdefault(r.virtual_tokens, []).append(r)
     if len(by_size) < 2:
         return "Run more sizes to see what more virtual tokens bring"
-    means = {n: sum(scores) / len(scores) for n, scores in sorted(by_size.items())}
-    best = max(means, key=lambda n: means[n])
-    least = min(means)
-    return (
-        f"{least} virtual token{'s' if least > 1 else ''}: {means[least]:.2f}; the best size here is "
-        f"{best}: {means[best]:.2f}"
+    means = {n: fmean(r.score for r in runs) for n, runs in by_size.items()}
+    intervals = {
+        n: (fmean(r.interval[0] for r in runs), fmean(r.interval[1] for r in runs))
+        for n, runs in by_size.items()
+    }
+    best = max(sorted(means), key=lambda n: means[n])
+    near = [n for n in sorted(means) if n != best and not are_apart(intervals[n], intervals[best])]
+    top = (
+        f"{best} virtual token{'s' if best > 1 else ''} scored highest, {means[best]:.2f} "
+        f"({runs_words(len(by_size[best]))})"
     )
+    if not near:
+        return f"{top}; the 95 % intervals of all other sizes lie below"
+    sizes = ", ".join(map(str, near))
+    return f"No best size is shown: {top}, but its 95 % interval overlaps with that of size {sizes}"
 
 
 def against_words(soft: Evaluation, hand: TextScore, virtual_tokens: int) -> str:
     """A soft prompt's last score beside that of a written one."""
     one, other = soft.interval, hand.interval
-    apart = one[0] > other[1] or other[0] > one[1]
-    sure = "The intervals do not overlap." if apart else "The intervals overlap: no clear winner."
     return (
         f"{virtual_tokens} virtual tokens: {soft.score:.2f} [{one[0]:.2f}, {one[1]:.2f}] on "
         f"{soft.n} reviews. Your {hand.n_tokens} written tokens: {hand.score:.2f} "
-        f"[{other[0]:.2f}, {other[1]:.2f}] on {hand.n}. {sure}"
+        f"[{other[0]:.2f}, {other[1]:.2f}] on {hand.n}: {interval_words(one, other)}."
     )

@@ -53,8 +53,8 @@ def evaluation(step: int, f1: float, **more: Any) -> Evaluation:
 RUN = [
     evaluation(0, 0.1, intervals={"f1": (0.0, 0.2)}),
     *(step(n, loss) for n, loss in ((1, 3.0), (2, 2.0), (3, 1.0), (4, 1.0), (5, 0.9), (6, 0.9))),
-    evaluation(3, 0.1),
-    evaluation(6, 0.9),
+    evaluation(3, 0.1, intervals={"f1": [0.0, 0.2]}),
+    evaluation(6, 0.9, intervals={"f1": [0.8, 1.0]}),
 ]
 
 
@@ -67,7 +67,14 @@ def test_metric_and_loss_are_set_side_by_side() -> None:
     assert "From step 3 to 6, F1 rose from 0.10 to 0.90" in line
     assert "the loss fell on, by 48% of its whole fall, and F1 stayed at 0.10" in line
     assert in_one_line([]) == ""
-    assert in_one_line(found[:1]).startswith("F1 hardly moved")
+    assert in_one_line(found[:1]).startswith("From no check to the next did F1 move beyond")
+
+
+def test_f1_rose_only_where_its_intervals_part() -> None:
+    near = [*RUN[:-1], evaluation(6, 0.4, intervals={"f1": [0.15, 0.65]})]
+    assert in_one_line(movements(near, "qa")).startswith("From no check to the next did F1 move")
+    unknown = [*RUN[:-1], evaluation(6, 0.9)]  # a record without intervals shows no movement
+    assert in_one_line(movements(unknown, "qa")).startswith("From no check to the next")
 
 
 def test_validation_losses_are_taken_where_there_are_some() -> None:

@@ -66,8 +66,11 @@ def test_the_finding_names_the_best_of_both_kinds() -> None:
     assert best([*FOUND, *ways([row("lora", 16, 0.88, 0.2)])], tuned=True, near=0.03).labels == 16  # type: ignore[union-attr]
     assert best([], tuned=True) is None
     assert score_finding(FOUND) == (
-        "Best prompt 0.65 (8 examples), best tuned model 0.90 (LoRA, n = 64)"
+        "Best prompt 0.65 (8 examples, 2 seeds), best tuned model 0.90 (LoRA, 64 examples, 1 seed); "
+        "the 95 % intervals do not overlap"
     )
+    near = ways([*ROWS[:3], row("lora", 64, 0.8, 0.2)])
+    assert score_finding(near).endswith("overlap, so neither is shown to be higher")
     assert score_finding([ZERO]) == "Prompt without examples: 0.00"
     assert score_finding([]) == "Nothing is measured yet"
 

@@ -13,9 +13,10 @@ from core.data.examples import Example, load_splits
 from core.evaluate.compare_texts import compare_texts
 from core.evaluate.examples import judge
 from core.evaluate.learning_curves import values_over_time
+from core.evaluate.overlap import WORDS_ONLY
 from core.runs.store import RunStore, worker_identity
 from pages.lessons.evaluation.any_model import example_table, filtered
-from pages.lessons.evaluation.learning_curves import metric_chart
+from pages.lessons.evaluation.learning_curves import how_measured, metric_chart
 from pages.lessons.evaluation.overlap import count_table, subsequence_svg
 from pages.lessons.evaluation.thresholds import confusion_finding, report_of
 from pages.lessons.evaluation.two_models import difference_chart, on_both
@@ -210,3 +211,41 @@ def status_of(run_id: str) -> None:
     from pages.shared.live import show_status
 
     show_status(store().get(run_id), store().events(run_id))
+
+
+def examples_by(rows: "list[dict[str, object]]", measure: str) -> None:
+    from pages.lessons.evaluation.any_model import show_examples
+
+    show_examples(rows, measure)
+
+
+def test_a_high_overlap_is_not_called_right() -> None:
+    """By F1 "-1" is as good as "1": words are what ROUGE takes for words."""
+    found = rows(("1", "-1"))
+    assert (found[0]["f1"], found[0]["exact_match"]) == (1.0, 0.0)
+    shown = AppTest.from_function(examples_by, kwargs={"rows": found, "measure": "f1"}).run()
+    assert shown.button_group[0].options == ["all", "below 0.5", "0.5 or more"]
+    assert shown.caption[0].value == f"0 of 1 examples. {WORDS_ONLY}"
+    exact = AppTest.from_function(examples_by, kwargs={"rows": found, "measure": "exact_match"})
+    assert exact.run().button_group[0].options == ["all", "wrong", "right"]
+    assert exact.caption[0].value == "1 of 1 examples."
+
+
+def test_word_overlap_is_said_to_be_no_more_than_that(app: AppTest) -> None:
+    event = {"type": "evaluation", "step": 0, "task": "custom", "n": 4, "classification": None}
+    assert WORDS_ONLY in how_measured(event)
+    run = own_run()
+    numbers = {"metric": "exact_match", "score": 0.0, "precision": 1.0, "recall": 1.0, "f1": 1.0}
+    numbers |= {"interval": [0.0, 0.5], "n_cut": 0, "max_new_tokens": 9}
+    RunStore().append(run, event | numbers)
+    step = {"type": "step", "step": 1, "loss": 1.0, "step_s": 0.5}
+    RunStore().append(run, step | {"tokens_computed": 6, "tokens_padded": 9})
+    shown = AppTest.from_function(view_of, kwargs={"run_id": run}).run()
+    assert not shown.exception
+    assert any(c.value.endswith(WORDS_ONLY) for c in shown.caption)
+
+
+def view_of(run_id: str) -> None:
+    from pages.shared.live import run_view
+
+    run_view(run_id)

@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import METHODS, MethodConfig
+from core.evaluate.uncertainty import wilson_interval
 from core.events import NearWord, VirtualToken, VirtualTokens, VocabularyMap, Word
 from core.experiments.adapters import Adapter
 from core.experiments.method_rows import MethodRow, method_settings
@@ -71,8 +72,14 @@ def test_the_table_and_the_chart_tell_yours_from_recorded() -> None:
 
 def test_the_headline_names_the_smallest_share_that_learned() -> None:
     found = method_settings([row("lora", 0.9, 0.6), row("ia3", 0.9, 0.5, n=10)])
-    assert "2 of 2 learned" in headline(found, "sentiment")
-    assert "IA³ did it with the smallest share, 0.001 %" in headline(found, "sentiment")
+    assert headline(found, "sentiment") == (
+        "2 of 2 reached 0.85 on sentiment in every run; of these IA³ trains the smallest share, 0.001 % "
+        "(one run)"
+    )
+    unsteady = method_settings([*found[0].rows, *found[1].rows, row("ia3", 0.8, 0.5, n=10)])
+    assert headline(unsteady, "sentiment").startswith(
+        "1 of 2 reached 0.85 on sentiment in every run; of these LoRA"
+    )
     assert "LoRA kept most names: 0.60 (the other one cannot be told from it)" in headline(
         found, "names"
     )
@@ -150,7 +157,14 @@ def rank_run(rank: int, learned: float) -> RankRow:
 def test_ranks_are_compared_once_there_are_two() -> None:
     assert rank_finding([rank_run(8, 0.9)]).startswith("Run another rank")
     found = [rank_run(1, 0.5), rank_run(64, 0.9), rank_run(64, 0.7)]
-    assert rank_finding(found) == "Rank 1 learned sentiment to 0.50, rank 64 to 0.80"
+    assert rank_finding(found) == (
+        "Rank 1 learned sentiment to 0.50 (one run), rank 64 to 0.80 (2 runs); the 95 % intervals do not "
+        "overlap"
+    )
+    near = rank_finding([rank_run(1, 0.7), rank_run(64, 0.8)])
+    assert near.endswith("the 95 % intervals overlap, so neither is shown to be higher")
+    all_tests = replace(rank_run(1, 0.5), n=0)
+    assert all_tests.learned_interval == wilson_interval(80, 160)
     assert len(rank_figure(found).data) == 3  # pyright: ignore
 
 
@@ -182,16 +196,23 @@ def size(n: int, score: float) -> SizeRun:
     )
 
 
-def test_the_best_number_of_virtual_tokens_is_named() -> None:
+def test_a_best_number_of_virtual_tokens_is_named_where_intervals_part() -> None:
     assert size_finding([size(1, 0.5)]).startswith("Run more sizes")
     words = size_finding([size(1, 0.5), size(10, 0.9), size(10, 0.7)])
-    assert words == "1 virtual token: 0.50; the best size here is 10: 0.80"
+    assert words == (
+        "10 virtual tokens scored highest, 0.80 (2 runs); the 95 % intervals of all other sizes lie below"
+    )
+    near = size_finding([size(1, 0.7), size(2, 0.2), size(5, 0.65), size(10, 0.8)])
+    assert near == (
+        "No best size is shown: 10 virtual tokens scored highest, 0.80 (one run), but its 95 % interval "
+        "overlaps with that of size 1, 5"
+    )
 
 
 def test_overlapping_intervals_have_no_winner() -> None:
     soft = evaluation(20, "sentiment", 0.8, interval=(0.7, 0.9))
     hand = TextScore(score=0.6, interval=(0.5, 0.75), n=60, n_tokens=12, n_cut=0, max_new_tokens=8)
-    assert "overlap: no clear winner" in against_words(soft, hand, 10)
+    assert "overlap, so neither is shown to be higher" in against_words(soft, hand, 10)
     assert "do not overlap" in against_words(soft, replace(hand, interval=(0.4, 0.6)), 10)
 
 
