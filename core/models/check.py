@@ -14,11 +14,11 @@ from torch import nn
 
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
-from core.models.forward import causal_of
+from core.models.forward import tree_logits
 from core.models.fused import fuse, unfuse
 from core.models.load import Checked
 from core.models.plain import can_pad, own_logits, paths, read_rows, unrolled_logits
-from core.models.tree_logits import tree_logits
+from core.models.structure import causal_of
 
 STEM, ENDS = "The capital of France is", (" Paris.", " in")
 TOLERANCE = {torch.float64: 1e-5, torch.float32: 1e-3, torch.bfloat16: 0.08}

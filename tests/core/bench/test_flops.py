@@ -11,7 +11,7 @@ from core.config import MethodConfig
 from core.data.encode import Encoded
 from core.errors import UserError
 from core.formulas.shape import of_folder
-from core.models.block_sparse import cut
+from core.models.fused.block_sparse import cut
 from core.models.load import LoadedModel
 from core.models.trie import build, mean_loss
 

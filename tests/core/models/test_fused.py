@@ -14,8 +14,9 @@ from transformers.models.llama.modeling_llama import LlamaAttention, LlamaRMSNor
 from core import methods
 from core.config import MethodConfig
 from core.models import fused
-from core.models.block_sparse import ancestors, cut
-from core.models.forward import run_layers, run_tree
+from core.models.forward import ancestors, tree_forward, tree_outputs
+from core.models.fused.block_sparse import cut
+from core.models.fused.forward import fused_forward
 from core.models.fused.layer import Whole
 from core.models.fused.linear import has_packing, joined, packed, packing, times
 from core.models.fused.norm import Norm
@@ -136,9 +137,8 @@ def test_a_tree_equals_transformers_in_values_and_every_gradient(
     tokens = torch.randint(2, 300, (60,))
     model = TUNINGS[tuning](tiny64.model)
     other = plain(model)
-    attends = ancestors(parents)[None]
-    ours = run_tree(model, tokens, depth, parents)
-    theirs = run_layers(other, tokens[None], depth[None], attends)[0]
+    ours = fused_forward(model, tokens, depth, parents)
+    theirs = tree_forward(other, tokens, depth, parents)
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
     for hidden in (ours, theirs):
         (hidden * torch.linspace(-1, 1, hidden.numel()).view_as(hidden)).sum().backward()
@@ -181,12 +181,12 @@ def test_wanted_outputs_are_those_of_all(tiny64: LoadedModel, method: str) -> No
     parents = random_tree(25, seed=6, branching=0.2)
     depth = ancestors(parents).sum(-1) - 1
     tokens, wanted = torch.randint(2, 300, (25,)), torch.tensor([3, 24, 9, 9])
-    every = run_tree(model, tokens, depth, parents)
+    every = tree_outputs(model, tokens, depth, parents)
     torch.testing.assert_close(
-        run_tree(model, tokens, depth, parents, wanted=wanted), every[wanted]
+        tree_outputs(model, tokens, depth, parents, wanted=wanted), every[wanted]
     )
     with torch.no_grad():
-        found = run_tree(model, tokens, depth, parents, cache=DynamicCache(), wanted=wanted)
+        found = tree_outputs(model, tokens, depth, parents, cache=DynamicCache(), wanted=wanted)
     torch.testing.assert_close(found, every[wanted])
 
 
@@ -196,9 +196,8 @@ def test_a_tree_fills_a_cache_like_rows_do(tiny64: LoadedModel) -> None:
     tokens = torch.randint(2, 300, (30,))
     ours, theirs = DynamicCache(), DynamicCache()
     with torch.no_grad():
-        run_tree(tiny64.model, tokens, depth, parents, cache=ours)
-        attends = ancestors(parents)[None]
-        run_layers(plain(tiny64.model), tokens[None], depth[None], attends, cache=theirs)
+        fused_forward(tiny64.model, tokens, depth, parents, cache=ours)
+        tree_forward(plain(tiny64.model), tokens, depth, parents, cache=theirs)
     for mine, other in zip(ours.layers, theirs.layers, strict=True):
         torch.testing.assert_close(mine.keys, other.keys, rtol=0, atol=1e-10)
         torch.testing.assert_close(mine.values, other.values, rtol=0, atol=1e-10)
