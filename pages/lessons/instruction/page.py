@@ -11,7 +11,7 @@ from core.data.encode import encode
 from core.data.examples import CUSTOM_TEMPLATE, Splits, load_splits, says_its_parts
 from core.data.run_data import load_run_data
 from core.runs.states import RunStatus
-from pages.lessons.instruction.stepping import PSEUDOCODE, source_of, step_through
+from pages.lessons.instruction.stepping import FORWARD, PSEUDOCODE, source_of, step_through
 from pages.shared.engine import engine, require_model, store, tokenizer
 from pages.shared.live import run_view
 from pages.shared.own_pairs import choose_file, edit_pairs, take_over_edits
@@ -195,6 +195,12 @@ def lesson() -> None:
     left.code(PSEUDOCODE, language="python")
     with left.expander("The loop that really runs here"):
         st.code(source_of("core/train/loop.py", "take_step"), language="python")
+    with left.expander("The forward pass of a tree"):
+        st.code(source_of("core/models/forward.py", *FORWARD), language="python")
+        st.caption(
+            "From a batch’s tokens to its logits, with the model’s own layers. Where it can, "
+            "`core/models/fused` computes the same faster."
+        )
     stepper = right.container()
     st.header("3 · Run")
     config = run_settings(data)
