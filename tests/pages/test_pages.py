@@ -71,4 +71,4 @@ def test_lesson_two_shows_the_forward_pass_of_a_tree() -> None:
     assert shown.startswith("def tree_logits(")
     assert all(f"def {name}(" in shown for name in FORWARD)
     code = [line for line in shown.splitlines() if line.strip()]
-    assert len(code) <= 80  # docstrings and signatures included: it is there to be read
+    assert len(code) <= 90  # docstrings and signatures included: it is there to be read

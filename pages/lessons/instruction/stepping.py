@@ -37,7 +37,7 @@ for batch in batches:                  # batch
 """
 
 
-FORWARD = ("tree_logits", "tree_forward", "ancestors", "run_layers")
+FORWARD = ("tree_logits", "tree_outputs", "tree_forward", "ancestors", "run_layers")
 """Of core/models/forward.py, in reading order."""
 
 
