@@ -30,10 +30,10 @@ LONGEST_S = 900
 def run_side(side: str, workload: str, *options: str) -> tuple[Message, float]:
     """What a process found, and the seconds until its first result."""
     command = [sys.executable, "-m", "core.bench.subprocess_entry", side, workload, *options]
-    return _follow(command, lambda message: message.get("event") == "first")
+    return follow(command, lambda message: message.get("event") == "first")
 
 
-def _follow(command: Sequence[str], is_first: Callable[[Message], bool]) -> tuple[Message, float]:
+def follow(command: Sequence[str], is_first: Callable[[Message], bool]) -> tuple[Message, float]:
     """The last JSON object a process prints, and when the first awaited one came."""
     started, first_s, last = time.monotonic(), 0.0, dict[str, Any]()
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
@@ -106,7 +106,7 @@ def one_gpu(environment: Mapping[str, str]) -> dict[str, str]:
 def worker_ready_s() -> float:
     """Cold start of an answering worker, to ready; 0 when it does not get there."""
     command = [sys.executable, "-m", "core.runs.worker", "ask"]
-    _, first_s = _follow(command, lambda message: message.get("state") == "ready")
+    _, first_s = follow(command, lambda message: message.get("state") == "ready")
     return first_s
 
 

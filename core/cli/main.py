@@ -8,7 +8,18 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core import catalog
-from core.cli import bench, commands, data, evaluate, experiment, inspect, models, runs, train
+from core.cli import (
+    ablation,
+    bench,
+    commands,
+    data,
+    evaluate,
+    experiment,
+    inspect,
+    models,
+    runs,
+    train,
+)
 from core.errors import Stopped, UserError
 from core.evaluate.examples import MEASURES
 
@@ -198,3 +209,4 @@ def _add_bench(actions: Actions) -> None:
     bench.add_options(parser)
     _json_option(parser)
     parser.set_defaults(run=bench.run_bench)
+    ablation.add_parser(parser.add_subparsers(metavar="[ablation]", parser_class=Parser))

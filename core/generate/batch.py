@@ -15,18 +15,14 @@ from core.answer import Answer
 from core.errors import Stopped
 from core.generate.cache import spread
 from core.generate.logits import likeliest
-from core.models.forward import (
-    backbone_and_head,
-    is_plain,
-    n_virtual_tokens,
-    run_layers,
-    run_tree,
-)
+from core.models.forward import run_layers, tree_outputs
 from core.models.fused.linear import Packing, packing
 from core.models.load import LoadedModel
 from core.models.plain import can_pad, own_logits, read_rows
 from core.models.precision import autocast
+from core.models.structure import backbone_and_head, is_plain
 from core.models.trie import Trie
+from core.models.virtual_tokens import n_virtual_tokens
 
 WORTH_MOVING = 0.9
 """Ended answers are computed on, unheeded, until more than a tenth is: moving the others costs more."""
@@ -132,7 +128,7 @@ class _Answerer:
         lengths = torch.tensor([len(path) for path in paths])
         width = int(lengths.max())
         cache = DynamicCache()
-        hidden = run_tree(
+        hidden = tree_outputs(
             self.model,
             torch.tensor(trie.tokens, device=self.base.device),
             torch.tensor(trie.depths, device=self.base.device),

@@ -14,10 +14,11 @@ from core.errors import UserError
 from core.generate.logits import float_logits
 from core.generate.sampling import final_probabilities, stages
 from core.generate.settings import SamplingSettings
-from core.models.forward import backbone_and_head, is_plain, run_layers
+from core.models.forward import run_layers
 from core.models.load import LoadedModel
 from core.models.plain import new_cache, own_logits
 from core.models.precision import autocast
+from core.models.structure import backbone_and_head, is_plain
 
 
 @dataclass(frozen=True)

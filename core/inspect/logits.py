@@ -7,10 +7,11 @@ import torch
 from torch import nn
 
 from core.generate.stream import check_length
-from core.models.forward import backbone_and_head, is_plain, run_layers
+from core.models.forward import run_layers
 from core.models.load import LoadedModel
 from core.models.plain import unrolled_logits
 from core.models.precision import autocast
+from core.models.structure import backbone_and_head, is_plain
 
 Message = dict[str, Any]
 

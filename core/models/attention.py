@@ -1,12 +1,14 @@
 """Attention over rows of tokens with any mask, in four lines.
 
-Training on a tree cuts it into blocks (core/models/fused). Where that is not possible, and for rows
+Fused parts cut a tree into blocks (core/models/fused). Where that is not possible, and for rows
 that answer, transformers' eager attention would repeat the keys and values of grouped-query attention
 and take the softmax in a float32 copy. Here the query heads of a group are stacked instead, so no key is
 copied, and the mask is added inside the product. Same numbers (tests/core/models/test_trie.py). Its
 scores of all pairs cost too much for long rows; `attention_for` then chooses PyTorch's fused kernel.
 """
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -22,7 +24,20 @@ LIMIT = 1536
 
 
 def attention_for(n_nodes: int) -> str:
+    """What to compute rows of so many nodes with, for `using_attention`."""
     return "sdpa" if n_nodes > LIMIT else NAME
+
+
+@contextmanager
+def using_attention(backbone: nn.Module, kind: str) -> Generator[None]:
+    """Let transformers compute attention in another way inside the block."""
+    config: Any = backbone.config
+    usual = config._attn_implementation
+    config._attn_implementation = kind
+    try:
+        yield
+    finally:
+        config._attn_implementation = usual
 
 
 def tree_attention(

@@ -14,11 +14,11 @@ from torch import nn
 
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
-from core.models.forward import causal_of
+from core.models.forward import tree_logits
 from core.models.fused import fuse, unfuse
-from core.models.load import Checked
+from core.models.load import Checked, wants_fused
 from core.models.plain import can_pad, own_logits, paths, read_rows, unrolled_logits
-from core.models.tree_logits import tree_logits
+from core.models.structure import causal_of
 
 STEM, ENDS = "The capital of France is", (" Paris.", " in")
 TOLERANCE = {torch.float64: 1e-5, torch.float32: 1e-3, torch.bfloat16: 0.08}
@@ -97,7 +97,8 @@ def _on_the_tree(
     causal: Any, tokens: torch.Tensor, parents: list[int], own: torch.Tensor
 ) -> tuple[float | None, str]:
     """The tree's largest error, and what speaks against the tree."""
-    fuse(causal)
+    if wants_fused():
+        fuse(causal)
     depths: list[int] = []
     for parent in parents:
         depths.append(depths[parent] + 1 if parent >= 0 else 0)

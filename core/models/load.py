@@ -98,6 +98,11 @@ def load_folder(folder: Path, *, id: str, dtype: torch.dtype) -> LoadedModel:
     return LoadedModel(id, model, tokenizer, dtype, checked=check(model, tokenizer))
 
 
+def wants_fused() -> bool:
+    """Whether models get fused parts; `TUNING_FORK_FUSED=0` leaves them transformers' own."""
+    return os.environ.get("TUNING_FORK_FUSED") != "0"
+
+
 def best_device() -> torch.device:
     """CUDA, else Apple's GPU, else the CPU; `TUNING_FORK_DEVICE` overrides."""
     chosen = os.environ.get("TUNING_FORK_DEVICE")

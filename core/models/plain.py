@@ -14,7 +14,8 @@ import torch
 from torch import nn
 from transformers import DynamicCache
 
-from core.models.forward import causal_of, n_virtual_tokens, soft_prompt
+from core.models.structure import causal_of
+from core.models.virtual_tokens import n_virtual_tokens, soft_prompt
 
 
 def own_logits(

@@ -22,9 +22,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from core.data.encode import Encoded
-from core.models.block_sparse import ancestors
-from core.models.forward import backbone_and_head, is_plain, run_tree
-from core.models.plain import n_padded, unrolled_logits
+from core.models.forward import ancestors, tree_logits
+from core.models.plain import n_padded
+from core.models.structure import is_plain
 
 
 @dataclass(frozen=True)
@@ -110,11 +110,6 @@ def build(batch: Sequence[Encoded]) -> TrieBatch:
     )
 
 
-def hidden_states(model: nn.Module, batch: TrieBatch) -> torch.Tensor:
-    """(M, H) the decoder's outputs where a completion token is predicted."""
-    return run_tree(model, batch.token_ids, batch.depth, batch.parents, wanted=batch.predict_at)
-
-
 def token_losses(model: nn.Module, batch: TrieBatch) -> torch.Tensor:
     """(M,) cross-entropy in nats of each distinct (prefix, target); logits exist only there."""
     return F.cross_entropy(logits(model, batch), batch.targets, reduction="none")
@@ -122,26 +117,13 @@ def token_losses(model: nn.Module, batch: TrieBatch) -> torch.Tensor:
 
 def logits(model: nn.Module, batch: TrieBatch) -> torch.Tensor:
     """(M, V) logits where the batch predicts, at least float32."""
-    if is_plain(model):
-        found = unrolled_logits(model, batch.token_ids, batch.parents, wanted=batch.predict_at)
-        return found.float() if found.dtype is torch.bfloat16 else found
-    hidden = hidden_states(model, batch)
-    head: Any = backbone_and_head(model)[1]
-    if head.weight.requires_grad and len(hidden) <= FEW:
-        with torch.autocast(hidden.device.type, enabled=False):
-            return head(hidden.to(head.weight.dtype))
-    found = head(hidden)
+    found = tree_logits(model, batch.token_ids, batch.depth, batch.parents, wanted=batch.predict_at)
     return found.float() if found.dtype is torch.bfloat16 else found
 
 
 def tokens_computed(model: nn.Module, batch: TrieBatch) -> int:
     """How many tokens the model computes for a batch: the tree's nodes, or all of the padded rows."""
     return n_padded(batch.parents) if is_plain(model) else len(batch.token_ids)
-
-
-FEW = 64
-"""Outputs up to which a trained output layer computes in its own float32: to cast its 28 million
-weights, and their gradient back, takes longer than the bf16 product saves."""
 
 
 def mean_loss(model: nn.Module, batch: TrieBatch) -> torch.Tensor:

@@ -20,9 +20,9 @@ from core.evaluate.task import limit_of, score
 from core.evaluate.thresholds import shares
 from core.generate.batch import answer_greedily
 from core.generate.stream import check_length
+from core.models.forward import tree_logits
 from core.models.load import LoadedModel
 from core.models.precision import autocast
-from core.models.tree_logits import tree_logits
 from core.models.trie import Trie
 
 Message = dict[str, Any]

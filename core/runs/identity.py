@@ -90,7 +90,8 @@ def model_digest(folder: Path) -> str:
 
 def _joined(code: str, model: str, device: str, dtype: str) -> str:
     entry = catalog.find_model(model)
-    return " ".join((code, entry.id, model_digest(model_dir(entry)), device, dtype))
+    unfused = ("unfused",) if os.environ.get("TUNING_FORK_FUSED") == "0" else ()
+    return " ".join((code, entry.id, model_digest(model_dir(entry)), device, dtype, *unfused))
 
 
 def _sources() -> Iterator[Path]:

@@ -31,7 +31,7 @@ ABLATIONS: dict[str, Ablation] = {
         Ablation(
             id="attention",
             title="Block-sparse attention",
-            on="Each piece of a path looks at its own ancestors only (core/models/block_sparse.py).",
+            on="Each piece of a path looks at its own ancestors only (core/models/fused/block_sparse.py).",
             off="PyTorch’s fused kernel compares all tokens with all, with the tree as its mask.",
         ),
         Ablation(

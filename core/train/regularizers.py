@@ -21,10 +21,10 @@ from core.data.encode import Encoded, encode
 from core.data.examples import Example, task_examples
 from core.generate.batch import answer_greedily
 from core.methods import Penalty
-from core.models.forward import n_virtual_tokens
 from core.models.load import LoadedModel
 from core.models.precision import autocast
 from core.models.trie import TrieBatch, build, logits
+from core.models.virtual_tokens import n_virtual_tokens
 
 N_KEPT = 32
 """Prompts of the kept tasks that the KL penalty looks at."""

@@ -25,11 +25,13 @@ from core.config import (
 from core.data.encode import Encoded
 from core.errors import UserError
 from core.methods.sharing import shared_copy, with_parameters
-from core.models.forward import additive_mask, backbone_and_head, run_tree, using_attention
+from core.models.attention import using_attention
+from core.models.forward import additive_mask, tree_outputs
 from core.models.fused import unfuse
 from core.models.load import LoadedModel
 from core.models.precision import autocast
 from core.models.seed import seed_everything
+from core.models.structure import backbone_and_head
 from core.models.trie import build
 from core.train.ablations import ABLATIONS, MOST_ROUNDS, variants
 from core.train.loop import make_optimizer, take_step
@@ -202,7 +204,7 @@ def plain_loss(model: nn.Module, batch: LaidOut, off: Sequence[str]) -> torch.Te
     """The same mean loss as `core.models.trie.mean_loss`, without the tricks in `off`."""
     backbone, head = backbone_and_head(model)
     if batch.parents is not None and "attention" not in off:
-        hidden = run_tree(model, batch.tokens[0], batch.position_ids[0], batch.parents)
+        hidden = tree_outputs(model, batch.tokens[0], batch.position_ids[0], batch.parents)
     else:
         dtype = next(backbone.parameters()).dtype
         with using_attention(backbone, FUSED if "attention" in off else "tree"):

@@ -15,8 +15,8 @@ from torch.nn import functional as F
 from core import catalog
 from core.config import RunConfig
 from core.events import Event, NearWord, VirtualToken, VirtualTokens, VocabularyMap, Word
-from core.models.forward import soft_prompt
 from core.models.load import LoadedModel
+from core.models.virtual_tokens import soft_prompt
 from core.train.plan import Plan
 
 N_WORDS = 60

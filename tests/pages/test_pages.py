@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.lessons.instruction.stepping import source_of
+from pages.lessons.instruction.stepping import FORWARD, source_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -71,3 +71,11 @@ def test_lesson_two_shows_the_loop_that_runs() -> None:
     assert shown.endswith("return loss.item(), penalty, grad_norm.item()")
     with pytest.raises(LookupError, match="no function make_tea"):
         source_of("core/train/loop.py", "make_tea")
+
+
+def test_lesson_two_shows_the_forward_pass_of_a_tree() -> None:
+    shown = source_of("core/models/forward.py", *FORWARD)
+    assert shown.startswith("def tree_logits(")
+    assert all(f"def {name}(" in shown for name in FORWARD)
+    code = [line for line in shown.splitlines() if line.strip()]
+    assert len(code) <= 90  # docstrings and signatures included: it is there to be read

@@ -50,10 +50,6 @@ def unfuse(model: nn.Module) -> None:
             module.__class__ = type(module).__bases__[0]
 
 
-def can_take_blocks(backbone: nn.Module) -> bool:
-    return any(isinstance(module, FusedAttention) for module in backbone.modules())
-
-
 def _is_plain(attention: LlamaAttention) -> bool:
     bias: Any = attention.q_proj.bias
     return bias is None and attention.attention_dropout == 0

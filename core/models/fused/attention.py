@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.llama.modeling_llama import LlamaAttention, eager_attention_forward
 
-from core.models.block_sparse import BlockRows, Blocks
+from core.models.fused.block_sparse import BlockRows, Blocks
 from core.models.fused.precision import no_autocast
 from core.models.fused.product import project
 

@@ -24,8 +24,8 @@ from transformers.models.llama.modeling_llama import (
     LlamaRMSNorm,
 )
 
-from core.models.block_sparse import Blocks
 from core.models.fused.attention import FusedAttention, Heads, attended, attended_gradient, turns
+from core.models.fused.block_sparse import Blocks
 from core.models.fused.gate import gated, gated_gradient
 from core.models.fused.norm import FusedNorm, normed, normed_gradient
 from core.models.fused.precision import no_autocast, product_dtype

@@ -33,12 +33,18 @@ class FusedLinear(nn.Linear):
         return super().forward(input)
 
 
+FEW = 64
+"""Rows up to which a trained layer computes in its weights' own precision: to cast them (28 million of an
+output layer), and their gradient back, takes longer than a bf16 product saves."""
+
+
 class TrainedProduct(torch.autograd.Function):
     """y = x·Wᵀ, dx = dy·W, and dW = dyᵀ·x in the order of W, where autograd's own would be transposed."""
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        dtype = product_dtype(x)
+        is_few = x.numel() <= FEW * x.shape[-1]
+        dtype = weight.dtype if is_few else product_dtype(x)
         ctx.dtypes = x.dtype, weight.dtype
         x, weight = x.to(dtype), weight.to(dtype)
         ctx.save_for_backward(x, weight)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core import catalog
+from core.bench import ablation
 from core.bench.negative_results import NEGATIVE_RESULTS, WHERE
 from core.bench.report import Report, recorded
 from core.bench.speedups import disturbances, equal_words, finding, left_out
@@ -16,6 +17,7 @@ from pages.lab.speed.bench_report import (
     growth_figure,
     speed_figure,
 )
+from pages.lab.speed.recorded_ablation import ablation_record
 from pages.shared.engine import require_model, tokenizer
 
 TASKS = [task.id for task in catalog.TASKS.values() if "train" in task.splits]
@@ -117,6 +119,8 @@ task, batch_size, seed = choose()
 picture(task, batch_size, seed)
 st.header("Switch a trick off")
 ablations_view(task=task, batch_size=batch_size, seed=seed)
+st.header("What each part gains")
+ablation_record(ablation.recorded())
 st.header("Beside the usual ways")
 report = recorded()
 if report:

@@ -12,7 +12,7 @@ from core.data.examples import CUSTOM_TEMPLATE, Splits, load_splits, says_its_pa
 from core.data.run_data import load_run_data
 from core.events import Sample
 from core.runs.states import RunStatus
-from pages.lessons.instruction.stepping import PSEUDOCODE, source_of, step_through
+from pages.lessons.instruction.stepping import FORWARD, PSEUDOCODE, source_of, step_through
 from pages.shared.engine import (
     current_model,
     engine,
@@ -214,6 +214,12 @@ def lesson() -> None:
     left.code(PSEUDOCODE, language="python")
     with left.expander("The loop that really runs here"):
         st.code(source_of("core/train/loop.py", "take_step"), language="python")
+    with left.expander("The forward pass of a tree"):
+        st.code(source_of("core/models/forward.py", *FORWARD), language="python")
+        st.caption(
+            "From a batch’s tokens to its logits, with the model’s own layers. Where it can, "
+            "`core/models/fused` computes the same faster."
+        )
     stepper = right.container()
     st.header("3 · Run")
     config = run_settings(data)

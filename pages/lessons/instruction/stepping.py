@@ -37,13 +37,22 @@ for batch in batches:                  # batch
 """
 
 
-def source_of(file: str, function: str) -> str:
-    """The source text of a function of ours, read without importing its module (and torch)."""
+FORWARD = ("tree_logits", "tree_outputs", "tree_forward", "ancestors", "run_layers")
+"""Of core/models/forward.py, in reading order."""
+
+
+def source_of(file: str, *functions: str) -> str:
+    """The source text of functions of ours, read without importing their module (and torch)."""
     text = (ROOT / file).read_text("utf-8")
-    for node in ast.parse(text).body:
-        if isinstance(node, ast.FunctionDef) and node.name == function:
-            return ast.get_source_segment(text, node) or ""
-    raise LookupError(f"{file} has no function {function}.")
+    found = {
+        node.name: ast.get_source_segment(text, node) or ""
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    for name in functions:
+        if name not in found:
+            raise LookupError(f"{file} has no function {name}.")
+    return "\n\n\n".join(found[name] for name in functions)
 
 
 def step_through(config: RunConfig) -> None:

@@ -10,7 +10,7 @@ from core.bench.tree import count
 from core.config import MethodConfig
 from core.data.encode import Encoded
 from core.errors import UserError
-from core.models.block_sparse import cut
+from core.models.fused.block_sparse import cut
 from core.models.load import LoadedModel
 from core.models.trie import build, mean_loss
 from core.shape import of_folder

@@ -6,9 +6,10 @@ from torch import nn
 from core import methods
 from core.config import MethodConfig
 from core.data.encode import Encoded
-from core.models.forward import backbone_and_head, run_layers
+from core.models.forward import run_layers
 from core.models.load import LoadedModel
 from core.models.precision import autocast
+from core.models.structure import backbone_and_head
 from core.models.trie import build
 from core.train.loop import take_step
 

@@ -14,8 +14,9 @@ from transformers.models.llama.modeling_llama import LlamaAttention, LlamaRMSNor
 from core import methods
 from core.config import MethodConfig
 from core.models import fused
-from core.models.block_sparse import ancestors, cut
-from core.models.forward import run_layers, run_tree
+from core.models.forward import ancestors, tree_forward, tree_outputs
+from core.models.fused.block_sparse import cut
+from core.models.fused.forward import fused_forward
 from core.models.fused.layer import Whole
 from core.models.fused.linear import has_packing, joined, packed, packing, times
 from core.models.fused.norm import Norm
@@ -109,8 +110,18 @@ def lora(*targets: str) -> Callable[[nn.Module], nn.Module]:
     return attach
 
 
+def virtual(method: str) -> Callable[[nn.Module], nn.Module]:
+    def attach(model: nn.Module) -> nn.Module:
+        config = MethodConfig(name=method, virtual_tokens=4)
+        return methods.find(method).attach(model, config).double()
+
+    return attach
+
+
 TUNINGS = {
     "full": full,
+    "soft prompt": virtual("prompt"),
+    "prefix": virtual("prefix"),
     "q and v": lora("q_proj", "v_proj"),
     "k only": lora("k_proj"),
     "everything": lora("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
@@ -136,9 +147,8 @@ def test_a_tree_equals_transformers_in_values_and_every_gradient(
     tokens = torch.randint(2, 300, (60,))
     model = TUNINGS[tuning](tiny64.model)
     other = plain(model)
-    attends = ancestors(parents)[None]
-    ours = run_tree(model, tokens, depth, parents)
-    theirs = run_layers(other, tokens[None], depth[None], attends)[0]
+    ours = tree_outputs(model, tokens, depth, parents)
+    theirs = tree_forward(other, tokens, depth, parents)
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
     for hidden in (ours, theirs):
         (hidden * torch.linspace(-1, 1, hidden.numel()).view_as(hidden)).sum().backward()
@@ -149,7 +159,8 @@ def test_a_tree_equals_transformers_in_values_and_every_gradient(
     for name, gradient in found.items():
         assert gradient is not None
         torch.testing.assert_close(gradient, wanted[name], rtol=1e-8, atol=1e-9, msg=name)
-    assert len(n_whole) == (tiny64.model.config.num_hidden_layers if is_whole else 0)
+    takes_blocks = is_whole and tuning != "prefix"
+    assert len(n_whole) == (tiny64.model.config.num_hidden_layers if takes_blocks else 0)
 
 
 def count_whole_layers(monkeypatch: pytest.MonkeyPatch) -> list[Whole]:
@@ -181,12 +192,12 @@ def test_wanted_outputs_are_those_of_all(tiny64: LoadedModel, method: str) -> No
     parents = random_tree(25, seed=6, branching=0.2)
     depth = ancestors(parents).sum(-1) - 1
     tokens, wanted = torch.randint(2, 300, (25,)), torch.tensor([3, 24, 9, 9])
-    every = run_tree(model, tokens, depth, parents)
+    every = tree_outputs(model, tokens, depth, parents)
     torch.testing.assert_close(
-        run_tree(model, tokens, depth, parents, wanted=wanted), every[wanted]
+        tree_outputs(model, tokens, depth, parents, wanted=wanted), every[wanted]
     )
     with torch.no_grad():
-        found = run_tree(model, tokens, depth, parents, cache=DynamicCache(), wanted=wanted)
+        found = tree_outputs(model, tokens, depth, parents, cache=DynamicCache(), wanted=wanted)
     torch.testing.assert_close(found, every[wanted])
 
 
@@ -196,9 +207,8 @@ def test_a_tree_fills_a_cache_like_rows_do(tiny64: LoadedModel) -> None:
     tokens = torch.randint(2, 300, (30,))
     ours, theirs = DynamicCache(), DynamicCache()
     with torch.no_grad():
-        run_tree(tiny64.model, tokens, depth, parents, cache=ours)
-        attends = ancestors(parents)[None]
-        run_layers(plain(tiny64.model), tokens[None], depth[None], attends, cache=theirs)
+        fused_forward(tiny64.model, tokens, depth, parents, cache=ours)
+        tree_forward(plain(tiny64.model), tokens, depth, parents, cache=theirs)
     for mine, other in zip(ours.layers, theirs.layers, strict=True):
         torch.testing.assert_close(mine.keys, other.keys, rtol=0, atol=1e-10)
         torch.testing.assert_close(mine.values, other.values, rtol=0, atol=1e-10)

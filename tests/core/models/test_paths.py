@@ -28,7 +28,7 @@ from core.generate.settings import SamplingSettings
 from core.generate.stream import Decoder, stream
 from core.inspect.logits import all_logits
 from core.models import check
-from core.models.forward import run_layers, run_tree
+from core.models.forward import run_layers, tree_outputs
 from core.models.load import PLAIN, LoadedModel, load_folder
 from core.models.trie import build, mean_loss, tokens_computed
 from core.runs.evaluate_run import label_probabilities
@@ -360,7 +360,7 @@ def test_plain_rows_are_counted_as_computed(bases: dict[str, LoadedModel]) -> No
 def test_a_plain_model_cannot_take_the_tree_by_mistake(bases: dict[str, LoadedModel]) -> None:
     ids = torch.tensor([5, 6])
     with pytest.raises(ValueError, match="plain model"):
-        run_tree(bases["granite"].model, ids, torch.arange(2), [-1, 0])
+        tree_outputs(bases["granite"].model, ids, torch.arange(2), [-1, 0])
     mask = torch.ones(1, 2, 2, dtype=torch.bool).tril()
     with pytest.raises(ValueError, match="plain model"):
         run_layers(bases["granite"].model, ids[None], torch.arange(2)[None], mask)

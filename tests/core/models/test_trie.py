@@ -1,5 +1,9 @@
 """The trie batch is exact: transformers' own padded loss, and every gradient, in float64."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -9,8 +13,9 @@ from transformers.models.llama.modeling_llama import LlamaRMSNorm
 from core import methods
 from core.config import MethodConfig
 from core.data.encode import Encoded
-from core.models import attention, trie
-from core.models.load import LoadedModel
+from core.models import attention, forward, trie
+from core.models.fused import FUSED
+from core.models.load import LoadedModel, load_folder
 
 BATCHES = {
     "shared head": [Encoded([5, 6, 7, 8], [9, 1]), Encoded([5, 6, 7, 9, 9], [10, 11, 1])],
@@ -44,7 +49,8 @@ def padded_loss(model: nn.Module, batch: list[Encoded]) -> torch.Tensor:
     labels = torch.tensor([p.labels + [-100] * (width - len(p.ids)) for p in batch])
     mask = torch.tensor([[1] * len(p.ids) + [0] * (width - len(p.ids)) for p in batch])
     output = model(input_ids=ids, attention_mask=mask, labels=labels)
-    logits = output.logits[:, :-1].flatten(0, 1)
+    n_virtual = output.logits.shape[1] - width  # peft returns a soft prompt's logits, too
+    logits = output.logits[:, n_virtual:-1].flatten(0, 1)
     loss = F.cross_entropy(logits, labels[:, 1:].flatten())
     assert loss.item() == pytest.approx(output.loss.item(), rel=1e-5)  # its own, in float32
     return loss
@@ -56,8 +62,27 @@ def gradients(model: nn.Module, loss: torch.Tensor) -> dict[str, torch.Tensor]:
     return {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
 
 
+def count_forwards(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the forwards of a tree that are taken from now on."""
+    found: list[str] = []
+
+    def counted(name: str) -> Callable[..., torch.Tensor]:
+        own = getattr(forward, name)
+
+        def call(*args: Any, **options: Any) -> torch.Tensor:
+            found.append(name)
+            return own(*args, **options)
+
+        return call
+
+    for name in ("fused_forward", "tree_forward"):
+        monkeypatch.setattr(forward, name, counted(name))
+    return found
+
+
 def tuned_model(base: LoadedModel, method: str) -> nn.Module:
-    model = methods.find(method).attach(base.model, MethodConfig(name=method, rank=4)).double()
+    config = MethodConfig(name=method, rank=4, virtual_tokens=3)
+    model = methods.find(method).attach(base.model, config).double()
     torch.manual_seed(1)
     for name, parameter in model.named_parameters():
         if "lora_B" in name:  # zero at first, which would leave A without a gradient
@@ -65,23 +90,41 @@ def tuned_model(base: LoadedModel, method: str) -> nn.Module:
     return model
 
 
-@pytest.mark.parametrize("limit", [attention.LIMIT, 0], ids=["tree", "sdpa"])
-@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("computed", ["fused", "plainly", "plainly by sdpa"])
+@pytest.mark.parametrize("method", ["full", "lora", "prompt", "prefix"])
 @pytest.mark.parametrize("name", BATCHES)
 def test_loss_and_every_gradient_equal_the_padded_batch(
-    name: str, method: str, limit: int, tiny64: LoadedModel, monkeypatch: pytest.MonkeyPatch
+    name: str, method: str, computed: str, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attention, "LIMIT", limit)
-    model, batch = tuned_model(tiny64, method), BATCHES[name]
+    monkeypatch.setenv("TUNING_FORK_FUSED", str(int(computed == "fused")))
+    if computed == "plainly by sdpa":
+        monkeypatch.setattr(attention, "LIMIT", 0)
+    calls = count_forwards(monkeypatch)
+    base = load_folder(tiny_folder, id="tiny", dtype=torch.float64)
+    model, batch = tuned_model(base, method), BATCHES[name]
+    calls.clear()
     ours = trie.mean_loss(model, trie.build(batch))
+    assert calls == [
+        "fused_forward" if computed == "fused" and method != "prefix" else "tree_forward"
+    ]
     found = gradients(model, ours)
     theirs = padded_loss(model, batch)
     wanted = gradients(model, theirs)
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-10)
     assert found.keys() == wanted.keys()
-    assert len(wanted) == (8 if method == "lora" else len(list(model.parameters())))
+    n_all = len(list(base.model.parameters()))
+    assert len(wanted) == {"full": n_all, "lora": 8, "prompt": 1, "prefix": 1}[method]
     for parameter, gradient in wanted.items():
         torch.testing.assert_close(found[parameter], gradient, rtol=1e-8, atol=1e-10)
+
+
+def test_without_fused_parts_a_model_is_transformers_own(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUNING_FORK_FUSED", "0")
+    base = load_folder(tiny_folder, id="tiny", dtype=torch.float32)
+    assert base.path == "tree"
+    assert not any(isinstance(module, FUSED) for module in base.model.modules())
 
 
 def test_shared_tokens_are_computed_once() -> None:

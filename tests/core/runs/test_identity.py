@@ -158,3 +158,9 @@ def test_a_run_is_recorded_with_what_really_computed_it(
 def test_the_web_process_needs_no_torch_for_it() -> None:
     code = "import core.runs.store, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=paths.ROOT)
+
+
+def test_a_run_without_fused_parts_is_another(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = identity.identity_of(RunConfig())
+    monkeypatch.setenv("TUNING_FORK_FUSED", "0")
+    assert identity.identity_of(RunConfig()) == f"{usual} unfused"

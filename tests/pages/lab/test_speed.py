@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
+from core.bench.ablation import Ablation, Timed
 from core.bench.report import Measured, Report, recorded
 from core.bench.speedups import disturbances
 from core.bench.tree import count
@@ -13,6 +15,7 @@ from core.data.encode import Encoded
 from pages.lab.speed.ablations import loss_words, time_finding, time_rows, title_of
 from pages.lab.speed.batch_tree import heading, padded_rows, tree_rows
 from pages.lab.speed.bench_report import comparison_table, failed_words, growth_figure, speed_figure
+from pages.lab.speed.recorded_ablation import gain_chart, gain_rows
 
 BATCH = [Encoded([1, 2, 3], [7, 9]), Encoded([1, 2, 4, 5], [8, 9]), Encoded([1, 2, 4, 6], [7, 9])]
 
@@ -183,3 +186,38 @@ def test_the_page_shows_a_batch_of_a_prepared_model(monkeypatch: pytest.MonkeyPa
         assert any("This record is disturbed." in warning.value for warning in app.warning)
         assert any(m.value.startswith("**On a disturbed machine") for m in app.markdown)
     assert not any("up to 2 %" in c.value for c in app.caption)
+
+
+def test_a_recorded_ablation_is_drawn_part_by_part() -> None:
+    seconds = {"": 1.0, "layer": 1.5, "norm": 1.8, "blocks": 1.1}
+    found = Ablation(
+        command="c",
+        model="m",
+        threads=2,
+        timed=tuple(
+            Timed(workload="lora", part=part, round=number, seconds=one, loss=2.0)
+            for number in range(1, 10)
+            for part, one in seconds.items()
+        ),
+    )
+    rows = gain_rows(found).set_index("part")
+    assert rows.times.round(2).to_dict() == {
+        "A layer as one operation": 1.5,
+        "RMSNorm as one operation": 1.2,
+        "Block-sparse attention": 1.1,
+    }
+    norm = rows.loc["RMSNorm as one operation"]
+    assert norm["compared with"] == "A layer as one operation: off"
+    drawn = gain_chart(found).to_dict()
+    assert "gains most" in drawn["description"]
+
+
+def test_the_page_says_how_to_record_an_ablation() -> None:
+    def page() -> None:
+        from pages.lab.speed.recorded_ablation import ablation_record
+
+        ablation_record(None)
+
+    found = AppTest.from_function(page).run(timeout=20)
+    assert not found.exception
+    assert "python -m core bench ablation --record" in found.caption[0].value

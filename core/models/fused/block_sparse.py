@@ -163,18 +163,6 @@ def cut(parents: Sequence[int]) -> Blocks:
     )
 
 
-def ancestors(parents: Sequence[int]) -> torch.Tensor:
-    """(N, N) bool: row n is true at node n and at all it hangs on."""
-    n = len(parents)
-    rows = torch.zeros(n, n, dtype=torch.bool)
-    table = rows.numpy()
-    for node, parent in enumerate(parents):
-        if parent >= 0:
-            table[node, :node] = table[parent, :node]
-        table[node, node] = True
-    return rows
-
-
 def _best_size(lengths: Sequence[int], n_keys: int) -> int:
     """The L that computes least: T·L·K scores, and what moving a key (8) and a query (7) costs besides.
 

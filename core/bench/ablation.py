@@ -1,0 +1,295 @@
+"""What each part of our speed gains: all on against one off, by turns, many rounds. Imports no torch.
+
+A gain is the median over rounds of the ratio of two times in the same round, with the 95 % interval of that
+median: a slower minute of the machine meets both. Whether freed memory is kept cannot be changed back within
+a process, so its two sides take turns in fresh ones.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from statistics import median
+from typing import Any, Self
+
+from core.bench.ablation_parts import ALL_ON, PARTS, SMALL, WORKLOADS, Part, parts_of
+from core.bench.compare import follow
+from core.bench.markdown import table
+from core.bench.report import write
+from core.errors import UserError
+from core.evaluate.uncertainty import median_interval
+from core.experiments.record import FOLDER
+from core.quiet import Watch
+from core.stamp import Stamp
+
+NAME = "ablation"
+ROUNDS = {"lora": 9, "full": 8, "answer": 6}
+"""With nine rounds the interval leaves out the lowest and the highest; with fewer than six it says nothing."""
+PAIRS, IN_PAIR = 3, 4
+"""Pairs of fresh processes for what needs its own, and rounds in each."""
+KEPT, RETURNED = "kept", "returned"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timed:
+    """One variant in one round."""
+
+    workload: str
+    part: str
+    """The part that is off (besides what it is compared against); empty: everything is on."""
+    round: int
+    seconds: float
+    loss: float | None = None
+    grad_norm: float | None = None
+    answers: tuple[int, ...] = ()
+    """Checksums."""
+
+    @classmethod
+    def of(cls, found: dict[str, Any]) -> Self:
+        known: dict[str, Any] = found | {"answers": tuple(found.get("answers", ()))}
+        return cls(**known)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gain:
+    """How much longer it takes without a part."""
+
+    part: Part
+    workload: str
+    ratio: float
+    """Median over rounds of the time without it by the time with it: below 1 it costs time."""
+    low: float
+    high: float
+    n: int
+    seconds: float
+    """Median with it."""
+    seconds_off: float
+
+    @property
+    def words(self) -> str:
+        """Such as "1.24 times as long (1.21 to 1.28)"."""
+        return f"{self.ratio:.2f} times as long ({self.low:.2f} to {self.high:.2f})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ablation:
+    command: str
+    model: str
+    threads: int
+    timed: tuple[Timed, ...]
+    stamp: Stamp = field(default_factory=Stamp)
+
+    @property
+    def where(self) -> str:
+        """Sentences for a caption."""
+        return (
+            f"Recorded on {self.stamp.at[:10]} on {self.stamp.machine}, {self.threads} threads. "
+            f"{self.stamp.words}"
+        )
+
+
+def measure(
+    *,
+    model: str,
+    command: str,
+    watch: Watch,
+    workloads: Sequence[str] = tuple(WORKLOADS),
+    only: tuple[str, ...] = (),
+    rounds: int = 0,
+    on_progress: Callable[[str], None] = lambda text: None,
+) -> Ablation:
+    """Carry it all out; 0 `rounds` take each workload's own. `UserError` where a process fails."""
+    timed: list[Timed] = []
+    last: dict[str, Any] = {}
+
+    def run(workload: str, *options: str) -> list[Timed]:
+        nonlocal last
+        last = _run(workload, "--model", model, *options)
+        watch.look()
+        return [Timed.of({"workload": workload, **row}) for row in last["rows"]]
+
+    for workload in workloads:
+        parts, began = parts_of(workload, only), time.monotonic()
+        wanted = rounds or ROUNDS[workload]
+        if names := [part.id for part in parts if not part.own_process]:
+            timed += run(workload, "--rounds", f"{wanted}", "--parts", ",".join(names))
+        for name, memory, first in _processes(parts):
+            found = run(workload, "--rounds", f"{min(wanted, IN_PAIR)}", "--memory", memory)
+            timed += [replace(one, part=name, round=first + one.round) for one in found]
+        on_progress(f"{WORKLOADS[workload]}: {time.monotonic() - began:.0f} s")
+    stamp = Stamp.now(dtype=last.get("dtype", ""), device=last.get("device", ""), quiet=watch.found)
+    return Ablation(
+        command=command,
+        model=model,
+        threads=last.get("threads", 0),
+        timed=tuple(timed),
+        stamp=stamp,
+    )
+
+
+def _processes(parts: Sequence[Part]) -> Iterator[tuple[str, str, int]]:
+    """(variant, what becomes of freed memory, rounds before) of the fresh processes, both sides by turns."""
+    for part in parts:
+        if part.own_process:
+            for pair in range(PAIRS):
+                sides = (part.id, RETURNED), (_on(part), KEPT)
+                for name, memory in sides[:: -1 if pair % 2 else 1]:
+                    yield name, memory, pair * IN_PAIR
+
+
+def _on(part: Part) -> str:
+    """The variant that a part is compared with."""
+    return f"{part.id} on" if part.own_process else part.against
+
+
+def _run(workload: str, *options: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "core.bench.ablation_process", workload, *options]
+    found, _ = follow(command, lambda message: message.get("event") == "timed")
+    if found.get("event") != "done":
+        raise UserError(f"The ablation of {WORKLOADS[workload]} failed: {found.get('reason')}")
+    return found
+
+
+def gains(found: Ablation) -> list[Gain]:
+    """Of every part in every workload that was measured, in the order of the parts."""
+    return [
+        gain
+        for part in PARTS.values()
+        for workload in part.workloads
+        if (gain := _gain(found.timed, part, workload))
+    ]
+
+
+def _gain(timed: Iterable[Timed], part: Part, workload: str) -> Gain | None:
+    rounds: dict[str, dict[int, float]] = {}
+    for one in timed:
+        if one.workload == workload:
+            rounds.setdefault(one.part, {})[one.round] = one.seconds
+    off = rounds.get(part.id, {})
+    on = rounds.get(_on(part), {})
+    pairs = [(on[number], seconds) for number, seconds in off.items() if number in on]
+    if not pairs:
+        return None
+    ratios = [without / usual for usual, without in pairs]
+    low, high = median_interval(ratios)
+    return Gain(
+        part=part,
+        workload=workload,
+        ratio=median(ratios),
+        low=low,
+        high=high,
+        n=len(pairs),
+        seconds=median(usual for usual, _ in pairs),
+        seconds_off=median(without for _, without in pairs),
+    )
+
+
+def verdict(found: Sequence[Gain]) -> str:
+    """What the gains of one part, one a workload, say of keeping it."""
+    if not found[0].part.is_for_speed:
+        return "kept for exact answers"
+    if any(gain.low >= SMALL for gain in found):
+        return "kept"
+    if all(gain.high < SMALL for gain in found):
+        return f"gains less than {100 * (SMALL - 1):.0f} %"
+    return "not decided"
+
+
+def by_part(found: Sequence[Gain]) -> dict[str, list[Gain]]:
+    """The gains of each part, by its id."""
+    grouped: dict[str, list[Gain]] = {}
+    for gain in found:
+        grouped.setdefault(gain.part.id, []).append(gain)
+    return grouped
+
+
+def finding(found: Ablation) -> str:
+    """One sentence: the part of the accelerator that saves most, where its interval parts from 1."""
+    sure = [g for g in gains(found) if g.low > 1 and g.part.id != "fused" and g.part.is_for_speed]
+    if not sure:
+        return "No part alone gains more than the noise"
+    most = max(sure, key=lambda gain: gain.ratio)
+    others = "transformers’ own layers" if most.part.against == "fused" else "everything else on"
+    return (
+        f"“{most.part.title}” gains most: with {others} but without it, {WORKLOADS[most.workload]} "
+        f"takes {most.words}"
+    )
+
+
+def differences(found: Ablation) -> dict[str, float]:
+    """By workload, how far results lie from those with everything on: the largest relative gap of a loss or
+    gradient norm in the same round; of answers, the largest share that differs."""
+    usual = {(one.workload, one.round): one for one in found.timed if one.part == ALL_ON}
+    gaps: dict[str, float] = {}
+    for one in found.timed:
+        on = usual.get((one.workload, one.round))
+        if on is not None and not one.part.startswith("kept_memory"):
+            gaps[one.workload] = max(gaps.get(one.workload, 0.0), _gap(one, on))
+    return gaps
+
+
+def _gap(one: Timed, on: Timed) -> float:
+    if on.answers:
+        unlike = sum(a != b for a, b in zip(one.answers, on.answers, strict=True))
+        return unlike / len(on.answers)
+    values = ((one.loss, on.loss), (one.grad_norm, on.grad_norm))
+    return max(abs(a - b) / max(abs(b), 1e-9) for a, b in values if a is not None and b is not None)
+
+
+def markdown(found: Ablation) -> str:
+    """A table of all parts, with what stands in their place and what goes with them."""
+    rows = [
+        (
+            gain.part.title,
+            WORKLOADS[gain.workload],
+            f"{gain.ratio:.3f}",
+            f"{gain.low:.3f} to {gain.high:.3f}",
+            f"{gain.seconds:.3f} s, {gain.seconds_off:.3f} s",
+            verdict(group),
+            gain.part.code,
+        )
+        for group in by_part(gains(found)).values()
+        for gain in group
+    ]
+    head = ("part", "of", "without: times", "95 %", "with, without", "verdict", "code")
+    unlike = ", ".join(f"{WORKLOADS[w]} {100 * gap:.2f} %" for w, gap in differences(found).items())
+    disturbed = found.stamp.disturbed
+    said = f"**Disturbed.** {' '.join(disturbed)}\n\n" if disturbed else ""
+    return (
+        f"# What does each part gain?\n\n{said}{finding(found)}.\n\n{table(head, rows)}\n\n"
+        f"Largest difference of a result from everything on: {unlike}.\n\n"
+        f"{found.where} Made with `{found.command}`.\n"
+    )
+
+
+def to_json(found: Ablation) -> str:
+    """JSON, one measurement a line."""
+    head = {k: v for k, v in asdict(found).items() if k != "timed"}
+    lines = ",\n".join(
+        json.dumps({k: v for k, v in asdict(one).items() if v not in (None, ())})
+        for one in found.timed
+    )
+    text = json.dumps(head, indent=1, ensure_ascii=False)[:-2]
+    return f'{text},\n "timed": [\n{lines}\n]\n}}\n'
+
+
+def from_json(text: str) -> Ablation:
+    found = json.loads(text)
+    timed = tuple(Timed.of({"part": ALL_ON, **row}) for row in found.pop("timed"))
+    return Ablation(**found | {"stamp": Stamp.of(found["stamp"]), "timed": timed})
+
+
+def save(found: Ablation, folder: Path) -> None:
+    """Write ablation.json and ablation.md; `UserError` when the disk refuses."""
+    write(folder / f"{NAME}.json", to_json(found))
+    write(folder / f"{NAME}.md", markdown(found))
+
+
+@cache
+def recorded() -> Ablation | None:
+    """The ablation that comes with the app; None when there is none."""
+    path = FOLDER / f"{NAME}.json"
+    return from_json(path.read_text("utf-8")) if path.is_file() else None
