@@ -66,6 +66,7 @@ def test_trainers_compute_where_we_do(
     assert given["use_cpu"] == on_cpu
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_a_tuned_baseline_is_scored_like_ours(tiny_folder: Path) -> None:
     more = options(tiny_folder, n_scored=6)

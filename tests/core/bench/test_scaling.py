@@ -16,9 +16,9 @@ from core.bench.scaling import (
     take_turns,
 )
 from core.bench.tree import count
-from core.formulas.shape import of_folder, total_parameters
 from core.methods import count_parameters
 from core.models.load import LoadedModel
+from core.shape import of_folder, total_parameters
 
 
 @pytest.mark.parametrize("shared", AXES["shared"])
@@ -55,6 +55,7 @@ def test_cases_take_turns_and_a_point_is_a_median_of_nine_with_its_interval(
     assert (found["step_s"], found["low"], found["high"], found["n_steps"]) == (5.0, 2.0, 8.0, 9)
 
 
+@pytest.mark.thorough
 def test_every_case_of_every_axis_is_a_point(
     tiny_folder: Path, tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,7 @@ def test_two_texts_are_scored_as_the_page_does(capsys: pytest.CaptureFixture[str
     assert "n must be" in refused([*words, "--n", "0"], capsys)
 
 
+@pytest.mark.thorough
 def test_a_file_is_measured_compared_and_written_down(
     tiny_folder: Path, data: Path, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -128,6 +129,7 @@ def of_type(messages: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [m for m in messages if m["type"] == kind]
 
 
+@pytest.mark.thorough
 def test_a_run_scores_its_own_pairs_again_with_its_own_template(
     own_run: str, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -138,7 +140,7 @@ def test_a_run_scores_its_own_pairs_again_with_its_own_template(
     asked = [row["prompt"] for row in of_type(rest, "answer")]
     assert asked == [e.prompt for e in splits.test]
     assert all(prompt.startswith("Codeword QQ7. Text: cat") for prompt in asked)
-    last = of_type(RunStore().events(own_run), "evaluation")[-1]
+    last = of_type(RunStore().messages(own_run), "evaluation")[-1]
     for figure in ("n", "score", "f1", "n_cut", "max_new_tokens", "interval"):
         assert found[figure] == last[figure]
     assert found["n_trained_on"] == 0
@@ -169,6 +171,7 @@ def test_pairs_that_were_trained_on_are_said_with_the_count(
         assert next(iter(csv.DictReader(lines)))["prompt"] == "cat 0"
 
 
+@pytest.mark.thorough
 def test_a_built_in_task_is_asked_in_the_runs_own_template(
     roomy: str, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,6 +15,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from core.cli.main import main
+from core.events import Step
 from core.methods import lora
 from core.paths import ROOT
 from core.runs.store import RunStore
@@ -74,9 +75,10 @@ def test_train_prints_what_design_names_and_records_it(
     store = RunStore()
     run_id = printed[0]["run_id"]
     assert store.get(run_id).status == "finished"
-    assert [e["type"] for e in store.events(run_id)] == [m["type"] for m in printed]
+    assert [e.type for e in store.events(run_id)] == [m["type"] for m in printed]
 
 
+@pytest.mark.thorough
 def test_equal_seeds_print_equal_losses(
     train: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -87,6 +89,7 @@ def test_equal_seeds_print_equal_losses(
     assert losses[0] == losses[1] != losses[2]
 
 
+@pytest.mark.thorough
 def test_a_run_is_listed_asked_scored_exported_and_deleted(
     train: list[str],
     data: Path,
@@ -189,6 +192,7 @@ def test_an_unusable_file_gets_one_line(
     assert RunStore().runs() == []
 
 
+@pytest.mark.thorough
 def test_what_is_known_of_the_data_is_said_and_recorded(
     train: list[str], data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -256,7 +260,7 @@ def test_a_full_disk_keeps_the_curves(
     assert "free some disk space" in printed[-1]["reason"]
     run = RunStore().get(printed[0]["run_id"])
     assert run.status == "failed"
-    assert [e["step"] for e in RunStore().events(run.id) if e["type"] == "step"] == [1, 2, 3]
+    assert [e.step for e in RunStore().events(run.id) if isinstance(e, Step)] == [1, 2, 3]
 
 
 def start(arguments: list[str]) -> subprocess.Popen[str]:
@@ -288,9 +292,10 @@ def test_control_c_keeps_the_run(train: list[str]) -> None:
     assert "Traceback" not in errors
     (run,) = RunStore().runs()
     assert run.status == "stopped"
-    assert any(e["type"] == "step" for e in RunStore().events(run.id))
+    assert any(isinstance(e, Step) for e in RunStore().events(run.id))
 
 
+@pytest.mark.thorough
 def test_a_reader_that_goes_away_is_no_error(
     train: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -105,6 +105,7 @@ def test_the_quick_look_misses_no_long_pair(text: str, tiny: LoadedModel) -> Non
         assert long_pairs([e], tiny.tokenizer) == ([(n, tokens)] if tokens > 256 else [])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("command", ["train", "evaluate"])
 def test_the_command_line_refuses_before_it_loads_anything(
     command: str, home: Path, tiny_folder: Path

