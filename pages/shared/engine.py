@@ -1,16 +1,14 @@
 """The one engine and run store of this server process, and what every page asks of them."""
 
 import gc
-<<<<<<< HEAD
-from typing import Any
-=======
 from dataclasses import replace
->>>>>>> main
+from typing import Any
 
 import streamlit as st
 
 from core import catalog
 from core.data.tokenizer import ChatTokenizer
+from core.events import Event
 from core.models.acquire import is_ready, model_dir
 from core.runs.engines.local import LocalEngine
 from core.runs.event_cache import EventCache
@@ -40,12 +38,11 @@ def model_shape() -> ModelShape:
 
 
 @st.cache_resource(show_spinner=False)
-<<<<<<< HEAD
 def _event_cache() -> EventCache:
     return EventCache(store())
 
 
-def events_of(run_id: str) -> list[dict[str, Any]]:
+def events_of(run_id: str) -> list[Event]:
     """All events of a run, in order; only those that are new are read. Do not write into them."""
     return _event_cache().events(run_id)
 
@@ -64,14 +61,9 @@ def ask_once(operation: str, *, run: str, **args: Any) -> dict[str, Any]:
 
 
 @st.cache_resource(show_spinner=False)
-def tokenizer(model: str = catalog.DEFAULT_MODEL) -> ChatTokenizer:
-    """The tokenizer of a prepared model."""
-    return ChatTokenizer.load(model_dir(catalog.find_model(model)))
-=======
 def tokenizer() -> ChatTokenizer:
     """Its tokenizer, once it is prepared."""
     return ChatTokenizer.load(model_dir(current_model()))
->>>>>>> main
 
 
 def model_ready() -> bool:

@@ -107,13 +107,8 @@ def curves(events: list[Event], n_steps: int) -> alt.LayerChart | alt.FacetChart
 
 def scrub(run_id: str) -> None:
     """A slider over the checks of a run: answers, next tokens and moved weights at each."""
-<<<<<<< HEAD
     events = events_of(run_id)
-    checks = sorted({e["step"] for e in of_type(events, "evaluation")})
-=======
-    events = store().events(run_id)
     checks = sorted({e.step for e in of_type(events, Evaluation)})
->>>>>>> main
     if len(checks) < 2:  # a run that was stopped before its first check
         return
     st.header("Back through time")

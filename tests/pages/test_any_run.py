@@ -22,11 +22,7 @@ from core.errors import UserError
 from core.evaluate.task import score
 from core.models.acquire import model_dir
 from core.runs.engines.local import LocalEngine
-<<<<<<< HEAD
-from core.runs.store import Run, RunStore
-=======
-from core.runs.store import RunStore, RunSummary
->>>>>>> main
+from core.runs.store import Run, RunStore, RunSummary
 from tests.core.conftest import make_tokenizer
 from tests.pages.test_pages import PAGES, ROOT, name_of
 
@@ -145,8 +141,7 @@ def keep(store: RunStore, config: RunConfig, status: str) -> str:
     run = store.start(config, worker="somewhere else")
     last_step = {"failed at once": -1, "stopped": 0, "failed": 2, "running": 2}.get(status, STEPS)
     for event in recorded(config, last_step=last_step) if last_step >= 0 else ():
-<<<<<<< HEAD
-        store.append(run.id, event.to_dict())
+        store.append(run.id, event)
     end(store, run, status)
     return run.id
 
@@ -155,19 +150,11 @@ def end(store: RunStore, run: Run, status: str) -> None:
     """Bring a running run to its end; "running" lets it be."""
     if status == "finished":
         scores = dict.fromkeys(run.config.evaluation_tasks(), 1.0)
-        found = {"steps": STEPS, "train_s": 2.0, "elapsed_s": 3.0, "trainable_params": 10}
-        more = {"total_params": 100, "artifact_bytes": 40, "scores": scores, "first_scores": scores}
-        store.finish(run.id, {**found, **more})
-=======
-        store.append(run.id, event)
-    if status == "finished":
-        scores = dict.fromkeys(config.evaluation_tasks(), 1.0)
         summary = RunSummary(
             scores=scores, first_scores=scores, steps=STEPS, train_s=2.0, elapsed_s=3.0,
             trainable_params=10, total_params=100, artifact_bytes=40,
         )  # fmt: skip
         store.finish(run.id, summary)
->>>>>>> main
     elif status == "stopped":
         store.stop(run.id, "Stopped.")
     elif status != "running":

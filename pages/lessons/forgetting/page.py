@@ -45,13 +45,7 @@ def predict(run_id: str) -> None:
     if not run_id or store().get(run_id).status is not RunStatus.FINISHED:
         return
     answers = [
-<<<<<<< HEAD
-        e["output"]
-        for e in events_of(run_id)
-        if e["type"] == "sample" and e["prompt"] == WATCHED[0]
-=======
-        e.output for e in store().events(run_id) if isinstance(e, Sample) and e.prompt == WATCHED[0]
->>>>>>> main
+        e.output for e in events_of(run_id) if isinstance(e, Sample) and e.prompt == WATCHED[0]
     ]
     if guess and answers:
         st.caption(f"Your guess was {guess}. The tuned model answers: “{answers[-1]}”.")

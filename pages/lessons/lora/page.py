@@ -20,11 +20,7 @@ from pages.lessons.lora.matrices import (
 from pages.lessons.lora.rank_picture import rank_and_alpha
 from pages.lessons.lora.sweep import sweep_view
 from pages.shared.adapters import quoted
-<<<<<<< HEAD
-from pages.shared.engine import ask_once, engine, require_model, store
-=======
-from pages.shared.engine import current_model, engine, model_shape, require_model, store
->>>>>>> main
+from pages.shared.engine import ask_once, current_model, engine, model_shape, require_model, store
 from pages.shared.forgetting import forgetting_view
 from pages.shared.run_button import run_button
 from pages.shared.settings import RATES as ALL_RATES
@@ -124,15 +120,10 @@ def inside(run: Run, full_id: str) -> None:
         key="lora_module",
     )
     with st.spinner("Looking into the run"):
-<<<<<<< HEAD
         found = ask_once("matrices", run=run.id, layer=layer, module=module)
         spectra = {
-            CARDS[method.name].title: ask_once("spectrum", run=run.id, layer=layer, module=module)
+            METHODS[method.name].title: ask_once("spectrum", run=run.id, layer=layer, module=module)
         }
-=======
-        (found,) = engine().ask("matrices", run=run.id, layer=layer, module=module)
-        spectra = {METHODS[method.name].title: _spectrum(run.id, layer, module)}
->>>>>>> main
         if full_id and store().get(full_id).status == "finished":
             spectra["full fine-tuning"] = ask_once(
                 "spectrum", run=full_id, layer=layer, module=module

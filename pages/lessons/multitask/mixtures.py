@@ -13,11 +13,7 @@ from core.experiments import record
 from core.experiments.mixtures import GENERAL, HELD_OUT, SCORED, TRAINED, Mixture, mixture
 from core.runs.states import RunStatus
 from pages.shared.colours import BLUE, GREY, ORANGE, TASK_COLOURS
-<<<<<<< HEAD
-from pages.shared.engine import events_of, store
-=======
-from pages.shared.engine import current_model, store
->>>>>>> main
+from pages.shared.engine import current_model, events_of, store
 
 GROUPS = {
     "trained": ("Tasks trained on", BLUE),

@@ -15,11 +15,7 @@ from core.experiments.method_rows import MethodRow, MethodSetting, method_row
 from core.formulas.memory import in_this_app
 from core.shape import ModelShape
 from pages.shared.colours import BLUE, GREEN, GREY, ORANGE
-<<<<<<< HEAD
-from pages.shared.engine import events_of, model_ready, store
-=======
-from pages.shared.engine import store
->>>>>>> main
+from pages.shared.engine import events_of, store
 
 COLOURS = {
     "selective": ORANGE,

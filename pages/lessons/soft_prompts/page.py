@@ -19,11 +19,15 @@ from pages.lessons.soft_prompts.figures import (
     soft_prompt_view,
     wandering_words,
 )
-<<<<<<< HEAD
-from pages.shared.engine import ask_once, engine, events_of, require_model, store
-=======
-from pages.shared.engine import current_model, engine, model_shape, require_model, store
->>>>>>> main
+from pages.shared.engine import (
+    ask_once,
+    current_model,
+    engine,
+    events_of,
+    model_shape,
+    require_model,
+    store,
+)
 from pages.shared.queue import run_all
 from pages.shared.run_button import run_button
 
@@ -140,11 +144,7 @@ def by_hand(run_id: str) -> None:
     if line := cut_line(hand.n_cut, hand.n, limit=hand.max_new_tokens):
         st.caption(f"{line}.")
     last = (
-<<<<<<< HEAD
-        [e for e in events_of(run_id) if e["type"] == "evaluation" and e["task"] == LEARNED]
-=======
-        [e for e in store().events(run_id) if isinstance(e, Evaluation) and e.task == LEARNED]
->>>>>>> main
+        [e for e in events_of(run_id) if isinstance(e, Evaluation) and e.task == LEARNED]
         if run_id
         else []
     )
