@@ -38,12 +38,18 @@ def model_shape() -> ModelShape:
 
 
 @st.cache_resource(show_spinner=False)
+def tokenizer() -> ChatTokenizer:
+    """Its tokenizer, once it is prepared."""
+    return ChatTokenizer.load(model_dir(current_model()))
+
+
+@st.cache_resource(show_spinner=False)
 def _event_cache() -> EventCache:
     return EventCache(store())
 
 
 def events_of(run_id: str) -> list[Event]:
-    """All events of a run, in order; only those that are new are read. Do not write into them."""
+    """All events of a run, in order; only those that are new are read. Do not write into the list."""
     return _event_cache().events(run_id)
 
 
@@ -58,12 +64,6 @@ def ask_once(operation: str, *, run: str, **args: Any) -> dict[str, Any]:
     """What the answering worker finds in a finished run. Its weights do not change: it is asked once."""
     (found,) = engine().ask(operation, run=run, **args)
     return found
-
-
-@st.cache_resource(show_spinner=False)
-def tokenizer() -> ChatTokenizer:
-    """Its tokenizer, once it is prepared."""
-    return ChatTokenizer.load(model_dir(current_model()))
 
 
 def model_ready() -> bool:
