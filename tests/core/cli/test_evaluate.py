@@ -151,6 +151,7 @@ def test_a_run_scores_its_own_pairs_again_with_its_own_template(
         assert found["n_trained_on"] == (len(wanted) if split == "train" else 0)
 
 
+@pytest.mark.thorough
 def test_pairs_that_were_trained_on_are_said_with_the_count(
     own_run: str, data: Path, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -195,6 +196,7 @@ def test_a_built_in_task_is_asked_in_the_runs_own_template(
     assert prompts == [[e.prompt for e in wanted]] * 2
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("more", "words"),
     [

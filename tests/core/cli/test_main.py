@@ -205,6 +205,7 @@ def test_what_is_known_of_the_data_is_said_and_recorded(
     assert printed[1] == {"type": "notice", "step": 0, "message": note}
 
 
+@pytest.mark.thorough
 def test_a_file_of_another_shape_is_described_trained_on_and_scored(
     train: list[str], data: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -34,6 +34,7 @@ def refused(config: RunConfig, tiny: LoadedModel) -> str:
     return str(error.value)
 
 
+@pytest.mark.thorough
 def test_one_long_pair_gets_one_sentence_for_every_seed(home: Path, tiny: LoadedModel) -> None:
     """Only training pairs were checked: a long test pair cost minutes and 5 GB."""
     records = [*PAIRS[:11], {"prompt": "Sum up: " + "word " * 6_000, "completion": "x"}]

