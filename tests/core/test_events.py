@@ -42,6 +42,7 @@ def test_names_and_fields_stay(kind: type[Event]) -> None:
     assert set(EVENTS) == set(FIELDS)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", EVENTS.values(), ids=lambda kind: kind.type)
 @given(data=st.data())
 def test_what_is_written_is_read_back(kind: type[Event], data: st.DataObject) -> None:

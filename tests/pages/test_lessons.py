@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 import pages.shared.engine
 from core.config import MethodConfig
 from core.course.lessons import LESSONS
+from core.events import Event, Step
 from core.runs.store import Run, RunStore
 from tests.pages.fake_engine import ANSWERS, FakeEngine
 from tests.pages.test_any_run import ROOT, configs, end, keep, own_data, recorded, store
@@ -84,7 +85,7 @@ def train(store: RunStore, *, last_step: int) -> Run:
     run = store.claim(worker="somewhere else")
     assert run
     for event in recorded(run.config, last_step=last_step):
-        store.append(run.id, event.to_dict())
+        store.append(run.id, event)
     return run
 
 
@@ -108,8 +109,8 @@ def test_from_an_empty_lesson_to_a_finished_run(lesson: str, engine: FakeEngine)
         assert progress(app) == f"0 of {len(runs)} runs finished."
     run = train(engine.store, last_step=2)
     assert "tep 2 of" in progress(shown(app))
-    step = next(e for e in recorded(run.config, last_step=3) if e.type == "step" and e.step == 3)
-    engine.store.append(run.id, step.to_dict())
+    step = next(e for e in recorded(run.config, last_step=3) if isinstance(e, Step) and e.step == 3)
+    engine.store.append(run.id, step)
     assert "tep 3 of" in progress(shown(app))
     app.button(
         key=f"live_stop_{run.id}" if work.run else work.button.replace("start", "stop")
@@ -209,7 +210,7 @@ def test_a_view_reads_only_what_is_new(engine: FakeEngine, monkeypatch: pytest.M
     read: list[int] = []
     real = RunStore.events
 
-    def watched(self: RunStore, run_id: str, *, after: int = 0) -> list[dict[str, Any]]:
+    def watched(self: RunStore, run_id: str, *, after: int = 0) -> list[Event]:
         found = real(self, run_id, after=after)
         read.append(len(found))
         return found

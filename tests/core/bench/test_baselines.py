@@ -66,6 +66,7 @@ def test_trainers_compute_where_we_do(
     assert given["use_cpu"] == on_cpu
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_a_tuned_baseline_is_scored_like_ours(tiny_folder: Path) -> None:
     more = options(tiny_folder, n_scored=6)
@@ -102,6 +103,7 @@ def test_what_is_tried_fits_the_method_and_the_precision() -> None:
     assert Setting.of(str(Setting(dtype="autocast", is_packed=True))).is_packed
 
 
+@pytest.mark.thorough
 def test_both_sides_answer_alike(tiny_folder: Path) -> None:
     more: dict[str, Any] = {"model": str(tiny_folder), "steps": 1, "on_first": nothing}
     mine = tuning_fork.measure_answering(WORKLOADS["answer"], **more)

@@ -52,6 +52,7 @@ def test_formula_is_what_torch_counts(tiny: LoadedModel, tiny_folder, name: str)
     assert needed + vain == counted(tiny, method, BATCH)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["full", "lora", "prompt"])
 def test_the_need_is_never_more_than_is_computed(tiny: LoadedModel, tiny_folder, name: str) -> None:
     batch = [Encoded([5, 6, 7, 8], [9, 1]), Encoded([5, 6, 9, 8], [9, 1])]

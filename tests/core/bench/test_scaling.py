@@ -55,6 +55,7 @@ def test_cases_take_turns_and_a_point_is_a_median_of_nine_with_its_interval(
     assert (found["step_s"], found["low"], found["high"], found["n_steps"]) == (5.0, 2.0, 8.0, 9)
 
 
+@pytest.mark.thorough
 def test_every_case_of_every_axis_is_a_point(
     tiny_folder: Path, tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

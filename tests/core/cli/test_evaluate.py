@@ -49,6 +49,7 @@ def test_two_texts_are_scored_as_the_page_does(capsys: pytest.CaptureFixture[str
     assert "n must be" in refused([*words, "--n", "0"], capsys)
 
 
+@pytest.mark.thorough
 def test_a_file_is_measured_compared_and_written_down(
     tiny_folder: Path, data: Path, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -128,6 +129,7 @@ def of_type(messages: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [m for m in messages if m["type"] == kind]
 
 
+@pytest.mark.thorough
 def test_a_run_scores_its_own_pairs_again_with_its_own_template(
     own_run: str, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -149,6 +151,7 @@ def test_a_run_scores_its_own_pairs_again_with_its_own_template(
         assert found["n_trained_on"] == (len(wanted) if split == "train" else 0)
 
 
+@pytest.mark.thorough
 def test_pairs_that_were_trained_on_are_said_with_the_count(
     own_run: str, data: Path, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -169,6 +172,7 @@ def test_pairs_that_were_trained_on_are_said_with_the_count(
         assert next(iter(csv.DictReader(lines)))["prompt"] == "cat 0"
 
 
+@pytest.mark.thorough
 def test_a_built_in_task_is_asked_in_the_runs_own_template(
     roomy: str, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -192,6 +196,7 @@ def test_a_built_in_task_is_asked_in_the_runs_own_template(
     assert prompts == [[e.prompt for e in wanted]] * 2
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("more", "words"),
     [

@@ -54,6 +54,7 @@ def test_spectrum_and_matrices_have_the_run_s_rank(run, capsys: pytest.CaptureFi
     )
 
 
+@pytest.mark.thorough
 def test_merging_and_taking_away_leave_the_base(run, capsys: pytest.CaptureFixture[str]) -> None:
     found_run = run("lora")
     assert main(["inspect", "merge", "--run", found_run, "--prompt", "cat 1", "--json"]) == 0
@@ -74,6 +75,7 @@ def test_merging_and_taking_away_leave_the_base(run, capsys: pytest.CaptureFixtu
     assert "equal: True" in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 def test_adapters_hang_side_by_side(run, capsys: pytest.CaptureFixture[str]) -> None:
     one, two = run("lora"), run("lora", "--seed", "1")
     ask = ["generate", "--prompt", "cat 1", "--max-new-tokens", "4"]

@@ -78,6 +78,7 @@ def test_train_prints_what_design_names_and_records_it(
     assert [e.type for e in store.events(run_id)] == [m["type"] for m in printed]
 
 
+@pytest.mark.thorough
 def test_equal_seeds_print_equal_losses(
     train: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -88,6 +89,7 @@ def test_equal_seeds_print_equal_losses(
     assert losses[0] == losses[1] != losses[2]
 
 
+@pytest.mark.thorough
 def test_a_run_is_listed_asked_scored_exported_and_deleted(
     train: list[str],
     data: Path,
@@ -190,6 +192,7 @@ def test_an_unusable_file_gets_one_line(
     assert RunStore().runs() == []
 
 
+@pytest.mark.thorough
 def test_what_is_known_of_the_data_is_said_and_recorded(
     train: list[str], data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -202,6 +205,7 @@ def test_what_is_known_of_the_data_is_said_and_recorded(
     assert printed[1] == {"type": "notice", "step": 0, "message": note}
 
 
+@pytest.mark.thorough
 def test_a_file_of_another_shape_is_described_trained_on_and_scored(
     train: list[str], data: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -292,6 +296,7 @@ def test_control_c_keeps_the_run(train: list[str]) -> None:
     assert any(isinstance(e, Step) for e in RunStore().events(run.id))
 
 
+@pytest.mark.thorough
 def test_a_reader_that_goes_away_is_no_error(
     train: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -77,6 +77,7 @@ def test_a_run_whose_model_folder_is_gone_has_no_command(
     assert "no longer work" in refused(["runs", "command", run.id], capsys)
 
 
+@pytest.mark.thorough
 def test_own_pairs_are_repeated_by_their_address(
     home: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -106,6 +107,7 @@ def test_a_dataset_that_is_not_here_is_refused_before_anything_runs(
     assert "only one of" in refused(["train", "--dataset", address, "--data", "x.jsonl"], capsys)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "words",
     [

@@ -34,6 +34,7 @@ def refused(config: RunConfig, tiny: LoadedModel) -> str:
     return str(error.value)
 
 
+@pytest.mark.thorough
 def test_one_long_pair_gets_one_sentence_for_every_seed(home: Path, tiny: LoadedModel) -> None:
     """Only training pairs were checked: a long test pair cost minutes and 5 GB."""
     records = [*PAIRS[:11], {"prompt": "Sum up: " + "word " * 6_000, "completion": "x"}]
@@ -105,6 +106,7 @@ def test_the_quick_look_misses_no_long_pair(text: str, tiny: LoadedModel) -> Non
         assert long_pairs([e], tiny.tokenizer) == ([(n, tokens)] if tokens > 256 else [])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("command", ["train", "evaluate"])
 def test_the_command_line_refuses_before_it_loads_anything(
     command: str, home: Path, tiny_folder: Path

@@ -117,6 +117,7 @@ def test_a_text_starts_as_with_transformers(
         assert ours.typed("a dog")[: len(ours.start_ids)] == [False] * len(ours.start_ids)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("has_template", [True, False])
 @pytest.mark.parametrize("ends", [1, [1, 60], [40, 45, 50, 60, 80, 90, *range(100, 250)]])
 def test_answers_stop_where_generate_stops(

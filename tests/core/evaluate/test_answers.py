@@ -95,6 +95,7 @@ def test_a_sign_a_symbol_or_a_unit_always_counts(text: str, more: str, at_the_en
     assert not exact_match(f"{text}.", f"{changed}.")
 
 
+@pytest.mark.thorough
 @settings(max_examples=2000, deadline=None)
 @given(TEXTS)
 def test_normalising_leaves_something_and_equals_itself(text: str) -> None:

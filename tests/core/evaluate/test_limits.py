@@ -98,6 +98,7 @@ def trained(tiny: LoadedModel, completion: str, **evaluation: Any) -> list[Any]:
     return list(train(config, tiny))
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("home")
 def test_a_long_answer_that_was_learned_scores_one(tiny: LoadedModel) -> None:
     events = trained(tiny, LONG.strip())

@@ -30,6 +30,7 @@ def config(folder: Path, *, seed: int = 0, rate: float = 1e-3) -> RunConfig:
     )
 
 
+@pytest.mark.thorough
 def test_done_runs_are_not_run_again_and_leave_no_weights(home: Path, tiny_folder: Path) -> None:
     store, keeper = RunStore(), BaseKeeper()
     (first,) = carry_out([config(tiny_folder)], store, keeper)

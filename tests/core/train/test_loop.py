@@ -53,6 +53,7 @@ def comparable(events: list[Event]) -> list[dict[str, Any]]:
     return [{k: v for k, v in e.to_dict().items() if k not in TIMES} for e in events]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_learns_and_leaves_the_base_untouched(method: str, home: Path, tiny: LoadedModel) -> None:
     before = {n: p.clone() for n, p in tiny.model.named_parameters()}

@@ -40,6 +40,7 @@ def metrics(app: AppTest) -> dict[str, str]:
     return {metric.label: metric.value for metric in app.metric}
 
 
+@pytest.mark.thorough
 def test_typing_recounts_at_once_and_no_model_is_needed(app: AppTest) -> None:
     app.text_area(key="evaluation_reference").set_value("the cat sat on the mat")
     app.text_area(key="evaluation_output").set_value("the the the cat").run()
@@ -153,6 +154,7 @@ def chosen_set(run: str) -> None:
         st.json([vars(asked), [e.prompt for e in examples_asked(asked)]])
 
 
+@pytest.mark.thorough
 def test_a_run_on_own_data_offers_its_own_test_pairs(app: AppTest) -> None:
     run = own_run()
     shown = AppTest.from_function(chosen_set, kwargs={"run": run}).run()
@@ -175,6 +177,7 @@ def limits_of(rows: "list[dict[str, object]]", n_trained_on: int | None) -> None
     show_limits(Found(rows=rows, max_new_tokens=96, n_trained_on=n_trained_on))
 
 
+@pytest.mark.thorough
 def test_cut_answers_and_pairs_trained_on_are_said() -> None:
     found = [row | {"cut": row["number"] == 2} for row in FOUND]
     shown = AppTest.from_function(limits_of, kwargs={"rows": found, "n_trained_on": 3}).run()
@@ -187,6 +190,7 @@ def test_cut_answers_and_pairs_trained_on_are_said() -> None:
     assert not none.caption
 
 
+@pytest.mark.thorough
 def test_two_texts_are_compared_as_whole_answers(app: AppTest) -> None:
     for key, text in (("reference", "-1"), ("output", "1")):
         app.text_area(key=f"evaluation_{key}").set_value(text)
