@@ -43,9 +43,9 @@ def median_interval(values: Sequence[float], *, confidence: float = 0.95) -> tup
     The number of values below the median is binomial(n, 1/2); we leave out as many values at both ends
     as that allows. With fewer than six values nothing can be left out at 95 %.
     """
+    from scipy.stats import binom  # slow to import, and seldom wanted
+
     ordered, n = sorted(values), len(values)
-    left_out, tail = 0, 0.5**n  # P(at most `left_out` values lie below the median)
-    while tail + math.comb(n, left_out + 1) * 0.5**n <= (1 - confidence) / 2:
-        left_out += 1
-        tail += math.comb(n, left_out) * 0.5**n
+    # The most that lie below the median with no more than the tail's probability.
+    left_out = max(0, int(binom.ppf((1 - confidence) / 2, n, 0.5)) - 1)
     return ordered[left_out], ordered[n - 1 - left_out]

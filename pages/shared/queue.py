@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from core.config import RunConfig
+from core.events import Step
 from core.experiments.pending import active, missing
 from core.runs.store import Run
 from pages.shared.engine import engine, store
@@ -48,7 +49,7 @@ def _progress(
         done = sum(1 for config in configs if store().find_finished(config))
         text = f"{done} of {len(configs)} runs finished."
         if running := next((run for run in waiting if run.status == "running"), None):
-            steps = [e for e in store().events(running.id) if e["type"] == "step"]
+            steps = [e for e in store().events(running.id) if isinstance(e, Step)]
             wanted = planned_steps(running.config_dict)
             text += f" Now {title(running)}: step {len(steps)} of {wanted}."
         elif not engine().is_warm("train"):

@@ -22,7 +22,7 @@ from core.errors import UserError
 from core.evaluate.task import score
 from core.models.acquire import model_dir
 from core.runs.engines.local import LocalEngine
-from core.runs.store import RunStore
+from core.runs.store import RunStore, RunSummary
 from tests.core.conftest import make_tokenizer
 from tests.pages.test_pages import PAGES, ROOT, name_of
 
@@ -74,7 +74,7 @@ def recorded(config: RunConfig, *, last_step: int) -> Iterator[events.Event]:
     )  # fmt: skip
     yield from checked(config, 0)
     if config.method.name == "prompt":
-        words = [{"token": "good", "x": 0.0, "y": 1.0}, {"token": "bad", "x": 1.0, "y": 0.0}]
+        words = [events.Word(token="good", x=0.0, y=1.0), events.Word(token="bad", x=1.0, y=0.0)]
         yield events.VocabularyMap(step=0, words=words, explained=(0.2, 0.1))
         yield virtual(0)
     n = STEPS // len(config.data.tasks) if config.data.order == "sequential" else STEPS
@@ -100,8 +100,8 @@ def recorded(config: RunConfig, *, last_step: int) -> Iterator[events.Event]:
 
 
 def virtual(step: int) -> events.VirtualTokens:
-    near = [{"token": " good", "cosine": 0.3}]
-    tokens = [{"x": 0.1 * step, "y": 0.2, "norm": 1.0, "nearest": near} for _ in range(2)]
+    near = [events.NearWord(token=" good", cosine=0.3)]
+    tokens = [events.VirtualToken(x=0.1 * step, y=0.2, norm=1.0, nearest=near)] * 2
     return events.VirtualTokens(step=step, tokens=tokens)
 
 
@@ -125,10 +125,10 @@ def checked(config: RunConfig, step: int) -> Iterator[events.Event]:
         )
     for prompt in config.evaluation.prompts:
         yield events.Sample(step=step, task="", prompt=prompt, reference="", output="SmolLM")
-        rows = [{"token": "My", "probability": 0.9, "first": True}]
+        rows = [events.TokenProbability(token="My", probability=0.9, first=True)]
         yield events.NextTokens(step=step, prompt=prompt, rows=rows)
     if step and config.method.name == "full":
-        rows = [{"layer": 0, "module": "q_proj", "relative": 0.01 * step}]
+        rows = [events.MatrixMovement(layer=0, module="q_proj", relative=0.01 * step)]
         yield events.Movement(step=step, rows=rows)
 
 
@@ -139,12 +139,14 @@ def keep(store: RunStore, config: RunConfig, status: str) -> str:
     run = store.start(config, worker="somewhere else")
     last_step = {"failed at once": -1, "stopped": 0, "failed": 2, "running": 2}.get(status, STEPS)
     for event in recorded(config, last_step=last_step) if last_step >= 0 else ():
-        store.append(run.id, event.to_dict())
+        store.append(run.id, event)
     if status == "finished":
         scores = dict.fromkeys(config.evaluation_tasks(), 1.0)
-        end = {"steps": STEPS, "train_s": 2.0, "elapsed_s": 3.0, "trainable_params": 10}
-        more = {"total_params": 100, "artifact_bytes": 40, "scores": scores, "first_scores": scores}
-        store.finish(run.id, {**end, **more})
+        summary = RunSummary(
+            scores=scores, first_scores=scores, steps=STEPS, train_s=2.0, elapsed_s=3.0,
+            trainable_params=10, total_params=100, artifact_bytes=40,
+        )  # fmt: skip
+        store.finish(run.id, summary)
     elif status == "stopped":
         store.stop(run.id, "Stopped.")
     elif status != "running":

@@ -7,11 +7,12 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core import catalog
+from core.config import method_title
 from core.evaluate.limits import sample_as_shown
+from core.events import Evaluation, Event, Sample, Step
 from core.runs.store import Run
 from pages.shared.engine import store
 from pages.shared.live import shared_words
-from pages.shared.settings import METHOD_TITLES
 
 COLOURS = ("#0072B2", "#D55E00")
 Config = dict[str, Any]
@@ -25,7 +26,7 @@ def run_table(runs: list[Run]) -> pd.DataFrame:
                 "started": pd.Timestamp(run.created_at, unit="s", tz="UTC").tz_convert(None),
                 "status": str(run.status),
                 "task": catalog.task_title(run.config_dict["data"]["task"]),
-                "method": METHOD_TITLES.get(name := run.config_dict["method"]["name"], name),
+                "method": method_title(run.config_dict["method"]["name"]),
                 "learning rate": run.config_dict["optimizer"]["learning_rate"],
                 "steps": run.config_dict["optimizer"]["steps"],
                 "seed": run.config_dict["seed"],
@@ -40,8 +41,7 @@ def run_table(runs: list[Run]) -> pd.DataFrame:
 
 def score_text(run: Run) -> str:
     task = run.config_dict["data"]["task"]
-    first = run.summary.get("first_scores", {}).get(task)
-    last = run.summary.get("scores", {}).get(task)
+    first, last = run.summary.first_scores.get(task), run.summary.scores.get(task)
     return "" if last is None else f"{first:.2f} → {last:.2f}"
 
 
@@ -80,12 +80,12 @@ def compare_runs(a: Run, b: Run) -> None:
     left, right = st.columns(2)
     left.plotly_chart(_loss_figure(events), width="stretch", key="runs_compare_loss")
     right.plotly_chart(_score_figure(events), width="stretch", key="runs_compare_score")
-    samples = [(r, e) for r, happened in events.items() for e in happened if e["type"] == "sample"]
-    shared = shared_words([e["prompt"] for _, e in samples])
+    samples = [(r, e) for r, happened in events.items() for e in happened if isinstance(e, Sample)]
+    shared = shared_words([e.prompt for _, e in samples])
     answers: dict[str, dict[str, str]] = {}
     for run_id, e in samples:
-        shown = {"prompt": e["prompt"][shared:], "right answer": e["reference"]}
-        row = answers.setdefault(e["prompt"], shown)
+        shown = {"prompt": e.prompt[shared:], "right answer": e.reference}
+        row = answers.setdefault(e.prompt, shown)
         row[run_id] = sample_as_shown(e)  # the last one stays
     if answers:
         st.markdown("**Their last answers to the same prompts**")
@@ -93,13 +93,13 @@ def compare_runs(a: Run, b: Run) -> None:
         st.dataframe(frame, hide_index=True, width="stretch")
 
 
-def _loss_figure(events: dict[str, list[dict[str, Any]]]) -> go.Figure:
+def _loss_figure(events: dict[str, list[Event]]) -> go.Figure:
     figure = go.Figure()
     for colour, (run_id, happened) in zip(COLOURS, events.items(), strict=True):
-        steps = [e for e in happened if e["type"] == "step"]
+        steps = [e for e in happened if isinstance(e, Step)]
         figure.add_scatter(
-            x=[e["step"] for e in steps],
-            y=[e["loss"] for e in steps],
+            x=[e.step for e in steps],
+            y=[e.loss for e in steps],
             name=run_id,
             line={"color": colour},
         )
@@ -111,21 +111,21 @@ def _loss_figure(events: dict[str, list[dict[str, Any]]]) -> go.Figure:
     )
 
 
-def _score_figure(events: dict[str, list[dict[str, Any]]]) -> go.Figure:
+def _score_figure(events: dict[str, list[Event]]) -> go.Figure:
     figure = go.Figure()
     for colour, (run_id, happened) in zip(COLOURS, events.items(), strict=True):
-        found = [e for e in happened if e["type"] == "evaluation"]
-        for task in dict.fromkeys(e["task"] for e in found):
-            points = [e for e in found if e["task"] == task]
-            scores = [e["score"] for e in points]
+        found = [e for e in happened if isinstance(e, Evaluation)]
+        for task in dict.fromkeys(e.task for e in found):
+            points = [e for e in found if e.task == task]
+            scores = [e.score for e in points]
             figure.add_scatter(
-                x=[e["step"] for e in points],
+                x=[e.step for e in points],
                 y=scores,
                 name=f"{run_id}, {task}",
-                line={"color": colour, "dash": "solid" if task == found[0]["task"] else "dot"},
+                line={"color": colour, "dash": "solid" if task == found[0].task else "dot"},
                 error_y={
-                    "array": [e["interval"][1] - e["score"] for e in points],
-                    "arrayminus": [e["score"] - e["interval"][0] for e in points],
+                    "array": [e.interval[1] - e.score for e in points],
+                    "arrayminus": [e.score - e.interval[0] for e in points],
                 },
             )
     return figure.update_layout(

@@ -6,6 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.config import METHODS
 from core.errors import UserError
 from core.evaluate.apart import are_apart, interval_words
 from core.experiments import prompting_record
@@ -16,7 +17,6 @@ from core.runs import prompt_evaluation
 from pages.shared.colours import BLUE, GREY, ORANGE
 from pages.shared.engine import store
 
-TITLES = {PROMPTED: "Prompt", "lora": "LoRA", "full": "Full fine-tuning"}
 FORM_TITLES = {"chat": "as turns of the chat", "text": "in one message"}
 LOOKS = {
     (PROMPTED, "chat"): ("prompting, examples as turns of the chat", GREY, "circle"),
@@ -27,6 +27,10 @@ LOOKS = {
 MOST_REQUESTS = 1_000_000
 NEAR = 0.03
 """Scores no further apart are as good as equal here: 40 test examples tell no finer."""
+
+
+def kind_title(kind: str) -> str:
+    return "Prompt" if kind == PROMPTED else METHODS[kind].title
 
 
 def own_rows(task: str) -> list[Row]:
@@ -67,7 +71,7 @@ def name_of(way: Way) -> str:
     """Such as "Prompt with 4 examples in one message" or "LoRA on 64 examples"."""
     examples = f"{way.labels} example{'' if way.labels == 1 else 's'}"
     if way.is_tuned:
-        return f"{TITLES[way.kind]} on {examples}"
+        return f"{kind_title(way.kind)} on {examples}"
     if not way.labels:
         return "Prompt without examples"
     return f"Prompt with {examples}" + (f" {FORM_TITLES[way.form]}" if way.form == "text" else "")
@@ -99,7 +103,9 @@ def _few(way: Way) -> str:
     """What a way took: labelled examples, and how many runs its figure rests on."""
     examples = f"{way.labels} example{'' if way.labels == 1 else 's'}"
     seeds = f"{len(way.rows)} seed{'' if len(way.rows) == 1 else 's'}"
-    return f"{TITLES[way.kind]}, {examples}, {seeds}" if way.is_tuned else f"{examples}, {seeds}"
+    return (
+        f"{kind_title(way.kind)}, {examples}, {seeds}" if way.is_tuned else f"{examples}, {seeds}"
+    )
 
 
 def score_figure(found: Sequence[Way]) -> go.Figure:

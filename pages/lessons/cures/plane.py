@@ -43,7 +43,7 @@ def recorded_points() -> list[Point]:
     """The runs that come with the app; empty when there are none."""
     found = record.recorded("cures")
     runs = found.runs if found else ()
-    made = (point(run["config"], run["events"], is_recorded=True) for run in runs)
+    made = (point(run.config, run.events, is_recorded=True) for run in runs)
     return [p for p in made if p]
 
 

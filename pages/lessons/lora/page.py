@@ -4,14 +4,12 @@ from typing import Any
 
 import streamlit as st
 
-from core import catalog
-from core.config import MethodConfig, RunConfig, default_learning_rate
-from core.experiments.method_cards import CARDS
+from core.config import METHODS, MethodConfig, RunConfig, default_learning_rate
 from core.experiments.mitigations import PROMPTS
 from core.experiments.ranks import RankRow, full_config, rank_config, rank_row
 from core.experiments.sweep import RANKS, RATES, Sweep
-from core.formulas.shape import PUBLISHED, total_parameters
 from core.runs.store import Run
+from core.shape import total_parameters
 from pages.lessons.lora.matrices import (
     matrices_figure,
     merge_table,
@@ -24,13 +22,13 @@ from pages.lessons.lora.matrices import (
 from pages.lessons.lora.rank_picture import rank_and_alpha
 from pages.lessons.lora.sweep import sweep_view
 from pages.shared.adapters import quoted
-from pages.shared.engine import engine, require_model, store
+from pages.shared.engine import current_model, engine, model_shape, require_model, store
 from pages.shared.forgetting import forgetting_view
 from pages.shared.run_button import run_button
 from pages.shared.settings import RATES as ALL_RATES
 from pages.shared.settings import choose_targets
 
-SHAPE = PUBLISHED["SmolLM2-135M"]
+SHAPE = model_shape()
 VARIANTS = ("lora", "rslora", "dora")
 LAST_LAYERS = (0, 1, 2, 4, 8, 15)
 
@@ -56,13 +54,13 @@ def choose() -> RunConfig:
         variant = st.segmented_control(
             "Variant",
             VARIANTS,
-            format_func=lambda name: CARDS[name].title,
+            format_func=lambda name: METHODS[name].title,
             default="lora",
             required=True,
             key="lora_variant",
             bind="query-params",
         )
-        st.caption(CARDS[variant].how)
+        st.caption(METHODS[variant].how)
         one, two, three = st.columns(3)
         rate = one.select_slider(
             "Learning rate",
@@ -102,7 +100,7 @@ def start_is_the_base(config: RunConfig) -> None:
 
 def not_looked_into(run: Run) -> str:
     """Why a finished run has nothing for the rest of this page; "" where it has."""
-    if run.config.model != catalog.DEFAULT_MODEL:
+    if run.config.model != current_model().id:
         return f"This run tuned another model, {run.config.model}; this page looks into one only."
     if run.config.method.name not in VARIANTS:
         return "This run is no LoRA run, so there is no pair of matrices to look at."
@@ -125,7 +123,7 @@ def inside(run: Run, full_id: str) -> None:
     )
     with st.spinner("Looking into the run"):
         (found,) = engine().ask("matrices", run=run.id, layer=layer, module=module)
-        spectra = {CARDS[method.name].title: _spectrum(run.id, layer, module)}
+        spectra = {METHODS[method.name].title: _spectrum(run.id, layer, module)}
         if full_id and store().get(full_id).status == "finished":
             spectra["full fine-tuning"] = _spectrum(full_id, layer, module)
     rank = found["rank"]
@@ -177,7 +175,7 @@ def merge(run: Run) -> None:
 def scale(run: Run) -> None:
     st.header("Turn it up and down")
     st.latex(r"W' = W + s \cdot \frac{\alpha}{r}\, B A")
-    if run.config.method.name == "dora":
+    if not METHODS[run.config.method.name].is_scalable:
         st.caption(
             "DoRA also sets lengths, so it has no such dial. Train LoRA or rsLoRA to turn it."
         )

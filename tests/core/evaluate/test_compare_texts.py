@@ -1,5 +1,7 @@
 """Our measures against rouge-score and sacrebleu, to 1e-9, on thousands of awkward pairs."""
 
+import math
+
 import pytest
 import sacrebleu
 from hypothesis import given, settings
@@ -111,6 +113,21 @@ def test_arithmetic_of_a_small_pair_by_hand() -> None:
     the = found.counts[0]
     assert (the.ngram, the.in_reference, the.in_output, the.counted) == ("the", 2, 3, 2)
     assert found.rouge_l.matched == len(found.common) == 2
+
+
+def test_bleu_of_a_small_pair_by_hand() -> None:
+    found = sentence_bleu("It's 3.5 m, right?", "It's 3.5 m!")  # 6 words; 4: It's 3.5 m !
+    assert (found.n_reference, found.n_output) == (6, 4)
+    assert (found.matched, found.total) == ((3, 2, 1, 0), (4, 3, 2, 1))
+    assert found.precisions == pytest.approx((3 / 4, 2 / 3, 1 / 2, 1 / 2))  # no match: half a match
+    assert found.brevity_penalty == pytest.approx(math.exp(1 - 6 / 4))
+    mean = (3 / 4 * 2 / 3 * 1 / 2 * 1 / 2) ** (1 / 4)
+    assert found.score == pytest.approx(100 * found.brevity_penalty * mean)
+    short = sentence_bleu("a b", "a b")
+    assert (short.score, short.precisions) == (pytest.approx(100), (1, 1, 0, 0))
+    for reference, output in (("", ""), ("a", ""), ("", "a"), ("a", "b")):
+        assert sentence_bleu(reference, output).score == 0
+    assert sentence_bleu("A b", "a B", lowercase=True).score == pytest.approx(100)
 
 
 def test_places_are_those_of_the_text_even_where_case_changes_its_length() -> None:

@@ -1,5 +1,6 @@
 """Single requests on the clock: the same answers as in a batch, with and without a cached beginning."""
 
+import math
 from collections.abc import Sequence
 
 import pytest
@@ -75,3 +76,12 @@ def test_the_interval_of_a_median_goes_by_ranks() -> None:
     assert median_interval(range(1, 11)) == (2, 9)  # P(at most 1 of 10 below the median) = 0.011
     assert median_interval(range(1, 31)) == (10, 21)
     assert median_interval([5.0]) == (5.0, 5.0)
+
+
+def test_no_more_is_left_out_at_each_end_of_a_median_than_its_probability_allows() -> None:
+    for n in (*range(1, 400), 1029, 1030, 2500):
+        left_out, high = median_interval(range(n))
+        assert high == n - 1 - left_out
+        below = [sum(math.comb(n, k) for k in range(m + 1)) for m in (left_out, left_out + 1)]
+        assert 40 * below[0] <= 2**n or left_out == 0, n  # 2.5 %, in whole numbers
+        assert 40 * below[1] > 2**n, n

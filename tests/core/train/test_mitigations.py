@@ -10,12 +10,12 @@ from torch import nn
 from core import methods
 from core.config import (
     METHODS,
-    SOFT_PROMPTS,
     DataConfig,
     MethodConfig,
     MitigationConfig,
     OptimizerConfig,
     RunConfig,
+    of_family,
 )
 from core.data.encode import Encoded
 from core.events import Step
@@ -146,7 +146,7 @@ def test_kl_is_zero_at_the_start_and_then_torchs(tiny: LoadedModel) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
 @pytest.mark.parametrize("regularizer", ["l2sp", "ewc", "kl"])
-@pytest.mark.parametrize("method", [m for m in METHODS if m not in SOFT_PROMPTS])
+@pytest.mark.parametrize("method", [m for m in METHODS if m not in of_family("soft prompts")])
 def test_no_penalty_for_a_model_that_has_not_moved(
     method: str, regularizer: str, dtype: torch.dtype, tiny_folder: Path
 ) -> None:
@@ -162,7 +162,7 @@ def test_no_penalty_for_a_model_that_has_not_moved(
     assert start.add_gradient() > 0
 
 
-@pytest.mark.parametrize("method", SOFT_PROMPTS)
+@pytest.mark.parametrize("method", of_family("soft prompts"))
 def test_a_soft_prompt_is_held_to_the_base(method: str, tiny: LoadedModel) -> None:
     keep = KeepAnswers(attach(tiny, method), KEPT, tiny, 1.0, seed=0)
     (batch, wanted) = keep.known[0]
@@ -258,7 +258,7 @@ def test_a_strong_penalty_moves_the_model_less(
 def test_movement_is_the_change_of_each_matrix(method: str, tiny: LoadedModel) -> None:
     model = attach(tiny, method, layers=1, rank=3, alpha=7.5)
     push(model)
-    rows = {(r["layer"], r["module"]): r["relative"] for r in movement(model, tiny.model)}
+    rows = {(r.layer, r.module): r.relative for r in movement(model, tiny.model)}
     layers, modules = {
         "full": ((0, 1), 7),
         "top_layers": ((1,), 7),
