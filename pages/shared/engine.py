@@ -2,13 +2,16 @@
 
 import gc
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
 from core import catalog
 from core.data.tokenizer import ChatTokenizer
+from core.events import Event
 from core.models.acquire import is_ready, model_dir
 from core.runs.engines.local import LocalEngine
+from core.runs.event_cache import EventCache
 from core.runs.store import RunStore
 from core.shape import PUBLISHED, ModelShape
 
@@ -18,7 +21,7 @@ def store() -> RunStore:
     return RunStore()
 
 
-@st.cache_resource(show_spinner=False, on_release=LocalEngine.close)
+@st.cache_resource(show_spinner=False, on_release=lambda engine: engine.close())
 def engine() -> LocalEngine:
     return LocalEngine(store())
 
@@ -38,6 +41,29 @@ def model_shape() -> ModelShape:
 def tokenizer() -> ChatTokenizer:
     """Its tokenizer, once it is prepared."""
     return ChatTokenizer.load(model_dir(current_model()))
+
+
+@st.cache_resource(show_spinner=False)
+def _event_cache() -> EventCache:
+    return EventCache(store())
+
+
+def events_of(run_id: str) -> list[Event]:
+    """All events of a run, in order; only those that are new are read. Do not write into the list."""
+    return _event_cache().events(run_id)
+
+
+def delete_run(run_id: str) -> None:
+    """Remove a run, and what this server remembers of it."""
+    store().delete(run_id)
+    _event_cache().forget(run_id)
+
+
+@st.cache_data(show_spinner=False, max_entries=200)
+def ask_once(operation: str, *, run: str, **args: Any) -> dict[str, Any]:
+    """What the answering worker finds in a finished run. Its weights do not change: it is asked once."""
+    (found,) = engine().ask(operation, run=run, **args)
+    return found
 
 
 def model_ready() -> bool:

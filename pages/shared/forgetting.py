@@ -16,7 +16,7 @@ from core.evaluate.uncertainty import wilson_interval
 from core.events import Evaluation, Event, MatrixMovement, Movement, NextTokens, Sample
 from core.runs.store import Run
 from pages.shared.colours import AMBER, BLUE, GREY, ORANGE, TASK_COLOURS
-from pages.shared.engine import store
+from pages.shared.engine import events_of
 from pages.shared.live import follow, planned_steps, sample_table, step_axis
 
 E = TypeVar("E", bound=Event)
@@ -107,7 +107,7 @@ def curves(events: list[Event], n_steps: int) -> alt.LayerChart | alt.FacetChart
 
 def scrub(run_id: str) -> None:
     """A slider over the checks of a run: answers, next tokens and moved weights at each."""
-    events = store().events(run_id)
+    events = events_of(run_id)
     checks = sorted({e.step for e in of_type(events, Evaluation)})
     if len(checks) < 2:  # a run that was stopped before its first check
         return

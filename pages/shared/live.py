@@ -18,7 +18,7 @@ from core.events import Evaluation, Event, Notice, Sample, Step, Validation
 from core.runs.states import RunStatus
 from core.runs.store import Run
 from pages.shared.colours import AMBER, BLUE, GREEN, GREY
-from pages.shared.engine import engine, spare_the_collector, store
+from pages.shared.engine import engine, events_of, spare_the_collector, store
 
 POLL_S = 1.0
 CHART_HEIGHT = 340
@@ -38,7 +38,7 @@ def _follow(run_id: str, draw: Callable[[Run, list[Event]], None], was_active: b
         run = store().get(run_id)
         if was_active and run.status.is_over:
             st.rerun()  # draw the page around it again, and stop polling
-        events = store().events(run_id)
+        events = events_of(run_id)
         show_status(run, events)
         draw(run, events)
     except UserError as error:  # app.py does not see what happens in a fragment

@@ -180,6 +180,7 @@ def _fit_cure(drawn: dict[str, Any], draw: st.DrawFn) -> None:
     drawn["cure.rehearse_share"] = share if drawn["cure.rehearse"] else 0.0
 
 
+@pytest.mark.thorough
 @settings(max_examples=300, deadline=None)
 @given(configs())
 @example(RunConfig(method=MethodConfig(rank=4, alpha=16)))

@@ -22,9 +22,11 @@ from core.errors import UserError
 from core.evaluate.task import score
 from core.models.acquire import model_dir
 from core.runs.engines.local import LocalEngine
-from core.runs.store import RunStore, RunSummary
+from core.runs.store import Run, RunStore, RunSummary
 from tests.core.conftest import make_tokenizer
 from tests.pages.test_pages import PAGES, ROOT, name_of
+
+pytestmark = pytest.mark.thorough
 
 PAIRS = [{"prompt": f"cat {n}", "completion": "yes" if n % 2 else "no"} for n in range(12)]
 NAMES = {"forgetting": ("run", "sequence"), "multitask": ("mix",)}
@@ -140,8 +142,14 @@ def keep(store: RunStore, config: RunConfig, status: str) -> str:
     last_step = {"failed at once": -1, "stopped": 0, "failed": 2, "running": 2}.get(status, STEPS)
     for event in recorded(config, last_step=last_step) if last_step >= 0 else ():
         store.append(run.id, event)
+    end(store, run, status)
+    return run.id
+
+
+def end(store: RunStore, run: Run, status: str) -> None:
+    """Bring a running run to its end; "running" lets it be."""
     if status == "finished":
-        scores = dict.fromkeys(config.evaluation_tasks(), 1.0)
+        scores = dict.fromkeys(run.config.evaluation_tasks(), 1.0)
         summary = RunSummary(
             scores=scores, first_scores=scores, steps=STEPS, train_s=2.0, elapsed_s=3.0,
             trainable_params=10, total_params=100, artifact_bytes=40,
@@ -151,7 +159,6 @@ def keep(store: RunStore, config: RunConfig, status: str) -> str:
         store.stop(run.id, "Stopped.")
     elif status != "running":
         store.fail(run.id, "The disk is full.")
-    return run.id
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from core.config.command import command_of
 from core.errors import UserError
 from core.runs.store import Run
 from pages.lab.runs.tables import compare_runs, flat, run_table
-from pages.shared.engine import engine, store
+from pages.shared.engine import delete_run, engine, store
 from pages.shared.live import run_view
 from pages.shared.run_button import run_in_url
 
@@ -47,7 +47,7 @@ def show(run: Run) -> None:
         with delete.popover("Delete", width="stretch"):
             st.write("Its curves, answers and weights go for good.")
             if st.button("Delete this run", type="primary", key="runs_delete"):
-                store().delete(run.id)
+                delete_run(run.id)
                 st.query_params.clear()
                 st.rerun()
     run_view(run.id)

@@ -11,7 +11,7 @@ from core.config import method_title
 from core.evaluate.limits import sample_as_shown
 from core.events import Evaluation, Event, Sample, Step
 from core.runs.store import Run
-from pages.shared.engine import store
+from pages.shared.engine import events_of, store
 from pages.shared.live import shared_words
 
 COLOURS = ("#0072B2", "#D55E00")
@@ -76,7 +76,7 @@ def compare_runs(a: Run, b: Run) -> None:
         st.caption("Both runs have the same settings.")
     else:
         st.dataframe(differing, hide_index=True, width="stretch")
-    events = {run.id: store().events(run.id) for run in (a, b)}
+    events = {run.id: events_of(run.id) for run in (a, b)}
     left, right = st.columns(2)
     left.plotly_chart(_loss_figure(events), width="stretch", key="runs_compare_loss")
     right.plotly_chart(_score_figure(events), width="stretch", key="runs_compare_score")

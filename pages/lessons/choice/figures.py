@@ -15,7 +15,7 @@ from core.experiments.prompting import PROMPTED, Row, Way, prompt_row, tuned_row
 from core.experiments.prompting_record import RecordedRows
 from core.runs import prompt_evaluation
 from pages.shared.colours import BLUE, GREY, ORANGE
-from pages.shared.engine import store
+from pages.shared.engine import events_of, store
 
 FORM_TITLES = {"chat": "as turns of the chat", "text": "in one message"}
 LOOKS = {
@@ -51,7 +51,7 @@ def own_tuned(run_id: str, measured_at: float) -> Row | None:
     """The row of a measured run; None when the run was deleted."""
     kept = [k for k in prompt_evaluation.everything() if k["measured_at"] == measured_at]
     try:
-        return tuned_row(kept[0], store().get(run_id).config_dict, store().events(run_id))
+        return tuned_row(kept[0], store().get(run_id).config_dict, events_of(run_id))
     except UserError:
         return None
 

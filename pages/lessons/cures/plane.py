@@ -12,7 +12,7 @@ from core.experiments.claims import LEARNED_ENOUGH, not_apart_words
 from core.experiments.mitigations import MITIGATIONS
 from core.experiments.plane import Point, Setting, pareto_front, point, settings
 from pages.shared.colours import GREY
-from pages.shared.engine import store
+from pages.shared.engine import events_of, store
 
 COLOURS = {
     "full": "#D55E00",
@@ -50,7 +50,7 @@ def recorded_points() -> list[Point]:
 @st.cache_data(show_spinner=False, max_entries=500)
 def finished_point(run_id: str) -> Point | None:
     """A finished run's place on the plane; its record does not change any more."""
-    return point(store().get(run_id).config_dict, store().events(run_id), run_id=run_id)
+    return point(store().get(run_id).config_dict, events_of(run_id), run_id=run_id)
 
 
 def own_points() -> list[Point]:

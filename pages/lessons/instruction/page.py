@@ -13,7 +13,7 @@ from core.data.run_data import load_run_data
 from core.events import Sample
 from core.runs.states import RunStatus
 from pages.lessons.instruction.stepping import PSEUDOCODE, source_of, step_through
-from pages.shared.engine import current_model, engine, require_model, store, tokenizer
+from pages.shared.engine import current_model, engine, events_of, require_model, store, tokenizer
 from pages.shared.live import run_view
 from pages.shared.own_pairs import choose_file, edit_pairs, take_over_edits
 from pages.shared.run_button import run_in_url
@@ -161,7 +161,7 @@ def start(config: RunConfig) -> None:
 
 def first_asked(run_id: str) -> str:
     """The first test prompt that a run was watched on, whatever its task."""
-    asked = (e.prompt for e in store().events(run_id) if isinstance(e, Sample) and e.task)
+    asked = (e.prompt for e in events_of(run_id) if isinstance(e, Sample) and e.task)
     return next(asked, REVIEW)
 
 

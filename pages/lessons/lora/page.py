@@ -1,7 +1,5 @@
 """Lesson: LoRA, from its picture to its spectrum."""
 
-from typing import Any
-
 import streamlit as st
 
 from core.config import METHODS, MethodConfig, RunConfig, default_learning_rate
@@ -22,7 +20,7 @@ from pages.lessons.lora.matrices import (
 from pages.lessons.lora.rank_picture import rank_and_alpha
 from pages.lessons.lora.sweep import sweep_view
 from pages.shared.adapters import quoted
-from pages.shared.engine import current_model, engine, model_shape, require_model, store
+from pages.shared.engine import ask_once, current_model, engine, model_shape, require_model, store
 from pages.shared.forgetting import forgetting_view
 from pages.shared.run_button import run_button
 from pages.shared.settings import RATES as ALL_RATES
@@ -122,10 +120,14 @@ def inside(run: Run, full_id: str) -> None:
         key="lora_module",
     )
     with st.spinner("Looking into the run"):
-        (found,) = engine().ask("matrices", run=run.id, layer=layer, module=module)
-        spectra = {METHODS[method.name].title: _spectrum(run.id, layer, module)}
+        found = ask_once("matrices", run=run.id, layer=layer, module=module)
+        spectra = {
+            METHODS[method.name].title: ask_once("spectrum", run=run.id, layer=layer, module=module)
+        }
         if full_id and store().get(full_id).status == "finished":
-            spectra["full fine-tuning"] = _spectrum(full_id, layer, module)
+            spectra["full fine-tuning"] = ask_once(
+                "spectrum", run=full_id, layer=layer, module=module
+            )
     rank = found["rank"]
     st.markdown(
         f"**{module} of layer {layer}: {rank} columns times {rank} rows make a whole matrix**"
@@ -141,11 +143,6 @@ def inside(run: Run, full_id: str) -> None:
         "LoRA can have at most `rank` singular values; full fine-tuning may have all. Effective rank: "
         "exp of the entropy of the squared values’ shares (after Roy & Vetterli 2007)."
     )
-
-
-def _spectrum(run_id: str, layer: int, module: str) -> dict[str, Any]:
-    (found,) = engine().ask("spectrum", run=run_id, layer=layer, module=module)
-    return found
 
 
 def beside_full(run: Run) -> str:
@@ -167,7 +164,7 @@ def merge(run: Run) -> None:
     )
     if st.button("Merge and unmerge", key="lora_merge"):
         with st.spinner("Merging and taking it out again, in two precisions"):
-            (found,) = engine().ask("merge", run=run.id, prompts=list(PROMPTS))
+            found = ask_once("merge", run=run.id, prompts=list(PROMPTS))
         st.dataframe(merge_table(found), hide_index=True, width="stretch")
         st.markdown(found["words"])
 

@@ -14,7 +14,7 @@ from core.experiments import record
 from core.experiments.mixtures import GENERAL, HELD_OUT, SCORED, TRAINED, Mixture, mixture
 from core.runs.states import RunStatus
 from pages.shared.colours import BLUE, GREY, ORANGE, TASK_COLOURS
-from pages.shared.engine import current_model, store
+from pages.shared.engine import current_model, events_of, store
 
 GROUPS = {
     "trained": ("Tasks trained on", BLUE),
@@ -45,7 +45,7 @@ def recorded_mixtures() -> list[Mixture]:
 @st.cache_data(show_spinner=False, max_entries=500)
 def finished_mixture(run_id: str) -> Mixture | None:
     """What a finished run scored; its record does not change any more."""
-    return mixture(store().get(run_id).config_dict, store().events(run_id), run_id=run_id)
+    return mixture(store().get(run_id).config_dict, events_of(run_id), run_id=run_id)
 
 
 def own_mixtures() -> list[Mixture]:

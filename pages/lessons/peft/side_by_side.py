@@ -16,7 +16,7 @@ from core.experiments.method_rows import MethodRow, MethodSetting, method_row
 from core.formulas.memory import in_this_app
 from core.shape import ModelShape
 from pages.shared.colours import BLUE, GREEN, GREY, ORANGE
-from pages.shared.engine import store
+from pages.shared.engine import events_of, store
 
 COLOURS = {
     "selective": ORANGE,
@@ -57,7 +57,7 @@ def recorded_rows() -> list[MethodRow]:
 def finished_row(run_id: str) -> MethodRow | None:
     """What a finished run measured; its record does not change any more."""
     run = store().get(run_id)
-    return method_row(run.config_dict, store().events(run_id), run.summary, run_id=run_id)
+    return method_row(run.config_dict, events_of(run_id), run.summary, run_id=run_id)
 
 
 def own_rows() -> list[MethodRow]:

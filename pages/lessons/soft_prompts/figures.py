@@ -17,7 +17,7 @@ from core.experiments.soft_prompts import SIZES, SizeRun, Wandering, size_run, w
 from core.runs.messages import TextScore
 from core.runs.store import Run
 from pages.shared.colours import BLUE, GREY, ORANGE
-from pages.shared.engine import store
+from pages.shared.engine import events_of, store
 from pages.shared.forgetting import curves
 from pages.shared.live import follow, loss_chart, planned_steps
 
@@ -103,7 +103,7 @@ def heading_of(looks: Sequence[VirtualTokens], step: int) -> str:
 
 def wandering_words(run_id: str) -> str:
     """Whether a finished run's tokens stayed near words; "" where that was not watched."""
-    found = wandering(store().events(run_id))
+    found = wandering(events_of(run_id))
     return said(found) if found else ""
 
 
@@ -138,7 +138,7 @@ def recorded_sizes() -> list[SizeRun]:
 @st.cache_data(show_spinner=False, max_entries=500)
 def own_size(run_id: str) -> SizeRun | None:
     run = store().get(run_id)
-    return size_run(run.config_dict, store().events(run_id), is_recorded=False)
+    return size_run(run.config_dict, events_of(run_id), is_recorded=False)
 
 
 def own_sizes() -> list[SizeRun]:

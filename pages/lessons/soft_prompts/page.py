@@ -19,7 +19,15 @@ from pages.lessons.soft_prompts.figures import (
     soft_prompt_view,
     wandering_words,
 )
-from pages.shared.engine import current_model, engine, model_shape, require_model, store
+from pages.shared.engine import (
+    ask_once,
+    current_model,
+    engine,
+    events_of,
+    model_shape,
+    require_model,
+    store,
+)
 from pages.shared.queue import run_all
 from pages.shared.run_button import run_button
 
@@ -136,7 +144,7 @@ def by_hand(run_id: str) -> None:
     if line := cut_line(hand.n_cut, hand.n, limit=hand.max_new_tokens):
         st.caption(f"{line}.")
     last = (
-        [e for e in store().events(run_id) if isinstance(e, Evaluation) and e.task == LEARNED]
+        [e for e in events_of(run_id) if isinstance(e, Evaluation) and e.task == LEARNED]
         if run_id
         else []
     )
@@ -161,7 +169,7 @@ def take_away(run_id: str) -> None:
     if not st.button("Take the soft prompt away", key="soft_prompts_take_away"):
         return
     with st.spinner("Asking three times"):
-        (found,) = engine().ask("take_away", run=run.id, prompts=list(PROMPTS))
+        found = ask_once("take_away", run=run.id, prompts=list(PROMPTS))
     titles = {
         "prompt": "prompt",
         "base": "base model",

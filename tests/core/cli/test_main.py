@@ -276,6 +276,7 @@ def listen_to_control_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.thorough
 def test_control_c_keeps_the_run(train: list[str]) -> None:
     process = start([*train, "--steps", "5000", "--eval-every", "10000", "--json"])
     assert process.stdout is not None

@@ -108,6 +108,7 @@ def test_a_long_answer_that_was_learned_scores_one(tiny: LoadedModel) -> None:
     assert first.n_cut == 1  # the untouched tiny model never ends
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("home")
 def test_the_limit_of_a_run_can_be_set_and_cuts_are_told(tiny: LoadedModel) -> None:
     events = trained(tiny, LONG.strip(), max_new_tokens=12)

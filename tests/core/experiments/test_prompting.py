@@ -47,6 +47,7 @@ def row(kind: str = "prompt", **more: Any) -> Row:
     return Row(**usual | more)
 
 
+@pytest.mark.thorough
 def test_what_is_measured_is_kept_and_not_measured_again(
     roomy: str, store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,6 +65,7 @@ def test_what_is_measured_is_kept_and_not_measured_again(
     assert [prompt_row(kept) for kept in prompt_evaluation.everything()] == rows
 
 
+@pytest.mark.thorough
 def test_a_tuned_model_is_trained_once_and_asked_like_the_base_model(
     roomy: str, store: RunStore
 ) -> None:
@@ -81,6 +83,7 @@ def test_a_tuned_model_is_trained_once_and_asked_like_the_base_model(
     assert len(store.runs()) == 2
 
 
+@pytest.mark.thorough
 def test_facts_are_asked_in_every_way(roomy: str, store: RunStore) -> None:
     config = tuned_config("topic", "lora", 16, steps=2, model=roomy)
     found = Measurer(store).facts(config)

@@ -55,6 +55,7 @@ def test_a_failed_run_ends_the_experiment_with_its_reason(home: Path, tiny_folde
         carry_out([missing], RunStore(), BaseKeeper())
 
 
+@pytest.mark.thorough
 def test_what_is_recorded_is_read_back(
     home: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,7 @@ def finished(method: str, folder: Path) -> Run:
     return store.get(run.id)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", [m for m in METHODS if m not in WITHOUT])
 @pytest.mark.usefixtures("home")
 def test_plain_peft_gives_the_same_logits(method: str, tiny_folder: Path, tmp_path: Path) -> None:
@@ -69,6 +70,7 @@ def test_plain_peft_gives_the_same_logits(method: str, tiny_folder: Path, tmp_pa
     assert run.summary.artifact_bytes == RunStore().size_bytes(run.id) > 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", WITHOUT)
 @pytest.mark.usefixtures("home")
 def test_what_peft_has_no_format_for_is_said(

@@ -20,7 +20,7 @@ from core.runs.engines.local import LocalEngine
 from core.runs.states import RunStatus
 from core.runs.store import RunStore
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.thorough]
 LONG = 5_000
 
 

@@ -184,6 +184,7 @@ def test_an_empty_queue_gives_nothing(store: RunStore) -> None:
     assert store.claim(worker=ME) is None
 
 
+@pytest.mark.thorough
 def test_processes_that_claim_at_once_get_each_run_once(store: RunStore) -> None:
     ids = [store.submit(RunConfig(seed=n)).id for n in range(40)]
     claim_all = (
@@ -287,6 +288,7 @@ def test_a_payload_that_is_no_json_keeps_its_traceback(store: RunStore) -> None:
     assert store.append(run.id, step(1)) == 1
 
 
+@pytest.mark.thorough
 def test_pages_keep_reading_while_a_writer_writes(store: RunStore) -> None:
     writer = spawn(
         "run = store.start(RunConfig(), worker=worker_identity())\n"
@@ -559,6 +561,7 @@ def test_a_path_is_not_an_id(store: RunStore, run_id: str) -> None:
 # Opening the database, and trouble with it
 
 
+@pytest.mark.thorough
 def test_processes_that_create_the_database_at_once_all_succeed() -> None:
     processes = [spawn("print(store.submit(RunConfig()).id)") for _ in range(4)]
     ids = [run_id for process in processes for run_id in output_of(process)]

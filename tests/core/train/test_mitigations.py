@@ -101,6 +101,7 @@ def test_l2sp_ends_where_the_closed_form_says(tiny: LoadedModel) -> None:
         torch.testing.assert_close(p.detach(), (3.0 + 2.0 * start[name]) / 5.0)
 
 
+@pytest.mark.thorough
 def test_fisher_is_the_expected_squared_gradient(tiny64: LoadedModel) -> None:
     """Many draws come near the sum over all tokens, p(y) (d log p(y) / d w)², of one prediction."""
     pair = Encoded([5, 6, 7], [1])
@@ -144,6 +145,7 @@ def test_kl_is_zero_at_the_start_and_then_torchs(tiny: LoadedModel) -> None:
     assert all(p.grad is not None for p in trained(model).values())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
 @pytest.mark.parametrize("regularizer", ["l2sp", "ewc", "kl"])
 @pytest.mark.parametrize("method", [m for m in METHODS if m not in of_family("soft prompts")])
@@ -187,6 +189,7 @@ def test_shares_are_exact_in_every_stretch(weights: list[float], size: int) -> N
         assert len(set(own[:7])) == min(7, len(own))
 
 
+@pytest.mark.thorough
 def test_plans_of_mixed_sequential_and_rehearsed_runs(tiny: LoadedModel) -> None:
     def plan(data: DataConfig, **cure: Any) -> Any:
         return make_plan(RunConfig(data=data, cure=MitigationConfig(**cure)), tiny.tokenizer)
@@ -212,6 +215,7 @@ def test_plans_of_mixed_sequential_and_rehearsed_runs(tiny: LoadedModel) -> None
     assert len(found.validation) == 16
 
 
+@pytest.mark.thorough
 def test_no_test_text_is_rehearsed_or_kept(tiny: LoadedModel) -> None:
     kept = regularizers.kept_pairs(("names", "sentiment"), tiny, seed=0)
     assert len(kept) == regularizers.N_KEPT
@@ -224,6 +228,7 @@ def test_no_test_text_is_rehearsed_or_kept(tiny: LoadedModel) -> None:
     assert not asked & (seen | {tuple(pair.prompt_ids) for pair in kept})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("regularizer", "strength"), [("l2sp", 50.0), ("ewc", 50.0), ("kl", 50.0)])
 def test_a_strong_penalty_moves_the_model_less(
     regularizer: str, strength: float, tiny: LoadedModel

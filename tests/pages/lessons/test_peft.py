@@ -283,6 +283,7 @@ def _targets_app() -> None:
     st.write(",".join(choose_targets("Targets", key="lora_targets")))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("linked", "wanted"),
     [
