@@ -53,8 +53,8 @@ def evaluation(step: int, f1: float, **more: Any) -> Evaluation:
 RUN = [
     evaluation(0, 0.1, intervals={"f1": (0.0, 0.2)}),
     *(step(n, loss) for n, loss in ((1, 3.0), (2, 2.0), (3, 1.0), (4, 1.0), (5, 0.9), (6, 0.9))),
-    evaluation(3, 0.1, intervals={"f1": [0.0, 0.2]}),
-    evaluation(6, 0.9, intervals={"f1": [0.8, 1.0]}),
+    evaluation(3, 0.1, intervals={"f1": (0.0, 0.2)}),
+    evaluation(6, 0.9, intervals={"f1": (0.8, 1.0)}),
 ]
 
 
@@ -71,7 +71,7 @@ def test_metric_and_loss_are_set_side_by_side() -> None:
 
 
 def test_f1_rose_only_where_its_intervals_part() -> None:
-    near = [*RUN[:-1], evaluation(6, 0.4, intervals={"f1": [0.15, 0.65]})]
+    near = [*RUN[:-1], evaluation(6, 0.4, intervals={"f1": (0.15, 0.65)})]
     assert in_one_line(movements(near, "qa")).startswith("From no check to the next did F1 move")
     unknown = [*RUN[:-1], evaluation(6, 0.9)]  # a record without intervals shows no movement
     assert in_one_line(movements(unknown, "qa")).startswith("From no check to the next")

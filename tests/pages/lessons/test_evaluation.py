@@ -21,7 +21,7 @@ from pages.lessons.evaluation.overlap import count_table, subsequence_svg
 from pages.lessons.evaluation.thresholds import confusion_finding, report_of
 from pages.lessons.evaluation.two_models import difference_chart, on_both
 from pages.shared.live import sample_table
-from tests.events import evaluation, sample
+from tests.events import evaluation, sample, step
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -236,14 +236,11 @@ def test_a_high_overlap_is_not_called_right() -> None:
 
 
 def test_word_overlap_is_said_to_be_no_more_than_that(app: AppTest) -> None:
-    event = {"type": "evaluation", "step": 0, "task": "custom", "n": 4, "classification": None}
+    event = evaluation(0, "custom", 0.0, n=4, precision=1.0, recall=1.0, f1=1.0)
     assert WORDS_ONLY in how_measured(event)
     run = own_run()
-    numbers = {"metric": "exact_match", "score": 0.0, "precision": 1.0, "recall": 1.0, "f1": 1.0}
-    numbers |= {"interval": [0.0, 0.5], "n_cut": 0, "max_new_tokens": 9}
-    RunStore().append(run, event | numbers)
-    step = {"type": "step", "step": 1, "loss": 1.0, "step_s": 0.5}
-    RunStore().append(run, step | {"tokens_computed": 6, "tokens_padded": 9})
+    RunStore().append(run, event)
+    RunStore().append(run, step(1, 1.0))
     shown = AppTest.from_function(view_of, kwargs={"run_id": run}).run()
     assert not shown.exception
     assert any(c.value.endswith(WORDS_ONLY) for c in shown.caption)
