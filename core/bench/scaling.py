@@ -23,12 +23,12 @@ from core.catalog import find_model
 from core.config import MethodConfig, OptimizerConfig, RunConfig
 from core.data.encode import Encoded
 from core.evaluate.uncertainty import median_interval
-from core.formulas.shape import PUBLISHED, ModelShape, of_folder, total_parameters
 from core.models.acquire import model_dir
 from core.models.load import best_device, load
 from core.models.probe import resolve_dtype
 from core.models.seed import seed_everything
 from core.models.trie import build
+from core.shape import PUBLISHED, ModelShape, of_folder, total_parameters
 from core.train.loop import make_optimizer, take_step
 
 LEARNED = 8

@@ -18,11 +18,11 @@ from core.bench.workloads import (
 from core.catalog import find_model
 from core.config import RunConfig
 from core.events import Evaluation, Step
-from core.formulas.shape import of_folder
 from core.generate.batch import answer_greedily
 from core.models.acquire import model_dir
 from core.models.load import LoadedModel, load
 from core.models.probe import resolve_dtype
+from core.shape import of_folder
 from core.train.loop import train
 from core.train.plan import batches_of, make_plan
 

@@ -10,7 +10,8 @@ from core import catalog
 from core.cli.output import emit, say
 from core.config.command import names
 from core.errors import UserError
-from core.evaluate.limits import cut_line
+from core.evaluate.limits import cut_line_of
+from core.events import Evaluation, Event, Failed, Notice, Step
 from core.generate.settings import SamplingSettings, check_prompt
 from core.models import acquire
 from core.runs.export import export_peft
@@ -131,19 +132,23 @@ def _number(text: str, option: str, example: str) -> float:
         raise UserError(f"{option} wants a number, for example {example}; got {text!r}.") from error
 
 
-def show_event(event: Message) -> None:
-    kind = event["type"]
-    if kind == "step":
-        say(f"step {event['step']:4d}  loss {event['loss']:.4f}  {event['step_s']:.2f} s")
-    elif kind == "evaluation":
-        low, high = event["interval"]
-        print(
-            f"step {event['step']:4d}  {event['task']}: {event['metric']} {event['score']:.2f} "
-            f"[{low:.2f}, {high:.2f}]  F1 {event['f1']:.2f}  (n = {event['n']})"
-            + (f"  {line}" if (line := cut_line(event)) else "")
-        )
-    elif kind in ("failed", "notice"):
-        say(event.get("reason") or event["message"])
+def show_event(event: Event) -> None:
+    match event:
+        case Step():
+            say(f"step {event.step:4d}  loss {event.loss:.4f}  {event.step_s:.2f} s")
+        case Evaluation():
+            low, high = event.interval
+            print(
+                f"step {event.step:4d}  {event.task}: {event.metric} {event.score:.2f} "
+                f"[{low:.2f}, {high:.2f}]  F1 {event.f1:.2f}  (n = {event.n})"
+                + (f"  {line}" if (line := cut_line_of(event)) else "")
+            )
+        case Notice():
+            say(event.message)
+        case Failed():
+            say(event.reason)
+        case _:
+            pass
 
 
 def export(arguments: Namespace) -> int:

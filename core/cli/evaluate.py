@@ -27,6 +27,7 @@ from core.evaluate.thresholds import (
     precision_recall_curve,
 )
 from core.evaluate.words import Cutting
+from core.events import Evaluation, event_from_dict
 from core.models.acquire import is_ready, model_dir
 from core.runs.store import Run, RunStore
 
@@ -71,7 +72,7 @@ def evaluate(arguments: Namespace) -> int:
             emit({"type": "measures", "task": task, **summary(rows)})
             emit(evaluation)
         else:
-            show_event(evaluation)
+            show_event(event_from_dict(evaluation))
             if line := trained_line(evaluation["n_trained_on"], evaluation["n"]):
                 print(line)
     return 0
@@ -185,7 +186,7 @@ def _checks(arguments: Namespace) -> int:
         raise UserError("--checks reads the record of a run; name it with --run.")
     store = RunStore()
     events = store.events(store.get(arguments.run_id).id)
-    found = dict.fromkeys(e["task"] for e in events if e["type"] == "evaluation")
+    found = dict.fromkeys(e.task for e in events if isinstance(e, Evaluation))
     for task in names(arguments.task) or tuple(found):
         check_choice("The task", task, tuple(found))
         for value in values_over_time(events, task):
@@ -203,7 +204,7 @@ def _checks(arguments: Namespace) -> int:
         elif line:
             print(f"{task}: {line}")
     if not arguments.json:
-        for line in cut_lines([e for e in events if e["type"] == "evaluation"]):
+        for line in cut_lines([e for e in events if isinstance(e, Evaluation)]):
             print(line)
     return 0
 

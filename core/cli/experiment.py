@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from core import catalog
 from core.cli import reports
-from core.cli.output import emit, say
+from core.cli.output import emit, emit_event, say
 from core.cli.prompting import run_prompting
 from core.config import RunConfig
 from core.config.command import names
@@ -34,13 +34,13 @@ def run_experiment(arguments: Namespace) -> int:
     recorder = Recorder(Watch()) if arguments.record else None
 
     def show_run(number: int, run: Run, was_done: bool) -> None:
-        scores = ", ".join(f"{task} {score:.2f}" for task, score in run.summary["scores"].items())
-        how = "done before" if was_done else f"{run.summary['elapsed_s']:.0f} s"
+        scores = ", ".join(f"{task} {score:.2f}" for task, score in run.summary.scores.items())
+        how = "done before" if was_done else f"{run.summary.elapsed_s:.0f} s"
         say(
             f"{number + 1} of {len(configs)}: {_title(run.config, arguments.name)}: {scores} ({how})"
         )
 
-    on_event = emit if arguments.json else lambda event: None
+    on_event = emit_event if arguments.json else lambda event: None
     finished = carry_out(
         configs, store, keeper, on_run=show_run, on_event=on_event, recorder=recorder
     )

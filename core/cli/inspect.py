@@ -16,8 +16,8 @@ from core.config.command import add_options, config_of
 from core.errors import UserError
 from core.formulas.memory import KEEP, OPTIMIZERS, PRECISIONS, memory_parts, total_gb
 from core.formulas.parameters import count, trained_share
-from core.formulas.shape import PUBLISHED, of_folder
 from core.runs.store import RunStore
+from core.shape import PUBLISHED, of_folder
 
 LOOKS = ("start", "matrices", "spectrum", "merge", "take-away", "rounding")
 COUNTED = tuple(
@@ -112,7 +112,7 @@ def _brief(value: Any) -> str:
 def _add_memory(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shape",
-        default="SmolLM2-135M",
+        default=catalog.MODELS[catalog.DEFAULT_MODEL].shape,
         help=f"one of: {', '.join(PUBLISHED)}; or a folder with a config.json",
     )
     add_options(parser, COUNTED)

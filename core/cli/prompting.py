@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from core import catalog
-from core.cli.output import emit, say
+from core.cli.output import emit, emit_event, say
 from core.data.shots import FORMS
 from core.errors import UserError
 from core.evaluate.limits import cut_line
@@ -22,14 +22,14 @@ def run_prompting(arguments: Namespace, seeds: Sequence[int]) -> int:
     task, json_wanted = arguments.task or "sentiment", arguments.json
     evaluations = list(prompting.prompt_evaluations(task, prompting.SHOTS, seeds))
     evaluations += prompting.prompt_evaluations(task, prompting.TEXT_SHOTS, seeds, form=FORMS[1])
-    configs = list(prompting.tuned_configs(task, prompting.METHODS, prompting.SIZES, seeds))
+    configs = list(prompting.tuned_configs(task, prompting.TUNED, prompting.SIZES, seeds))
     if not acquire.is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
         raise UserError("The model is not prepared yet; run: python -m core prepare")
     from core.experiments.measure_all import Measurer
     from core.runs.store import RunStore
 
     recorder = Recorder(Watch()) if arguments.record else None
-    on_event = emit if json_wanted else lambda event: None
+    on_event = emit_event if json_wanted else lambda event: None
     measurer = Measurer(RunStore(), on_event=on_event, recorder=recorder)
     of = len(evaluations) + len(configs)
     rows = _shown(measurer.prompted(evaluations), 0, of, json_wanted=json_wanted)
@@ -53,7 +53,11 @@ def _shown(rows: Iterable[Row], before: int, of: int, *, json_wanted: bool) -> l
         say(
             f"{number} of {of}: {_title(way)}, seed {row.seed}: score {row.score:.2f}, "
             f"{1000 * way.latency_s():.0f} ms a request"
-            + (f"; {line}" if (line := cut_line(row.to_dict())) else "")
+            + (
+                f"; {line}"
+                if (line := cut_line(row.n_cut, row.n, limit=row.max_new_tokens))
+                else ""
+            )
         )
         if json_wanted:
             emit({"type": "measurement", **row.to_dict()})

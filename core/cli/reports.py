@@ -105,7 +105,7 @@ def report_sweep(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
     del store
     for run in runs:
         rank, rate = run.config.method.rank, run.config.optimizer.learning_rate
-        scores = run.summary["scores"]
+        scores = run.summary.scores
         row = {"type": "cell", "rank": rank, "learning_rate": rate, "seed": run.config.seed}
         words = "  ".join(f"{task} {score:.2f}" for task, score in scores.items())
         yield row | {"scores": scores}, f"rank {rank:3d}, learning rate {rate:8g}: {words}"

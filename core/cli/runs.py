@@ -37,7 +37,7 @@ def _message(run: Run) -> Message:
         "created_at": run.created_at,
         "config_hash": run.config_hash,
         "config": run.config_dict,
-        "summary": run.summary,
+        "summary": run.summary_dict,
     }
 
 
@@ -48,7 +48,7 @@ def list_runs(arguments: Namespace) -> int:
             continue
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created_at))
         data, method = run.config_dict["data"], run.config_dict["method"]
-        scores = ", ".join(f"{k} {v:.2f}" for k, v in run.summary.get("scores", {}).items())
+        scores = ", ".join(f"{k} {v:.2f}" for k, v in run.summary.scores.items())
         print(f"{run.id}  {when}  {run.status:9} {data['task']:10} {method['name']:5} {scores}")
     return 0
 
@@ -58,8 +58,8 @@ def show_run(arguments: Namespace) -> int:
     run = store.get(arguments.run_id)
     if arguments.json:
         emit(_message(run))
-        for event in store.events(run.id):
-            emit(event)
+        for message in store.messages(run.id):
+            emit(message)
         return 0
     print(json.dumps(_message(run), indent=2, ensure_ascii=False))
     for event in store.events(run.id):
@@ -80,6 +80,11 @@ def print_command(arguments: Namespace) -> int:
 def stop_run(arguments: Namespace) -> int:
     store = RunStore()
     run = store.get(arguments.run_id)
+    if run.status.is_over:
+        say(
+            f"run {run.id}: is over already ({run.status}){': ' + run.reason if run.reason else ''}"
+        )
+        return 0
     store.request_stop(run.id)
     say(f"run {run.id}: asked to stop")
     return 0

@@ -1,14 +1,13 @@
 """The command `train`: its options are the settings of a RunConfig, and what it prints its events."""
 
 from argparse import Namespace
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from core import catalog
-from core.cli.commands import Message, show_event
+from core.cli.commands import show_event
 from core.cli.data import add_data_options, keep_data, read_data
-from core.cli.output import emit, say
+from core.cli.output import emit, emit_event, say
 from core.config import RunConfig
 from core.config.command import ONE_SOURCE, SOURCES, add_options, command_of, config_of
 from core.data import uploads
@@ -50,8 +49,7 @@ def train(arguments: Namespace) -> int:
 
     store = RunStore()
     run = store.start(config, worker=worker_identity())
-    show: Callable[[Message], None] = emit if arguments.json else show_event
-    execute(run, store, BaseKeeper(), on_event=show)
+    execute(run, store, BaseKeeper(), on_event=emit_event if arguments.json else show_event)
     ended = store.get(run.id)
     if not arguments.json:
         say(f"run {run.id}: {ended.status}{' - ' + ended.reason if ended.reason else ''}")

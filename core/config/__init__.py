@@ -5,21 +5,20 @@ one through `RunConfig.from_dict` (or the constructors), so bad values are refus
 sentence a student understands.
 """
 
-from core.config.checks import check_choice, check_number, check_type
+from core.checks import check_choice, check_number, check_type
 from core.config.data import ORDERS, DataConfig
 from core.config.evaluation import EvaluationConfig
-from core.config.method import (
-    LEARNING_RATES,
-    LLAMA_NAMES,
-    LORA_FAMILY,
-    METHODS,
-    PROMPT_STARTS,
-    ROLES,
-    SOFT_PROMPTS,
-    MethodConfig,
-    default_learning_rate,
-)
+from core.config.method import PROMPT_STARTS, MethodConfig, default_learning_rate
 from core.config.run import DTYPES, SETTINGS, RunConfig
+from core.config.specification import (
+    FAMILIES,
+    METHODS,
+    MethodSpec,
+    as_taught,
+    low_rank_methods,
+    method_title,
+    of_family,
+)
 from core.config.training import (
     EARLIER,
     REGULARIZERS,
@@ -27,13 +26,13 @@ from core.config.training import (
     MitigationConfig,
     OptimizerConfig,
 )
+from core.shape import LLAMA_NAMES, ROLES
 
 __all__ = [
     "DTYPES",
     "EARLIER",
-    "LEARNING_RATES",
+    "FAMILIES",
     "LLAMA_NAMES",
-    "LORA_FAMILY",
     "METHODS",
     "ORDERS",
     "PROMPT_STARTS",
@@ -41,15 +40,19 @@ __all__ = [
     "ROLES",
     "SCHEDULES",
     "SETTINGS",
-    "SOFT_PROMPTS",
     "DataConfig",
     "EvaluationConfig",
     "MethodConfig",
+    "MethodSpec",
     "MitigationConfig",
     "OptimizerConfig",
     "RunConfig",
+    "as_taught",
     "check_choice",
     "check_number",
     "check_type",
     "default_learning_rate",
+    "low_rank_methods",
+    "method_title",
+    "of_family",
 ]

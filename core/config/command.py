@@ -168,7 +168,7 @@ def _read(one: Setting, text: str) -> Any:
 def _words(option: str, together: list[Setting], values: Mapping[str, Any]) -> list[str]:
     first = together[0]
     if "/" in option:
-        return [option.split("/")[first.choices.index(values[first.path])]]
+        return [option.split("/")[[*first.choices].index(values[first.path])]]
     texts = [":".join(_text(one, values[one.path]) for one in together)]
     if first.repeats:
         texts = values[first.path]

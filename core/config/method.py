@@ -2,53 +2,19 @@
 
 from dataclasses import dataclass
 
-from core.config.checks import check_choice
+from core.checks import check_choice
 from core.config.settings import check_settings, setting
+from core.config.specification import METHODS
 from core.errors import UserError
+from core.shape import LLAMA_NAMES, ROLES
 
-ROLES = ("query", "key", "value", "output", "gate", "up", "down")
-"""What the matrices of a decoder layer are for; core/models/roles.py knows each model's names."""
-LLAMA_NAMES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-"""Their names in Llama, which may be written instead."""
-METHODS = (
-    "full",
-    "top_layers",
-    "bitfit",
-    "layernorm",
-    "lora",
-    "rslora",
-    "dora",
-    "adalora",
-    "adapter",
-    "ia3",
-    "prompt",
-    "prefix",
-)
-LORA_FAMILY = ("lora", "rslora", "dora", "adalora")
-"""Methods that train a low-rank change beside chosen matrices."""
-SOFT_PROMPTS = ("prompt", "prefix")
-LEARNING_RATES = {
-    "full": 5e-5,
-    "top_layers": 1e-4,
-    "bitfit": 3e-3,
-    "layernorm": 3e-3,
-    "lora": 1e-3,
-    "rslora": 1e-3,
-    "dora": 1e-3,
-    "adalora": 3e-2,
-    "adapter": 5e-4,
-    "ia3": 1e-2,
-    "prompt": 3e-2,
-    "prefix": 1e-2,
-}
-"""Peak rates that learn sentiment in 20 steps (measured: assets/recorded/methods.json)."""
 PROMPT_STARTS = ("vocabulary", "text", "random")
 
 
 def default_learning_rate(method: str) -> float:
     """The rate a method starts with when the reader names none."""
     check_choice("The method", method, METHODS)
-    return LEARNING_RATES[method]
+    return METHODS[method].learning_rate
 
 
 @dataclass(frozen=True, kw_only=True)

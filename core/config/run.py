@@ -10,6 +10,7 @@ from core.config.data import DataConfig
 from core.config.evaluation import EvaluationConfig
 from core.config.method import MethodConfig
 from core.config.settings import check_settings, setting, settings_of
+from core.config.specification import METHODS
 from core.config.training import EARLIER, MitigationConfig, OptimizerConfig
 from core.errors import UserError
 
@@ -52,9 +53,10 @@ class RunConfig:
             raise UserError(
                 "Stopping early goes with one task or mixed tasks, not with a sequence."
             )
-        if self.method.name == "adalora" and self.data.order == "sequential":
+        method = METHODS[self.method.name]
+        if method.plans_one_run and self.data.order == "sequential":
             raise UserError(
-                "AdaLoRA plans its ranks over one run; choose one task or mixed tasks, or LoRA."
+                f"{method.title} plans its ranks over one run; choose one task or mixed tasks, or LoRA."
             )
         if self.cure.rehearse in self.data.tasks:
             raise UserError(f"{self.cure.rehearse} is trained on already; rehearse another task.")

@@ -11,12 +11,12 @@ command that repeats a run (`core.config.command`) and the tooltips of the pages
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any, get_args, get_origin
 
-from core.config.checks import check_choice, check_number, check_text, check_type
+from core.checks import check_choice, check_number, check_text, check_type
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,8 @@ class Setting:
     high: float
     above: bool
     """`low` itself is refused."""
-    choices: tuple[str, ...]
+    choices: Collection[str]
+    """`METHODS` and the like may grow after the setting is declared."""
     usual: str
     """What a command that does not name it takes, where that is not simply the default."""
     example: str
@@ -78,7 +79,7 @@ def setting(
     low: float = -math.inf,
     high: float = math.inf,
     above: bool = False,
-    choices: tuple[str, ...] = (),
+    choices: Collection[str] = (),
     usual: str = "",
     example: str = "",
     repeats: bool = False,

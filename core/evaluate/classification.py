@@ -2,42 +2,18 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from core.evaluate.answers import normalise
 from core.evaluate.uncertainty import wilson_interval
+from core.events import ClassificationReport, ClassScores
 
 UNPARSED = "unparsed"
 MOST_LABELS = 12
 RESAMPLES = 2_000
 MEASURES = ("precision", "recall", "f1")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassScores:
-    precision: float
-    recall: float
-    f1: float
-    support: int
-    """How many references have this label."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassificationReport:
-    labels: tuple[str, ...]
-    accuracy: float
-    per_class: dict[str, ClassScores]
-    macro_precision: float
-    macro_recall: float
-    macro_f1: float
-    confusion: list[list[int]]
-    """Rows: true label. Columns: the labels in order, then unparsed."""
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def parse_label(output: str, labels: Sequence[str]) -> str:

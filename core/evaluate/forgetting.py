@@ -10,7 +10,8 @@ R[i][j] is the score on task j after training on task i (row 0: the base model).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from core.events import Evaluation, Event, Phase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +41,12 @@ class Forgetting:
         return sum(falls) / len(falls) if falls else 0.0
 
 
-def forgetting_from_events(events: Sequence[dict[str, Any]]) -> Forgetting | None:
+def forgetting_from_events(events: Sequence[Event]) -> Forgetting | None:
     """The matrix of a finished run over a sequence of tasks; None while stages are missing."""
-    phases = [e for e in events if e["type"] == "phase"]
-    tasks = tuple(phase["task"] for phase in phases)
-    ends = [0, *[phase["last_step"] for phase in phases]]
-    scores = {(e["step"], e["task"]): e["score"] for e in events if e["type"] == "evaluation"}
+    phases = [e for e in events if isinstance(e, Phase)]
+    tasks = tuple(phase.task for phase in phases)
+    ends = [0, *[phase.last_step for phase in phases]]
+    scores = {(e.step, e.task): e.score for e in events if isinstance(e, Evaluation)}
     if not tasks or any((end, task) not in scores for end in ends for task in tasks):
         return None
     return Forgetting(tasks=tasks, matrix=[[scores[end, task] for task in tasks] for end in ends])

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isnan
 from statistics import fmean
-from typing import Any
 
 from core.evaluate.classification import MEASURES, macro_intervals
-
-Event = dict[str, Any]
+from core.events import Evaluation, Event, Step, Validation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +20,9 @@ class CheckValue:
     n: int
 
 
-def is_macro(evaluation: Event) -> bool:
+def is_macro(evaluation: Evaluation) -> bool:
     """A task with labels: its measures are means over the labels, not over words."""
-    return bool(evaluation.get("classification"))
+    return evaluation.classification is not None
 
 
 def values_over_time(events: Sequence[Event], task: str) -> list[CheckValue]:
@@ -34,16 +33,14 @@ def values_over_time(events: Sequence[Event], task: str) -> list[CheckValue]:
     """
     rows: list[CheckValue] = []
     for e in events:
-        if e["type"] != "evaluation" or e["task"] != task:
+        if not isinstance(e, Evaluation) or e.task != task:
             continue
-        report = e.get("classification")
-        known = macro_intervals(report["confusion"]) if report else e.get("intervals") or {}
+        report = e.classification
+        known = macro_intervals(report.confusion) if report else e.intervals
         for measure in MEASURES:
-            value = report[f"macro_{measure}"] if report else e[measure]
-            found = known.get(measure)
-            interval = (found[0], found[1]) if found else None
+            value = getattr(report, f"macro_{measure}") if report else getattr(e, measure)
             row = CheckValue(
-                step=e["step"], measure=measure, value=value, interval=interval, n=e["n"]
+                step=e.step, measure=measure, value=value, interval=known.get(measure), n=e.n
             )
             rows.append(row)
     return rows
@@ -102,10 +99,10 @@ def movements(events: Sequence[Event], task: str) -> list[Movement]:
 
 def losses_at(events: Sequence[Event], checks: Sequence[int]) -> dict[int, float]:
     """The loss at each check."""
-    watched = {e["step"]: e["loss"] for e in events if e["type"] == "validation"}
+    watched = {e.step: e.loss for e in events if isinstance(e, Validation)}
     if watched:
-        return {step: loss for step, loss in watched.items() if loss is not None}
-    steps = {e["step"]: e["loss"] for e in events if e["type"] == "step" and e["loss"] is not None}
+        return {step: loss for step, loss in watched.items() if not isnan(loss)}
+    steps = {e.step: e.loss for e in events if isinstance(e, Step) and not isnan(e.loss)}
     found: dict[int, float] = {}
     before = 0
     for check in checks:

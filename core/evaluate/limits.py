@@ -3,12 +3,12 @@
 A right answer must fit: the limit follows the longest reference of the data. Imports no torch.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from core import catalog
 from core.answer import Answer
 from core.data.tokenizer import ChatTokenizer
+from core.events import Evaluation, Sample
 
 FREE_TOKENS = 16
 """Length of the answer to a prompt that belongs to no task."""
@@ -45,13 +45,15 @@ def answer_limit(
     return max(1, min(limit, tokenizer.longest_sequence - longest_prompt))
 
 
-def cut_line(evaluation: Mapping[str, Any]) -> str:
+def cut_line(n_cut: int, n: int, *, limit: int) -> str:
     """ "3 of 40 answers were cut at 96 tokens"; empty where none was, or nobody counted."""
-    n_cut = evaluation.get("n_cut") or 0
     was = "was" if n_cut == 1 else "were"
-    limit = evaluation.get("max_new_tokens")
-    of = f"{n_cut} of {evaluation['n']} answers {was} cut"
-    return f"{of} at {limit} token{'' if limit == 1 else 's'}" if n_cut else ""
+    at = f"at {limit} token{'' if limit == 1 else 's'}"
+    return f"{n_cut} of {n} answers {was} cut {at}" if n_cut else ""
+
+
+def cut_line_of(e: Evaluation) -> str:
+    return cut_line(e.n_cut, e.n, limit=e.max_new_tokens)
 
 
 def as_shown(answer: Answer) -> str:
@@ -59,14 +61,14 @@ def as_shown(answer: Answer) -> str:
     return f"{answer.text} {CUT_MARK}" if answer.was_cut else answer.text
 
 
-def sample_as_shown(sample: Mapping[str, Any]) -> str:
+def sample_as_shown(sample: Sample) -> str:
     """The answer of a sample event, marked where it was cut."""
-    return as_shown(Answer(sample["output"], bool(sample.get("was_cut"))))
+    return as_shown(Answer(sample.output, sample.was_cut))
 
 
-def cut_lines(evaluations: Sequence[Mapping[str, Any]]) -> list[str]:
+def cut_lines(evaluations: Sequence[Evaluation]) -> list[str]:
     """How many answers were cut at the last check of each task; tasks without a cut are left out."""
-    last = {e["task"]: e for e in evaluations}
+    last = {e.task: e for e in evaluations}
     return [
-        f"{task} at step {e['step']}: {line}" for task, e in last.items() if (line := cut_line(e))
+        f"{task} at step {e.step}: {line}" for task, e in last.items() if (line := cut_line_of(e))
     ]

@@ -113,7 +113,7 @@ def score(
         answered_with_sentiment=(
             None if is_sentiment else sum(answered_with_sentiment(a) for a in texts) / n
         ),
-        classification=report.to_dict() if report else None,
+        classification=report,
         intervals={
             measure: score_interval([getattr(o, measure) for o in overlaps]) for measure in MEASURES
         },

@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 
 from core import catalog
-from core.config import DataConfig, EvaluationConfig, MethodConfig, OptimizerConfig, RunConfig
+from core.config import (
+    METHODS,
+    DataConfig,
+    EvaluationConfig,
+    MethodConfig,
+    OptimizerConfig,
+    RunConfig,
+)
 from core.runs.store import Run, RunStore
 
 ADAPTER_TASKS = ("sentiment", "topic", "names", "emotion")
@@ -43,15 +50,19 @@ def adapters(store: RunStore) -> list[Adapter]:
     return [found for run in store.runs() if (found := _adapter(run, store))]
 
 
+def _is_stackable(method: str) -> bool:
+    return method in METHODS and METHODS[method].is_stackable  # a run may be of another version
+
+
 def _adapter(run: Run, store: RunStore) -> Adapter | None:
     config = run.config_dict
     task, method = config["data"]["task"], config["method"]
-    if run.status != "finished" or method["name"] not in ("lora", "rslora"):
+    if run.status != "finished" or not _is_stackable(method["name"]):
         return None
     if config["model"] != catalog.DEFAULT_MODEL or task not in catalog.TASKS:
         return None
     size = store.size_bytes(run.id)
-    scores = run.summary.get("scores", {})
+    scores = run.summary.scores
     if not size or task not in scores:
         return None
     return Adapter(

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from core import catalog
-from core.config import RunConfig
+from core.config import METHODS, RunConfig
 from core.errors import UserError
 from core.evaluate.limits import as_shown
+from core.events import Event
 from core.experiments import knowledge_probe
 from core.experiments.prompting import Row, prompt_row, tuned_evaluation, tuned_row
 from core.experiments.recording import Recorder
@@ -19,9 +20,6 @@ from core.runs.prompt_evaluation import PromptEvaluation
 from core.runs.store import Run, RunStore, worker_identity
 from core.runs.worker import BaseKeeper
 
-LARGE = ("full",)
-"""Methods whose weights are removed once they are measured: each takes as much as the model."""
-
 
 class Measurer:
     """One process that trains and measures in turns, so that neither slows the other."""
@@ -30,7 +28,7 @@ class Measurer:
         self,
         store: RunStore,
         *,
-        on_event: Callable[[dict[str, Any]], None] = lambda event: None,
+        on_event: Callable[[Event], None] = lambda event: None,
         recorder: Recorder | None = None,
     ) -> None:
         """With a `recorder`, what was not stamped on a quiet machine is measured again."""
@@ -48,7 +46,7 @@ class Measurer:
         for config in configs:
             run = self._measurable(config, n_test)
             figures = self._measure(tuned_evaluation(config, run.id, n_test=n_test))
-            if config.method.name in LARGE:
+            if METHODS[config.method.name].has_large_artifact:  # many would fill the disk
                 self.session.tuned.pop(run.id, None)
                 artifacts.remove(self.store.artifact_dir(run.id))
             yield tuned_row(figures, run.config_dict, self.store.events(run.id))

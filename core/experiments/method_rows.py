@@ -5,15 +5,17 @@ The runs themselves are described in core/experiments/methods.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import isnan, nan
 from statistics import fmean, median
 from typing import Any
 
 from core import catalog
 from core.config import METHODS, MethodConfig, RunConfig, default_learning_rate
 from core.errors import UserError
-from core.experiments.method_cards import CARDS, LAYERS, RANK, TOKENS, knob_settings
+from core.events import Evaluation, Event, Memory, Step
 from core.experiments.methods import method_config
 from core.experiments.mitigations import KEPT, LEARNED
+from core.runs.store import RunSummary
 
 FIGURES = ("share", "training_bytes", "step_s", "artifact_bytes")
 """What every row has, besides scores."""
@@ -29,8 +31,8 @@ class MethodRow:
     seed: int
     n_trained: int
     n_total: int
-    memory: dict[str, Any]
-    """The event: what the first step kept, in bytes."""
+    memory: Memory
+    """What the first step kept, in bytes."""
     artifact_bytes: int
     step_s: float
     """Seconds per step: the median where each step was kept, else the mean."""
@@ -50,49 +52,50 @@ class MethodRow:
     @property
     def training_bytes(self) -> int:
         """What training keeps besides the weights."""
-        kept = ("gradient_bytes", "optimizer_bytes", "activation_bytes")
-        return sum(self.memory[name] for name in kept)
+        memory = self.memory
+        return memory.gradient_bytes + memory.optimizer_bytes + memory.activation_bytes
 
 
 def method_row(
     config: dict[str, Any],
-    events: Sequence[dict[str, Any]],
-    figures: dict[str, Any],
+    events: Sequence[Event],
+    summary: RunSummary,
     *,
+    step_s: float = nan,
     run_id: str = "",
     is_recorded: bool = False,
 ) -> MethodRow | None:
     """A finished run's row, or None when it is not comparable: another model, task, number of steps, or a
-    cure. `figures` is the summary of a run or what a record keeps of it."""
+    cure. `step_s` is the median step, where a record keeps it instead of the steps."""
     try:
         run = RunConfig.from_dict(config)
     except (UserError, TypeError):  # of another version: its settings no longer say anything
         return None
-    memory = next((e for e in events if e["type"] == "memory"), None)
-    last = {e["task"]: e for e in events if e["type"] == "evaluation" and e["step"]}
+    memory = next((e for e in events if isinstance(e, Memory)), None)
+    last = {e.task: e for e in events if isinstance(e, Evaluation) and e.step}
     if memory is None or not {LEARNED, KEPT} <= last.keys() or not _is_comparable(run):
         return None
     return MethodRow(
         method=run.method,
         knob=_knob_words(run),
         seed=run.seed,
-        n_trained=figures["trainable_params"],
-        n_total=figures["total_params"],
+        n_trained=summary.trainable_params,
+        n_total=summary.total_params,
         memory=memory,
-        artifact_bytes=figures["artifact_bytes"],
-        step_s=_step_s(events, figures),
-        scores={task: e["score"] for task, e in last.items()},
-        n=last[KEPT]["n"],
+        artifact_bytes=summary.artifact_bytes,
+        step_s=_step_s(events, summary, step_s),
+        scores={task: e.score for task, e in last.items()},
+        n=last[KEPT].n,
         is_recorded=is_recorded,
         run_id=run_id,
     )
 
 
-def _step_s(events: Sequence[dict[str, Any]], figures: dict[str, Any]) -> float:
+def _step_s(events: Sequence[Event], summary: RunSummary, recorded: float) -> float:
     """A record keeps no steps, but their median or at least their sum."""
-    if steps := [e["step_s"] for e in events if e["type"] == "step"]:
+    if steps := [e.step_s for e in events if isinstance(e, Step)]:
         return median(steps)
-    return figures["step_s"] if "step_s" in figures else figures["train_s"] / figures["steps"]
+    return summary.train_s / summary.steps if isnan(recorded) else recorded
 
 
 def _is_comparable(run: RunConfig) -> bool:
@@ -112,13 +115,12 @@ def _is_comparable(run: RunConfig) -> bool:
 def _knob_words(run: RunConfig) -> str:
     method, name = run.method, run.method.name
     words: list[str] = []
-    usual = MethodConfig(name=name)
-    if knob := CARDS[name].knob:
+    usual, spec = MethodConfig(name=name), METHODS[name]
+    if knob := spec.knob:
         value: int = getattr(method, knob.field)
-        is_many = knob in (LAYERS, TOKENS)
-        words.append(f"{value} {knob.words}" if is_many else f"{knob.words} {value}")
-        usual = MethodConfig(name=name, **knob_settings(name, value))
-    if knob is RANK:
+        words.append(knob.said(value))
+        usual = MethodConfig(name=name, **knob.settings(value))
+    if spec.low_rank:
         if method.target_modules != usual.target_modules:
             words.append(" ".join(method.target_modules))
         if method.last_layers:
@@ -127,7 +129,7 @@ def _knob_words(run: RunConfig) -> str:
             words.append(f"alpha {method.alpha:g}")
         if method.dropout:
             words.append(f"dropout {method.dropout:g}")
-    if name == "prompt" and method.prompt_start != usual.prompt_start:
+    if spec.adds_tokens and method.prompt_start != usual.prompt_start:
         words.append(f"from {method.prompt_start}")
     if run.optimizer.learning_rate != default_learning_rate(name):
         words.append(f"rate {run.optimizer.learning_rate:g}")
@@ -146,7 +148,7 @@ class MethodSetting:
     @property
     def title(self) -> str:
         words = f" ({self.knob})" if self.knob else ""
-        return f"{CARDS[self.name].title}{words}"
+        return f"{METHODS[self.name].title}{words}"
 
     def values(self, figure: str) -> tuple[float, ...]:
         """One of `FIGURES`, or the score of a task, of the runs that measured it."""
@@ -168,4 +170,5 @@ def method_settings(rows: Iterable[MethodRow]) -> list[MethodSetting]:
         MethodSetting(name=name, knob=knob, is_recorded=is_recorded, rows=tuple(group))
         for (name, knob, is_recorded), group in groups.items()
     ]
-    return sorted(found, key=lambda s: (METHODS.index(s.name), s.knob, not s.is_recorded))
+    order = list(METHODS)
+    return sorted(found, key=lambda s: (order.index(s.name), s.knob, not s.is_recorded))

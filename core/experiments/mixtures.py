@@ -9,6 +9,7 @@ from typing import Any
 
 from core import catalog
 from core.config import DataConfig, EvaluationConfig, MethodConfig, OptimizerConfig, RunConfig
+from core.events import Evaluation, Event
 
 TRAINED = ("sentiment", "names", "topic", "emotion", "qa", "summary", "paraphrase")
 HELD_OUT = "formality"
@@ -102,7 +103,7 @@ class Mixture:
 
 def mixture(
     config: dict[str, Any],
-    events: Sequence[dict[str, Any]],
+    events: Sequence[Event],
     *,
     run_id: str = "",
     is_recorded: bool = False,
@@ -112,20 +113,20 @@ def mixture(
     tasks = (data.get("task", ""), *data.get("others", ()))
     if data.get("order") == "sequential" or any(task not in catalog.TASKS for task in tasks):
         return None
-    found = [e for e in events if e["type"] == "evaluation"]
-    last = max((e["step"] for e in found), default=0)
-    first_of = {e["task"]: e for e in found if e["step"] == 0}
+    found = [e for e in events if isinstance(e, Evaluation)]
+    last = max((e.step for e in found), default=0)
+    first_of = {e.task: e for e in found if e.step == 0}
     scores = {
-        e["task"]: TaskScore(
-            task=e["task"],
-            before=first_of[e["task"]]["score"],
-            after=e["score"],
-            interval=(e["interval"][0], e["interval"][1]),
-            before_interval=tuple(first_of[e["task"]]["interval"]),
-            n=e["n"],
+        e.task: TaskScore(
+            task=e.task,
+            before=first_of[e.task].score,
+            after=e.score,
+            interval=e.interval,
+            before_interval=first_of[e.task].interval,
+            n=e.n,
         )
         for e in found
-        if e["step"] == last and e["task"] in first_of
+        if e.step == last and e.task in first_of
     }
     if last == 0:
         return None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from core.events import Evaluation, Event
 from core.experiments.mitigations import KEPT, LEARNED, mitigation_of
 
 
@@ -71,24 +72,24 @@ class Setting:
 
 def point(
     config: dict[str, Any],
-    events: Iterable[dict[str, Any]],
+    events: Iterable[Event],
     *,
     run_id: str = "",
     is_recorded: bool = False,
 ) -> Point | None:
     """A run's point, or None when it does not belong on the plane or measured nothing yet."""
     found = mitigation_of(config)
-    scores: dict[int, dict[str, dict[str, Any]]] = {}
+    scores: dict[int, dict[str, Evaluation]] = {}
     for event in events:
-        if event["type"] == "evaluation":
-            scores.setdefault(event["step"], {})[event["task"]] = event
+        if isinstance(event, Evaluation):
+            scores.setdefault(event.step, {})[event.task] = event
     path = tuple(
         Check(
             step=step,
-            learned=by_task[LEARNED]["score"],
-            kept=by_task[KEPT]["score"],
-            general=by_task["general"]["score"] if "general" in by_task else None,
-            n=by_task[KEPT]["n"],
+            learned=by_task[LEARNED].score,
+            kept=by_task[KEPT].score,
+            general=by_task["general"].score if "general" in by_task else None,
+            n=by_task[KEPT].n,
         )
         for step, by_task in sorted(scores.items())
         if LEARNED in by_task and KEPT in by_task

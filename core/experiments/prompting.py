@@ -22,7 +22,9 @@ from core.config import (
     check_number,
     default_learning_rate,
 )
+from core.evaluate.limits import cut_line
 from core.evaluate.uncertainty import median_interval
+from core.events import Event, Started, Step
 from core.experiments.break_even import Cost, Option
 from core.runs.prompt_evaluation import PromptEvaluation
 
@@ -32,7 +34,8 @@ TEXT_SHOTS = (1, 8)
 SIZES = (16, 64, 0)
 """Training examples of the tuned models; 0 takes all there are."""
 PROMPTED = "prompt"
-METHODS = ("lora", "full")
+TUNED = ("lora", "full")
+"""The methods that prompts are compared with."""
 UNITS = ("seconds", "tokens")
 
 
@@ -80,7 +83,7 @@ def tuned_config(
     model: str = catalog.DEFAULT_MODEL,
 ) -> RunConfig:
     """Tune on `size` examples (0: all) for `steps` steps; scored on few, as it is measured afterwards."""
-    check_choice("The method", method, METHODS)
+    check_choice("The method", method, TUNED)
     check_number("The number of training examples", size, 0, 100_000, whole=True)
     return RunConfig(
         model=model,
@@ -171,20 +174,18 @@ def prompt_row(figures: dict[str, Any]) -> Row:
     )
 
 
-def tuned_row(
-    figures: dict[str, Any], config: dict[str, Any], events: Sequence[dict[str, Any]]
-) -> Row:
+def tuned_row(figures: dict[str, Any], config: dict[str, Any], events: Sequence[Event]) -> Row:
     """From what is kept of a tuned model's answers, and its run's config and events."""
-    steps = [e for e in events if e["type"] == "step"]
-    n_train = next(e["n_train"] for e in events if e["type"] == "started")
+    steps = [e for e in events if isinstance(e, Step)]
+    n_train = next(e.n_train for e in events if isinstance(e, Started))
     return Row(
         kind=config["method"]["name"],
         task=config["data"]["task"],
         labels=n_train,
         seed=config["seed"],
         form="",
-        once_s=sum(e["step_s"] for e in steps),
-        once_tokens=round(sum(e["tokens_per_s"] * e["step_s"] for e in steps)),
+        once_s=sum(e.step_s for e in steps),
+        once_tokens=round(sum(e.tokens_per_s * e.step_s for e in steps)),
         **_measured(figures),
     )
 
@@ -228,13 +229,10 @@ class Way:
         return fmean(row.prompt_tokens for row in self.rows)
 
     @property
-    def cut(self) -> dict[str, int]:
-        """Answers that a length limit ended, over all seeds, as `cut_line` reads it."""
-        return {
-            "n_cut": sum(row.n_cut for row in self.rows),
-            "n": sum(row.n for row in self.rows),
-            "max_new_tokens": max(row.max_new_tokens for row in self.rows),
-        }
+    def cut_line(self) -> str:
+        """How many answers a length limit ended, over all seeds."""
+        n_cut, n = sum(row.n_cut for row in self.rows), sum(row.n for row in self.rows)
+        return cut_line(n_cut, n, limit=max(row.max_new_tokens for row in self.rows))
 
     @property
     def answer_tokens(self) -> float:
@@ -275,7 +273,7 @@ def ways(rows: Iterable[Row]) -> list[Way]:
     groups: dict[tuple[str, int, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.kind, row.labels, row.form), []).append(row)
-    order = (PROMPTED, *METHODS)
+    order = (PROMPTED, *TUNED)
     return [
         Way(kind=kind, labels=labels, form=form, rows=tuple(groups[kind, labels, form]))
         for kind, labels, form in sorted(groups, key=lambda g: (order.index(g[0]), g[2], g[1]))

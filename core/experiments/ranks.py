@@ -6,7 +6,7 @@ from typing import Any
 
 from core import catalog
 from core.config import (
-    LORA_FAMILY,
+    METHODS,
     DataConfig,
     EvaluationConfig,
     MethodConfig,
@@ -16,6 +16,7 @@ from core.config import (
 )
 from core.errors import UserError
 from core.experiments.mitigations import KEPT, LEARNED
+from core.runs.store import RunSummary
 
 STEPS = 20
 
@@ -63,15 +64,13 @@ class RankRow:
         return replace(self.method, rank=method.rank) == method and self.rate == rate
 
 
-def rank_row(
-    config: dict[str, Any], summary: dict[str, Any], *, run_id: str = ""
-) -> RankRow | None:
+def rank_row(config: dict[str, Any], summary: RunSummary, *, run_id: str = "") -> RankRow | None:
     """A finished run's row; None for another model, task, method or number of steps, or with a cure."""
     try:
         run = RunConfig.from_dict(config)
     except (UserError, TypeError):  # of another version: its settings no longer say anything
         return None
-    scores = summary.get("scores", {})
+    scores = summary.scores
     if not _is_comparable(run) or not {LEARNED, KEPT} <= scores.keys():
         return None
     return RankRow(
@@ -80,7 +79,7 @@ def rank_row(
         seed=run.seed,
         learned=scores[LEARNED],
         kept=scores[KEPT],
-        train_s=summary["train_s"],
+        train_s=summary.train_s,
         n=run.evaluation.final_examples,
         run_id=run_id,
     )
@@ -90,7 +89,7 @@ def _is_comparable(run: RunConfig) -> bool:
     usual = rank_config(run.method, rate=run.optimizer.learning_rate)
     return (
         run.model == catalog.DEFAULT_MODEL
-        and run.method.name in LORA_FAMILY
+        and METHODS[run.method.name].low_rank
         and run.data == usual.data
         and run.cure == usual.cure
         and run.optimizer == usual.optimizer

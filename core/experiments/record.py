@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from itertools import zip_longest
+from math import nan
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from core.errors import UserError
+from core.events import Evaluation, Event, Memory, Step, event_from_dict
 from core.machine import describe_machine
 from core.paths import ASSETS
-from core.runs.store import Run, RunStore
+from core.runs.store import Run, RunStore, RunSummary
 from core.stamp import Stamp
+from core.typed_json import read
 
 FOLDER = ASSETS / "recorded"
 KEPT_FIELDS = (
@@ -29,7 +32,7 @@ KEPT_FIELDS = (
 )
 
 
-FIGURES = (
+FIGURES = (  # of a `RunSummary`
     "steps",
     "elapsed_s",
     "train_s",
@@ -41,6 +44,42 @@ FIGURES = (
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecordedRun:
+    """A finished run as far as it is kept."""
+
+    config: dict[str, Any]
+    version: str
+    summary: RunSummary
+    step_s: float
+    """The median step; NaN in records of before it was kept."""
+    events: tuple[Event, ...]
+    """The evaluations, by their main scores, and what the first step kept in memory."""
+    stamp: Stamp | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        events = [_brief(e) if isinstance(e, Evaluation) else e.to_dict() for e in self.events]
+        return {
+            "config": self.config,
+            "version": self.version,
+            **{name: round(getattr(self.summary, name), 2) for name in FIGURES},
+            "step_s": self.step_s,
+            "events": events,
+            **({"stamp": asdict(self.stamp)} if self.stamp else {}),
+        }
+
+    @classmethod
+    def of(cls, found: dict[str, Any]) -> "RecordedRun":
+        return cls(
+            config=found["config"],
+            version=found["version"],
+            summary=read(RunSummary, found),
+            step_s=found.get("step_s", nan),
+            events=tuple(map(event_from_dict, found["events"])),
+            stamp=Stamp.of(found["stamp"]) if "stamp" in found else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recorded:
     """Finished runs and how they came about."""
 
@@ -49,17 +88,15 @@ class Recorded:
     machine: str
     date: str
     """UTC, of the last run."""
-    untouched: tuple[dict[str, Any], ...]
+    untouched: tuple[Evaluation, ...]
     """Evaluations of the base model on the examples of the last checks."""
-    runs: tuple[dict[str, Any], ...]
-    """Each {"config", "version", "step_s", "events", …figures of its end (`FIGURES`)}: the median step,
-    and of its events the evaluations and what the first step kept in memory; {"stamp"} where it has one."""
+    runs: tuple[RecordedRun, ...]
     stamp: Stamp = field(default_factory=Stamp)
     """Of all runs together; not known in records from before this was kept."""
 
     def base_score(self, task: str) -> float | None:
         """The base model's score on a task, 0 to 1; None when it was not measured."""
-        return next((e["score"] for e in self.untouched if e["task"] == task), None)
+        return next((e.score for e in self.untouched if e.task == task), None)
 
     @property
     def where(self) -> str:
@@ -74,7 +111,7 @@ def record(
     runs: Sequence[Run],
     store: RunStore,
     *,
-    untouched: Sequence[dict[str, Any]],
+    untouched: Sequence[Evaluation],
     command: str,
     stamps: Sequence[Stamp] = (),
 ) -> Recorded:
@@ -85,41 +122,37 @@ def record(
         command=command,
         machine=describe_machine(),
         date=time.strftime("%Y-%m-%d", time.gmtime(ended)),
-        untouched=tuple(_brief(event) for event in untouched),
-        runs=tuple(
-            _kept(run, store) | ({"stamp": asdict(stamp)} if stamp else {})
-            for run, stamp in zip_longest(runs, stamps)
-        ),
+        untouched=tuple(untouched),
+        runs=tuple(_kept(run, store, stamp) for run, stamp in zip_longest(runs, stamps)),
         stamp=Stamp.of_all(stamps),
     )
 
 
-def _kept(run: Run, store: RunStore) -> dict[str, Any]:
+def _kept(run: Run, store: RunStore, stamp: Stamp | None) -> RecordedRun:
     happened = store.events(run.id)
-    events = [_brief(e) for e in happened if e["type"] == "evaluation"]
-    events += [
-        {k: v for k, v in e.items() if k not in ("seq", "at")}
-        for e in happened
-        if e["type"] == "memory"
-    ]
-    return {
-        "config": run.config_dict,
-        "version": run.version,
-        **{key: round(run.summary[key], 2) for key in FIGURES if key in run.summary},
-        "step_s": round(median(e["step_s"] for e in happened if e["type"] == "step"), 3),
-        "events": events,
-    }
+    evaluations = [e for e in happened if isinstance(e, Evaluation)]
+    memory = [e for e in happened if isinstance(e, Memory)]
+    return RecordedRun(
+        config=run.config_dict,
+        version=run.version,
+        summary=run.summary,
+        step_s=round(median(e.step_s for e in happened if isinstance(e, Step)), 3),
+        events=(*evaluations, *memory),
+        stamp=stamp,
+    )
 
 
-def _brief(evaluation: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: evaluation[key] for key in KEPT_FIELDS}
-    return kept | {"interval": list(evaluation["interval"])}
+def _brief(evaluation: Evaluation) -> dict[str, Any]:
+    found = evaluation.to_dict()
+    return {name: found[name] for name in KEPT_FIELDS}
 
 
 def save(found: Recorded, path: Path) -> None:
     """Write a record as JSON, one run a line; `UserError` when the disk refuses."""
-    head = {k: v for k, v in vars(found).items() if k != "runs"} | {"stamp": asdict(found.stamp)}
-    lines = ",\n".join(json.dumps(run, ensure_ascii=False) for run in found.runs)
+    untouched = [_brief(event) for event in found.untouched]
+    head = {k: v for k, v in vars(found).items() if k != "runs"}
+    head |= {"untouched": untouched, "stamp": asdict(found.stamp)}
+    lines = ",\n".join(json.dumps(run.to_dict(), ensure_ascii=False) for run in found.runs)
     text = json.dumps(head, indent=1, ensure_ascii=False)[:-2] + f',\n "runs": [\n{lines}\n]\n}}\n'
     try:
         path.write_text(text, "utf-8")
@@ -134,6 +167,7 @@ def recorded(experiment: str) -> Recorded | None:
     if not path.is_file():
         return None
     found = json.loads(path.read_text("utf-8"))
-    runs, untouched = tuple(found.pop("runs")), tuple(found.pop("untouched"))
+    runs = tuple(map(RecordedRun.of, found.pop("runs")))
+    untouched = tuple(read(Evaluation, event) for event in found.pop("untouched"))
     stamp = Stamp.of(found.pop("stamp", {}))
     return Recorded(**found, untouched=untouched, runs=runs, stamp=stamp)

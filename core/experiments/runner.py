@@ -1,12 +1,12 @@
 """Carry out the runs of an experiment one after another, skipping those that are done. Needs torch."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from core.config import RunConfig
 from core.data.examples import task_examples
 from core.errors import UserError
 from core.evaluate.task import evaluate_task
+from core.events import Evaluation, Event, Started
 from core.experiments.recording import Recorder
 from core.runs.execute import execute
 from core.runs.store import Run, RunStore, worker_identity
@@ -20,7 +20,7 @@ def carry_out(
     keeper: BaseKeeper,
     *,
     on_run: Callable[[int, Run, bool], None] = lambda number, run, was_done: None,
-    on_event: Callable[[dict[str, Any]], None] = lambda event: None,
+    on_event: Callable[[Event], None] = lambda event: None,
     recorder: Recorder | None = None,
 ) -> list[Run]:
     """The finished runs of all configs, in their order.
@@ -57,16 +57,16 @@ def carry_out(
 
 def stamp_run(recorder: Recorder, run: Run, store: RunStore) -> None:
     """Keep the stamp of a run that ended just now."""
-    started = next(e for e in store.events(run.id) if e["type"] == "started")
-    recorder.ended(run.id, dtype=started["dtype"], device=started["device"])
+    started = next(e for e in store.events(run.id) if isinstance(e, Started))
+    recorder.ended(run.id, dtype=started.dtype, device=started.device)
 
 
-def score_base(config: RunConfig, keeper: BaseKeeper) -> list[dict[str, Any]]:
+def score_base(config: RunConfig, keeper: BaseKeeper) -> list[Evaluation]:
     """The base model's evaluations on the very examples that the last check of `config` scores."""
-    base, found = keeper(config), list[dict[str, Any]]()
+    base, found = keeper(config), list[Evaluation]()
     for task in config.evaluation_tasks():
         examples = task_examples(task, "test")
         limit = config.evaluation.final_examples or len(examples)
         evaluation, _ = evaluate_task(base.model, base, task, spread(examples, limit))
-        found.append(evaluation.to_dict())
+        found.append(evaluation)
     return found

@@ -7,14 +7,15 @@ from typing import Any
 
 from core import catalog
 from core.config import (
-    SOFT_PROMPTS,
     DataConfig,
     EvaluationConfig,
     MethodConfig,
     OptimizerConfig,
     RunConfig,
     default_learning_rate,
+    of_family,
 )
+from core.events import Evaluation, Event, VirtualTokens, VocabularyMap
 from core.experiments.mitigations import KEPT, LEARNED
 
 SIZES = (1, 2, 5, 10, 20, 50)
@@ -69,14 +70,14 @@ class SizeRun:
 
 
 def size_run(
-    config: dict[str, Any], events: Sequence[dict[str, Any]], *, is_recorded: bool
+    config: dict[str, Any], events: Sequence[Event], *, is_recorded: bool
 ) -> SizeRun | None:
     """A finished run's point on the learning curve; None for a run of another kind."""
     data, method = config["data"], config["method"]
-    found = [e for e in events if e["type"] == "evaluation" and e["task"] == LEARNED]
+    found = [e for e in events if isinstance(e, Evaluation) and e.task == LEARNED]
     if (
         config["model"] != catalog.DEFAULT_MODEL
-        or method["name"] not in SOFT_PROMPTS
+        or method["name"] not in of_family("soft prompts")
         or data["task"] != LEARNED
         or data.get("others")
         or config["optimizer"]["steps"] != 20
@@ -88,9 +89,9 @@ def size_run(
         virtual_tokens=method["virtual_tokens"],
         method=method["name"],
         seed=config["seed"],
-        score=found[-1]["score"],
-        interval=tuple(found[-1]["interval"]),
-        n=found[-1]["n"],
+        score=found[-1].score,
+        interval=found[-1].interval,
+        n=found[-1].n,
         is_recorded=is_recorded,
     )
 
@@ -109,19 +110,19 @@ class Wandering:
     """Tokens whose nearest word at the end is on the map of the task's words."""
 
 
-def wandering(events: Sequence[dict[str, Any]]) -> Wandering | None:
+def wandering(events: Sequence[Event]) -> Wandering | None:
     """From a run's events; None when they hold fewer than two looks at the virtual tokens."""
-    looks = [e for e in events if e["type"] == "virtual_tokens"]
-    plane = next((e for e in events if e["type"] == "vocabulary_map"), None)
+    looks = [e for e in events if isinstance(e, VirtualTokens)]
+    plane = next((e for e in events if isinstance(e, VocabularyMap)), None)
     if len(looks) < 2 or plane is None:
         return None
-    words = {word["token"] for word in plane["words"]}
-    first, last = ([t["nearest"][0] for t in look["tokens"]] for look in (looks[0], looks[-1]))
+    words = {word.token for word in plane.words}
+    first, last = ([t.nearest[0] for t in look.tokens] for look in (looks[0], looks[-1]))
     pairs = list(zip(first, last, strict=True))
     return Wandering(
         n=len(last),
-        start_cosine=fmean(near["cosine"] for near in first),
-        end_cosine=fmean(near["cosine"] for near in last),
-        n_same_word=sum(a["token"] == b["token"] for a, b in pairs),
-        n_near_task=sum(near["token"].strip() in words for near in last),
+        start_cosine=fmean(near.cosine for near in first),
+        end_cosine=fmean(near.cosine for near in last),
+        n_same_word=sum(a.token == b.token for a, b in pairs),
+        n_near_task=sum(near.token.strip() in words for near in last),
     )

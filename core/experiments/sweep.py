@@ -13,7 +13,6 @@ from itertools import chain
 from typing import Any
 
 from core.config import (
-    LORA_FAMILY,
     DataConfig,
     EvaluationConfig,
     MethodConfig,
@@ -22,6 +21,7 @@ from core.config import (
     check_choice,
     check_number,
     check_type,
+    low_rank_methods,
 )
 from core.errors import UserError
 from core.experiments.mitigations import KEPT, LEARNED
@@ -46,10 +46,10 @@ class Sweep:
     """Of each run."""
     seed: int = 0
     method: str = "lora"
-    """One of `LORA_FAMILY`; its alpha stays as usual, whatever the rank."""
+    """LoRA or a variant; its alpha stays as usual, whatever the rank."""
 
     def __post_init__(self) -> None:
-        check_choice("The method of a sweep", self.method, LORA_FAMILY)
+        check_choice("The method of a sweep", self.method, low_rank_methods())
         check_number("The steps of a sweep", self.steps, 1, NO_CHECKS, whole=True)
         _check_values("ranks", self.ranks)
         _check_values("learning rates", self.rates)
@@ -127,12 +127,12 @@ def state(sweep: Sweep, store: RunStore) -> list[Cell]:
 def _cell(config: RunConfig, run: Run | None) -> Cell:
     if run is None:
         return Cell(config=config, status=MISSING)
-    scores = run.summary.get("scores", {})
+    scores = run.summary.scores
     return Cell(
         config=config,
         status=run.status,
         run_id=run.id,
         learned=scores.get(LEARNED),
         kept=scores.get(KEPT),
-        elapsed_s=run.summary.get("elapsed_s"),
+        elapsed_s=run.summary.elapsed_s if run.summary_dict else None,
     )

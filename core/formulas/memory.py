@@ -8,9 +8,9 @@ Models", section 4) for activations. Temporary buffers, fragmentation and the li
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.config import MethodConfig
-from core.formulas.parameters import trainable_parameters, trained_layers, trains_own
-from core.formulas.shape import ModelShape, total_parameters
+from core.config import METHODS, MethodConfig
+from core.formulas.parameters import trainable_parameters, trained_layers
+from core.shape import ModelShape, total_parameters
 
 PRECISIONS = {"float32": 4.0, "bfloat16": 2.0, "int8": 1.0, "4-bit": 0.5}
 """Bytes of a weight. The scales of int8 and 4-bit weights are left out (QLoRA: 0.13 to 0.5 bit each)."""
@@ -49,11 +49,10 @@ def memory_parts(
     float32 copy of 16-bit trained weights, as small updates are lost without one.
     """
     n = trainable_parameters(method, shape)
-    frozen = total_parameters(shape) - (n if trains_own(method, shape) else 0)
+    frozen = total_parameters(shape) - (n if METHODS[method.name].is_own(shape) else 0)
     working = working_bytes(precision)
     master = 4 if with_master and working < 4 else 0
-    if method.name == "prompt":
-        sequence += method.virtual_tokens
+    sequence += added_tokens(method)
     return (
         _per_number("frozen weights", frozen, PRECISIONS[precision], "frozen"),
         _per_number("trained weights", n, working),
@@ -69,6 +68,11 @@ def memory_parts(
             element_bytes=working,
         ),
     )
+
+
+def added_tokens(method: MethodConfig) -> int:
+    """Virtual tokens that pass through all layers with the text."""
+    return method.virtual_tokens if METHODS[method.name].adds_tokens else 0
 
 
 def working_bytes(precision: str) -> int:
@@ -121,11 +125,10 @@ def in_this_app(
     each trained weight is made in the forward pass and kept for the backward pass.
     """
     n = trainable_parameters(method, shape)
-    virtual = method.virtual_tokens if method.name == "prompt" else 0
     kept = activations(
         shape,
         batch=1,
-        sequence=n_tokens + virtual,
+        sequence=n_tokens + added_tokens(method),
         n_layers=trained_layers(method, shape),
         element_bytes=2 if is_16_bit else 4,
     )

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from core import methods
-from core.config import LORA_FAMILY, RunConfig
+from core.config import METHODS, RunConfig
 from core.errors import UserError
 from core.inspect.logits import PROMPTS, Message, all_logits
 from core.models.layers import layer_of
@@ -21,7 +21,7 @@ CELLS = 96
 
 def lora_start(config: RunConfig, base: LoadedModel) -> Message:
     """A LoRA before its first step: B is zero, so the logits are the base's."""
-    if config.method.name not in LORA_FAMILY:
+    if not METHODS[config.method.name].low_rank:
         raise UserError("Only LoRA and its variants start with B = 0.")
     seed_everything(config.seed)
     tuned = methods.find(config.method.name).attach(base.model, config.method)

@@ -32,13 +32,13 @@ UNDONE: dict[Any, str] = {
 """How peft takes a merged adapter out; others are subtracted."""
 
 
-def merge(tuned: nn.Module, base: LoadedModel, prompts: Sequence[str]) -> Message:
+def merge(tuned: nn.Module, base: LoadedModel, prompts: Sequence[str], *, method: str) -> Message:
     """Merge the adapter, take it out again, and compare logits and weights after each.
 
     The figures are those in the base's dtype; `rows` has them in bfloat16 and in float32, and `words`
     says them. Raises `UserError` for a method that has nothing to merge.
     """
-    check_mergeable(tuned)
+    check_mergeable(method)
     if not isinstance(tuned, PeftModel):
         raise UserError(
             "This method keeps no adapter: it trained the weights themselves, so there is nothing to "

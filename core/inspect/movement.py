@@ -6,14 +6,15 @@ import torch
 from peft import PeftType
 from torch import nn
 
+from core.events import MatrixMovement
 from core.methods.merge import weight_changes
 from core.models.layers import layer_of
 from core.models.roles import matrices_of, role_name
 
 
 @torch.no_grad()
-def movement(model: nn.Module, base: nn.Module) -> list[dict[str, Any]]:
-    """Rows {"layer", "module", "relative"}: ‖W' − W‖ / ‖W‖ (Frobenius) of each matrix that moved.
+def movement(model: nn.Module, base: nn.Module) -> list[MatrixMovement]:
+    """‖W' − W‖ / ‖W‖ of each matrix that moved.
 
     A LoRA pair moves its matrix by (α/r)·BA, whose norm needs no product of full size:
     ‖BA‖² = Σ (BᵀB) ∘ (AAᵀ).
@@ -37,9 +38,9 @@ def _is_plain_lora(model: nn.Module) -> bool:
     return found is not None and found.peft_type == PeftType.LORA and not found.use_dora
 
 
-def _row(name: str, change: torch.Tensor, weight: torch.Tensor) -> dict[str, Any]:
+def _row(name: str, change: torch.Tensor, weight: torch.Tensor) -> MatrixMovement:
     relative = float(change / weight.float().norm())
-    return {"layer": layer_of(name), "module": role_name(name), "relative": relative}
+    return MatrixMovement(layer=layer_of(name), module=role_name(name), relative=relative)
 
 
 def _lora_change(module: Any) -> torch.Tensor:

@@ -1,6 +1,6 @@
 """Tuning methods, one file each with the same named parts.
 
-    TITLE                       what people call it
+    SPEC                        all that is known of it: texts, formula, default rate, count, picture
     attach(model, config)       a model to train: only what the method trains requires a gradient,
                                 and it is float32, whatever the base's dtype
     save(tuned, base, folder)   write the small thing a run leaves behind
@@ -13,16 +13,20 @@ and, where a method needs more than gradients (AdaLoRA):
 
 The base model given to a method is never changed: `attach` and `load` return another module that
 shares the base's frozen tensors. Taking an adapter away is forgetting the module.
+
+Why a file can hold all of it, though a config lies below the methods and the web process has no torch:
+what a specification *is*, and the table of them (`METHODS`), belong to core/config. The files here fill the
+table, and `core/__init__` imports this package, so it is full before anything reads it. Arrows go one way:
+no layer below imports a method, each finds it in the table. And reading these files loads neither torch nor
+peft: what needs them imports them inside the function. To add a method, see docs/adding-a-method.md.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
-from types import ModuleType
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-import torch
-from torch import nn
-
-from core.config import MethodConfig
+from core.config import METHODS, MethodConfig, MethodSpec
 from core.methods import (
     adalora,
     adapter,
@@ -38,11 +42,15 @@ from core.methods import (
     top_layers,
 )
 
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
 
 class Method(Protocol):
     """The named parts of a method's module."""
 
-    TITLE: str
+    SPEC: MethodSpec
 
     def attach(self, model: nn.Module, config: MethodConfig) -> nn.Module: ...
     def save(self, tuned: nn.Module, base: nn.Module, folder: Path) -> None: ...
@@ -55,25 +63,36 @@ class Penalty(Protocol):
         ...
 
 
-_MODULES: dict[str, ModuleType] = {
-    "full": full,
-    "top_layers": top_layers,
-    "bitfit": bitfit,
-    "layernorm": layernorm,
-    "lora": lora,
-    "rslora": rslora,
-    "dora": dora,
-    "adalora": adalora,
-    "adapter": adapter,
-    "ia3": ia3,
-    "prompt": prompt,
-    "prefix": prefix,
-}
+_MODULES: dict[str, Any] = {}
+
+
+def add(method: object) -> None:
+    """Let the app know a method: a module with the named parts."""
+    added = cast(Method, method)
+    METHODS[added.SPEC.name] = added.SPEC
+    _MODULES[added.SPEC.name] = added
+
+
+for _module in (
+    full,
+    top_layers,
+    bitfit,
+    layernorm,
+    lora,
+    rslora,
+    dora,
+    adalora,
+    adapter,
+    ia3,
+    prompt,
+    prefix,
+):
+    add(_module)
 
 
 def find(name: str) -> Method:
     """The module of a method (`RunConfig` has already refused unknown names)."""
-    return cast(Method, _MODULES[name])
+    return _MODULES[name]
 
 
 def follow(name: str, tuned: nn.Module, optimizer: torch.optim.Optimizer, *, n_steps: int) -> None:
@@ -94,4 +113,4 @@ def count_parameters(model: nn.Module) -> tuple[int, int]:
     return sum(p.numel() for p in model.parameters() if p.requires_grad), total
 
 
-__all__ = ["Method", "Penalty", "count_parameters", "find", "follow", "penalty_of"]
+__all__ = ["Method", "Penalty", "add", "count_parameters", "find", "follow", "penalty_of"]

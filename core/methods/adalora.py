@@ -7,14 +7,15 @@ Training starts with more ranks than wanted; the singular values Λ that matter 
 P and Q near orthogonal (section 3.1, eq. 4), as in a singular value decomposition.
 """
 
+from __future__ import annotations
+
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from peft import AdaLoraConfig, TaskType
-from torch import nn
-
-from core.config import MethodConfig
+from core.config import MethodConfig, MethodSpec
+from core.config.specification import Count, Picture
+from core.formulas.parameters import per_target
+from core.methods.lora import RANK
 from core.methods.through_peft import (
     attach_through_peft,
     last_layer_numbers,
@@ -22,8 +23,12 @@ from core.methods.through_peft import (
     save_through_peft,
 )
 from core.models.roles import has_transposed, modules_for
+from core.shape import ModelShape
 
-TITLE = "AdaLoRA"
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
 MORE_RANKS = 1.5
 """Ranks at the start for each one at the end (the paper's choice)."""
 BEFORE, AFTER = 0.2, 0.3
@@ -32,13 +37,56 @@ ORTHOGONALITY = 0.5
 """The penalty's factor; peft's default."""
 
 
+def initial_rank(method: MethodConfig) -> int:
+    return math.ceil(MORE_RANKS * method.rank)
+
+
+def count(method: MethodConfig, shape: ModelShape) -> Count:
+    """At the ranks it starts with; the rank allocator then sets some of them to zero."""
+    r = initial_rank(method)
+    return per_target(
+        method,
+        shape,
+        "r₀ · (inputs + outputs + 1)",
+        lambda i, o: (r * (i + o + 1), f"{r} · ({i:,} + {o:,} + 1)"),
+        letters={"r₀": "rank at the start, 1.5 times the wanted one"},
+    )
+
+
+def picture(method: MethodConfig) -> Picture:
+    """P, Λ and Q beside every target."""
+    return Picture(added=dict.fromkeys(method.target_modules, ("P", "Λ", "Q")))
+
+
+SPEC = MethodSpec(
+    name="adalora",
+    title="AdaLoRA",
+    family="reparameterization",
+    how="Starts with more ranks than wanted and takes those away that matter least.",
+    adds="P, Λ and Q stand beside q and v of every layer. Λ starts at zero.",
+    formula=r"W' = W + \frac{\alpha}{r}\, Q \Lambda P",
+    paper="Zhang et al. 2023, section 3",
+    symbol="hexagon",
+    learning_rate=3e-2,
+    count=count,
+    picture=picture,
+    knob=RANK,
+    depth="last_layers",
+    low_rank=True,
+    is_scalable=True,
+    plans_one_run=True,
+)
+
+
 def attach(model: nn.Module, config: MethodConfig) -> nn.Module:
     """The base with P, Λ and Q beside its targets, at the initial ranks."""
+    from peft import AdaLoraConfig, TaskType
+
     targets = modules_for(model, config.target_modules)
     peft_config = AdaLoraConfig(
         task_type=TaskType.CAUSAL_LM,
         target_r=config.rank,
-        init_r=math.ceil(MORE_RANKS * config.rank),
+        init_r=initial_rank(config),
         lora_alpha=config.alpha,  # pyright: ignore[reportArgumentType]
         target_modules=targets,
         fan_in_fan_out=has_transposed(model, targets),
@@ -88,6 +136,8 @@ class Orthogonality:
         ]
 
     def add_gradient(self) -> float:
+        import torch
+
         distances: list[torch.Tensor] = []
         for p in self.factors:
             square = p @ p.T if p.shape[0] < p.shape[1] else p.T @ p

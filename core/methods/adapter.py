@@ -7,41 +7,57 @@ The paper also trains the layer norms; here they stay frozen, so that the adapte
 peft has no such adapter.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from safetensors.torch import load_file, save_file
-from torch import nn
-from torch.nn import functional as F
-
-from core.config import MethodConfig
+from core.config import MethodConfig, MethodSpec
+from core.config.specification import Count, Knob, Picture
 from core.methods.sharing import cast_parameters, shared_copy
 from core.models.layers import layer_of
 from core.models.roles import modules_for, role_name
+from core.shape import ModelShape
 
-TITLE = "Bottleneck adapters"
+if TYPE_CHECKING:
+    from torch import nn
+
 FILE = "adapter.safetensors"
 ENDS = ("output", "down")
 """What attention and MLP end with."""
-INITIAL_STD = 1e-2
-"""Of W_down (Houlsby et al. 2019, section 3.6)."""
 
 
-class Adapted(nn.Module):
-    """A layer with a bottleneck of width m after it; both of width d."""
+def count(method: MethodConfig, shape: ModelShape) -> Count:
+    """Two bottlenecks in every layer: two matrices and two biases each."""
+    d, b = shape.hidden, method.bottleneck
+    return Count(
+        n=shape.layers * 2 * (2 * d * b + b + d),
+        symbols="L · 2 · (2 · d · b + b + d)",
+        numbers=f"{shape.layers} · 2 · (2 · {d:,} · {b} + {b} + {d:,})",
+        letters={"b": "width of the bottleneck"},
+    )
 
-    def __init__(self, layer: nn.Module, d: int, m: int) -> None:
-        super().__init__()
-        self.layer = layer
-        self.down, self.up = nn.Linear(d, m), nn.Linear(m, d)
-        nn.init.normal_(self.down.weight, std=INITIAL_STD)
-        for zero in (self.down.bias, self.up.weight, self.up.bias):
-            nn.init.zeros_(zero)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(…, d_in) -> (…, d)"""
-        y = self.layer(x)
-        return y + self.up(F.gelu(self.down(y))).to(y.dtype)
+def picture(method: MethodConfig) -> Picture:
+    """A bottleneck after the attention and one after the MLP."""
+    return Picture(bottlenecks=True)
+
+
+SPEC = MethodSpec(
+    name="adapter",
+    title="Bottleneck adapters",
+    family="additive",
+    how="Sends what attention and MLP give through a small network with a narrow middle.",
+    adds="Two bottlenecks in every layer, after o and after down. They start as no change.",
+    formula=r"y' = y + W_\text{up}\, \mathrm{gelu}(W_\text{down}\, y)",
+    paper="Houlsby et al. 2019, section 2.1",
+    symbol="star",
+    learning_rate=5e-4,
+    count=count,
+    picture=picture,
+    knob=Knob(field="bottleneck", words="width", values=(1, 2, 4, 8, 16, 32, 64), usual=16),
+    is_mergeable=False,
+)
 
 
 def attach(model: nn.Module, config: MethodConfig) -> nn.Module:
@@ -54,6 +70,8 @@ def attach(model: nn.Module, config: MethodConfig) -> nn.Module:
 
 def save(tuned: nn.Module, base: nn.Module, folder: Path) -> None:
     """Write the adapters' weights, in float32."""
+    from safetensors.torch import save_file
+
     del base
     own = {name: p.detach().contiguous() for name, p in tuned.named_parameters() if _is_own(name)}
     save_file(own, folder / FILE)
@@ -61,6 +79,8 @@ def save(tuned: nn.Module, base: nn.Module, folder: Path) -> None:
 
 def load(base: nn.Module, folder: Path) -> nn.Module:
     """Base plus adapters, in the base's dtype."""
+    from safetensors.torch import load_file
+
     saved = load_file(folder / FILE)
     width = next(t for name, t in saved.items() if name.endswith("down.weight")).shape[0]
     tuned = _with_adapters(base, width)
@@ -69,6 +89,8 @@ def load(base: nn.Module, folder: Path) -> nn.Module:
 
 
 def _with_adapters(model: nn.Module, width: int) -> nn.Module:
+    from core.methods.bottleneck import Adapted
+
     tuned = shared_copy(model)
     first = next(model.parameters())
     outputs = modules_for(model, ENDS)

@@ -13,6 +13,7 @@ from peft import PeftModel
 from peft.tuners.lora import LoraLayer
 from torch import nn
 
+from core.config import METHODS
 from core.errors import UserError
 from core.methods.sharing import cast_parameters, shared_copy
 
@@ -75,7 +76,8 @@ def scaled(tuned: nn.Module, scale: float) -> nn.Module:
     copied = shared_copy(tuned)
     layers = [m for m in copied.modules() if isinstance(m, LoraLayer)]
     if not layers or any(getattr(layer, "use_dora", {}).get("default") for layer in layers):
-        raise UserError("Only a LoRA, rsLoRA or AdaLoRA run can be scaled.")
+        *first, last = [spec.title for spec in METHODS.values() if spec.is_scalable]
+        raise UserError(f"Only a {', '.join(first)} or {last} run can be scaled.")
     for layer in layers:
         for name in layer.scaling:
             layer.scaling[name] *= scale

@@ -4,19 +4,25 @@ Relative to the change itself that loses little (2⁻⁹), and half the bytes of
 the base does not have (a new bias) counts as zero there.
 """
 
-from pathlib import Path
+from __future__ import annotations
 
-import torch
-from safetensors.torch import load_file, save_file
-from torch import nn
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.methods.sharing import with_parameters
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 FILE = "delta.safetensors"
 
 
 def save_delta(tuned: nn.Module, base: nn.Module, folder: Path) -> None:
     """Write W' − W of every parameter that was trained."""
+    import torch
+    from safetensors.torch import save_file
+
     start = dict(base.named_parameters())
     delta = {
         name: _change(p, start.get(name)).to(torch.bfloat16).contiguous()
@@ -28,6 +34,9 @@ def save_delta(tuned: nn.Module, base: nn.Module, folder: Path) -> None:
 
 def load_delta(base: nn.Module, folder: Path) -> nn.Module:
     """Base plus change, in the base's dtype."""
+    from safetensors.torch import load_file
+    from torch import nn
+
     delta = load_file(folder / FILE)
 
     def moved(name: str, p: nn.Parameter) -> torch.Tensor | None:

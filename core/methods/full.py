@@ -4,15 +4,51 @@ Weights are trained in float32 even where the products run in bf16: a step of si
 of 0.1 is below bf16's resolution (8 bits of mantissa) and would be lost.
 """
 
-from typing import Any
+from __future__ import annotations
 
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
-from core.config import MethodConfig
+from core.config import MethodConfig, MethodSpec
+from core.config.specification import PLACES, Count, Picture, trains_own
 from core.methods.delta import load_delta, save_delta
 from core.methods.sharing import with_parameters
+from core.shape import ModelShape, total_parameters
 
-TITLE = "Full fine-tuning"
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def count(method: MethodConfig, shape: ModelShape) -> Count:
+    """All there are."""
+    d, norm = shape.hidden, shape.norm_parameters
+    return Count(
+        n=total_parameters(shape),
+        symbols="vectors · d + L · parameters per layer + last norm",
+        numbers=f"{shape.embeddings:,} · {d:,} + {shape.layers} · {shape.layer_parameters:,} + {norm:,}",
+    )
+
+
+def picture(method: MethodConfig) -> Picture:
+    """Everything."""
+    return Picture(trained=PLACES)
+
+
+SPEC = MethodSpec(
+    name="full",
+    title="Full fine-tuning",
+    family="full",
+    how="Trains every weight.",
+    adds="Everything is trained; nothing is added.",
+    formula=r"W' = W + \Delta W",
+    paper="the usual way before the others",
+    symbol="circle",
+    learning_rate=5e-5,
+    count=count,
+    picture=picture,
+    is_own=trains_own,
+    has_large_gradients=True,
+    has_large_artifact=True,
+)
 
 
 def attach(model: nn.Module, config: MethodConfig) -> nn.Module:

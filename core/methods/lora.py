@@ -5,10 +5,13 @@
 so the tuned model starts as the base model, and r·(d_in + d_out) parameters are trained per target.
 """
 
-from peft import LoraConfig, TaskType
-from torch import nn
+from __future__ import annotations
 
-from core.config import MethodConfig
+from typing import TYPE_CHECKING
+
+from core.config import MethodConfig, MethodSpec
+from core.config.specification import Count, Knob, Picture
+from core.formulas.parameters import per_target
 from core.methods.through_peft import (
     attach_through_peft,
     last_layer_numbers,
@@ -16,8 +19,51 @@ from core.methods.through_peft import (
     save_through_peft,
 )
 from core.models.roles import has_transposed, modules_for
+from core.shape import ModelShape
 
-TITLE = "LoRA"
+if TYPE_CHECKING:
+    from peft import LoraConfig
+    from torch import nn
+
+RANK = Knob(
+    field="rank", words="rank", values=(1, 2, 4, 8, 16, 32, 64), usual=8, alpha_follows=True
+)
+
+
+def count(method: MethodConfig, shape: ModelShape) -> Count:
+    """A: (r, inputs) and B: (outputs, r) beside every target."""
+    r = method.rank
+    return per_target(
+        method,
+        shape,
+        "r · (inputs + outputs)",
+        lambda i, o: (r * (i + o), f"{r} · ({i:,} + {o:,})"),
+    )
+
+
+def picture(method: MethodConfig) -> Picture:
+    """A and B beside every target."""
+    return Picture(added=dict.fromkeys(method.target_modules, ("A", "B")))
+
+
+SPEC = MethodSpec(
+    name="lora",
+    title="LoRA",
+    family="reparameterization",
+    how="Writes the change of a matrix as a product of two thin ones, which need few parameters.",
+    adds="A and B stand beside q and v of every layer. B starts at zero.",
+    formula=r"W' = W + \frac{\alpha}{r}\, B A",
+    paper="Hu et al. 2021, section 4.1",
+    symbol="square",
+    learning_rate=1e-3,
+    count=count,
+    picture=picture,
+    knob=RANK,
+    depth="last_layers",
+    low_rank=True,
+    is_scalable=True,
+    is_stackable=True,
+)
 
 
 def attach(model: nn.Module, config: MethodConfig) -> nn.Module:
@@ -29,6 +75,8 @@ def lora_config(
     model: nn.Module, config: MethodConfig, *, use_rslora: bool = False, use_dora: bool = False
 ) -> LoraConfig:
     """peft's settings of LoRA and its variants; `UserError` for targets the model lacks."""
+    from peft import LoraConfig, TaskType
+
     targets = modules_for(model, config.target_modules)
     return LoraConfig(
         task_type=TaskType.CAUSAL_LM,

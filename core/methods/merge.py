@@ -9,28 +9,26 @@ from peft import PeftModel
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 
+from core.config import METHODS
 from core.errors import UserError
-from core.methods.adapter import Adapted
 from core.methods.sharing import shared_copy
 
 
-def merged(tuned: nn.Module) -> nn.Module:
+def merged(tuned: nn.Module, method: str) -> nn.Module:
     """A model without adapters that computes the same: W' in place of W and what stood beside it.
 
     `tuned` and the base keep theirs. Raises `UserError` for methods that no weight can take up.
     """
-    check_mergeable(tuned)
+    check_mergeable(method)
     if not isinstance(tuned, PeftModel):
         return tuned  # its weights are the tuned ones already
     own: Any = with_own_weights(tuned)
     return own.merge_and_unload()
 
 
-def check_mergeable(tuned: nn.Module) -> None:
-    """`UserError` for methods that no weight can take up: bottleneck adapters (a nonlinear function),
-    soft prompts and prefixes (they stand in the text).
-    """
-    if hasattr(tuned, "prompt_encoder") or any(isinstance(m, Adapted) for m in tuned.modules()):
+def check_mergeable(method: str) -> None:
+    """`UserError` for methods that no weight can take up, such as soft prompts: they stand in the text."""
+    if not METHODS[method].is_mergeable:
         raise UserError("This method cannot be merged: what it adds is not a change of a weight.")
 
 

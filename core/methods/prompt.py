@@ -4,18 +4,59 @@ They stand before every text as V virtual tokens that no word has. Take them awa
 model is back: nothing in it can be forgotten.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from peft import PromptTuningConfig, PromptTuningInit, TaskType
-from torch import nn
-
-from core.config import MethodConfig
-from core.data.tokenizer import ChatTokenizer
+from core.config import MethodConfig, MethodSpec
+from core.config.specification import Count, Knob, Picture
 from core.methods.through_peft import attach_through_peft, load_through_peft, save_through_peft
+from core.shape import ModelShape
 
-TITLE = "Prompt tuning"
+if TYPE_CHECKING:
+    from torch import nn
+
+TOKENS = Knob(
+    field="virtual_tokens",
+    words="virtual tokens",
+    values=(1, 2, 5, 10, 20, 50),
+    usual=10,
+    value_first=True,
+)
+
+
+def count(method: MethodConfig, shape: ModelShape) -> Count:
+    """A vector as wide as the stream for every virtual token."""
+    return Count(
+        n=method.virtual_tokens * shape.hidden,
+        symbols="virtual tokens · d",
+        numbers=f"{method.virtual_tokens} · {shape.hidden:,}",
+    )
+
+
+def picture(method: MethodConfig) -> Picture:
+    """Virtual tokens before the embeddings of the text."""
+    return Picture(added={"embeddings": ("p₁", "p₂", "…")})
+
+
+SPEC = MethodSpec(
+    name="prompt",
+    title="Prompt tuning",
+    family="soft prompts",
+    how="Trains the embeddings of virtual tokens that stand before every text.",
+    adds="Nothing inside a layer: only embeddings that belong to no word.",
+    formula=r"[\,p_1 \dots p_V,\; x_1 \dots x_n\,]",
+    paper="Lester et al. 2021, section 2",
+    symbol="cross",
+    learning_rate=3e-2,
+    count=count,
+    picture=picture,
+    knob=TOKENS,
+    adds_tokens=True,
+    starts_as_base=False,
+    is_mergeable=False,
+)
 
 
 def attach(model: nn.Module, config: MethodConfig) -> nn.Module:
@@ -24,6 +65,11 @@ def attach(model: nn.Module, config: MethodConfig) -> nn.Module:
     Starting from words is better than from noise (Lester et al. 2021, section 3.2). Noise is as long
     as the vocabulary's embeddings on average, in a random direction.
     """
+    import torch
+    from peft import PromptTuningConfig, PromptTuningInit, TaskType
+
+    from core.data.tokenizer import ChatTokenizer
+
     start = (
         PromptTuningInit.SAMPLE_VOCAB
         if config.prompt_start == "vocabulary"

@@ -1,10 +1,14 @@
 """A second module tree over the same tensors: what lets methods leave the base model untouched."""
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import torch
-from torch import nn
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 
 def shared_copy(model: nn.Module) -> nn.Module:
@@ -24,6 +28,8 @@ def with_parameters(
 
     A tied parameter stays tied. With `train`, the new ones require a gradient, and only they.
     """
+    from torch import nn
+
     copied = shared_copy(model)
     new: dict[int, nn.Parameter] = {}
     for name, old in copied.named_parameters():

@@ -1,19 +1,24 @@
 """What all methods that go through `peft` share: a shared copy of the base, float32 for what is trained,
 and peft's own files, which plain peft reads."""
 
-from pathlib import Path
-from typing import Any
+from __future__ import annotations
 
-from peft import PeftConfig, PeftModel, get_peft_model
-from torch import nn
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from core.errors import UserError
 from core.methods.sharing import cast_parameters, shared_copy
 from core.models.layers import count_layers
 
+if TYPE_CHECKING:
+    from peft import PeftConfig, PeftModel
+    from torch import nn
+
 
 def attach_through_peft(model: nn.Module, config: PeftConfig) -> PeftModel:
     """`model` with what `config` describes beside it; only that requires a gradient, in float32."""
+    from peft import get_peft_model
+
     causal: Any = shared_copy(model)
     causal.requires_grad_(False)
     tuned: Any = get_peft_model(causal, config)
@@ -32,6 +37,8 @@ def save_through_peft(tuned: nn.Module, base: nn.Module, folder: Path) -> None:
 
 def load_through_peft(base: nn.Module, folder: Path) -> nn.Module:
     """Base plus adapter, not merged, in the base's dtype."""
+    from peft import PeftModel
+
     causal: Any = shared_copy(base)
     first = next(base.parameters())
     tuned = PeftModel.from_pretrained(causal, str(folder), torch_device=str(first.device))

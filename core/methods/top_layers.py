@@ -4,16 +4,63 @@ The oldest way to tune less (Yosinski et al. 2014, section 3): early layers hold
 It is also cheaper, as the backward pass ends at the lowest trained layer.
 """
 
-import torch
-from torch import nn
+from __future__ import annotations
 
-from core.config import MethodConfig
+from typing import TYPE_CHECKING
+
+from core.config import MethodConfig, MethodSpec
+from core.config.specification import IN_LAYER, Count, Knob, Picture, trains_own
 from core.errors import UserError
+from core.formulas.parameters import trained_layers
 from core.methods.delta import load_delta, save_delta
 from core.methods.sharing import with_parameters
 from core.models.layers import count_layers, layer_of
+from core.shape import ModelShape
 
-TITLE = "Last layers only"
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+def count(method: MethodConfig, shape: ModelShape) -> Count:
+    """All of the last k layers."""
+    k = trained_layers(method, shape)
+    return Count(
+        n=k * shape.layer_parameters,
+        symbols="k · parameters per layer",
+        numbers=f"{k} · {shape.layer_parameters:,}",
+        letters={"k": "decoder layers trained"},
+    )
+
+
+def picture(method: MethodConfig) -> Picture:
+    """All of a layer; `depth` says in which."""
+    return Picture(trained=IN_LAYER)
+
+
+SPEC = MethodSpec(
+    name="top_layers",
+    title="Last layers only",
+    family="selective",
+    how="Trains the last decoder layers, as the first ones hold what many tasks share.",
+    adds="All weights of the last layers are trained; nothing is added.",
+    formula=r"W_l' = W_l + \Delta W_l \quad (l > L - k)",
+    paper="Yosinski et al. 2014, section 3",
+    symbol="triangle-up",
+    learning_rate=1e-4,
+    count=count,
+    picture=picture,
+    knob=Knob(
+        field="layers",
+        words="layers",
+        values=(1, 2, 4, 6, 8, 12, 16, 24, 30),
+        usual=8,
+        value_first=True,
+    ),
+    depth="layers",
+    is_own=trains_own,
+    has_large_gradients=True,
+)
 
 
 def attach(model: nn.Module, config: MethodConfig) -> nn.Module:

@@ -1,8 +1,10 @@
 """Which decoder layer a parameter belongs to, by its name."""
 
 import re
+from typing import TYPE_CHECKING
 
-from torch import nn
+if TYPE_CHECKING:
+    from torch import nn
 
 LAYER = re.compile(r"(?:^|\.)(?:layers|h)\.(\d+)(?:\.|$)")
 
@@ -17,6 +19,6 @@ def layer_of(name: str) -> int:
     return int(found.group(1)) if found else -1
 
 
-def count_layers(model: nn.Module) -> int:
+def count_layers(model: "nn.Module") -> int:
     """How many decoder layers a model has."""
     return 1 + max((layer_of(name) for name, _ in model.named_parameters()), default=-1)

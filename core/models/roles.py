@@ -6,15 +6,20 @@
     GPT-NeoX                query_key_value      dense       dense_h_to_4h  dense_4h_to_h
 
 A matrix that holds several roles at once (c_attn: query, key and value) is one target, named once.
+
+Reading this module loads no torch, as the methods' files need it (see core/methods).
 """
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-from torch import nn
-from transformers.pytorch_utils import Conv1D
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from core.errors import UserError
 from core.models.layers import layer_of
+
+if TYPE_CHECKING:
+    from torch import nn
 
 QKV = ("query", "key", "value")
 NAMES: dict[str, tuple[str, ...]] = {
@@ -50,6 +55,9 @@ def matrices_of(model: nn.Module) -> dict[str, tuple[str, ...]]:
     >>> matrices_of(gpt2)
     {"c_attn": ("query", "key", "value"), "attn.c_proj": ("output",), "c_fc": ("up",), …}
     """
+    from torch import nn
+    from transformers.pytorch_utils import Conv1D
+
     found: dict[str, tuple[str, ...]] = {}
     for name, module in model.named_modules():
         if layer_of(name) >= 0 and isinstance(module, nn.Linear | Conv1D):
@@ -98,6 +106,8 @@ def fused_note(model: nn.Module, roles: Sequence[str]) -> str:
 
 def has_transposed(model: nn.Module, names: Sequence[str]) -> bool:
     """Whether these matrices are stored as (inputs, outputs): GPT-2's are."""
+    from transformers.pytorch_utils import Conv1D
+
     return any(
         isinstance(module, Conv1D) and role_name(name) in names
         for name, module in model.named_modules()

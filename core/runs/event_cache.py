@@ -2,8 +2,8 @@
 
 import threading
 from collections import OrderedDict
-from typing import Any
 
+from core.events import Event
 from core.runs.store import RunStore
 
 RUNS_KEPT = 128
@@ -15,14 +15,14 @@ class EventCache:
 
     def __init__(self, store: RunStore) -> None:
         self.store = store
-        self._known: OrderedDict[str, list[dict[str, Any]]] = OrderedDict()
+        self._known: OrderedDict[str, list[Event]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def events(self, run_id: str) -> list[dict[str, Any]]:
-        """All events of a run, in order, as `RunStore.events` gives them. Do not write into them."""
+    def events(self, run_id: str) -> list[Event]:
+        """All events of a run, in order, as `RunStore.events` gives them. Do not write into the list."""
         with self._lock:
             known = self._known.get(run_id, [])
-        new = self.store.events(run_id, after=known[-1]["seq"] if known else 0)
+        new = self.store.events(run_id, after=len(known))
         found = [*known, *new]
         with self._lock:
             if len(found) >= len(

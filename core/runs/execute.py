@@ -8,16 +8,18 @@ import logging
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from core.config import RunConfig
 from core.errors import Stopped, UserError
+from core.events import Evaluation, Event, Failed, Finished, Started
+from core.events import Stopped as StoppedEvent
 from core.models.load import LoadedModel
 from core.runs import artifacts
 from core.runs.identity import identity_in, remember_machine
 from core.runs.states import IllegalTransition
-from core.runs.store import Run, RunStore
+from core.runs.store import Run, RunStore, RunSummary
 from core.train.loop import Trained, train
 
 log = logging.getLogger(__name__)
@@ -28,7 +30,7 @@ def execute(
     store: RunStore,
     load_base: Callable[[RunConfig], LoadedModel],
     *,
-    on_event: Callable[[dict[str, Any]], None] = lambda event: None,
+    on_event: Callable[[Event], None] = lambda event: None,
     keep_weights: bool = True,
 ) -> None:
     """Run to the end, and leave the run finished, stopped or failed with a plain reason.
@@ -37,13 +39,13 @@ def execute(
     Raises nothing but KeyboardInterrupt, which stops the run first.
     """
 
-    def record(event: dict[str, Any]) -> None:
+    def record(event: Event) -> None:
         store.append(run.id, event)
         on_event(event)
 
     def fail(reason: str) -> None:
         with contextlib.suppress(UserError):  # a full disk may refuse the event, or the run is gone
-            record({"type": "failed", "run_id": run.id, "reason": reason})
+            record(Failed(run_id=run.id, reason=reason))
         with contextlib.suppress(UserError, IllegalTransition):
             store.fail(run.id, reason)
 
@@ -52,7 +54,7 @@ def execute(
     except Stopped as stopped:
         if isinstance(stopped.partial, Trained):
             stopped.partial.save(store.artifact_dir(run.id))
-        record({"type": "stopped", "run_id": run.id})
+        record(StoppedEvent(run_id=run.id))
         store.stop(run.id, "Stopped by the reader.")
     except KeyboardInterrupt:
         store.stop(run.id, "Stopped from the keyboard.")
@@ -94,7 +96,7 @@ def _train_and_keep(
     run: Run,
     store: RunStore,
     load_base: Callable[[RunConfig], LoadedModel],
-    record: Callable[[dict[str, Any]], None],
+    record: Callable[[Event], None],
     *,
     keep_weights: bool,
 ) -> None:
@@ -112,26 +114,37 @@ def _train_and_keep(
     device, dtype = base.device.type, str(base.dtype).removeprefix("torch.")
     remember_machine(device=device, dtype=dtype if run.config.dtype == "auto" else "")
     store.identify(run.id, identity_in(run.config, device=device, dtype=dtype))
-    summary: dict[str, Any] = {"scores": {}, "first_scores": {}}
-    trained_message: dict[str, Any] = {}
+    scores, first_scores = dict[str, float](), dict[str, float]()
     training = train(run.config, base, should_stop=should_stop)
+    finished: Finished | None = None
     while True:
         try:
             event = next(training)
         except StopIteration as end:
             trained: Trained = end.value
             break
-        message = event.to_dict()
-        if "run_id" in message:
-            message["run_id"] = run.id
-        if message["type"] == "evaluation":
-            summary["scores"][message["task"]] = message["score"]
-            summary["first_scores"].setdefault(message["task"], message["score"])
-        if message["type"] == "finished":
-            summary |= {k: v for k, v in message.items() if k not in ("type", "run_id")}
-            trained_message = message
+        if isinstance(event, Started):
+            event = replace(event, run_id=run.id)
+        if isinstance(event, Evaluation):
+            scores[event.task] = event.score
+            first_scores.setdefault(event.task, event.score)
+        if isinstance(event, Finished):  # recorded once the weights are saved
+            finished = replace(event, run_id=run.id)
             continue
-        record(message)
-    summary["artifact_bytes"] = _save(trained, store.artifact_dir(run.id), keep=keep_weights)
-    record(trained_message)
+        record(event)
+    assert finished is not None
+    artifact_bytes = _save(trained, store.artifact_dir(run.id), keep=keep_weights)
+    record(finished)
+    summary = RunSummary(
+        scores=scores,
+        first_scores=first_scores,
+        steps=finished.steps,
+        stopped_early=finished.stopped_early,
+        trainable_params=finished.trainable_params,
+        total_params=finished.total_params,
+        peak_memory_mb=finished.peak_memory_mb,
+        elapsed_s=finished.elapsed_s,
+        train_s=finished.train_s,
+        artifact_bytes=artifact_bytes,
+    )
     store.finish(run.id, summary)

@@ -32,6 +32,7 @@ SOURCES = (
     "core/methods",
     "core/models",
     "core/runs/execute.py",
+    "core/shape.py",
     "core/train",
 )
 """The code between a config and the numbers that a run records."""

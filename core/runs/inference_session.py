@@ -13,7 +13,7 @@ from typing import Any
 from torch import nn
 
 from core import methods
-from core.config import RunConfig, check_number
+from core.config import METHODS, RunConfig, check_number
 from core.data import uploads
 from core.data.encode import encode
 from core.data.examples import Example, task_examples
@@ -185,7 +185,7 @@ class InferenceSession:
 
     def _lora_folder(self, run_id: str, base: LoadedModel) -> Path:
         run = self.store.get(run_id)
-        if run.config.method.name not in ("lora", "rslora"):
+        if not METHODS[run.config.method.name].is_stackable:
             raise UserError(f"The run {run.id} is no LoRA run; only those hang side by side.")
         return saved_folder(self.store, run, base)
 
@@ -205,7 +205,8 @@ class InferenceSession:
 
     def merge(self, *, run: str, prompts: list[str]) -> Iterator[Message]:
         """Merge a run's adapter, take it out of the same weights again, and compare after each."""
-        yield merge.merge(*self._run(run), [check_prompt(p) for p in prompts])
+        method = self.store.get(run).config.method.name
+        yield merge.merge(*self._run(run), [check_prompt(p) for p in prompts], method=method)
 
     def take_away(self, *, run: str, prompts: list[str]) -> Iterator[Message]:
         """Answers with and without a run's soft prompt."""

@@ -3,9 +3,8 @@
 from typing import Any
 
 from core import catalog
+from core.events import Evaluation, Event
 from core.runs.store import Run
-
-Event = dict[str, Any]
 
 
 def model_card(run: Run, events: list[Event]) -> str:
@@ -73,18 +72,18 @@ def _data(run: Run) -> str:
 
 def _scores(events: list[Event]) -> str:
     """The last check of each task."""
-    last = {e["task"]: e for e in events if e["type"] == "evaluation"}
+    last = {e.task: e for e in events if isinstance(e, Evaluation)}
     if not last:
         return "None were measured."
-    first = {e["task"]: e for e in reversed(events) if e["type"] == "evaluation"}
+    first = {e.task: e for e in reversed(events) if isinstance(e, Evaluation)}
     rows = [
         (
             catalog.task_title(task),
-            e["metric"].replace("_", " "),
-            f"{first[task]['score']:.2f}",
-            f"{e['score']:.2f}",
-            "{:.2f} to {:.2f}".format(*e["interval"]),
-            e["n"],
+            e.metric.replace("_", " "),
+            f"{first[task].score:.2f}",
+            f"{e.score:.2f}",
+            "{:.2f} to {:.2f}".format(*e.interval),
+            e.n,
         )
         for task, e in last.items()
     ]

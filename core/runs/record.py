@@ -4,7 +4,7 @@ import math
 import re
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -13,8 +13,27 @@ from sqlalchemy import Row
 from core.config import RunConfig
 from core.errors import UserError
 from core.runs.states import RunStatus
+from core.typed_json import read
 
 RUN_ID = re.compile(r"[0-9a-z-]{1,40}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSummary:
+    """What a finished run came to."""
+
+    scores: dict[str, float] = field(default_factory=dict[str, float])
+    """Of each task at its last check, and at its first."""
+    first_scores: dict[str, float] = field(default_factory=dict[str, float])
+    steps: int = 0
+    stopped_early: bool = False
+    trainable_params: int = 0
+    total_params: int = 0
+    peak_memory_mb: float = math.nan
+    elapsed_s: float = math.nan
+    train_s: float = math.nan
+    """Time in optimizer steps alone."""
+    artifact_bytes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +57,16 @@ class Run:
     ended_at: float | None
     worker: str
     """Who carries it out: `host:pid:create_time`; empty while queued."""
-    summary: dict[str, Any]
-    """What `finish` was given; empty before."""
+    summary_dict: dict[str, Any]
+    """What `finish` was given, as it was stored; empty before."""
+
+    @cached_property
+    def summary(self) -> RunSummary:
+        """The figures of the run's end; before it and in older records, those that are missing are NaN or 0."""
+        try:
+            return read(RunSummary, self.summary_dict)
+        except ValueError:  # of another version
+            return RunSummary()
 
     @cached_property
     def config(self) -> RunConfig:
@@ -68,7 +95,7 @@ class Run:
             started_at=row.started_at,
             ended_at=row.ended_at,
             worker=row.worker,
-            summary=row.summary,
+            summary_dict=row.summary,
         )
 
 

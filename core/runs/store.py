@@ -7,14 +7,15 @@ so of two processes that want the same run only one gets it.
     store = RunStore()
     run = store.submit(RunConfig())              # queued
     run = store.claim(worker=worker_identity())  # running
-    store.append(run.id, {"type": "step", "step": 1, "loss": 2.5})
-    store.finish(run.id, {"scores": {"sentiment": 1.0}})
-    store.events(run.id, after=0)                # [{"seq": 1, "at": …, "type": "step", …}]
+    store.append(run.id, Notice(step=0, message="…"))
+    store.finish(run.id, RunSummary(scores={"sentiment": 1.0}))
+    store.events(run.id, after=0)                # [Notice(step=0, message="…")]
 """
 
 import os
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,15 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from core.config import RunConfig
 from core.errors import UserError
+from core.events import Event, event_from_dict
 from core.runs import artifacts
 from core.runs.identity import identity_of
 from core.runs.liveness import ended_unexpectedly, is_gone, worker_identity
-from core.runs.record import RUN_ID, Run, new_run_id, strict_json, unknown_run
+from core.runs.record import RUN_ID, Run, RunSummary, new_run_id, strict_json, unknown_run
 from core.runs.schema import Database, events, runs
 from core.runs.states import ACTIVE, OVER, IllegalTransition, RunStatus, sources
 
-__all__ = ["Run", "RunStore", "worker_identity"]
+__all__ = ["Run", "RunStore", "RunSummary", "worker_identity"]
 
 SHORTEST_PREFIX = 4
 
@@ -110,9 +112,9 @@ class RunStore:
         with self._database.transaction() as connection:
             connection.execute(update(runs).where(runs.c.id == run_id).values(version=identity))
 
-    def finish(self, run_id: str, summary: dict[str, Any]) -> None:
+    def finish(self, run_id: str, summary: RunSummary) -> None:
         """running -> finished. Raises `IllegalTransition` otherwise, like `stop` and `fail`."""
-        self._end(run_id, RunStatus.FINISHED, summary=strict_json(summary))
+        self._end(run_id, RunStatus.FINISHED, summary=strict_json(asdict(summary)))
 
     def stop(self, run_id: str, reason: str = "") -> None:
         """queued or running -> stopped."""
@@ -160,12 +162,12 @@ class RunStore:
 
     # Events
 
-    def append(self, run_id: str, event: dict[str, Any]) -> int:
-        """Record an event, which has a "type", and return its seq: 1, 2, 3, … within the run.
+    def append(self, run_id: str, event: Event) -> int:
+        """Record an event as JSON and return its seq: 1, 2, 3, … within the run.
 
         NaN and infinities become null, as JSON has no word for them.
         """
-        now = time.time()
+        now, message = time.time(), event.to_dict()
         with self._database.transaction() as connection:
             seq = connection.scalar(
                 update(runs)
@@ -180,14 +182,18 @@ class RunStore:
                     run_id=run_id,
                     seq=seq,
                     at=now,
-                    type=event["type"],
-                    payload=strict_json(event),
+                    type=message["type"],
+                    payload=strict_json(message),
                 )
             )
         return seq
 
-    def events(self, run_id: str, *, after: int = 0) -> list[dict[str, Any]]:
-        """The events with seq > `after`, in order, each with its "seq" and "at" (a time)."""
+    def events(self, run_id: str, *, after: int = 0) -> list[Event]:
+        """All events but the first `after`, in order."""
+        return [event_from_dict(message) for message in self.messages(run_id, after=after)]
+
+    def messages(self, run_id: str, *, after: int = 0) -> list[dict[str, Any]]:
+        """The events with seq > `after` as they are stored, each with its "seq" and "at" (a time)."""
         query = (
             select(events.c.payload, events.c.seq, events.c.at)
             .where(events.c.run_id == run_id, events.c.seq > after)

@@ -13,7 +13,7 @@ from core.config import RunConfig
 from core.data.encode import Encoded
 from core.data.examples import Example
 from core.evaluate.task import answer_tasks, limit_of, score
-from core.events import Event, Movement, NextTokens, Sample, Validation
+from core.events import Event, Movement, NextTokens, Sample, TokenProbability, Validation
 from core.generate.stream import next_logits
 from core.inspect.movement import movement
 from core.methods.sharing import in_dtype
@@ -186,7 +186,7 @@ class NextTokenWatch:
             first = self.first_choice.setdefault(prompt, likely[0])
             shown = sorted({*likely, first, *self.labels}, key=lambda i: -float(probabilities[i]))
             rows = [
-                {"token": piece, "probability": float(probabilities[i]), "first": i == first}
+                TokenProbability(token=piece, probability=float(probabilities[i]), first=i == first)
                 for i, piece in zip(shown, tokenizer.pieces(shown), strict=True)
             ]
             yield NextTokens(step=step, prompt=prompt, rows=rows)

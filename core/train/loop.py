@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from core import methods
-from core.config import LORA_FAMILY, RunConfig
+from core.config import METHODS, RunConfig
 from core.errors import Stopped, UserError
 from core.events import Event, Finished, Memory, Notice, Phase, Started, Step
 from core.memory import peak_memory_mb
@@ -32,9 +32,6 @@ from core.train.plan import Stage, make_plan
 from core.train.regularizers import make_penalties
 from core.train.schedule import learning_rate
 from core.train.virtual_tokens import VirtualTokenWatch
-
-OWN_WEIGHTS = ("full", "top_layers")
-"""Methods that train the model's own weights: large gradients."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ def train(
     Raises `UserError` for data that cannot be used or training that diverges, and `Stopped`, with
     the model so far in `partial`, when `should_stop` says so.
     """
-    with kept_memory(wanted=config.method.name in OWN_WEIGHTS):
+    with kept_memory(wanted=METHODS[config.method.name].has_large_gradients):
         return (yield from _train(config, base, should_stop))
 
 
@@ -171,7 +168,7 @@ def _train(
 def notes(config: RunConfig, base: LoadedModel) -> list[str]:
     """What a reader should know of how this model is computed and tuned, before the first step."""
     found = [PLAIN] if base.path == "plain" else []
-    if config.method.name in LORA_FAMILY:
+    if METHODS[config.method.name].low_rank:
         found.append(fused_note(base.model, config.method.target_modules))
     return [note for note in found if note]
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from core import catalog
 from core.config import RunConfig
-from core.events import Event, VirtualTokens, VocabularyMap
+from core.events import Event, NearWord, VirtualToken, VirtualTokens, VocabularyMap, Word
 from core.models.forward import soft_prompt
 from core.models.load import LoadedModel
 from core.train.plan import Plan
@@ -52,7 +52,7 @@ class VirtualTokenWatch:
         if step == 0:
             places = self._project(self.words[self.ids].float())
             words = [
-                {"token": piece.strip(), "x": x, "y": y}
+                Word(token=piece.strip(), x=x, y=y)
                 for piece, (x, y) in zip(pieces(self.ids), places, strict=True)
             ]
             yield VocabularyMap(step=0, words=words, explained=self.explained)
@@ -61,14 +61,14 @@ class VirtualTokenWatch:
         virtual = virtual.float()
         cosines = F.normalize(virtual, dim=1).to(self.directions.dtype) @ self.directions.T
         nearest = cosines.topk(N_NEAREST)
-        rows: list[dict[str, Any]] = []
+        rows: list[VirtualToken] = []
         for (x, y), norm, ids in zip(
             self._project(virtual), virtual.norm(dim=1).tolist(), nearest.indices, strict=True
         ):
             near = F.cosine_similarity(virtual[len(rows)][None], self.words[ids].float())
             found = zip(pieces(ids.tolist()), near.tolist(), strict=True)
-            closest = [{"token": piece, "cosine": round(cosine, 4)} for piece, cosine in found]
-            rows.append({"x": x, "y": y, "norm": norm, "nearest": closest})
+            closest = [NearWord(token=piece, cosine=round(cosine, 4)) for piece, cosine in found]
+            rows.append(VirtualToken(x=x, y=y, norm=norm, nearest=closest))
         yield VirtualTokens(step=step, tokens=rows)
 
     def _project(self, vectors: torch.Tensor) -> list[list[float]]:

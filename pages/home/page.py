@@ -5,10 +5,9 @@ from typing import Any
 import psutil
 import streamlit as st
 
-from core import catalog
 from core.course.lessons import as_markdown
 from core.errors import UserError
-from pages.shared.engine import engine, model_ready, preparation, store
+from pages.shared.engine import current_model, engine, model_ready, preparation, store
 
 GREEDY = {"max_new_tokens": 40}
 QUESTIONS = ("What is the capital of Japan?", "What is your name?", "What do bees make?")
@@ -29,9 +28,7 @@ def ask_base() -> None:
     place = st.empty()
     last: dict[str, Any] = {}
     try:
-        for last in engine().ask(
-            "generate", model=catalog.DEFAULT_MODEL, text=asked, settings=GREEDY
-        ):
+        for last in engine().ask("generate", model=current_model().id, text=asked, settings=GREEDY):
             place.markdown(f"> {last['text']}")
     except UserError as error:
         st.error(str(error))
@@ -48,7 +45,7 @@ def machine() -> None:
     found = engine().machine()
     memory = psutil.virtual_memory()
     left, middle, right = st.columns(3)
-    entry = catalog.MODELS[catalog.DEFAULT_MODEL]
+    entry = current_model()
     state = "not prepared"
     if model_ready():
         state = "ready" if found else "loading"
@@ -100,4 +97,4 @@ st.markdown(as_markdown(with_links=True))
 
 st.header("This machine")
 machine()
-st.caption(catalog.MODELS[catalog.DEFAULT_MODEL].rounding)
+st.caption(current_model().rounding)

@@ -7,11 +7,10 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from core import catalog
 from core.data.examples import task_examples
 from core.experiments.adapters import WEIGHT_BYTES, Adapter
 from pages.shared.colours import BLUE, GREY
-from pages.shared.engine import engine
+from pages.shared.engine import current_model, engine
 
 BASE_MODEL = "Base model"
 MANY = (1, 2, 5, 10, 20, 50, 100)
@@ -33,7 +32,7 @@ def answer(
     first: dict[str, Any] = {}
     for message in engine().ask(
         "switch",
-        model=catalog.DEFAULT_MODEL,
+        model=current_model().id,
         adapters=[adapter.run_id for adapter in adapters],
         active=dict(active),
         text=text,

@@ -1,14 +1,19 @@
 """The one engine and run store of this server process, and what every page asks of them."""
 
 import gc
+from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
 from core import catalog
 from core.data.tokenizer import ChatTokenizer
+from core.events import Event
 from core.models.acquire import is_ready, model_dir
 from core.runs.engines.local import LocalEngine
+from core.runs.event_cache import EventCache
 from core.runs.store import RunStore
+from core.shape import PUBLISHED, ModelShape
 
 
 @st.cache_resource(show_spinner=False)
@@ -16,19 +21,53 @@ def store() -> RunStore:
     return RunStore()
 
 
-@st.cache_resource(show_spinner=False, on_release=LocalEngine.close)
+@st.cache_resource(show_spinner=False, on_release=lambda engine: engine.close())
 def engine() -> LocalEngine:
     return LocalEngine(store())
 
 
+def current_model() -> catalog.ModelEntry:
+    """The model that the pages work on: the one that a run has unless it names another."""
+    return catalog.MODELS[catalog.DEFAULT_MODEL]
+
+
+def model_shape() -> ModelShape:
+    """Its sizes, known before it is here."""
+    entry = current_model()
+    return replace(PUBLISHED[entry.shape], title=entry.title)
+
+
 @st.cache_resource(show_spinner=False)
-def tokenizer(model: str = catalog.DEFAULT_MODEL) -> ChatTokenizer:
-    """The tokenizer of a prepared model."""
-    return ChatTokenizer.load(model_dir(catalog.find_model(model)))
+def tokenizer() -> ChatTokenizer:
+    """Its tokenizer, once it is prepared."""
+    return ChatTokenizer.load(model_dir(current_model()))
 
 
-def model_ready(model: str = catalog.DEFAULT_MODEL) -> bool:
-    return is_ready(catalog.find_model(model))
+@st.cache_resource(show_spinner=False)
+def _event_cache() -> EventCache:
+    return EventCache(store())
+
+
+def events_of(run_id: str) -> list[Event]:
+    """All events of a run, in order; only those that are new are read. Do not write into the list."""
+    return _event_cache().events(run_id)
+
+
+def delete_run(run_id: str) -> None:
+    """Remove a run, and what this server remembers of it."""
+    store().delete(run_id)
+    _event_cache().forget(run_id)
+
+
+@st.cache_data(show_spinner=False, max_entries=200)
+def ask_once(operation: str, *, run: str, **args: Any) -> dict[str, Any]:
+    """What the answering worker finds in a finished run. Its weights do not change: it is asked once."""
+    (found,) = engine().ask(operation, run=run, **args)
+    return found
+
+
+def model_ready() -> bool:
+    return is_ready(current_model())
 
 
 @st.cache_resource(show_spinner=False)
@@ -49,16 +88,16 @@ def require_model() -> None:
 
 
 @st.fragment(run_every=0.7)
-def preparation(model: str = catalog.DEFAULT_MODEL) -> None:
-    """The button that prepares a model, its progress, and its failure in plain words."""
-    entry = catalog.find_model(model)
-    if model_ready(model):
+def preparation() -> None:
+    """The button that prepares the model, its progress, and its failure in plain words."""
+    entry = current_model()
+    if model_ready():
         st.rerun()
-    state = engine().preparations.get(model)
+    state = engine().preparations.get(entry.id)
     if state and state.running:
         st.progress(min(state.share, 1.0), text=state.message or "Starting")
         if st.button("Stop", key="prepare_stop"):
-            engine().stop_preparing(model)
+            engine().stop_preparing(entry.id)
         return
     if state and state.error:
         st.error(state.error)
@@ -67,5 +106,5 @@ def preparation(model: str = catalog.DEFAULT_MODEL) -> None:
         f"(about {entry.download_mb} MB), checked and converted; no account is needed."
     )
     if st.button("Prepare the model", type="primary", key="prepare_start"):
-        engine().prepare(model)
+        engine().prepare(entry.id)
         st.rerun(scope="fragment")

@@ -1,6 +1,8 @@
 """What a run learned and what it lost, while it happens and afterwards, check by check."""
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, TypeVar
 
 import altair as alt
 import pandas as pd
@@ -11,12 +13,13 @@ from core import catalog
 from core.evaluate.forgetting import Forgetting
 from core.evaluate.limits import sample_as_shown
 from core.evaluate.uncertainty import wilson_interval
+from core.events import Evaluation, Event, MatrixMovement, Movement, NextTokens, Sample
 from core.runs.store import Run
 from pages.shared.colours import AMBER, BLUE, GREY, ORANGE, TASK_COLOURS
-from pages.shared.engine import store
+from pages.shared.engine import events_of
 from pages.shared.live import follow, planned_steps, sample_table, step_axis
 
-Event = dict[str, Any]
+E = TypeVar("E", bound=Event)
 SENTIMENT_SHARE = "other prompts answered with a sentiment"
 
 
@@ -26,36 +29,36 @@ def forgetting_view(run_id: str) -> None:
 
 
 def _view(run: Run, events: list[Event]) -> None:
-    if any(e["type"] == "evaluation" for e in events):
+    if any(isinstance(e, Evaluation) for e in events):
         st.altair_chart(curves(events, planned_steps(run.config_dict)), width="stretch")
-    watched = [e for e in events if e["type"] == "sample" and not e["task"]]
+    watched = [e for e in events if isinstance(e, Sample) and not e.task]
     if watched:
         st.markdown("**The same prompts, asked again at every check**")
         table = sample_table(watched).drop(columns="right answer")
         st.dataframe(table, hide_index=True, width="stretch")
 
 
-def of_type(events: list[Event], kind: str) -> list[Event]:
-    return [e for e in events if e["type"] == kind]
+def of_type(events: Sequence[Event], kind: type[E]) -> list[E]:
+    return [e for e in events if isinstance(e, kind)]
 
 
 def curve_rows(events: list[Event]) -> pd.DataFrame:
     """One row per curve and check: "step", "curve", "share", its interval "low" to "high", "n"."""
     rows: list[dict[str, Any]] = []
-    for e in of_type(events, "evaluation"):
-        low, high = e["interval"]
-        title = catalog.task_title(e["task"])
-        row = {"step": e["step"], "curve": title, "share": e["score"], "low": low, "high": high}
-        rows.append({**row, "n": e["n"]})
-    for step in dict.fromkeys(e["step"] for e in of_type(events, "evaluation")):
+    for e in of_type(events, Evaluation):
+        low, high = e.interval
+        title = catalog.task_title(e.task)
+        row = {"step": e.step, "curve": title, "share": e.score, "low": low, "high": high}
+        rows.append({**row, "n": e.n})
+    for step in dict.fromkeys(e.step for e in of_type(events, Evaluation)):
         others = [
-            e
-            for e in of_type(events, "evaluation")
-            if e["step"] == step and e["answered_with_sentiment"] is not None
+            (e.answered_with_sentiment, e.n)
+            for e in of_type(events, Evaluation)
+            if e.step == step and e.answered_with_sentiment is not None
         ]
-        n = sum(e["n"] for e in others)
+        n = sum(n for _, n in others)
         if n:
-            hits = round(sum(e["answered_with_sentiment"] * e["n"] for e in others))
+            hits = round(sum(share * n for share, n in others))
             low, high = wilson_interval(hits, n)
             row = {"step": step, "curve": SENTIMENT_SHARE, "share": hits / n}
             rows.append({**row, "low": low, "high": high, "n": n})
@@ -65,7 +68,7 @@ def curve_rows(events: list[Event]) -> pd.DataFrame:
 def curves(events: list[Event], n_steps: int) -> alt.LayerChart | alt.FacetChart:
     """The task being learned, what is being lost, and the prompts answered with a sentiment."""
     frame = curve_rows(events)
-    tasks = list(dict.fromkeys(e["task"] for e in of_type(events, "evaluation")))
+    tasks = list(dict.fromkeys(e.task for e in of_type(events, Evaluation)))
     shown = [*map(catalog.task_title, tasks), SENTIMENT_SHARE]
     colours = [*(TASK_COLOURS[task] for task in tasks), AMBER]
     now = frame[frame.step == frame.step.max()].set_index("curve").share
@@ -104,34 +107,32 @@ def curves(events: list[Event], n_steps: int) -> alt.LayerChart | alt.FacetChart
 
 def scrub(run_id: str) -> None:
     """A slider over the checks of a run: answers, next tokens and moved weights at each."""
-    events = store().events(run_id)
-    checks = sorted({e["step"] for e in of_type(events, "evaluation")})
+    events = events_of(run_id)
+    checks = sorted({e.step for e in of_type(events, Evaluation)})
     if len(checks) < 2:  # a run that was stopped before its first check
         return
     st.header("Back through time")
     step: int = st.select_slider(  # pyright: ignore[reportAssignmentType]
         "Check after step", checks, checks[-1], key=f"forgetting_check_{run_id}"
     )
-    looks = [e for e in of_type(events, "next_tokens") if e["step"] == step]
+    looks = [e for e in of_type(events, NextTokens) if e.step == step]
     left, right = st.columns(2)
     with left:
         if looks:
-            prompts = [e["prompt"] for e in looks]
+            prompts = [e.prompt for e in looks]
             chosen = st.selectbox("Prompt", prompts, key=f"forgetting_prompt_{run_id}")
             look = looks[prompts.index(chosen)]
             answers = {
-                e["prompt"]: sample_as_shown(e)
-                for e in of_type(events, "sample")
-                if e["step"] == step
+                e.prompt: sample_as_shown(e) for e in of_type(events, Sample) if e.step == step
             }
             st.markdown(f"> {answers.get(chosen, '')}")
             st.altair_chart(next_token_chart(look), width="stretch")
     with right:
-        moved = [e for e in of_type(events, "movement") if e["step"] == step]
+        moved = [e for e in of_type(events, Movement) if e.step == step]
         if moved:
-            rows = [row for e in of_type(events, "movement") for row in e["rows"]]
-            top = max(row["relative"] for row in rows)
-            figure = movement_figure(moved[0]["rows"], top, step)
+            rows = [row for e in of_type(events, Movement) for row in e.rows]
+            top = max(row.relative for row in rows)
+            figure = movement_figure(moved[0].rows, top, step)
             st.plotly_chart(figure, width="stretch", key=f"forgetting_moved_{run_id}")
             st.caption(
                 "‖W′ − W‖ / ‖W‖ of each matrix: how far it has moved, as a share of its size."
@@ -142,16 +143,16 @@ def scrub(run_id: str) -> None:
             st.caption("No weight of the model has moved: this method leaves them as they are.")
 
 
-def next_token_chart(look: Event) -> alt.Chart:
+def next_token_chart(look: NextTokens) -> alt.Chart:
     """The likeliest next tokens of a watched prompt at one check."""
-    frame = pd.DataFrame(look["rows"])
+    frame = pd.DataFrame(map(asdict, look.rows))
     frame["kind"] = [
         "the base model’s choice" if is_first else "other" for is_first in frame["first"]
     ]
     frame.loc[frame.token.isin(catalog.SENTIMENT_LABELS), "kind"] = "a sentiment"
     frame["shown"] = [f"“{token}”".replace("\n", "↵") for token in frame.token]
     best = frame.iloc[0]
-    title = f"After “{look['prompt']}” comes {best.shown} with {best.probability:.2f}"
+    title = f"After “{look.prompt}” comes {best.shown} with {best.probability:.2f}"
     kinds = ["the base model’s choice", "a sentiment", "other"]
     return (
         alt.Chart(frame, title=title, height=alt.Step(24))
@@ -176,17 +177,17 @@ def next_token_chart(look: Event) -> alt.Chart:
     )
 
 
-def movement_figure(rows: list[dict[str, Any]], top: float, step: int) -> go.Figure:
+def movement_figure(rows: list[MatrixMovement], top: float, step: int) -> go.Figure:
     """Layer by layer and matrix by matrix: how far the weights have moved."""
-    layers = sorted({row["layer"] for row in rows})
-    modules = list(dict.fromkeys(row["module"] for row in rows))
-    found = {(row["module"], row["layer"]): row["relative"] for row in rows}
+    layers = sorted({row.layer for row in rows})
+    modules = list(dict.fromkeys(row.module for row in rows))
+    found = {(row.module, row.layer): row.relative for row in rows}
     z = [[found.get((module, layer)) for layer in layers] for module in modules]
     figure = go.Figure(go.Heatmap(z=z, x=layers, y=modules, zmin=0, zmax=top, colorscale="Cividis"))
-    most = max(rows, key=lambda row: row["relative"])
+    most = max(rows, key=lambda row: row.relative)
     title = (
-        f"After step {step}, {most['module']} of layer {most['layer']} has moved most: "
-        f"{most['relative']:.1%}"
+        f"After step {step}, {most.module} of layer {most.layer} has moved most: "
+        f"{most.relative:.1%}"
     )
     return figure.update_layout(
         title={"text": title, "font": {"size": 14}},
@@ -199,10 +200,10 @@ def movement_figure(rows: list[dict[str, Any]], top: float, step: int) -> go.Fig
 
 def how_sure(events: list[Event]) -> str:
     """On how many examples the scores of a run were measured, and how wide their intervals are."""
-    found = of_type(events, "evaluation")
-    counts = sorted({e["n"] for e in found})
+    found = of_type(events, Evaluation)
+    counts = sorted({e.n for e in found})
     n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    half = max((e["interval"][1] - e["interval"][0]) / 2 for e in found)
+    half = max((e.interval[1] - e.interval[0]) / 2 for e in found)
     return f"Each score is measured on {n} test examples, so it is sure to ± {half:.2f} or better."
 
 

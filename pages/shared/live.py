@@ -1,6 +1,7 @@
 """A run as it happens: status, curves, answers. Polls the store, so a reload loses nothing."""
 
 from collections.abc import Callable
+from math import isfinite
 from os.path import commonprefix
 from statistics import median
 from typing import Any
@@ -12,14 +13,14 @@ import streamlit as st
 from core import catalog
 from core.errors import UserError
 from core.evaluate.limits import cut_lines, sample_as_shown
+from core.events import Evaluation, Event, Notice, Sample, Step, Validation
 from core.runs.states import RunStatus
 from core.runs.store import Run
 from pages.shared.colours import AMBER, BLUE, GREEN, GREY
-from pages.shared.engine import engine, spare_the_collector, store
+from pages.shared.engine import engine, events_of, spare_the_collector, store
 
 POLL_S = 1.0
 CHART_HEIGHT = 340
-Event = dict[str, Any]
 
 
 def follow(run_id: str, draw: Callable[[Run, list[Event]], None]) -> None:
@@ -34,7 +35,7 @@ def _follow(run_id: str, draw: Callable[[Run, list[Event]], None], was_active: b
         run = store().get(run_id)
         if was_active and run.status.is_over:
             st.rerun()  # draw the page around it again, and stop polling
-        events = store().events(run_id)
+        events = events_of(run_id)
         show_status(run, events)
         draw(run, events)
     except UserError as error:  # app.py does not see what happens in a fragment
@@ -47,18 +48,18 @@ def run_view(run_id: str) -> None:
 
 
 def _view(run: Run, events: list[Event]) -> None:
-    steps = [e for e in events if e["type"] == "step"]
+    steps = [e for e in events if isinstance(e, Step)]
     if steps:
         left, right = st.columns(2)
         wanted = planned_steps(run.config_dict)
         left.altair_chart(loss_chart(events, wanted), width="stretch")
         scores = score_chart(events, wanted, run.config_dict["data"]["task"])
         right.altair_chart(scores, width="stretch")
-    evaluations = [e for e in events if e["type"] == "evaluation"]
+    evaluations = [e for e in events if isinstance(e, Evaluation)]
     if evaluations:
         with st.expander("Scores in numbers, with 95 % intervals"):
             st.dataframe(score_table(evaluations), hide_index=True)
-    samples = [e for e in events if e["type"] == "sample"]
+    samples = [e for e in events if isinstance(e, Sample)]
     if samples:
         st.markdown("**The same prompts, asked again at every check**")
         st.dataframe(sample_table(samples), hide_index=True, width="stretch")
@@ -74,8 +75,8 @@ def planned_steps(config: dict[str, Any]) -> int:
 def show_status(run: Run, events: list[Event]) -> None:
     """Where a run is, why it ended, and the button that stops it."""
     wanted = planned_steps(run.config_dict)
-    steps = [e for e in events if e["type"] == "step"]
-    done = steps[-1]["step"] if steps else 0
+    steps = [e for e in events if isinstance(e, Step)]
+    done = steps[-1].step if steps else 0
     if run.status is RunStatus.QUEUED:
         place = store().queue_position(run.id)
         text = f"Waiting: number {place} in the queue."
@@ -92,19 +93,19 @@ def show_status(run: Run, events: list[Event]) -> None:
         seconds = (run.ended_at or 0) - (run.started_at or run.created_at)
         st.success(f"{run.status.capitalize()} after {done} steps, {seconds:.0f} s. {run.reason}")
     for event in events:
-        if event["type"] == "notice":
-            st.caption(event["message"])
-    if cut := cut_lines([e for e in events if e["type"] == "evaluation"]):
+        if isinstance(event, Notice):
+            st.caption(event.message)
+    if cut := cut_lines([e for e in events if isinstance(e, Evaluation)]):
         st.caption(f"{'; '.join(cut)}.")
     if not run.status.is_over and st.button("Stop", key=f"live_stop_{run.id}"):
         engine().cancel(run.id)
     if steps:
-        last, usual_s = steps[-1], median(e["step_s"] for e in steps)
+        last, usual_s = steps[-1], median(e.step_s for e in steps)
         st.caption(
             f"{run.config_dict['optimizer']['batch_size'] / usual_s:.0f} examples/s, "
             f"{usual_s:.2f} s per step (median). The last step: "
-            f"{last['tokens_computed']} tokens computed where a padded batch would take "
-            f"{last['tokens_padded']}."
+            f"{last.tokens_computed} tokens computed where a padded batch would take "
+            f"{last.tokens_padded}."
         )
 
 
@@ -122,12 +123,12 @@ def loss_chart(events: list[Event], n_steps: int) -> alt.Chart | alt.LayerChart 
     """Training loss per step and validation loss at the checks."""
     rows = [
         {
-            "step": e["step"],
-            "loss": e["loss"],
-            "set": "training" if e["type"] == "step" else "validation",
+            "step": e.step,
+            "loss": e.loss,
+            "set": "training" if isinstance(e, Step) else "validation",
         }
         for e in events
-        if e["type"] in ("step", "validation") and e["loss"] is not None
+        if isinstance(e, Step | Validation) and isfinite(e.loss)
     ]
     training = [r["loss"] for r in rows if r["set"] == "training"]
     title = f"Training loss: {training[0]:.2f} at first, {training[-1]:.2f} now"
@@ -155,17 +156,17 @@ def score_chart(
     events: list[Event], n_steps: int, task: str
 ) -> alt.Chart | alt.LayerChart | alt.FacetChart:
     """Main score with its interval, precision, recall and F1 of the trained task."""
-    found = [e for e in events if e["type"] == "evaluation" and e["task"] == task]
-    metric = found[-1]["metric"].replace("_", " ")
+    found = [e for e in events if isinstance(e, Evaluation) and e.task == task]
+    metric = found[-1].metric.replace("_", " ")
     measures = {"score": metric, "precision": "precision", "recall": "recall", "f1": "F1"}
     rows = [
-        {"step": e["step"], "measure": name, "value": e[key], "n": e["n"]}
+        {"step": e.step, "measure": name, "value": getattr(e, key), "n": e.n}
         for e in found
         for key, name in measures.items()
     ]
-    bands = [{"step": e["step"], "low": e["interval"][0], "high": e["interval"][1]} for e in found]
-    title = f"{catalog.task_title(task)}: {metric} {found[-1]['score']:.2f}"
-    title += f" on {found[-1]['n']} test examples"
+    bands = [{"step": e.step, "low": e.interval[0], "high": e.interval[1]} for e in found]
+    title = f"{catalog.task_title(task)}: {metric} {found[-1].score:.2f}"
+    title += f" on {found[-1].n} test examples"
     x = step_axis(n_steps)
     scale = alt.Scale(domain=[0, 1])
     band = (
@@ -194,32 +195,32 @@ def score_chart(
     return (band + lines).properties(title=title, height=CHART_HEIGHT, description=title)
 
 
-def score_table(evaluations: list[Event]) -> pd.DataFrame:
+def score_table(evaluations: list[Evaluation]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "step": e["step"],
-                "task": e["task"],
-                "examples": e["n"],
-                e["metric"]: round(e["score"], 3),
-                "95 % interval": f"{e['interval'][0]:.2f} to {e['interval'][1]:.2f}",
-                "precision": round(e["precision"], 3),
-                "recall": round(e["recall"], 3),
-                "F1": round(e["f1"], 3),
+                "step": e.step,
+                "task": e.task,
+                "examples": e.n,
+                e.metric: round(e.score, 3),
+                "95 % interval": f"{e.interval[0]:.2f} to {e.interval[1]:.2f}",
+                "precision": round(e.precision, 3),
+                "recall": round(e.recall, 3),
+                "F1": round(e.f1, 3),
             }
             for e in evaluations
         ]
     )
 
 
-def sample_table(samples: list[Event]) -> pd.DataFrame:
+def sample_table(samples: list[Sample]) -> pd.DataFrame:
     """One row per prompt, one column per check."""
     rows: dict[str, dict[str, str]] = {}
-    shared = shared_words([e["prompt"] for e in samples])
+    shared = shared_words([e.prompt for e in samples])
     for e in samples:
-        short = ("… " if shared else "") + e["prompt"][shared:]
-        row = rows.setdefault(e["prompt"], {"prompt": short, "right answer": e["reference"]})
-        row["base model" if e["step"] == 0 else f"step {e['step']}"] = sample_as_shown(e)
+        short = ("… " if shared else "") + e.prompt[shared:]
+        row = rows.setdefault(e.prompt, {"prompt": short, "right answer": e.reference})
+        row["base model" if e.step == 0 else f"step {e.step}"] = sample_as_shown(e)
     return pd.DataFrame(list(rows.values())).fillna("")
 
 

@@ -1,13 +1,15 @@
 """Several runs at once: submit those that are missing, watch them, stop them."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from core.config import RunConfig
-from core.experiments.pending import active, missing
+from core.events import Step
+from core.experiments.pending import active, failed, missing
 from core.runs.store import Run
-from pages.shared.engine import engine, store
+from pages.shared.engine import engine, events_of, store
 from pages.shared.live import POLL_S, planned_steps
 
 
@@ -33,6 +35,8 @@ def run_all(
         for config in left:
             engine().submit(config)
         st.rerun()
+    for reason, n in Counter(run.reason for run in failed(configs, store())).items():
+        st.error(f"{n} of {len(configs)} failed: {reason}")
     if not left and not waiting:
         st.caption("It is finished." if len(configs) == 1 else f"All {len(configs)} are finished.")
     st.fragment(_progress, run_every=POLL_S if waiting else None)(configs, key, draw, bool(waiting))
@@ -48,7 +52,7 @@ def _progress(
         done = sum(1 for config in configs if store().find_finished(config))
         text = f"{done} of {len(configs)} runs finished."
         if running := next((run for run in waiting if run.status == "running"), None):
-            steps = [e for e in store().events(running.id) if e["type"] == "step"]
+            steps = [e for e in events_of(running.id) if isinstance(e, Step)]
             wanted = planned_steps(running.config_dict)
             text += f" Now {title(running)}: step {len(steps)} of {wanted}."
         elif not engine().is_warm("train"):

@@ -13,14 +13,9 @@ from core.config import (
     OptimizerConfig,
     RunConfig,
     default_learning_rate,
+    method_title,
 )
 
-METHOD_TITLES = {
-    "lora": "LoRA",
-    "full": "Full fine-tuning",
-    "top_layers": "Last layers only",
-    "prompt": "Prompt tuning",
-}
 RATES = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 1e-2)
 
 
@@ -47,7 +42,7 @@ def run_settings(data: DataConfig) -> RunConfig:
     method = st.segmented_control(
         "Method",
         ["lora", "full"],
-        format_func=METHOD_TITLES.__getitem__,
+        format_func=method_title,
         default="lora",
         required=True,
         key="instruction_method",

@@ -7,6 +7,7 @@ import pytest
 from core import catalog
 from core.errors import UserError
 from core.paths import ROOT
+from core.shape import PUBLISHED, total_parameters
 
 
 @pytest.mark.parametrize("model", catalog.MODELS)
@@ -16,7 +17,8 @@ def test_every_model_has_one_source(model: str) -> None:
     assert (entry.wheel is None) == bool(entry.hub)
     assert not entry.is_local
     assert entry.licence
-    assert min(entry.parameters, entry.download_mb) > 0
+    assert entry.download_mb > 0
+    assert entry.parameters == total_parameters(PUBLISHED[entry.shape])
 
 
 def test_the_pinned_wheel_is_the_one_we_measured() -> None:

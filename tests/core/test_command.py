@@ -61,7 +61,7 @@ LESSONS: dict[str, list[RunConfig]] = {
         soft_prompts.prompt_config(10, start="text", text=soft_prompts.TEXT),
     ],
     "prompting_or_tuning": list(
-        prompting.tuned_configs("sentiment", prompting.METHODS, prompting.SIZES, (0, 1))
+        prompting.tuned_configs("sentiment", prompting.TUNED, prompting.SIZES, (0, 1))
     ),
     "forgetting": [
         RunConfig(
@@ -110,7 +110,7 @@ def texts() -> st.SearchStrategy[str]:
 
 def one_value(one: Setting) -> st.SearchStrategy[Any]:
     if one.choices:
-        return st.sampled_from(one.choices)
+        return st.sampled_from([*one.choices])
     if one.kind is str:
         return texts()
     if one.kind is int:
@@ -180,6 +180,7 @@ def _fit_cure(drawn: dict[str, Any], draw: st.DrawFn) -> None:
     drawn["cure.rehearse_share"] = share if drawn["cure.rehearse"] else 0.0
 
 
+@pytest.mark.thorough
 @settings(max_examples=300, deadline=None)
 @given(configs())
 @example(RunConfig(method=MethodConfig(rank=4, alpha=16)))

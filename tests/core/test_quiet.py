@@ -109,6 +109,7 @@ def test_nothing_is_said_of_a_record_without_readings() -> None:
     refuse(())
 
 
+@pytest.mark.thorough
 def test_the_real_counters_tell_own_work_from_that_of_others() -> None:
     """Our child computes: its seconds are ours, also after its end."""
     before = read()

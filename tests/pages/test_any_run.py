@@ -22,9 +22,11 @@ from core.errors import UserError
 from core.evaluate.task import score
 from core.models.acquire import model_dir
 from core.runs.engines.local import LocalEngine
-from core.runs.store import RunStore
+from core.runs.store import Run, RunStore, RunSummary
 from tests.core.conftest import make_tokenizer
-from tests.pages.test_pages import PAGES, ROOT
+from tests.pages.test_pages import PAGES, ROOT, name_of
+
+pytestmark = pytest.mark.thorough
 
 PAIRS = [{"prompt": f"cat {n}", "completion": "yes" if n % 2 else "no"} for n in range(12)]
 NAMES = {"forgetting": ("run", "sequence"), "multitask": ("mix",)}
@@ -74,7 +76,7 @@ def recorded(config: RunConfig, *, last_step: int) -> Iterator[events.Event]:
     )  # fmt: skip
     yield from checked(config, 0)
     if config.method.name == "prompt":
-        words = [{"token": "good", "x": 0.0, "y": 1.0}, {"token": "bad", "x": 1.0, "y": 0.0}]
+        words = [events.Word(token="good", x=0.0, y=1.0), events.Word(token="bad", x=1.0, y=0.0)]
         yield events.VocabularyMap(step=0, words=words, explained=(0.2, 0.1))
         yield virtual(0)
     n = STEPS // len(config.data.tasks) if config.data.order == "sequential" else STEPS
@@ -100,8 +102,8 @@ def recorded(config: RunConfig, *, last_step: int) -> Iterator[events.Event]:
 
 
 def virtual(step: int) -> events.VirtualTokens:
-    near = [{"token": " good", "cosine": 0.3}]
-    tokens = [{"x": 0.1 * step, "y": 0.2, "norm": 1.0, "nearest": near} for _ in range(2)]
+    near = [events.NearWord(token=" good", cosine=0.3)]
+    tokens = [events.VirtualToken(x=0.1 * step, y=0.2, norm=1.0, nearest=near)] * 2
     return events.VirtualTokens(step=step, tokens=tokens)
 
 
@@ -125,10 +127,10 @@ def checked(config: RunConfig, step: int) -> Iterator[events.Event]:
         )
     for prompt in config.evaluation.prompts:
         yield events.Sample(step=step, task="", prompt=prompt, reference="", output="SmolLM")
-        rows = [{"token": "My", "probability": 0.9, "first": True}]
+        rows = [events.TokenProbability(token="My", probability=0.9, first=True)]
         yield events.NextTokens(step=step, prompt=prompt, rows=rows)
     if step and config.method.name == "full":
-        rows = [{"layer": 0, "module": "q_proj", "relative": 0.01 * step}]
+        rows = [events.MatrixMovement(layer=0, module="q_proj", relative=0.01 * step)]
         yield events.Movement(step=step, rows=rows)
 
 
@@ -139,17 +141,24 @@ def keep(store: RunStore, config: RunConfig, status: str) -> str:
     run = store.start(config, worker="somewhere else")
     last_step = {"failed at once": -1, "stopped": 0, "failed": 2, "running": 2}.get(status, STEPS)
     for event in recorded(config, last_step=last_step) if last_step >= 0 else ():
-        store.append(run.id, event.to_dict())
+        store.append(run.id, event)
+    end(store, run, status)
+    return run.id
+
+
+def end(store: RunStore, run: Run, status: str) -> None:
+    """Bring a running run to its end; "running" lets it be."""
     if status == "finished":
-        scores = dict.fromkeys(config.evaluation_tasks(), 1.0)
-        end = {"steps": STEPS, "train_s": 2.0, "elapsed_s": 3.0, "trainable_params": 10}
-        more = {"total_params": 100, "artifact_bytes": 40, "scores": scores, "first_scores": scores}
-        store.finish(run.id, {**end, **more})
+        scores = dict.fromkeys(run.config.evaluation_tasks(), 1.0)
+        summary = RunSummary(
+            scores=scores, first_scores=scores, steps=STEPS, train_s=2.0, elapsed_s=3.0,
+            trainable_params=10, total_params=100, artifact_bytes=40,
+        )  # fmt: skip
+        store.finish(run.id, summary)
     elif status == "stopped":
         store.stop(run.id, "Stopped.")
     elif status != "running":
         store.fail(run.id, "The disk is full.")
-    return run.id
 
 
 @pytest.fixture
@@ -178,16 +187,17 @@ def no_answer(engine: LocalEngine, operation: str, **args: Any) -> Iterator[Any]
     raise UserError("The run has no saved weights; run it again.")
 
 
-ABOUT_RUNS = [p for p in PAGES if Path(p).stem not in ("home", "before", "speed", "one_base")]
-each_page = pytest.mark.parametrize("page", ABOUT_RUNS, ids=lambda page: Path(page).stem)
+ABOUT_RUNS = [p for p in PAGES if name_of(p) not in ("home", "before", "speed", "one_base")]
+each_page = pytest.mark.parametrize("page", ABOUT_RUNS, ids=name_of)
 
 
 def looked_at(page: str, run_ids: Iterable[str]) -> Iterator[AppTest]:
     """The page with one run after another in its address."""
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app.run()  # only then does Streamlit know the pages' addresses; before, it would open home
     app.switch_page(str(Path(page).relative_to(ROOT)))
     for run_id in run_ids:
-        for name in NAMES.get(Path(page).stem, ("run",)):
+        for name in NAMES.get(name_of(page), ("run",)):
             app.query_params.clear()
             app.query_params[name] = run_id
             yield app.run()
@@ -222,7 +232,7 @@ def test_a_run_that_is_not_there_is_said_to_be_gone(page: str, store: RunStore) 
         assert not broken(app)
         assert not app.error
         said = [c.value for c in app.caption if "is not on this machine" in c.value]
-        assert len(said) == 1 or Path(page).stem == "prompting_or_tuning"  # keeps no run there
+        assert len(said) == 1 or name_of(page) == "choice"  # keeps no run there
 
 
 @each_page
@@ -251,7 +261,7 @@ def test_a_lesson_says_why_it_has_nothing_for_a_run(
     lesson: str, status: str, said: str, store: RunStore
 ) -> None:
     config = RunConfig(data=own_data(), method=MethodConfig(name="adapter"))
-    page = str(ROOT / "pages" / "lessons" / f"{lesson}.py")
+    page = str(ROOT / "pages" / "lessons" / lesson / "page.py")
     (app,) = looked_at(page, [keep(store, config, status)])
     assert any(said in c.value for c in app.caption)
 
@@ -262,10 +272,10 @@ def test_how_sure_a_sequence_is_comes_from_its_own_examples(store: RunStore) -> 
     assert any("measured on 4 test examples" in caption.value for caption in app.caption)
 
 
-@pytest.mark.parametrize("lesson", ["home", "before"])
-def test_the_rounding_of_the_model_is_said(lesson: str, store: RunStore) -> None:
+@pytest.mark.parametrize("page", ["home", "lessons/before"])
+def test_the_rounding_of_the_model_is_said(page: str, store: RunStore) -> None:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    app.switch_page(f"pages/lessons/{lesson}.py").run()
+    app.run().switch_page(f"pages/{page}/page.py").run()
     said = catalog.MODELS[catalog.DEFAULT_MODEL].rounding
     assert any(said in caption.value for caption in app.caption)
 

@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from core import catalog
+from core.events import Evaluation
 from core.experiments.mixtures import GENERAL, HELD_OUT
 from pages.lessons.lora.matrices import rank_figure
 from pages.lessons.multitask.live_scores import COLOURS, HELD
 from pages.lessons.multitask.mixtures import GROUPS
 from pages.shared.colours import AMBER, GREY, TASK_COLOURS
 from pages.shared.forgetting import SENTIMENT_SHARE, curves
+from tests.events import evaluation as made_evaluation
 
 Array = NDArray[np.float64]
 SEEN = {
@@ -51,10 +53,9 @@ def contrast(colour: str, ground: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def evaluation(task: str, step: int) -> dict[str, Any]:
-    found = {"type": "evaluation", "task": task, "step": step, "score": 0.5, "n": 10}
+def evaluation(task: str, step: int) -> Evaluation:
     share = None if task == "sentiment" else 0.1
-    return {**found, "interval": [0.4, 0.6], "answered_with_sentiment": share}
+    return made_evaluation(step, task, 0.5, n=10, answered_with_sentiment=share)
 
 
 def scales(spec: Any) -> Iterator[dict[str, str]]:

@@ -16,6 +16,8 @@ from core.data.examples import Splits, load_splits
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).resolve().parents[2]
 PAIRS = [{"prompt": f"question {n}", "completion": f"answer {n}"} for n in range(20)]
 JSONL = "\n".join(map(json.dumps, PAIRS))

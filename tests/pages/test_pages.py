@@ -11,6 +11,13 @@ from streamlit.testing.v1 import AppTest
 from pages.lessons.instruction.stepping import source_of
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def name_of(page: str) -> str:
+    """The lesson or page that a script is of: the name of its folder."""
+    return Path(page).parent.name
+
+
 PAGES = sorted(str(p) for p in (ROOT / "pages").rglob("page.py"))
 
 
@@ -23,13 +30,13 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_page_opens_before_the_model_is_there(page: str, empty_home: Path) -> None:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
     app.run()  # only then does Streamlit know the pages' addresses; before, it would open home
     app.switch_page(str(Path(page).relative_to(ROOT))).run()
     assert not app.exception
-    assert (app.title[0].value == "Tuning Fork") == (Path(page).stem == "home")
+    assert (app.title[0].value == "Tuning Fork") == (name_of(page) == "home")
     if "lab" not in page:
         assert any("Prepare the model" in b.label for b in app.button)
 

@@ -3,15 +3,14 @@
 import streamlit as st
 
 from core import catalog
-from core.config import SETTINGS
+from core.config import SETTINGS, method_title
 from core.config.command import command_of
 from core.errors import UserError
 from core.runs.store import Run
 from pages.lab.runs.tables import compare_runs, flat, run_table
-from pages.shared.engine import engine, store
+from pages.shared.engine import delete_run, engine, store
 from pages.shared.live import run_view
 from pages.shared.run_button import run_in_url
-from pages.shared.settings import METHOD_TITLES
 
 
 def choose(runs: list[Run]) -> list[Run]:
@@ -37,7 +36,7 @@ def show(run: Run) -> None:
     """One run: what can be done with it, its curves, and how to repeat it."""
     config = run.config_dict
     task, method = config["data"]["task"], config["method"]["name"]
-    st.header(f"{catalog.task_title(task)}, {METHOD_TITLES.get(method, method)}")
+    st.header(f"{catalog.task_title(task)}, {method_title(method)}")
     st.caption(f"Run {run.id}, learning rate {config['optimizer']['learning_rate']:g}")
     again, delete = st.columns(2)
     if again.button("Run again", key="runs_again", width="stretch"):
@@ -48,7 +47,7 @@ def show(run: Run) -> None:
         with delete.popover("Delete", width="stretch"):
             st.write("Its curves, answers and weights go for good.")
             if st.button("Delete this run", type="primary", key="runs_delete"):
-                store().delete(run.id)
+                delete_run(run.id)
                 st.query_params.clear()
                 st.rerun()
     run_view(run.id)

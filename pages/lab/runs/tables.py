@@ -7,8 +7,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.evaluate.limits import sample_as_shown
+from core.events import Evaluation, Event, Sample, Step
 from core.runs.store import Run
-from pages.shared.engine import store
+from pages.shared.engine import events_of, store
 from pages.shared.live import shared_words
 
 COLOURS = ("#0072B2", "#D55E00")
@@ -38,8 +39,7 @@ def run_table(runs: list[Run]) -> pd.DataFrame:
 
 def score_text(run: Run) -> str:
     task = run.config_dict["data"]["task"]
-    first = run.summary.get("first_scores", {}).get(task)
-    last = run.summary.get("scores", {}).get(task)
+    first, last = run.summary.first_scores.get(task), run.summary.scores.get(task)
     return "" if last is None else f"{first:.2f} → {last:.2f}"
 
 
@@ -74,16 +74,16 @@ def compare_runs(a: Run, b: Run) -> None:
         st.caption("Both runs have the same settings.")
     else:
         st.dataframe(differing, hide_index=True, width="stretch")
-    events = {run.id: store().events(run.id) for run in (a, b)}
+    events = {run.id: events_of(run.id) for run in (a, b)}
     left, right = st.columns(2)
     left.plotly_chart(_loss_figure(events), width="stretch", key="runs_compare_loss")
     right.plotly_chart(_score_figure(events), width="stretch", key="runs_compare_score")
-    samples = [(r, e) for r, happened in events.items() for e in happened if e["type"] == "sample"]
-    shared = shared_words([e["prompt"] for _, e in samples])
+    samples = [(r, e) for r, happened in events.items() for e in happened if isinstance(e, Sample)]
+    shared = shared_words([e.prompt for _, e in samples])
     answers: dict[str, dict[str, str]] = {}
     for run_id, e in samples:
-        shown = {"prompt": e["prompt"][shared:], "right answer": e["reference"]}
-        row = answers.setdefault(e["prompt"], shown)
+        shown = {"prompt": e.prompt[shared:], "right answer": e.reference}
+        row = answers.setdefault(e.prompt, shown)
         row[run_id] = sample_as_shown(e)  # the last one stays
     if answers:
         st.markdown("**Their last answers to the same prompts**")
@@ -91,13 +91,13 @@ def compare_runs(a: Run, b: Run) -> None:
         st.dataframe(frame, hide_index=True, width="stretch")
 
 
-def _loss_figure(events: dict[str, list[dict[str, Any]]]) -> go.Figure:
+def _loss_figure(events: dict[str, list[Event]]) -> go.Figure:
     figure = go.Figure()
     for colour, (run_id, happened) in zip(COLOURS, events.items(), strict=True):
-        steps = [e for e in happened if e["type"] == "step"]
+        steps = [e for e in happened if isinstance(e, Step)]
         figure.add_scatter(
-            x=[e["step"] for e in steps],
-            y=[e["loss"] for e in steps],
+            x=[e.step for e in steps],
+            y=[e.loss for e in steps],
             name=run_id,
             line={"color": colour},
         )
@@ -109,21 +109,21 @@ def _loss_figure(events: dict[str, list[dict[str, Any]]]) -> go.Figure:
     )
 
 
-def _score_figure(events: dict[str, list[dict[str, Any]]]) -> go.Figure:
+def _score_figure(events: dict[str, list[Event]]) -> go.Figure:
     figure = go.Figure()
     for colour, (run_id, happened) in zip(COLOURS, events.items(), strict=True):
-        found = [e for e in happened if e["type"] == "evaluation"]
-        for task in dict.fromkeys(e["task"] for e in found):
-            points = [e for e in found if e["task"] == task]
-            scores = [e["score"] for e in points]
+        found = [e for e in happened if isinstance(e, Evaluation)]
+        for task in dict.fromkeys(e.task for e in found):
+            points = [e for e in found if e.task == task]
+            scores = [e.score for e in points]
             figure.add_scatter(
-                x=[e["step"] for e in points],
+                x=[e.step for e in points],
                 y=scores,
                 name=f"{run_id}, {task}",
-                line={"color": colour, "dash": "solid" if task == found[0]["task"] else "dot"},
+                line={"color": colour, "dash": "solid" if task == found[0].task else "dot"},
                 error_y={
-                    "array": [e["interval"][1] - e["score"] for e in points],
-                    "arrayminus": [e["score"] - e["interval"][0] for e in points],
+                    "array": [e.interval[1] - e.score for e in points],
+                    "arrayminus": [e.score - e.interval[0] for e in points],
                 },
             )
     return figure.update_layout(

@@ -8,13 +8,12 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from core import catalog
 from core.bench.speedups import NOT_DECIDED
 from core.errors import UserError
 from core.evaluate.uncertainty import median_interval
 from core.train.ablations import ABLATIONS, ALL_ON, CHOSEN, variants
 from pages.shared.colours import BLUE, ORANGE
-from pages.shared.engine import engine, store
+from pages.shared.engine import current_model, engine, store
 
 Message = dict[str, Any]
 ALL_TITLE = "Everything on"
@@ -71,7 +70,7 @@ def ablations_view(*, task: str, batch_size: int, seed: int) -> None:
 def _time(rows: list[Message], asked: Message, rounds: int, place: Any, bar: Any) -> None:
     n = len(variants(tuple(asked["off"]))) * (rounds + 1)
     bar.progress(0.0, text="Warming up")
-    messages = engine().ask("ablations", model=catalog.DEFAULT_MODEL, rounds=rounds, **asked)
+    messages = engine().ask("ablations", model=current_model().id, rounds=rounds, **asked)
     for message in messages:
         rows.append(message)
         at = "Warming up" if message["round"] == 0 else f"Round {message['round']} of {rounds}"

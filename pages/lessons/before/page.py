@@ -6,7 +6,7 @@ from core import catalog
 from core.data.examples import task_examples
 from core.data.shots import with_shots
 from pages.lessons.before.prompting import answer, look_ahead, sampling_panel
-from pages.shared.engine import require_model, tokenizer
+from pages.shared.engine import current_model, require_model, tokenizer
 from pages.shared.tokens import show_marked
 
 SHOTS = {"Zero-shot": 0, "One-shot": 1, "Few-shot (2)": 2, "Few-shot (4)": 4}
@@ -89,7 +89,7 @@ def show_tokens(text: str, raw: bool) -> None:
 st.title("Before fine-tuning")
 st.markdown("A pretrained model can already do much. See what it does when you only ask.")
 require_model()
-st.caption(f"The model: {(model := catalog.MODELS[catalog.DEFAULT_MODEL]).title}. {model.rounding}")
+st.caption(f"The model: {(model := current_model()).title}. {model.rounding}")
 st.header("Tasks one could tune for")
 task = choose_task()
 show_task(task)

@@ -7,11 +7,10 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from core import catalog
 from core.errors import UserError
 from core.generate.settings import SamplingSettings
 from pages.shared.colours import BLUE, GREY
-from pages.shared.engine import engine, tokenizer
+from pages.shared.engine import current_model, engine, tokenizer
 
 STAGES = ("model", "repetition penalty", "temperature", "top-k", "top-p")
 
@@ -72,7 +71,7 @@ def answer(
         try:
             for message in engine().ask(
                 "generate",
-                model=catalog.DEFAULT_MODEL,
+                model=current_model().id,
                 text=text,
                 raw=raw,
                 settings=settings,
@@ -104,7 +103,7 @@ def look_ahead(name: str, *, text: str, raw: bool, settings: dict[str, Any]) -> 
         return
     if memory.get("asked") != asked:
         try:
-            (found,) = engine().ask("next_tokens", model=catalog.DEFAULT_MODEL, **asked)
+            (found,) = engine().ask("next_tokens", model=current_model().id, **asked)
         except UserError as error:
             st.error(str(error))
             return

@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core import catalog
 from core.errors import UserError
 from core.experiments.break_even import Advice, Reason, advise
 from core.experiments.knowledge_probe import (
@@ -22,7 +21,7 @@ from core.experiments.knowledge_probe import (
 )
 from core.experiments.prompting import Way
 from pages.lessons.choice.figures import name_of, pay_words
-from pages.shared.engine import engine, tokenizer
+from pages.shared.engine import current_model, engine, tokenizer
 
 REQUESTS = (1, 10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000, 1_000_000)
 FACT_TITLES = {
@@ -160,7 +159,7 @@ def asked(fact: Fact, run: str) -> dict[str, str]:
             continue
         for message in engine().ask(
             "generate",
-            model=catalog.DEFAULT_MODEL,
+            model=current_model().id,
             text=text,
             raw=True,
             run=run if way == TUNED else "",

@@ -6,6 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.config import METHODS
 from core.errors import UserError
 from core.experiments import prompting_record
 from core.experiments.break_even import BreakEven, break_even
@@ -13,9 +14,8 @@ from core.experiments.prompting import PROMPTED, Row, Way, prompt_row, tuned_row
 from core.experiments.prompting_record import RecordedRows
 from core.runs import prompt_evaluation
 from pages.shared.colours import BLUE, GREY, ORANGE
-from pages.shared.engine import store
+from pages.shared.engine import events_of, store
 
-TITLES = {PROMPTED: "Prompt", "lora": "LoRA", "full": "Full fine-tuning"}
 FORM_TITLES = {"chat": "as turns of the chat", "text": "in one message"}
 LOOKS = {
     (PROMPTED, "chat"): ("prompting, examples as turns of the chat", GREY, "circle"),
@@ -26,6 +26,10 @@ LOOKS = {
 MOST_REQUESTS = 1_000_000
 NEAR = 0.03
 """Scores no further apart are as good as equal here: 40 test examples tell no finer."""
+
+
+def kind_title(kind: str) -> str:
+    return "Prompt" if kind == PROMPTED else METHODS[kind].title
 
 
 def own_rows(task: str) -> list[Row]:
@@ -46,7 +50,7 @@ def own_tuned(run_id: str, measured_at: float) -> Row | None:
     """The row of a measured run; None when the run was deleted."""
     kept = [k for k in prompt_evaluation.everything() if k["measured_at"] == measured_at]
     try:
-        return tuned_row(kept[0], store().get(run_id).config_dict, store().events(run_id))
+        return tuned_row(kept[0], store().get(run_id).config_dict, events_of(run_id))
     except UserError:
         return None
 
@@ -66,7 +70,7 @@ def name_of(way: Way) -> str:
     """Such as "Prompt with 4 examples in one message" or "LoRA on 64 examples"."""
     examples = f"{way.labels} example{'' if way.labels == 1 else 's'}"
     if way.is_tuned:
-        return f"{TITLES[way.kind]} on {examples}"
+        return f"{kind_title(way.kind)} on {examples}"
     if not way.labels:
         return "Prompt without examples"
     return f"Prompt with {examples}" + (f" {FORM_TITLES[way.form]}" if way.form == "text" else "")
@@ -95,7 +99,7 @@ def score_finding(found: Sequence[Way]) -> str:
 
 def _few(way: Way) -> str:
     if way.is_tuned:
-        return f"{TITLES[way.kind].split()[0]}, n = {way.labels}"
+        return f"{kind_title(way.kind).split()[0]}, n = {way.labels}"
     return f"{way.labels} example{'' if way.labels == 1 else 's'}"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core import catalog
+from core.config import method_title
 from core.data.examples import task_examples
 from core.data.shots import (
     FORMS,
@@ -14,13 +15,12 @@ from core.data.shots import (
     draw_shots,
     with_shots,
 )
-from core.evaluate.limits import cut_line
 from core.experiments.break_even import break_even
 from core.experiments.knowledge_probe import ANSWER_TOKENS, FACTS
 from core.experiments.prompting import (
-    METHODS,
     SHOTS,
     SIZES,
+    TUNED,
     Way,
     prompt_evaluations,
     prompt_row,
@@ -33,7 +33,6 @@ from pages.lessons.choice.advice import ask_fact, fact_finding, fact_table, guid
 from pages.lessons.choice.figures import (
     FORM_TITLES,
     NEAR,
-    TITLES,
     best,
     break_even_figure,
     cost_table,
@@ -102,7 +101,7 @@ def one_prompt(task: str) -> None:
             + ", ".join(f"“{answer}”" for answer in kept["first_answers"])
             + "."
         )
-        if line := cut_line(kept):
+        if line := way.cut_line:
             st.caption(f"{line}.")
     else:
         st.caption("It answers 40 test examples for the score, and 10 of them alone for the time.")
@@ -114,10 +113,10 @@ def everything(task: str) -> None:
     one, two, three = st.columns(3)
     methods = one.pills(
         "Tune with",
-        METHODS,
-        format_func=TITLES.__getitem__,
+        TUNED,
+        format_func=method_title,
         selection_mode="multi",
-        default=METHODS,
+        default=TUNED,
         key="choice_methods",
         bind="query-params",
     )
@@ -176,7 +175,7 @@ def scores(found: Sequence[Way]) -> None:
         "Marks are means over seeds, small dots single seeds, bars 95 % intervals over test examples. "
         "All answer the same test examples; an answer longer than the task's length limit is cut there."
     )
-    if lines := [f"{name_of(way)}: {line}" for way in found if (line := cut_line(way.cut))]:
+    if lines := [f"{name_of(way)}: {line}" for way in found if (line := way.cut_line)]:
         st.caption(f"{'; '.join(lines)}.")
     table = cost_table(found)
     st.dataframe(table, hide_index=True, width="stretch", height=36 * (len(table) + 1))
@@ -208,7 +207,7 @@ def when_it_pays(found: Sequence[Way]) -> tuple[str, bool]:
     )
     cached = right.toggle("With a prompt cache", key="choice_cached", bind="query-params")
     prompted = prompts[names.index(chosen)]
-    of_kind = [[way for way in found if way.kind == kind] for kind in METHODS]
+    of_kind = [[way for way in found if way.kind == kind] for kind in TUNED]
     tuned = [way for mine in of_kind if (way := best(mine, tuned=True, near=NEAR))]
     costs = {way: way.cost(unit, cached=cached) for way in (prompted, *tuned)}
     met = {way: break_even(costs[way], costs[prompted]) for way in tuned}

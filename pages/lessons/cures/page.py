@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.config import METHODS
 from core.course.lessons import name_of
 from core.experiments import record
 from core.experiments.claims import LEARNED_ENOUGH, claims
@@ -23,7 +24,7 @@ FORMULAS = {
     "l2sp": r"L(w) = L_\text{reviews}(w) + \frac{\lambda}{2} \sum_i (w_i - w_i^0)^2",
     "ewc": r"L(w) = L_\text{reviews}(w) + \frac{\lambda}{2} \sum_i F_i\,(w_i - w_i^0)^2",
     "kl": r"L(w) = L_\text{reviews}(w) + \lambda\, \mathrm{KL}\big(p_{w^0} \,\|\, p_w\big)",
-    "lora": r"W' = W + \frac{\alpha}{r}\, B A",
+    "lora": METHODS["lora"].formula,
 }
 
 

@@ -12,7 +12,7 @@ from core.experiments.claims import LEARNED_ENOUGH, not_apart_words
 from core.experiments.mitigations import MITIGATIONS
 from core.experiments.plane import Point, Setting, pareto_front, point, settings
 from pages.shared.colours import GREY
-from pages.shared.engine import store
+from pages.shared.engine import events_of, store
 
 COLOURS = {
     "full": "#D55E00",
@@ -43,14 +43,14 @@ def recorded_points() -> list[Point]:
     """The runs that come with the app; empty when there are none."""
     found = record.recorded("cures")
     runs = found.runs if found else ()
-    made = (point(run["config"], run["events"], is_recorded=True) for run in runs)
+    made = (point(run.config, run.events, is_recorded=True) for run in runs)
     return [p for p in made if p]
 
 
 @st.cache_data(show_spinner=False, max_entries=500)
 def finished_point(run_id: str) -> Point | None:
     """A finished run's place on the plane; its record does not change any more."""
-    return point(store().get(run_id).config_dict, store().events(run_id), run_id=run_id)
+    return point(store().get(run_id).config_dict, events_of(run_id), run_id=run_id)
 
 
 def own_points() -> list[Point]:

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core import catalog
+from core.config import method_title
 from core.data import uploads
 from core.data.examples import CUSTOM_TEMPLATE, Example
 from core.data.lengths import check_test_pairs
@@ -23,10 +24,9 @@ from core.evaluate.examples import (
 from core.evaluate.limits import cut_line
 from core.evaluate.own_pairs import own_examples, template_of, trained_line
 from core.runs.store import Run
-from pages.shared.engine import engine, store, tokenizer
+from pages.shared.engine import current_model, engine, store, tokenizer
 from pages.shared.live import shared_words
 from pages.shared.own_pairs import choose_file
-from pages.shared.settings import METHOD_TITLES
 
 Row = dict[str, Any]
 BASE_MODEL = "the base model"
@@ -67,9 +67,7 @@ def kept() -> dict[tuple[str, Asked], Found]:
 def run_title(run: Run) -> str:
     """A run in a few words: LoRA on sentiment (531029)."""
     method = run.config_dict["method"]["name"]
-    return (
-        f"{METHOD_TITLES.get(method, method)} on {run.config_dict['data']['task']} ({run.id[-6:]})"
-    )
+    return f"{method_title(method)} on {run.config_dict['data']['task']} ({run.id[-6:]})"
 
 
 def ended_runs() -> dict[str, str]:
@@ -84,7 +82,7 @@ def models() -> dict[str, str]:
     for run in store().runs():
         if len(found) > MOST_RUNS:
             break
-        is_ours = run.status.is_over and run.config_dict["model"] == catalog.DEFAULT_MODEL
+        is_ours = run.status.is_over and run.config_dict["model"] == current_model().id
         if is_ours and store().size_bytes(run.id):
             found[run.id] = run_title(run)
     return found
@@ -176,7 +174,7 @@ def collect(operation: str, asked: Asked, *, label: str, key: str) -> Found:
         partial.clear()
         partial |= {"asked": asked, "rows": [], "of": 0, "limit": 0, "trained_on": 0}
         place.progress(0.0, text="Waiting for the model")
-        asking = engine().ask(operation, beat=True, model=catalog.DEFAULT_MODEL, **asdict(asked))
+        asking = engine().ask(operation, beat=True, model=current_model().id, **asdict(asked))
         for message in asking:
             if "rows" in message:
                 partial["rows"] += message["rows"]
@@ -242,7 +240,7 @@ def show_summary(found: Found, measure: str) -> None:
 def show_limits(found: Found) -> None:
     """How many answers were cut, and how many examples the run had trained on."""
     n, n_cut = len(found.rows), sum(row["cut"] for row in found.rows)
-    cut = cut_line({"n_cut": n_cut, "n": n, "max_new_tokens": found.max_new_tokens})
+    cut = cut_line(n_cut, n, limit=found.max_new_tokens)
     for line in (trained_line(found.n_trained_on, n), f"{cut}." if cut else ""):
         if line and n:
             st.caption(line)

@@ -1,7 +1,6 @@
 """Precision, recall and F1 of a run beside its loss: live, and check by check afterwards."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -16,6 +15,7 @@ from core.evaluate.learning_curves import (
     values_over_time,
 )
 from core.evaluate.limits import sample_as_shown
+from core.events import Evaluation, Event, Sample, Step
 from core.runs.store import Run
 from pages.lessons.evaluation.thresholds import confusion_figure
 from pages.shared.colours import AMBER, GREEN, GREY
@@ -30,7 +30,6 @@ from pages.shared.live import (
 
 TITLES = {"precision": "precision", "recall": "recall", "f1": "F1"}
 COLOURS = {"precision": AMBER, "recall": GREEN, "F1": "#CC79A7"}
-Event = dict[str, Any]
 
 
 def watch(run_id: str) -> None:
@@ -39,10 +38,10 @@ def watch(run_id: str) -> None:
 
 
 def _view(run: Run, events: list[Event]) -> None:
-    evaluations = [e for e in events if e["type"] == "evaluation"]
+    evaluations = [e for e in events if isinstance(e, Evaluation)]
     if not evaluations:
         return
-    tasks = list(dict.fromkeys(e["task"] for e in evaluations))
+    tasks = list(dict.fromkeys(e.task for e in evaluations))
     task = st.pills(
         "Task",
         tasks,
@@ -52,7 +51,7 @@ def _view(run: Run, events: list[Event]) -> None:
         key=f"evaluation_watched_{run.id}",
     )
     n_steps = planned_steps(run.config_dict)
-    checks = sorted({e["step"] for e in evaluations if e["task"] == task})
+    checks = sorted({e.step for e in evaluations if e.task == task})
     step: int = checks[-1]
     if run.status.is_over and len(checks) > 1:
         step = st.select_slider(  # pyright: ignore[reportAssignmentType]
@@ -61,21 +60,21 @@ def _view(run: Run, events: list[Event]) -> None:
     left, right = st.columns(2)
     rule = alt.Chart(pd.DataFrame({"step": [step]})).mark_rule(color=GREY, strokeDash=[4, 4])
     marked = rule.encode(x=step_axis(n_steps))
-    if any(e["type"] == "step" for e in events):
+    if any(isinstance(e, Step) for e in events):
         left.altair_chart(loss_chart(events, n_steps) + marked, width="stretch")
     values = values_over_time(events, task)
     here = [v for v in values if v.step == step]
     right.altair_chart(metric_chart(values, task, step, n_steps) + marked, width="stretch")
     if line := in_one_line(movements(events, task)):
         st.markdown(f"**{line}**")
-    now = next(e for e in evaluations if e["task"] == task and e["step"] == step)
+    now = next(e for e in evaluations if e.task == task and e.step == step)
     st.caption(how_measured(now))
     if run.status.is_over:
         at_check(run, events, now, here)
 
 
-def how_measured(evaluation: Event) -> str:
-    n = evaluation["n"]
+def how_measured(evaluation: Evaluation) -> str:
+    n = evaluation.n
     what = (
         "means over the labels; an answer that is no label counts as wrong"
         if is_macro(evaluation)
@@ -138,7 +137,9 @@ def metric_chart(
     )
 
 
-def at_check(run: Run, events: Sequence[Event], now: Event, here: Sequence[CheckValue]) -> None:
+def at_check(
+    run: Run, events: Sequence[Event], now: Evaluation, here: Sequence[CheckValue]
+) -> None:
     """What was measured at the chosen check: figures, confusion matrix, answers."""
     left, right = st.columns(2)
     rows = [
@@ -151,22 +152,20 @@ def at_check(run: Run, events: Sequence[Event], now: Event, here: Sequence[Check
     ]
     left.dataframe(rows, hide_index=True, width="stretch")
     shown = [
-        e
-        for e in events
-        if e["type"] == "sample" and (e["step"], e["task"]) == (now["step"], now["task"])
+        e for e in events if isinstance(e, Sample) and (e.step, e.task) == (now.step, now.task)
     ]
     if shown:
-        shared = shared_words([e["prompt"] for e in shown])
+        shared = shared_words([e.prompt for e in shown])
         samples = [
             {
-                "right answer": e["reference"],
+                "right answer": e.reference,
                 "answer": sample_as_shown(e),
-                "prompt": ("… " if shared else "") + e["prompt"][shared:],
+                "prompt": ("… " if shared else "") + e.prompt[shared:],
             }
             for e in shown
         ]
         left.dataframe(samples, hide_index=True, width="stretch")
-    report = now["classification"]
+    report = now.classification
     if report:
-        figure = confusion_figure(report["labels"], report["confusion"])
+        figure = confusion_figure(report.labels, report.confusion)
         right.plotly_chart(figure, width="stretch", key=f"evaluation_check_matrix_{run.id}")

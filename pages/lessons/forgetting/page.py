@@ -12,13 +12,15 @@ from core.config import (
     OptimizerConfig,
     RunConfig,
     default_learning_rate,
+    method_title,
 )
 from core.evaluate.forgetting import forgetting_from_events
+from core.events import Sample
 from core.runs.states import RunStatus
-from pages.shared.engine import require_model, store
+from pages.shared.engine import events_of, require_model, store
 from pages.shared.forgetting import forgetting_view, how_sure, matrix_figure, scrub
 from pages.shared.run_button import run_button
-from pages.shared.settings import METHOD_TITLES, RATES
+from pages.shared.settings import RATES
 
 WATCHED = (
     "What is your name?",
@@ -43,9 +45,7 @@ def predict(run_id: str) -> None:
     if not run_id or store().get(run_id).status is not RunStatus.FINISHED:
         return
     answers = [
-        e["output"]
-        for e in store().events(run_id)
-        if e["type"] == "sample" and e["prompt"] == WATCHED[0]
+        e.output for e in events_of(run_id) if isinstance(e, Sample) and e.prompt == WATCHED[0]
     ]
     if guess and answers:
         st.caption(f"Your guess was {guess}. The tuned model answers: “{answers[-1]}”.")
@@ -56,7 +56,7 @@ def settings() -> RunConfig:
     method = st.segmented_control(
         "Method",
         ["full", "lora", "top_layers", "prompt"],
-        format_func=METHOD_TITLES.__getitem__,
+        format_func=method_title,
         default="full",
         required=True,
         key="forgetting_method",
@@ -164,7 +164,7 @@ def sequence(single: RunConfig) -> None:
     if not run_id:
         return
     forgetting_view(run_id)
-    events = store().events(run_id)
+    events = events_of(run_id)
     found = forgetting_from_events(events)
     if found is None:
         return

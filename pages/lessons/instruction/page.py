@@ -12,7 +12,7 @@ from core.data.examples import CUSTOM_TEMPLATE, Splits, load_splits, says_its_pa
 from core.data.run_data import load_run_data
 from core.runs.states import RunStatus
 from pages.lessons.instruction.stepping import PSEUDOCODE, source_of, step_through
-from pages.shared.engine import engine, require_model, store, tokenizer
+from pages.shared.engine import current_model, engine, require_model, store, tokenizer
 from pages.shared.live import run_view
 from pages.shared.own_pairs import choose_file, edit_pairs, take_over_edits
 from pages.shared.run_button import run_in_url
@@ -118,7 +118,7 @@ def preview(data: DataConfig, splits: Splits) -> None:
     if st.toggle("Measure the base model's loss on it", key="instruction_losses"):
         (answer,) = engine().ask(
             "losses",
-            model=catalog.DEFAULT_MODEL,
+            model=current_model().id,
             prompt=example.prompt,
             completion=example.completion,
         )

@@ -1,17 +1,13 @@
 """Lesson: LoRA, from its picture to its spectrum."""
 
-from typing import Any
-
 import streamlit as st
 
-from core import catalog
-from core.config import MethodConfig, RunConfig, default_learning_rate
-from core.experiments.method_cards import CARDS
+from core.config import METHODS, MethodConfig, RunConfig, default_learning_rate
 from core.experiments.mitigations import PROMPTS
 from core.experiments.ranks import RankRow, full_config, rank_config, rank_row
 from core.experiments.sweep import RANKS, RATES, Sweep
-from core.formulas.shape import PUBLISHED, total_parameters
 from core.runs.store import Run
+from core.shape import total_parameters
 from pages.lessons.lora.matrices import (
     matrices_figure,
     merge_table,
@@ -24,13 +20,13 @@ from pages.lessons.lora.matrices import (
 from pages.lessons.lora.rank_picture import rank_and_alpha
 from pages.lessons.lora.sweep import sweep_view
 from pages.shared.adapters import quoted
-from pages.shared.engine import engine, require_model, store
+from pages.shared.engine import ask_once, current_model, engine, model_shape, require_model, store
 from pages.shared.forgetting import forgetting_view
 from pages.shared.run_button import run_button
 from pages.shared.settings import RATES as ALL_RATES
 from pages.shared.settings import choose_targets
 
-SHAPE = PUBLISHED["SmolLM2-135M"]
+SHAPE = model_shape()
 VARIANTS = ("lora", "rslora", "dora")
 LAST_LAYERS = (0, 1, 2, 4, 8, 15)
 
@@ -56,13 +52,13 @@ def choose() -> RunConfig:
         variant = st.segmented_control(
             "Variant",
             VARIANTS,
-            format_func=lambda name: CARDS[name].title,
+            format_func=lambda name: METHODS[name].title,
             default="lora",
             required=True,
             key="lora_variant",
             bind="query-params",
         )
-        st.caption(CARDS[variant].how)
+        st.caption(METHODS[variant].how)
         one, two, three = st.columns(3)
         rate = one.select_slider(
             "Learning rate",
@@ -102,7 +98,7 @@ def start_is_the_base(config: RunConfig) -> None:
 
 def not_looked_into(run: Run) -> str:
     """Why a finished run has nothing for the rest of this page; "" where it has."""
-    if run.config.model != catalog.DEFAULT_MODEL:
+    if run.config.model != current_model().id:
         return f"This run tuned another model, {run.config.model}; this page looks into one only."
     if run.config.method.name not in VARIANTS:
         return "This run is no LoRA run, so there is no pair of matrices to look at."
@@ -124,10 +120,14 @@ def inside(run: Run, full_id: str) -> None:
         key="lora_module",
     )
     with st.spinner("Looking into the run"):
-        (found,) = engine().ask("matrices", run=run.id, layer=layer, module=module)
-        spectra = {CARDS[method.name].title: _spectrum(run.id, layer, module)}
+        found = ask_once("matrices", run=run.id, layer=layer, module=module)
+        spectra = {
+            METHODS[method.name].title: ask_once("spectrum", run=run.id, layer=layer, module=module)
+        }
         if full_id and store().get(full_id).status == "finished":
-            spectra["full fine-tuning"] = _spectrum(full_id, layer, module)
+            spectra["full fine-tuning"] = ask_once(
+                "spectrum", run=full_id, layer=layer, module=module
+            )
     rank = found["rank"]
     st.markdown(
         f"**{module} of layer {layer}: {rank} columns times {rank} rows make a whole matrix**"
@@ -143,11 +143,6 @@ def inside(run: Run, full_id: str) -> None:
         "LoRA can have at most `rank` singular values; full fine-tuning may have all. Effective rank: "
         "exp of the entropy of the squared values’ shares (after Roy & Vetterli 2007)."
     )
-
-
-def _spectrum(run_id: str, layer: int, module: str) -> dict[str, Any]:
-    (found,) = engine().ask("spectrum", run=run_id, layer=layer, module=module)
-    return found
 
 
 def beside_full(run: Run) -> str:
@@ -169,7 +164,7 @@ def merge(run: Run) -> None:
     )
     if st.button("Merge and unmerge", key="lora_merge"):
         with st.spinner("Merging and taking it out again, in two precisions"):
-            (found,) = engine().ask("merge", run=run.id, prompts=list(PROMPTS))
+            found = ask_once("merge", run=run.id, prompts=list(PROMPTS))
         st.dataframe(merge_table(found), hide_index=True, width="stretch")
         st.markdown(found["words"])
 
@@ -177,7 +172,7 @@ def merge(run: Run) -> None:
 def scale(run: Run) -> None:
     st.header("Turn it up and down")
     st.latex(r"W' = W + s \cdot \frac{\alpha}{r}\, B A")
-    if run.config.method.name == "dora":
+    if not METHODS[run.config.method.name].is_scalable:
         st.caption(
             "DoRA also sets lengths, so it has no such dial. Train LoRA or rsLoRA to turn it."
         )

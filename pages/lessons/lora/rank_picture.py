@@ -11,8 +11,8 @@ from streamlit.components import v2
 
 from core.config import MethodConfig
 from core.errors import UserError
-from core.formulas.shape import ModelShape
 from core.paths import ASSETS
+from core.shape import ModelShape
 
 RANKS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 USUAL_RANK, USUAL_ALPHA = 8, 16

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core import catalog
 from core.evaluate.limits import sample_as_shown
+from core.events import Evaluation, Event, Sample
 from core.experiments.mixtures import HELD_OUT, SCORED
 from core.runs.store import Run
 from pages.shared.colours import BLUE, GREY, ORANGE, TASK_COLOURS
@@ -29,7 +30,6 @@ SHAPES = {
 }
 """Told apart by shape as well as by colour."""
 ROW_PX = 34
-Event = dict[str, Any]
 
 
 def shares(tasks: Sequence[str], weights: Sequence[float]) -> str:
@@ -61,15 +61,15 @@ def in_order(trained: Sequence[str]) -> list[str]:
 def score_rows(events: Sequence[Event], trained: Sequence[str]) -> pd.DataFrame:
     """Two rows per task scored, the base model and now: "task" (its title), "kind", "score", the
     interval "low" to "high", "n" examples, "step"; in the order they are drawn."""
-    found = [e for e in events if e["type"] == "evaluation"]
+    found = [e for e in events if isinstance(e, Evaluation)]
     rows: list[dict[str, Any]] = []
     for task in in_order(trained):
-        mine = [e for e in found if e["task"] == task]
+        mine = [e for e in found if e.task == task]
         for e in mine[:1] + mine[1:][-1:]:
-            kind = BASE_MODEL if e["step"] == 0 else group(task, trained)
-            low, high = e["interval"]
-            row = {"task": catalog.TASKS[task].title, "kind": kind, "score": e["score"]}
-            rows.append({**row, "low": low, "high": high, "n": e["n"], "step": e["step"]})
+            kind = BASE_MODEL if e.step == 0 else group(task, trained)
+            low, high = e.interval
+            row = {"task": catalog.TASKS[task].title, "kind": kind, "score": e.score}
+            rows.append({**row, "low": low, "high": high, "n": e.n, "step": e.step})
     return pd.DataFrame(rows)
 
 
@@ -142,13 +142,13 @@ def answer_table(events: Sequence[Event], trained: Sequence[str]) -> pd.DataFram
     """One fixed example per task: the right answer, the base model's and the latest."""
     rows: list[dict[str, Any]] = []
     for task in in_order(trained):
-        mine = [e for e in events if e["type"] == "sample" and e["task"] == task]
+        mine = [e for e in events if isinstance(e, Sample) and e.task == task]
         if mine:
             last = mine[-1]
-            row = {"task": catalog.TASKS[task].title, "right answer": last["reference"]}
+            row = {"task": catalog.TASKS[task].title, "right answer": last.reference}
             row["base model"] = sample_as_shown(mine[0])
-            row["now"] = sample_as_shown(last) if last["step"] else ""
-            rows.append({**row, "prompt": last["prompt"]})
+            row["now"] = sample_as_shown(last) if last.step else ""
+            rows.append({**row, "prompt": last.prompt})
     return pd.DataFrame(rows)
 
 

@@ -13,7 +13,7 @@ from core.experiments import record
 from core.experiments.mixtures import GENERAL, HELD_OUT, SCORED, TRAINED, Mixture, mixture
 from core.runs.states import RunStatus
 from pages.shared.colours import BLUE, GREY, ORANGE, TASK_COLOURS
-from pages.shared.engine import store
+from pages.shared.engine import current_model, events_of, store
 
 GROUPS = {
     "trained": ("Tasks trained on", BLUE),
@@ -36,20 +36,20 @@ def recorded_mixtures() -> list[Mixture]:
     """The runs that come with the app; empty when there are none."""
     found = record.recorded("mixtures")
     runs = found.runs if found else ()
-    made = (mixture(run["config"], run["events"], is_recorded=True) for run in runs)
+    made = (mixture(run.config, run.events, is_recorded=True) for run in runs)
     return [m for m in made if m]
 
 
 @st.cache_data(show_spinner=False, max_entries=500)
 def finished_mixture(run_id: str) -> Mixture | None:
     """What a finished run scored; its record does not change any more."""
-    return mixture(store().get(run_id).config_dict, store().events(run_id), run_id=run_id)
+    return mixture(store().get(run_id).config_dict, events_of(run_id), run_id=run_id)
 
 
 def own_mixtures() -> list[Mixture]:
     """The reader's finished runs that scored every task and are not among the recorded ones."""
     shipped = record.recorded("mixtures")
-    known = [run["config"] for run in shipped.runs] if shipped else []
+    known = [run.config for run in shipped.runs] if shipped else []
     ended = [
         run
         for run in store().runs()
@@ -63,7 +63,7 @@ def is_comparable(config: dict[str, Any], known: Sequence[dict[str, Any]]) -> bo
     """The lesson's model without a cure, and not `known` already."""
     cure = config.get("cure", {})
     is_plain = cure.get("regularizer", "none") == "none" and not cure.get("rehearse")
-    return config["model"] == catalog.DEFAULT_MODEL and is_plain and config not in known
+    return config["model"] == current_model().id and is_plain and config not in known
 
 
 def group_rows(mixtures: Sequence[Mixture]) -> pd.DataFrame:

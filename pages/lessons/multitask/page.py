@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import catalog
-from core.config import RunConfig, default_learning_rate
+from core.config import RunConfig, default_learning_rate, method_title
 from core.experiments import record
 from core.experiments.mixtures import HELD_OUT, METHOD, RATE, STEPS, TRAINED, mixture_config
 from pages.lessons.multitask.live_scores import mixture_view, shares
@@ -22,7 +22,7 @@ from pages.lessons.multitask.mixtures import (
 )
 from pages.shared.engine import require_model
 from pages.shared.run_button import run_button
-from pages.shared.settings import METHOD_TITLES, RATES
+from pages.shared.settings import RATES
 
 COMMAND = "python -m core experiment mixtures --seeds 0 --record assets/recorded/mixtures.json"
 CHECK_EVERY = 10
@@ -73,7 +73,7 @@ def settings() -> RunConfig | None:
     method = left.segmented_control(
         "Method",
         ["full", "lora"],
-        format_func=METHOD_TITLES.__getitem__,
+        format_func=method_title,
         default=METHOD,
         required=True,
         key="multitask_method",
@@ -152,7 +152,7 @@ def all_at_once() -> None:
     st.header("All at once or one at a time")
     st.markdown(f"**{alone_finding(rows)}**")
     st.altair_chart(dot_chart(rows, "task", with_offset=True), width="stretch")
-    steps = found.runs[0]["config"]["optimizer"]["steps"]
+    steps = found.runs[0].config["optimizer"]["steps"]
     st.caption(
         f"Every run took {steps} steps. So a task among seven got only a seventh of the examples that "
         "it got alone. Bars: 95 % intervals over test examples, mean over seeds."

@@ -14,7 +14,7 @@ from pages.shared.adapters import (
     remembered,
     sample_prompt,
 )
-from pages.shared.engine import require_model, store
+from pages.shared.engine import current_model, require_model, store
 from pages.shared.queue import run_all
 
 
@@ -116,7 +116,7 @@ def memory(found: list[Adapter]) -> None:
     """N adapters against N copies."""
     st.header("What it saves")
     mean = sum(adapter.n_bytes for adapter in found) / len(found)
-    n_parameters = catalog.MODELS[catalog.DEFAULT_MODEL].parameters
+    n_parameters = current_model().parameters
     st.altair_chart(memory_chart(memory_rows(mean, n_parameters)), width="stretch")
     st.caption(
         f"Your adapters take {mean / 1e6:.2f} MB each on disk (float32); the model has "

@@ -8,12 +8,11 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.config import MethodConfig
+from core.config import METHODS, MethodConfig, as_taught
 from core.errors import UserError
-from core.experiments.method_cards import CARDS, knob_settings
 from core.formulas.memory import GB, KEEP, OPTIMIZERS, PRECISIONS, Part, memory_parts, total_gb
 from core.formulas.parameters import count
-from core.formulas.shape import PUBLISHED, ModelShape, llama, total_parameters
+from core.shape import PUBLISHED, ModelShape, llama, total_parameters
 from pages.shared.colours import BLUE, GREEN, GREY, ORANGE
 
 OWN = "my own numbers"
@@ -90,16 +89,16 @@ def choose_method(shape: ModelShape) -> MethodConfig:
     left, right = st.columns(2)
     name = left.selectbox(
         "Method",
-        list(CARDS),
-        index=list(CARDS).index("lora"),
-        format_func=lambda method: CARDS[method].title,
+        as_taught(),
+        index=as_taught().index(MethodConfig().name),
+        format_func=lambda method: METHODS[method].title,
         key="peft_calc_method",
         bind="query-params",
     )
-    knob = CARDS[name].knob
+    knob = METHODS[name].knob
     if knob is None:
         return MethodConfig(name=name)
-    values = [v for v in knob.values if knob.field != "layers" or v <= shape.layers]
+    values = [v for v in knob.values if knob.field != METHODS[name].depth or v <= shape.layers]
     value = right.select_slider(
         knob.words.capitalize(),
         values,
@@ -107,7 +106,7 @@ def choose_method(shape: ModelShape) -> MethodConfig:
         key=f"peft_calc_{knob.field}_{len(values)}",
         bind="query-params",
     )
-    return MethodConfig(name=name, **knob_settings(name, value))
+    return MethodConfig(name=name, **knob.settings(value))
 
 
 def choose_parts(method: MethodConfig, shape: ModelShape) -> tuple[Part, ...]:
@@ -165,7 +164,7 @@ def calculator_heading(method: MethodConfig, shape: ModelShape, parts: Sequence[
     total = total_gb(parts)
     largest = max(parts, key=lambda part: part.n_bytes)
     return (
-        f"{CARDS[method.name].title} on {shape.title} takes {in_gb(total)}; the largest part is "
+        f"{METHODS[method.name].title} on {shape.title} takes {in_gb(total)}; the largest part is "
         f"{largest.name}, {100 * largest.n_bytes / GB / total:.0f} %."
     )
 

@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from core.config import MethodConfig
+from core.config import FAMILIES, METHODS, MethodConfig, of_family
 from core.experiments import record
-from core.experiments.method_cards import CARDS, FAMILIES, RANK, knob_settings, of_family
 from core.experiments.method_rows import MethodSetting, method_settings
 from core.experiments.methods import method_config
 from core.formulas.parameters import count, trained_share
@@ -24,13 +23,12 @@ from pages.lessons.peft.side_by_side import (
     headline,
     memory_finding,
     memory_table,
-    model_shape,
     own_rows,
     recorded_rows,
     side_table,
     trade_off_figure,
 )
-from pages.shared.engine import model_ready, preparation
+from pages.shared.engine import model_ready, model_shape, preparation
 from pages.shared.forgetting import forgetting_view
 from pages.shared.run_button import run_button
 
@@ -51,14 +49,14 @@ def choose() -> MethodConfig:
     method = st.pills(
         "Method",
         methods,
-        format_func=lambda method: CARDS[method].title,
+        format_func=lambda method: METHODS[method].title,
         default=methods[0],
         required=True,
         key=f"peft_method_{family.split()[0]}",
         bind="query-params",
         wrap=True,
     )
-    card, shape = CARDS[method], model_shape()
+    card, shape = METHODS[method], model_shape()
     left, right = st.columns([2, 3])
     settings = {}
     with right:
@@ -74,7 +72,7 @@ def choose() -> MethodConfig:
                 key=f"peft_{method}",
                 bind="query-params",
             )
-            settings = knob_settings(method, value)
+            settings = card.knob.settings(value)
         config = MethodConfig(name=method, **settings)
         found = count(config, shape)
         share = 100 * trained_share(config, shape)
@@ -100,8 +98,8 @@ def try_it(method: MethodConfig) -> None:
         return
     left, _ = st.columns([1, 3])
     seed = left.number_input("Seed", 0, 9999, 0, key="peft_seed", bind="query-params")
-    knob = CARDS[method.name].knob
-    settings = knob_settings(method.name, getattr(method, knob.field)) if knob else {}
+    knob = METHODS[method.name].knob
+    settings = knob.settings(getattr(method, knob.field)) if knob else {}
     config = method_config(method.name, seed=seed, **settings)
     run_id = run_button(config, "Run this method", key="peft", name="run")
     if run_id:
@@ -176,17 +174,20 @@ def folklore(found: list[MethodSetting]) -> None:
     rows = share_rows(shape)
     st.markdown(f"**{band_heading(rows, found)}**")
     st.plotly_chart(share_figure(rows, found), width="stretch", key="peft_shares")
-    lora = rows[rows.method == "lora"].iloc[0]
+    example = MethodConfig()
+    knob = METHODS[example.name].knob
+    assert knob
+    row = rows[rows.method == example.name].iloc[0]
     st.markdown(
         "Each line is what a method’s knob can do, so the share is a choice: LoRA alone goes from "
-        f"{100 * lora.low:.2g} % (rank {RANK.values[0]}) to {100 * lora.high:.2g} % (rank "
-        f"{RANK.values[-1]}) of {shape.title}. It also depends on the model: a matrix grows with the "
+        f"{100 * row.low:.2g} % (rank {knob.values[0]}) to {100 * row.high:.2g} % (rank "
+        f"{knob.values[-1]}) of {shape.title}. It also depends on the model: a matrix grows with the "
         "square of the width, its two thin ones only with the width, so the same rank is a smaller "
         "share of a larger model. So no share is typical (the yellow band is the claim): it takes the "
         "method, its knob and the model to say one."
     )
     rank = st.select_slider(
-        "Rank", RANK.values, value=RANK.usual, key="peft_size_rank", bind="query-params"
+        "Rank", knob.values, value=knob.usual, key="peft_size_rank", bind="query-params"
     )
     sizes = size_rows(rank)
     st.markdown(f"**{size_heading(sizes, rank)}**")

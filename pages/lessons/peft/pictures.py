@@ -1,11 +1,12 @@
 """A picture of one decoder layer: what a tuning method trains is blue, what stays frozen is grey."""
 
 import html
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from core.config import LORA_FAMILY, ROLES, MethodConfig
-from core.experiments.method_cards import CARDS
-from core.formulas.shape import ModelShape
+from core.config import METHODS, MethodConfig
+from core.config.specification import BEFORE_DOWN
+from core.formulas.parameters import trained_layers
+from core.shape import ModelShape
 from pages.shared.colours import BLUE, GREY
 
 WIDTH, HEIGHT = 400, 640
@@ -39,8 +40,6 @@ BOXES = {
     "norm": Box(140, 570, 120, 24, "norm"),
     "head": Box(120, 608, 160, 26, "output"),
 }
-IN_LAYER = tuple(place for place in BOXES if place not in ("embeddings", "norm", "head"))
-BEFORE_DOWN = "before_down"
 ATTENTION_Y, LAYER_TOP, LAYER_BOTTOM = 208, 68, 556
 JOINS = (318, 536)
 """Where attention and MLP join the residual stream again."""
@@ -48,45 +47,11 @@ BOTTLENECKS = {"output": 282, "down": 498}
 """Tops of the adapters that follow these places."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Picture:
-    """What a method trains: places of the model itself, and small parts it adds at places."""
-
-    trained: tuple[str, ...] = ()
-    added: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Labels of the parts at each place."""
-    bottlenecks: bool = False
-    words: str
-    """What is trained, for who does not see the picture."""
-
-
-def picture_of(method: MethodConfig) -> Picture:
-    """What to highlight for a method."""
-    name, words = method.name, CARDS[method.name].adds
-    if name == "full":
-        return Picture(trained=tuple(BOXES), words=words)
-    if name == "top_layers":
-        return Picture(trained=IN_LAYER, words=words)
-    if name == "layernorm":
-        return Picture(trained=("norm1", "norm2", "norm"), words=words)
-    if name == "adapter":
-        return Picture(bottlenecks=True, words=words)
-    if name in LORA_FAMILY:
-        parts = {"dora": ("A", "B", "m"), "adalora": ("P", "Λ", "Q")}.get(name, ("A", "B"))
-        return Picture(added=dict.fromkeys(method.target_modules, parts), words=words)
-    added: dict[str, dict[str, tuple[str, ...]]] = {
-        "bitfit": dict.fromkeys(ROLES, ("+ b",)),
-        "ia3": dict.fromkeys(("key", "value", BEFORE_DOWN), ("⊙ l",)),
-        "prompt": {"embeddings": ("p₁", "p₂", "…")},
-        "prefix": dict.fromkeys(("key", "value"), ("P",)),
-    }
-    return Picture(added=added[name], words=words)
-
-
 def layer_picture(method: MethodConfig, shape: ModelShape) -> str:
     """The layer as SVG, 400 units wide; text takes the colour of the page."""
-    found = picture_of(method)
-    first = shape.layers - method.layers if method.name == "top_layers" else 0
+    spec = METHODS[method.name]
+    found = spec.picture(method)
+    first = shape.layers - trained_layers(method, shape)
     touches_layers = bool(found.bottlenecks or {*found.trained, *found.added} - {"embeddings"})
     parts = [
         *_flow(),
@@ -95,7 +60,7 @@ def layer_picture(method: MethodConfig, shape: ModelShape) -> str:
         *(_chips(place, labels) for place, labels in found.added.items()),
         *(_bottleneck(y) for y in BOTTLENECKS.values() if found.bottlenecks),
     ]
-    label = html.escape(f"One decoder layer with {CARDS[method.name].title}. {found.words}")
+    label = html.escape(f"One decoder layer with {spec.title}. {spec.adds}")
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}" '
         f'style="display:block;width:100%;max-width:400px;margin:auto">{"".join(parts)}</svg>'

@@ -5,26 +5,26 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.config import MethodConfig
-from core.experiments.method_cards import CARDS, knob_settings
+from core.config import METHODS, MethodConfig, as_taught
 from core.experiments.method_rows import MethodSetting
 from core.formulas.parameters import trained_share
-from core.formulas.shape import DEFAULT, PUBLISHED, ModelShape, total_parameters
-from pages.lessons.peft.side_by_side import COLOURS, SYMBOLS
+from core.shape import PUBLISHED, ModelShape, total_parameters
+from pages.lessons.peft.side_by_side import COLOURS
 from pages.shared.colours import BLUE, GREY
+from pages.shared.engine import current_model
 
 BAND = (0.15, 0.20)
 """The share that is often said to be trained."""
-NAMED = (DEFAULT, "Llama-2-7B", "GPT-3 175B")
-"""Models whose names stand in the chart; there is no room for all."""
+NAMED = ("Llama-2-7B", "GPT-3 175B")
+"""Models whose names stand in the chart beside the app’s own; there is no room for all."""
 
 
 def share_rows(shape: ModelShape) -> pd.DataFrame:
     """Per method, by formula: "share" at its usual knob, "low" and "high" over the knob's slider."""
     rows = [
-        {"method": method, "title": card.title, "share": shares[0], "low": min(shares)}
+        {"method": method, "title": METHODS[method].title, "share": shares[0], "low": min(shares)}
         | {"high": max(shares)}
-        for method, card in CARDS.items()
+        for method in as_taught()
         if (shares := _shares(method, shape))
     ]
     return pd.DataFrame(rows).sort_values("share", ignore_index=True)
@@ -32,12 +32,13 @@ def share_rows(shape: ModelShape) -> pd.DataFrame:
 
 def _shares(method: str, shape: ModelShape) -> list[float]:
     """At the usual knob, then at each position of its slider."""
-    knob = CARDS[method].knob
+    spec = METHODS[method]
+    knob = spec.knob
     values = (knob.usual, *knob.values) if knob else (0,)
     return [
-        trained_share(MethodConfig(name=method, **knob_settings(method, value)), shape)
+        trained_share(MethodConfig(name=method, **spec.knob_settings(value)), shape)
         for value in values
-        if not (knob and knob.field == "layers" and value > shape.layers)
+        if not (knob and knob.field == spec.depth and value > shape.layers)
     ]
 
 
@@ -63,7 +64,7 @@ def share_figure(rows: pd.DataFrame, found: Sequence[MethodSetting]) -> go.Figur
     figure = go.Figure()
     for n in range(len(rows)):
         row = rows.iloc[n]
-        colour = COLOURS[CARDS[row.method].family]
+        colour = COLOURS[METHODS[row.method].family]
         figure.add_trace(
             go.Scatter(
                 x=[100 * row.low, 100 * row.high],
@@ -75,14 +76,14 @@ def share_figure(rows: pd.DataFrame, found: Sequence[MethodSetting]) -> go.Figur
                 showlegend=False,
             )
         )
-    families = [CARDS[method].family for method in rows.method]
+    families = [METHODS[method].family for method in rows.method]
     figure.add_trace(
         go.Scatter(
             x=100 * rows.share,
             y=rows.title,
             mode="markers",
             marker={
-                "symbol": [f"{SYMBOLS[method]}-open" for method in rows.method],
+                "symbol": [f"{METHODS[method].symbol}-open" for method in rows.method],
                 "size": 13,
                 "color": [COLOURS[family] for family in families],
                 "line": {"width": 2},
@@ -106,13 +107,13 @@ def share_figure(rows: pd.DataFrame, found: Sequence[MethodSetting]) -> go.Figur
 
 
 def _measured(found: Sequence[MethodSetting]) -> go.Scatter:
-    families = [CARDS[s.name].family for s in found]
+    families = [METHODS[s.name].family for s in found]
     return go.Scatter(
         x=[100 * s.rows[0].share for s in found],
-        y=[CARDS[s.name].title for s in found],
+        y=[METHODS[s.name].title for s in found],
         mode="markers",
         marker={
-            "symbol": [SYMBOLS[s.name] for s in found],
+            "symbol": [METHODS[s.name].symbol for s in found],
             "size": 7,
             "color": [COLOURS[family] for family in families],
         },
@@ -124,7 +125,7 @@ def _measured(found: Sequence[MethodSetting]) -> go.Scatter:
 
 def size_rows(rank: int) -> pd.DataFrame:
     """LoRA on q and v at one rank, over the published models: "title", "parameters", "share"."""
-    method = MethodConfig(name="lora", **knob_settings("lora", rank))
+    method = MethodConfig(rank=rank, alpha=2.0 * rank)
     rows = [
         {
             "title": shape.title,
@@ -137,7 +138,7 @@ def size_rows(rank: int) -> pd.DataFrame:
 
 
 def size_heading(rows: pd.DataFrame, rank: int) -> str:
-    small, large = rows[rows.title == DEFAULT].iloc[0], rows.iloc[-1]
+    small, large = rows[rows.title == current_model().shape].iloc[0], rows.iloc[-1]
     return (
         f"LoRA of rank {rank} trains {100 * small.share:.2g} % of {small.title} and "
         f"{100 * large.share:.2g} % of {large.title}"
@@ -155,7 +156,9 @@ def size_figure(rows: pd.DataFrame) -> go.Figure:
             textfont={"size": 12},
             line={"color": GREY, "width": 1},
             marker={"color": BLUE, "size": 11, "symbol": "square"},
-            text=[title if title in NAMED else "" for title in rows.title],
+            text=[
+                title if title in (*NAMED, current_model().shape) else "" for title in rows.title
+            ],
             customdata=rows.title,
             hovertemplate="%{customdata}<br>%{x:,} parameters, %{y:.3g} % trained<extra></extra>",
             showlegend=False,

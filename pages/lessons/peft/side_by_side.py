@@ -2,23 +2,20 @@
 their formulas."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from core import catalog
+from core.config import FAMILIES, METHODS, as_taught
 from core.experiments import record
 from core.experiments.claims import LEARNED_ENOUGH, not_apart_words
-from core.experiments.method_cards import CARDS, FAMILIES
 from core.experiments.method_rows import MethodRow, MethodSetting, method_row
 from core.formulas.memory import in_this_app
-from core.formulas.shape import DEFAULT, PUBLISHED, ModelShape, of_folder
-from core.models.acquire import model_dir
+from core.shape import ModelShape
 from pages.shared.colours import BLUE, GREEN, GREY, ORANGE
-from pages.shared.engine import model_ready, store
+from pages.shared.engine import events_of, store
 
 COLOURS = {
     "selective": ORANGE,
@@ -27,21 +24,7 @@ COLOURS = {
     "soft prompts": "#CC79A7",
     "full": GREY,
 }
-SYMBOLS = {
-    "top_layers": "triangle-up",
-    "bitfit": "triangle-down",
-    "layernorm": "triangle-right",
-    "lora": "square",
-    "rslora": "diamond",
-    "dora": "pentagon",
-    "adalora": "hexagon",
-    "adapter": "star",
-    "ia3": "bowtie",
-    "prompt": "cross",
-    "prefix": "x",
-    "full": "circle",
-}
-"""A family has one colour; within it, methods are told apart by shape."""
+"""Of the families; within one, methods are told apart by shape."""
 MEASURES = {
     "sentiment": "sentiment learned",
     "names": "names kept",
@@ -57,20 +40,15 @@ AXES = {
 MB = 1e6
 
 
-def model_shape() -> ModelShape:
-    """The app's own model: from its config.json once it is there."""
-    if not model_ready():
-        return PUBLISHED[DEFAULT]
-    entry = catalog.find_model(catalog.DEFAULT_MODEL)
-    return replace(of_folder(model_dir(entry)), title=entry.title)
-
-
 @st.cache_data(show_spinner=False)
 def recorded_rows() -> list[MethodRow]:
     """The runs that come with the app; empty when there are none."""
     found = record.recorded("methods")
     runs = found.runs if found else ()
-    made = (method_row(run["config"], run["events"], run, is_recorded=True) for run in runs)
+    made = (
+        method_row(run.config, run.events, run.summary, step_s=run.step_s, is_recorded=True)
+        for run in runs
+    )
     return [row for row in made if row]
 
 
@@ -78,7 +56,7 @@ def recorded_rows() -> list[MethodRow]:
 def finished_row(run_id: str) -> MethodRow | None:
     """What a finished run measured; its record does not change any more."""
     run = store().get(run_id)
-    return method_row(run.config_dict, store().events(run_id), run.summary, run_id=run_id)
+    return method_row(run.config_dict, events_of(run_id), run.summary, run_id=run_id)
 
 
 def own_rows() -> list[MethodRow]:
@@ -93,7 +71,7 @@ def side_table(found: Sequence[MethodSetting]) -> pd.DataFrame:
         [
             {
                 "method": s.title,
-                "family": FAMILIES[CARDS[s.name].family].title,
+                "family": FAMILIES[METHODS[s.name].family].title,
                 "runs": f"{'recorded' if s.is_recorded else 'yours'}, {len(s.rows)}",
                 "trained": s.rows[0].n_trained,
                 "share": 100 * s.rows[0].share,
@@ -181,7 +159,7 @@ def trade_off_figure(found: Sequence[MethodSetting], measure: str) -> go.Figure:
     """x: trained share; y: `measure`. Recorded settings are small, with the range of their seeds; the
     reader's are large."""
     figure = go.Figure()
-    for method in CARDS:
+    for method in as_taught():
         for is_recorded in (True, False):
             mine = [s for s in found if s.name == method and s.is_recorded == is_recorded]
             if mine:
@@ -205,7 +183,7 @@ def _trace(
     unit = MB if measure == "training_bytes" else 1.0
     means = [(s.mean(measure) or 0.0) / unit for s in mine]
     values = [s.values(measure) for s in mine]
-    title = CARDS[method].title
+    title = METHODS[method].title
     return go.Scatter(
         x=[100 * s.rows[0].share for s in mine],
         y=means,
@@ -217,9 +195,9 @@ def _trace(
         },
         mode="markers",
         marker={
-            "symbol": SYMBOLS[method],
+            "symbol": METHODS[method].symbol,
             "size": 11 if is_recorded else 18,
-            "color": COLOURS[CARDS[method].family],
+            "color": COLOURS[METHODS[method].family],
             "line": {"width": 0 if is_recorded else 2, "color": "#ffffff"},
         },
         name=title if is_recorded else f"yours: {title}",
@@ -238,14 +216,14 @@ def memory_table(found: Sequence[MethodSetting], shape: ModelShape) -> pd.DataFr
     for s in found:
         memory = s.rows[0].memory
         formula = in_this_app(
-            s.rows[0].method, shape, n_tokens=memory["n_tokens"], is_16_bit=_is_16_bit(s, found)
+            s.rows[0].method, shape, n_tokens=memory.n_tokens, is_16_bit=_is_16_bit(s, found)
         )
         whose = "recorded" if s.is_recorded else "yours"
-        row: dict[str, Any] = {"method": s.title, "run": whose, "tokens": memory["n_tokens"]}
+        row: dict[str, Any] = {"method": s.title, "run": whose, "tokens": memory.n_tokens}
         names = {"gradients": "gradient", "optimizer": "optimizer", "activations": "activation"}
         for part, name in names.items():
             row[f"{part}, formula"] = formula[part] / MB
-            row[f"{part}, measured"] = memory[f"{name}_bytes"] / MB
+            row[f"{part}, measured"] = getattr(memory, f"{name}_bytes") / MB
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -254,7 +232,7 @@ def _is_16_bit(setting: MethodSetting, found: Sequence[MethodSetting]) -> bool:
     """By the bytes of a frozen number; where none is frozen, as the other runs of the same machine."""
     same = [s for s in found if s.is_recorded == setting.is_recorded]
     for row in (row for s in (setting, *same) for row in s.rows):
-        if frozen := row.memory["frozen_bytes"]:
+        if frozen := row.memory.frozen_bytes:
             return frozen < 3 * (row.n_total - row.n_trained)
     return True
 

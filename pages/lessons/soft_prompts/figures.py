@@ -1,6 +1,7 @@
 """Virtual tokens on a map of words, their learning curve, and a hand-written prompt beside them."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import altair as alt
@@ -8,15 +9,15 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.events import Evaluation, Event, Step, VirtualTokens, VocabularyMap
 from core.experiments import record
 from core.experiments.soft_prompts import SIZES, SizeRun, Wandering, size_run, wandering
+from core.runs.messages import TextScore
 from core.runs.store import Run
 from pages.shared.colours import BLUE, GREY, ORANGE
-from pages.shared.engine import store
+from pages.shared.engine import events_of, store
 from pages.shared.forgetting import curves
 from pages.shared.live import follow, loss_chart, planned_steps
-
-Event = dict[str, Any]
 
 
 def soft_prompt_view(run_id: str) -> None:
@@ -27,14 +28,14 @@ def soft_prompt_view(run_id: str) -> None:
 def _view(run: Run, events: list[Event]) -> None:
     n_steps = planned_steps(run.config_dict)
     left, right = st.columns(2)
-    if any(e["type"] == "step" for e in events):
+    if any(isinstance(e, Step) for e in events):
         left.altair_chart(loss_chart(events, n_steps), width="stretch")
-    if any(e["type"] == "evaluation" for e in events):
+    if any(isinstance(e, Evaluation) for e in events):
         right.altair_chart(curves(events, n_steps), width="stretch")
-    looks = [e for e in events if e["type"] == "virtual_tokens"]
+    looks = [e for e in events if isinstance(e, VirtualTokens)]
     if not looks:
         return
-    last = looks[-1]["step"]
+    last = looks[-1].step
     step = last
     if run.status.is_over and last:
         step = st.slider("Step", 0, last, last, key=f"soft_prompts_step_{run.id}")
@@ -43,21 +44,21 @@ def _view(run: Run, events: list[Event]) -> None:
 
 def map_chart(events: Sequence[Event], step: int) -> alt.LayerChart | alt.FacetChart:
     """The task's words in grey, the virtual tokens at `step` with their way from the start."""
-    plane = next(e for e in events if e["type"] == "vocabulary_map")
-    looks = [e for e in events if e["type"] == "virtual_tokens"]
-    words = pd.DataFrame(plane["words"])
+    plane = next(e for e in events if isinstance(e, VocabularyMap))
+    looks = [e for e in events if isinstance(e, VirtualTokens)]
+    words = pd.DataFrame(map(asdict, plane.words))
     rows = [
         {
-            "step": look["step"],
+            "step": look.step,
             "virtual token": number + 1,
-            "x": token["x"],
-            "y": token["y"],
+            "x": token.x,
+            "y": token.y,
             "nearest words": ", ".join(
-                f"“{near['token'].strip()}” {near['cosine']:.2f}" for near in token["nearest"]
+                f"“{near.token.strip()}” {near.cosine:.2f}" for near in token.nearest
             ),
         }
         for look in looks
-        for number, token in enumerate(look["tokens"])
+        for number, token in enumerate(look.tokens)
     ]
     every = pd.DataFrame(rows)
     until = every[every.step <= step]
@@ -80,27 +81,27 @@ def map_chart(events: Sequence[Event], step: int) -> alt.LayerChart | alt.FacetC
     return layers.properties(title=heading, height=460, description=heading)
 
 
-def _axis(values: Sequence[float], plane: Event, number: int) -> dict[str, Any]:
+def _axis(values: Sequence[float], plane: VocabularyMap, number: int) -> dict[str, Any]:
     """Fixed over the whole run, so that only the tokens move."""
     low, high = min(values), max(values)
     pad = 0.05 * (high - low)
     return {
-        "title": f"direction {number + 1} ({plane['explained'][number]:.0%} of the words’ variance)",
+        "title": f"direction {number + 1} ({plane.explained[number]:.0%} of the words’ variance)",
         "scale": alt.Scale(domain=[low - pad, high + pad], nice=False),
     }
 
 
-def heading_of(looks: Sequence[Event], step: int) -> str:
+def heading_of(looks: Sequence[VirtualTokens], step: int) -> str:
     """What the map shows at a step, in one line."""
-    look = next(e for e in looks if e["step"] == step)
-    cosines = [token["nearest"][0]["cosine"] for token in look["tokens"]]
+    look = next(e for e in looks if e.step == step)
+    cosines = [token.nearest[0].cosine for token in look.tokens]
     mean = sum(cosines) / len(cosines)
     return f"After step {step}, {len(cosines)} virtual tokens: mean cosine to the nearest word {mean:.2f}"
 
 
 def wandering_words(run_id: str) -> str:
     """Whether a finished run's tokens stayed near words; "" where that was not watched."""
-    found = wandering(store().events(run_id))
+    found = wandering(events_of(run_id))
     return said(found) if found else ""
 
 
@@ -126,7 +127,7 @@ def recorded_sizes() -> list[SizeRun]:
     for name in ("soft_prompts", "methods"):
         shipped = record.recorded(name)
         for run in shipped.runs if shipped else ():
-            made = size_run(run["config"], run["events"], is_recorded=True)
+            made = size_run(run.config, run.events, is_recorded=True)
             if made and (name == "soft_prompts" or not record.recorded("soft_prompts")):
                 found.append(made)
     return found
@@ -135,7 +136,7 @@ def recorded_sizes() -> list[SizeRun]:
 @st.cache_data(show_spinner=False, max_entries=500)
 def own_size(run_id: str) -> SizeRun | None:
     run = store().get(run_id)
-    return size_run(run.config_dict, store().events(run_id), is_recorded=False)
+    return size_run(run.config_dict, events_of(run_id), is_recorded=False)
 
 
 def own_sizes() -> list[SizeRun]:
@@ -197,13 +198,13 @@ def size_finding(found: Sequence[SizeRun]) -> str:
     )
 
 
-def against_words(soft: Event, hand: Event, virtual_tokens: int) -> str:
+def against_words(soft: Evaluation, hand: TextScore, virtual_tokens: int) -> str:
     """A soft prompt's last score beside that of a written one."""
-    one, other = soft["interval"], hand["interval"]
+    one, other = soft.interval, hand.interval
     apart = one[0] > other[1] or other[0] > one[1]
     sure = "The intervals do not overlap." if apart else "The intervals overlap: no clear winner."
     return (
-        f"{virtual_tokens} virtual tokens: {soft['score']:.2f} [{one[0]:.2f}, {one[1]:.2f}] on "
-        f"{soft['n']} reviews. Your {hand['n_tokens']} written tokens: {hand['score']:.2f} "
-        f"[{other[0]:.2f}, {other[1]:.2f}] on {hand['n']}. {sure}"
+        f"{virtual_tokens} virtual tokens: {soft.score:.2f} [{one[0]:.2f}, {one[1]:.2f}] on "
+        f"{soft.n} reviews. Your {hand.n_tokens} written tokens: {hand.score:.2f} "
+        f"[{other[0]:.2f}, {other[1]:.2f}] on {hand.n}. {sure}"
     )

@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from core import catalog
-from core.config import SOFT_PROMPTS, RunConfig, default_learning_rate
+from core.config import METHODS, RunConfig, default_learning_rate, of_family
 from core.evaluate.limits import cut_line
-from core.experiments.method_cards import CARDS
+from core.events import Evaluation
 from core.experiments.mitigations import LEARNED, PROMPTS
 from core.experiments.soft_prompts import SIZES, TEXT, prompt_config, token_configs
 from core.formulas.parameters import trainable_parameters
-from core.formulas.shape import PUBLISHED
+from core.runs.messages import TextScore
+from core.typed_json import read
 from pages.lessons.soft_prompts.figures import (
     against_words,
     own_sizes,
@@ -19,7 +19,15 @@ from pages.lessons.soft_prompts.figures import (
     soft_prompt_view,
     wandering_words,
 )
-from pages.shared.engine import engine, require_model, store
+from pages.shared.engine import (
+    ask_once,
+    current_model,
+    engine,
+    events_of,
+    model_shape,
+    require_model,
+    store,
+)
 from pages.shared.queue import run_all
 from pages.shared.run_button import run_button
 
@@ -32,8 +40,8 @@ def choose() -> RunConfig:
     left, right = st.columns(2)
     method = left.segmented_control(
         "Method",
-        SOFT_PROMPTS,
-        format_func=lambda name: CARDS[name].title,
+        of_family("soft prompts"),
+        format_func=lambda name: METHODS[name].title,
         default="prompt",
         required=True,
         key="soft_prompts_method",
@@ -42,7 +50,7 @@ def choose() -> RunConfig:
     n = right.select_slider(
         "Virtual tokens", SIZES, 10, key="soft_prompts_tokens", bind="query-params"
     )
-    st.markdown(CARDS[method].how)
+    st.markdown(METHODS[method].how)
     start, text = "vocabulary", ""
     if method == "prompt":
         start = st.segmented_control(
@@ -71,7 +79,7 @@ def choose() -> RunConfig:
     config = prompt_config(
         n, method=method, start=start, text=text, seed=seed, learning_rate=rate, steps=steps
     )
-    shape = PUBLISHED["SmolLM2-135M"]
+    shape = model_shape()
     count = trainable_parameters(config.method, shape)
     width = f"{shape.hidden}" if method == "prompt" else f"{count // n:,} keys and values"
     st.markdown(f"Trained: {n} × {width} = **{count:,}** parameters. No weight of the model moves.")
@@ -85,14 +93,14 @@ def train(config: RunConfig) -> str:
         st.caption("Press the button: the virtual tokens will move on a map of the task’s words.")
         return ""
     soft_prompt_view(run_id)
-    if store().get(run_id).config.method.name not in SOFT_PROMPTS:
+    if store().get(run_id).config.method.name not in of_family("soft prompts"):
         st.caption("This run trained no soft prompt, so it has no virtual tokens to show.")
         return ""
     words = wandering_words(run_id) if store().get(run_id).status.is_over else ""
     if words:
         st.markdown(words)
         st.caption(
-            "The map is flat, the embedding space has 576 dimensions: two points that look near may be "
+            f"The map is flat, the embedding space has {model_shape().hidden} dimensions: two points that look near may be "
             "far apart. The cosines are taken in all dimensions; hover over a token to see them."
         )
     return run_id
@@ -129,21 +137,22 @@ def by_hand(run_id: str) -> None:
     if not st.button("Score my prompt", key="soft_prompts_score"):
         return
     with st.spinner("Answering 60 reviews"):
-        (hand,) = engine().ask(
-            "score_text", model=catalog.DEFAULT_MODEL, task=LEARNED, text=text, examples=60
+        (answer,) = engine().ask(
+            "score_text", model=current_model().id, task=LEARNED, text=text, examples=60
         )
-    if line := cut_line(hand):
+    hand = read(TextScore, answer)
+    if line := cut_line(hand.n_cut, hand.n, limit=hand.max_new_tokens):
         st.caption(f"{line}.")
     last = (
-        [e for e in store().events(run_id) if e["type"] == "evaluation" and e["task"] == LEARNED]
+        [e for e in events_of(run_id) if isinstance(e, Evaluation) and e.task == LEARNED]
         if run_id
         else []
     )
-    if not last or last[-1]["step"] == 0:
-        low, high = hand["interval"]
+    if not last or last[-1].step == 0:
+        low, high = hand.interval
         st.markdown(
-            f"Your {hand['n_tokens']} tokens score **{hand['score']:.2f}** [{low:.2f}, {high:.2f}] on "
-            f"{hand['n']} reviews. Train a soft prompt above to compare."
+            f"Your {hand.n_tokens} tokens score **{hand.score:.2f}** [{low:.2f}, {high:.2f}] on "
+            f"{hand.n} reviews. Train a soft prompt above to compare."
         )
         return
     n = store().get(run_id).config.method.virtual_tokens
@@ -160,7 +169,7 @@ def take_away(run_id: str) -> None:
     if not st.button("Take the soft prompt away", key="soft_prompts_take_away"):
         return
     with st.spinner("Asking three times"):
-        (found,) = engine().ask("take_away", run=run.id, prompts=list(PROMPTS))
+        found = ask_once("take_away", run=run.id, prompts=list(PROMPTS))
     titles = {
         "prompt": "prompt",
         "base": "base model",

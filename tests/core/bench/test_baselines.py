@@ -35,6 +35,7 @@ def options(folder: Path, **more: Any) -> dict[str, Any]:
     return {**usual, "model": str(folder), **more}
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 @pytest.mark.parametrize("workload", ["lora8", "full", "prompt"])
 def test_all_sides_learn_alike(tiny_folder: Path, workload: str) -> None:
@@ -76,6 +77,7 @@ def test_a_tuned_baseline_is_scored_like_ours(tiny_folder: Path) -> None:
     assert mine["score"] == other["score"]
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_a_trial_takes_the_fastest_it_tried(tiny_folder: Path) -> None:
     found = baselines.choose_setting(

@@ -10,10 +10,10 @@ from core.bench.tree import count
 from core.config import MethodConfig
 from core.data.encode import Encoded
 from core.errors import UserError
-from core.formulas.shape import of_folder
 from core.models.block_sparse import cut
 from core.models.load import LoadedModel
 from core.models.trie import build, mean_loss
+from core.shape import of_folder
 
 BATCH = [Encoded([5], [6, 7, 8, 9, 1]), Encoded([4], [6, 7, 1])]
 """Every node predicts one token, so that the last layer needs all of them, each once."""

@@ -16,9 +16,9 @@ from core.bench.scaling import (
     take_turns,
 )
 from core.bench.tree import count
-from core.formulas.shape import of_folder, total_parameters
 from core.methods import count_parameters
 from core.models.load import LoadedModel
+from core.shape import of_folder, total_parameters
 
 
 @pytest.mark.parametrize("shared", AXES["shared"])

@@ -248,6 +248,7 @@ def test_every_side_sees_the_same_single_gpu(
     assert compare.one_gpu(environment) == given
 
 
+@pytest.mark.thorough
 def test_a_process_that_dies_is_said_in_words() -> None:
     found, _ = compare.run_side("ours", "nosuch")
     assert found["event"] == "failed"

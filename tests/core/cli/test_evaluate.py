@@ -138,7 +138,7 @@ def test_a_run_scores_its_own_pairs_again_with_its_own_template(
     asked = [row["prompt"] for row in of_type(rest, "answer")]
     assert asked == [e.prompt for e in splits.test]
     assert all(prompt.startswith("Codeword QQ7. Text: cat") for prompt in asked)
-    last = of_type(RunStore().events(own_run), "evaluation")[-1]
+    last = of_type(RunStore().messages(own_run), "evaluation")[-1]
     for figure in ("n", "score", "f1", "n_cut", "max_new_tokens", "interval"):
         assert found[figure] == last[figure]
     assert found["n_trained_on"] == 0

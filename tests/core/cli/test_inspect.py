@@ -6,8 +6,8 @@ import pytest
 
 from core.cli.main import main
 from core.formulas.parameters import trainable_parameters
-from core.formulas.shape import PUBLISHED, total_parameters
 from core.models import probe
+from core.shape import PUBLISHED, total_parameters
 from tests.core.cli.test_main import lines, refused
 
 pytestmark = pytest.mark.usefixtures("home")

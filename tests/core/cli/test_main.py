@@ -15,6 +15,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from core.cli.main import main
+from core.events import Step
 from core.methods import lora
 from core.paths import ROOT
 from core.runs.store import RunStore
@@ -74,7 +75,7 @@ def test_train_prints_what_design_names_and_records_it(
     store = RunStore()
     run_id = printed[0]["run_id"]
     assert store.get(run_id).status == "finished"
-    assert [e["type"] for e in store.events(run_id)] == [m["type"] for m in printed]
+    assert [e.type for e in store.events(run_id)] == [m["type"] for m in printed]
 
 
 def test_equal_seeds_print_equal_losses(
@@ -256,7 +257,7 @@ def test_a_full_disk_keeps_the_curves(
     assert "free some disk space" in printed[-1]["reason"]
     run = RunStore().get(printed[0]["run_id"])
     assert run.status == "failed"
-    assert [e["step"] for e in RunStore().events(run.id) if e["type"] == "step"] == [1, 2, 3]
+    assert [e.step for e in RunStore().events(run.id) if isinstance(e, Step)] == [1, 2, 3]
 
 
 def start(arguments: list[str]) -> subprocess.Popen[str]:
@@ -275,6 +276,7 @@ def listen_to_control_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.thorough
 def test_control_c_keeps_the_run(train: list[str]) -> None:
     process = start([*train, "--steps", "5000", "--eval-every", "10000", "--json"])
     assert process.stdout is not None
@@ -287,7 +289,7 @@ def test_control_c_keeps_the_run(train: list[str]) -> None:
     assert "Traceback" not in errors
     (run,) = RunStore().runs()
     assert run.status == "stopped"
-    assert any(e["type"] == "step" for e in RunStore().events(run.id))
+    assert any(isinstance(e, Step) for e in RunStore().events(run.id))
 
 
 def test_a_reader_that_goes_away_is_no_error(

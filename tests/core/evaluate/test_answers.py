@@ -77,6 +77,7 @@ PIECES = st.sampled_from(
 TEXTS = st.lists(PIECES, max_size=6).map("".join) | st.text(max_size=6)
 
 
+@pytest.mark.thorough
 @settings(max_examples=4000, deadline=None)
 @given(TEXTS, TEXTS)
 @example("-1", "1")
@@ -85,6 +86,7 @@ def test_equal_answers_differ_in_nothing_but_their_dress(one: str, other: str) -
         assert undressed(one) & undressed(other)
 
 
+@pytest.mark.thorough
 @settings(max_examples=2000, deadline=None)
 @given(TEXTS, st.sampled_from([*"-+%$°#*€👍~^<>=@&/|0½²", "km", "‰"]), st.booleans())
 def test_a_sign_a_symbol_or_a_unit_always_counts(text: str, more: str, at_the_end: bool) -> None:
@@ -131,6 +133,7 @@ def test_a_part_of_a_word_a_number_or_a_run_of_symbols_is_not(reference: str, ou
     assert not contains(reference, f"It is {output}")
 
 
+@pytest.mark.thorough
 @settings(max_examples=2000, deadline=None)
 @given(TEXTS, TEXTS)
 def test_an_exact_match_is_contained_and_what_is_contained_stands_there(

@@ -52,12 +52,14 @@ def agree(reference: str, output: str, how: Cutting, scorer: RougeScorer) -> Tex
     return compared
 
 
+@pytest.mark.thorough
 @settings(max_examples=3000)
 @given(PAIRS, st.booleans())
 def test_rouge_equals_rouge_score(pair: tuple[str, str], stem: bool) -> None:
     agree(*pair, Cutting(stem=stem), SCORERS[stem])
 
 
+@pytest.mark.thorough
 @settings(max_examples=500)
 @given(PAIRS)
 def test_words_of_any_script_and_kept_case_follow_the_same_formulas(pair: tuple[str, str]) -> None:
@@ -65,6 +67,7 @@ def test_words_of_any_script_and_kept_case_follow_the_same_formulas(pair: tuple[
     agree(*pair, Cutting(lowercase=False), RougeScorer(KINDS, tokenizer=CaseKept()))
 
 
+@pytest.mark.thorough
 @settings(max_examples=4000)
 @given(PAIRS, st.booleans())
 def test_bleu_equals_sacrebleu(pair: tuple[str, str], lowercase: bool) -> None:
@@ -78,6 +81,7 @@ def test_bleu_equals_sacrebleu(pair: tuple[str, str], lowercase: bool) -> None:
     assert (found.n_output, found.n_reference) == (wanted.sys_len, wanted.ref_len)
 
 
+@pytest.mark.thorough
 @settings(max_examples=1000)
 @given(PAIRS, st.integers(1, 4), st.booleans(), st.booleans())
 def test_marks_and_counts_tell_the_same_story(

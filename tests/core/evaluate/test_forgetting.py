@@ -3,6 +3,8 @@
 import pytest
 
 from core.evaluate.forgetting import Forgetting, forgetting_from_events
+from core.events import Event, Phase
+from tests.events import evaluation
 
 THREE = Forgetting(
     tasks=("a", "b", "c"),
@@ -30,16 +32,16 @@ def test_one_task_forgets_nothing() -> None:
 
 
 def test_matrix_is_read_at_the_end_of_each_stage() -> None:
-    events: list[dict[str, object]] = [
-        {"type": "phase", "task": "a", "last_step": 4},
-        {"type": "phase", "task": "b", "last_step": 8},
+    events: list[Event] = [
+        Phase(index=0, task="a", first_step=1, last_step=4),
+        Phase(index=1, task="b", first_step=5, last_step=8),
     ]
     for step in (0, 2, 4, 6):
         for task in ("a", "b"):
-            events.append({"type": "evaluation", "step": step, "task": task, "score": step / 10})
+            events.append(evaluation(step, task, step / 10))
     assert forgetting_from_events(events) is None  # the second task is not finished
-    events.append({"type": "evaluation", "step": 8, "task": "a", "score": 0.8})
-    events.append({"type": "evaluation", "step": 8, "task": "b", "score": 0.9})
+    events.append(evaluation(8, "a", 0.8))
+    events.append(evaluation(8, "b", 0.9))
     found = forgetting_from_events(events)
     assert found is not None
     assert found.tasks == ("a", "b")

@@ -24,10 +24,11 @@ from core.evaluate.limits import (
     usual_limit,
 )
 from core.evaluate.task import score
-from core.events import Evaluation, Sample
+from core.events import Evaluation, Sample, event_from_dict
 from core.models.acquire import is_ready, model_dir
 from core.models.load import LoadedModel
 from core.train.loop import train
+from tests.events import evaluation
 
 LONG = "the cat sat on the mat " * 12
 SMOL = catalog.MODELS[catalog.DEFAULT_MODEL]
@@ -67,15 +68,12 @@ def test_the_limit_follows_the_longest_reference_or_what_is_wanted(tiny: LoadedM
 
 
 def test_the_sentence_says_how_many_were_cut() -> None:
-    cut: dict[str, Any] = {"n_cut": 3, "n": 40, "max_new_tokens": 96}
-    assert cut_line(cut) == "3 of 40 answers were cut at 96 tokens"
-    assert (
-        cut_line({"n_cut": 1, "n": 1, "max_new_tokens": 1}) == "1 of 1 answers was cut at 1 token"
-    )
-    assert cut_line(cut | {"n_cut": 0}) == ""
-    assert cut_line({"n": 40}) == ""  # a record of before answers were counted
-    checks = [{**cut, "task": "names", "step": s, "n_cut": n} for s, n in ((0, 40), (5, 3))]
-    checks.append({**cut, "task": "topic", "step": 5, "n_cut": 0})
+    assert cut_line(3, 40, limit=96) == "3 of 40 answers were cut at 96 tokens"
+    assert cut_line(1, 1, limit=1) == "1 of 1 answers was cut at 1 token"
+    assert cut_line(0, 40, limit=96) == ""
+    cut: dict[str, Any] = {"n": 40, "max_new_tokens": 96}
+    checks = [evaluation(s, "names", 0.5, n_cut=n, **cut) for s, n in ((0, 40), (5, 3))]
+    checks.append(evaluation(5, "topic", 0.5, n_cut=0, **cut))
     assert cut_lines(checks) == ["names at step 5: 3 of 40 answers were cut at 96 tokens"]
     assert as_shown(Answer("Once upon", True)) == "Once upon […]"
     assert as_shown(Answer("Once.", False)) == "Once."
@@ -110,6 +108,7 @@ def test_a_long_answer_that_was_learned_scores_one(tiny: LoadedModel) -> None:
     assert first.n_cut == 1  # the untouched tiny model never ends
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("home")
 def test_the_limit_of_a_run_can_be_set_and_cuts_are_told(tiny: LoadedModel) -> None:
     events = trained(tiny, LONG.strip(), max_new_tokens=12)
@@ -124,4 +123,5 @@ def test_the_limit_of_a_run_can_be_set_and_cuts_are_told(tiny: LoadedModel) -> N
 
 def test_an_evaluation_of_before_is_still_read() -> None:
     old = {"type": "evaluation", "task": "names", "step": 0, "n": 4, "score": 0.5}
-    assert cut_lines([json.loads(json.dumps(old))]) == []
+    old |= {"metric": "exact_match", "interval": [0.1, 0.9]}
+    assert cut_lines([event_from_dict(json.loads(json.dumps(old)))]) == []

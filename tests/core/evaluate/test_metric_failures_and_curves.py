@@ -8,6 +8,9 @@ from core.evaluate.compare_texts import compare_texts
 from core.evaluate.learning_curves import in_one_line, losses_at, movements, values_over_time
 from core.evaluate.metric_failures import HIGH, LOW, METRIC_FAILURES, attempt
 from core.evaluate.words import Cutting
+from core.events import Evaluation, Validation
+from tests.events import evaluation as made_evaluation
+from tests.events import step
 
 
 @pytest.mark.parametrize("failure", METRIC_FAILURES.values(), ids=METRIC_FAILURES)
@@ -43,17 +46,12 @@ def test_stems_help_with_endings_only() -> None:
     assert compare_texts(*pair, how=Cutting(stem=True)).rouge_1.f1 == 1.0
 
 
-def evaluation(step: int, f1: float, **more: Any) -> dict[str, Any]:
-    found = {"type": "evaluation", "step": step, "task": "qa", "n": 10, "classification": None}
-    return {**found, "precision": f1, "recall": f1, "f1": f1, **more}
-
-
-def step(number: int, loss: float) -> dict[str, Any]:
-    return {"type": "step", "step": number, "loss": loss}
+def evaluation(step: int, f1: float, **more: Any) -> Evaluation:
+    return made_evaluation(step, "qa", f1, n=10, precision=f1, recall=f1, f1=f1, **more)
 
 
 RUN = [
-    evaluation(0, 0.1, intervals={"f1": [0.0, 0.2]}),
+    evaluation(0, 0.1, intervals={"f1": (0.0, 0.2)}),
     *(step(n, loss) for n, loss in ((1, 3.0), (2, 2.0), (3, 1.0), (4, 1.0), (5, 0.9), (6, 0.9))),
     evaluation(3, 0.1),
     evaluation(6, 0.9),
@@ -73,7 +71,7 @@ def test_metric_and_loss_are_set_side_by_side() -> None:
 
 
 def test_validation_losses_are_taken_where_there_are_some() -> None:
-    watched = [{"type": "validation", "step": s, "loss": 5.0 - s, "n": 3} for s in (0, 3)]
+    watched = [Validation(step=s, loss=5.0 - s, n=3) for s in (0, 3)]
     assert losses_at([*RUN, *watched], [0, 3, 6]) == {0: 5.0, 3: 2.0}
 
 

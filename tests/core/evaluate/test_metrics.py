@@ -20,6 +20,7 @@ TEXTS = WORDS | st.text(max_size=30)
 SCORER = RougeScorer(["rouge1", "rouge2", "rouge3", "rougeL"], use_stemmer=False)
 
 
+@pytest.mark.thorough
 @settings(max_examples=3000, deadline=None)
 @given(TEXTS, TEXTS)
 def test_overlap_equals_rouge_score(reference: str, output: str) -> None:
@@ -37,6 +38,7 @@ LABELS = ("positive", "negative")
 ANSWERS = st.sampled_from(["positive", "Negative.", "negative", "It is positive", ""])
 
 
+@pytest.mark.thorough
 @settings(max_examples=500, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(LABELS), ANSWERS), min_size=1, max_size=30))
 def test_classification_equals_scikit_learn(pairs: list[tuple[str, str]]) -> None:

@@ -84,6 +84,7 @@ CASES = st.lists(
 ).filter(lambda rows: any(yes for _, yes in rows))
 
 
+@pytest.mark.thorough
 @settings(max_examples=500)
 @given(CASES, st.floats(0, 1))
 def test_curve_equals_scikit_learn(cases: list[tuple[float, bool]], threshold: float) -> None:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from core.config import METHODS, MethodConfig, default_learning_rate
+from core.config import FAMILIES, METHODS, MethodConfig, as_taught, default_learning_rate
 from core.errors import UserError
-from core.experiments.method_cards import CARDS, FAMILIES, knob_settings, of_family
+from core.events import Event, NearWord, VirtualToken, VirtualTokens, VocabularyMap, Word
 from core.experiments.method_rows import method_row, method_settings
 from core.experiments.methods import method_config, recorded_configs
 from core.experiments.ranks import full_config, rank_config, rank_row, ranks_of
@@ -17,46 +17,31 @@ from core.experiments.soft_prompts import (
     token_configs,
     wandering,
 )
+from core.runs.store import RunSummary
+from tests.events import evaluation, memory, step
+
+FIGURES = RunSummary(
+    trainable_params=1,
+    total_params=100,
+    artifact_bytes=7,
+    train_s=10.0,
+    steps=20,
+    scores={"sentiment": 0.9, "names": 0.5},
+)
 
 
-def evaluation(task: str, score: float, *, step: int = 20) -> dict[str, Any]:
-    return {"type": "evaluation", "step": step, "task": task, "score": score, "n": 60} | {
-        "interval": [score - 0.1, score + 0.1]
-    }
-
-
-def memory(gradients: int = 4) -> dict[str, Any]:
-    return {
-        "type": "memory",
-        "gradient_bytes": gradients,
-        "optimizer_bytes": 2 * gradients,
-        "activation_bytes": 100,
-        "n_tokens": 250,
-    }
-
-
-FIGURES = {
-    "trainable_params": 1,
-    "total_params": 100,
-    "artifact_bytes": 7,
-    "train_s": 10.0,
-    "steps": 20,
-    "scores": {"sentiment": 0.9, "names": 0.5},
-}
-
-
-def happened(learned: float = 0.9, kept: float = 0.5) -> list[dict[str, Any]]:
+def happened(learned: float = 0.9, kept: float = 0.5) -> list[Event]:
     return [
         memory(),
-        evaluation("sentiment", 0.0, step=0),
-        evaluation("sentiment", learned),
-        evaluation("names", kept),
+        evaluation(0, "sentiment", 0.0),
+        evaluation(20, "sentiment", learned),
+        evaluation(20, "names", kept),
     ]
 
 
-def test_every_method_has_a_card_a_family_and_a_run() -> None:
-    assert set(CARDS) == set(METHODS)
-    assert {m for family in FAMILIES for m in of_family(family)} == set(METHODS)
+def test_every_method_has_a_family_and_a_run() -> None:
+    assert {spec.family for spec in METHODS.values()} == set(FAMILIES)
+    assert sorted(as_taught()) == sorted(METHODS)
     configs = list(recorded_configs((), (0, 1)))
     assert [c.method.name for c in configs] == [*METHODS, *METHODS]
     for config in configs:
@@ -66,9 +51,9 @@ def test_every_method_has_a_card_a_family_and_a_run() -> None:
 
 
 def test_a_knob_keeps_lora_s_scale() -> None:
-    assert knob_settings("lora", 4) == {"rank": 4, "alpha": 8.0}
-    assert knob_settings("rslora", 4) == {"rank": 4}
-    assert knob_settings("ia3", 4) == {}
+    assert METHODS["lora"].knob_settings(4) == {"rank": 4, "alpha": 8.0}
+    assert METHODS["rslora"].knob_settings(4) == {"rank": 4}
+    assert METHODS["ia3"].knob_settings(4) == {}
 
 
 def test_a_row_holds_what_its_run_measured() -> None:
@@ -79,7 +64,7 @@ def test_a_row_holds_what_its_run_measured() -> None:
     assert row.training_bytes == 4 + 8 + 100
     assert row.step_s == 0.5
     assert row.scores == {"sentiment": 0.9, "names": 0.5}
-    timed = [*happened(), *({"type": "step", "step_s": s} for s in (0.1, 0.3, 9.0))]
+    timed = [*happened(), *(step(n, step_s=s) for n, s in ((1, 0.1), (2, 0.3), (3, 9.0)))]
     again = method_row(method_config("lora").to_dict(), timed, FIGURES)
     assert again is not None
     assert again.step_s == 0.3
@@ -144,7 +129,7 @@ def test_ranks_compare_when_all_else_is_alike() -> None:
 
 def test_the_curve_of_sizes_takes_runs_that_differ_in_size_alone() -> None:
     assert [c.method.virtual_tokens for c in token_configs()] == list(SIZES)
-    events = [evaluation("sentiment", 0.0, step=0), evaluation("sentiment", 0.8)]
+    events = [evaluation(0, "sentiment", 0.0), evaluation(20, "sentiment", 0.8)]
     found = size_run(prompt_config(5).to_dict(), events, is_recorded=True)
     assert found is not None
     assert (found.virtual_tokens, found.score, found.n) == (5, 0.8, 60)
@@ -153,13 +138,17 @@ def test_the_curve_of_sizes_takes_runs_that_differ_in_size_alone() -> None:
     assert size_run(method_config("lora").to_dict(), events, is_recorded=True) is None
 
 
-def look(step: int, *nearest: tuple[str, float]) -> dict[str, Any]:
-    tokens = [{"nearest": [{"token": t, "cosine": c}]} for t, c in nearest]
-    return {"type": "virtual_tokens", "step": step, "tokens": tokens}
+def look(step: int, *nearest: tuple[str, float]) -> VirtualTokens:
+    tokens = [
+        VirtualToken(x=0.0, y=0.0, norm=1.0, nearest=[NearWord(token=t, cosine=c)])
+        for t, c in nearest
+    ]
+    return VirtualTokens(step=step, tokens=tokens)
 
 
 def test_wandering_counts_words_left_and_words_of_the_task() -> None:
-    plane = {"type": "vocabulary_map", "words": [{"token": "film"}, {"token": "negative"}]}
+    words = [Word(token=t, x=0.0, y=0.0) for t in ("film", "negative")]
+    plane = VocabularyMap(step=0, words=words, explained=(0.3, 0.2))
     events = [plane, look(0, (" tea", 1.0), (" sun", 1.0)), look(9, (" tea", 0.5), (" film", 0.7))]
     found = wandering(events)
     assert found is not None

@@ -1,7 +1,5 @@
 """Multi-task runs: which tasks, what is scored, and what a record of them says."""
 
-from typing import Any
-
 import pytest
 
 from core.experiments.mixtures import (
@@ -14,18 +12,7 @@ from core.experiments.mixtures import (
     mixture_config,
     recorded_configs,
 )
-
-
-def evaluation(step: int, task: str, score: float) -> dict[str, Any]:
-    interval = [score - 0.1, score + 0.1]
-    return {
-        "type": "evaluation",
-        "step": step,
-        "task": task,
-        "score": score,
-        "interval": interval,
-        "n": 30,
-    }
+from tests.events import evaluation
 
 
 def test_every_task_is_scored_and_the_held_out_one_is_never_trained_on() -> None:

@@ -1,7 +1,6 @@
 """Runs as points on the learning-forgetting plane, fronts, and verdicts on claims."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -21,15 +20,12 @@ from core.experiments.plane import (
     point,
     settings,
 )
+from tests.events import evaluation, step
 
 
 def made(mitigation: str, value: float, seed: int, learned: float, kept: float) -> Point:
     end = Check(step=20, learned=learned, kept=kept, general=0.5, n=60)
     return Point(mitigation=mitigation, value=value, seed=seed, path=(end,), is_recorded=True)
-
-
-def evaluation(step: int, task: str, score: float) -> dict[str, Any]:
-    return {"type": "evaluation", "step": step, "task": task, "score": score, "n": 60}
 
 
 @pytest.mark.parametrize("mitigation", MITIGATIONS)
@@ -87,7 +83,7 @@ def test_a_point_is_the_path_of_its_scores() -> None:
         evaluation(0, "names", 0.7),
         evaluation(0, "general", 1.0),
         evaluation(10, "sentiment", 0.5),  # names are not measured yet
-        {"type": "step", "step": 3},
+        step(3),
     ]
     found = point(config, events, run_id="r")
     assert found is not None

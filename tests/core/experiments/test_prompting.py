@@ -14,8 +14,8 @@ from core.errors import UserError
 from core.experiments import knowledge_probe, prompting_record
 from core.experiments.measure_all import Measurer
 from core.experiments.prompting import (
-    METHODS,
     SHOTS,
+    TUNED,
     Row,
     prompt_evaluations,
     prompt_row,
@@ -47,6 +47,7 @@ def row(kind: str = "prompt", **more: Any) -> Row:
     return Row(**usual | more)
 
 
+@pytest.mark.thorough
 def test_what_is_measured_is_kept_and_not_measured_again(
     roomy: str, store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,10 +65,11 @@ def test_what_is_measured_is_kept_and_not_measured_again(
     assert [prompt_row(kept) for kept in prompt_evaluation.everything()] == rows
 
 
+@pytest.mark.thorough
 def test_a_tuned_model_is_trained_once_and_asked_like_the_base_model(
     roomy: str, store: RunStore
 ) -> None:
-    configs = [tuned_config("topic", method, 16, steps=2, model=roomy) for method in METHODS]
+    configs = [tuned_config("topic", method, 16, steps=2, model=roomy) for method in TUNED]
     rows = list(Measurer(store).tuned(configs, n_test=N_TEST))
     assert [(r.kind, r.labels, r.n) for r in rows] == [("lora", 16, N_TEST), ("full", 16, N_TEST)]
     assert all(r.once_s > 0 and r.once_tokens > 16 * 50 for r in rows)
@@ -81,6 +83,7 @@ def test_a_tuned_model_is_trained_once_and_asked_like_the_base_model(
     assert len(store.runs()) == 2
 
 
+@pytest.mark.thorough
 def test_facts_are_asked_in_every_way(roomy: str, store: RunStore) -> None:
     config = tuned_config("topic", "lora", 16, steps=2, model=roomy)
     found = Measurer(store).facts(config)
@@ -191,7 +194,7 @@ def test_seeds_make_one_way() -> None:
 
 
 def test_configs_take_every_method_size_and_seed() -> None:
-    configs = list(tuned_configs("names", METHODS, (16, 0), (0, 1)))
+    configs = list(tuned_configs("names", TUNED, (16, 0), (0, 1)))
     assert len({c.hash for c in configs}) == 8
     assert {c.data.train_examples for c in configs} == {16, 0}
     assert tuned_evaluation(configs[0], "abcd").run == "abcd"
@@ -217,7 +220,7 @@ def test_the_shipped_record_has_both_sides_with_three_seeds() -> None:
     assert "cores" in found.machine
     together = ways(found.rows)
     assert {(w.kind, w.labels) for w in together} >= {("prompt", k) for k in SHOTS}
-    assert {w.kind for w in together} == {"prompt", *METHODS}
+    assert {w.kind for w in together} == {"prompt", *TUNED}
     assert all({row.seed for row in w.rows} == {0, 1, 2} for w in together if w.labels)
     assert [f["question"] for f in found.facts] == [f.question for f in knowledge_probe.FACTS]
     assert found.task in catalog.TASKS

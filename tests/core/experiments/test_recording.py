@@ -53,6 +53,7 @@ def test_nothing_is_measured_for_a_record_on_a_busy_machine(home: Path) -> None:
         Recorder(watch(BUSY))
 
 
+@pytest.mark.thorough
 def test_a_disturbed_run_is_refused_and_only_it_is_run_again(home: Path, tiny_folder: Path) -> None:
     store, keeper = RunStore(), BaseKeeper()
     wanted = [config(tiny_folder), config(tiny_folder, seed=1)]
@@ -74,6 +75,7 @@ def test_a_disturbed_run_is_refused_and_only_it_is_run_again(home: Path, tiny_fo
     assert "Float32, on cpu" in made.where
 
 
+@pytest.mark.thorough
 def test_a_run_from_before_is_not_taken_for_a_record(home: Path, tiny_folder: Path) -> None:
     store, keeper = RunStore(), BaseKeeper()
     (earlier,) = carry_out([config(tiny_folder)], store, keeper)

@@ -9,6 +9,7 @@ from core.config import DataConfig, EvaluationConfig, MethodConfig, OptimizerCon
 from core.data import uploads
 from core.data.examples import task_examples
 from core.errors import UserError
+from core.events import Evaluation, Memory
 from core.experiments import record
 from core.experiments.runner import carry_out, score_base
 from core.runs.store import RunStore
@@ -54,6 +55,7 @@ def test_a_failed_run_ends_the_experiment_with_its_reason(home: Path, tiny_folde
         carry_out([missing], RunStore(), BaseKeeper())
 
 
+@pytest.mark.thorough
 def test_what_is_recorded_is_read_back(
     home: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,7 +67,7 @@ def test_what_is_recorded_is_read_back(
         dtype="float32",
     )
     untouched = score_base(names, keeper)
-    assert [(e["task"], e["n"]) for e in untouched] == [("names", 3), ("general", 3)]
+    assert [(e.task, e.n) for e in untouched] == [("names", 3), ("general", 3)]
     assert len(task_examples("names", "test")) > 3
     runs = carry_out([config(tiny_folder)], store, keeper)
     made = record.record("cures", runs, store, untouched=untouched, command="python -m core …")
@@ -74,16 +76,20 @@ def test_what_is_recorded_is_read_back(
     record.recorded.cache_clear()
     found = record.recorded("cures")
     record.recorded.cache_clear()
-    assert found == made
-    assert found.base_score("general") == untouched[1]["score"]
+    record.save(found, home / "again.json")
+    assert (home / "again.json").read_bytes() == (home / "cures.json").read_bytes()
+    assert (found.command, found.date, found.stamp) == (made.command, made.date, made.stamp)
+    assert found.base_score("general") == untouched[1].score
     assert found.base_score("topic") is None
     (kept,) = found.runs
-    assert kept["config"] == runs[0].config_dict
-    steps = [e["step"] for e in store.events(runs[0].id) if e["type"] == "evaluation"]
-    scored = [e for e in kept["events"] if e["type"] == "evaluation"]
-    assert [e["step"] for e in scored] == steps == [0, 2]
-    (memory,) = [e for e in kept["events"] if e["type"] == "memory"]
-    assert memory["optimizer_bytes"] > 0
+    assert kept.config == runs[0].config_dict
+    assert kept.summary.trainable_params == runs[0].summary.trainable_params > 0
+    happened = [e for e in store.events(runs[0].id) if isinstance(e, Evaluation)]
+    scored = [e for e in kept.events if isinstance(e, Evaluation)]
+    assert [e.step for e in scored] == [e.step for e in happened] == [0, 2]
+    assert [e.score for e in scored] == [e.score for e in happened]
+    (memory,) = [e for e in kept.events if isinstance(e, Memory)]
+    assert memory.optimizer_bytes > 0
     assert record.recorded("no such experiment") is None
     with pytest.raises(UserError, match="cannot be written"):
         record.save(made, home / "missing" / "cures.json")
@@ -95,9 +101,9 @@ def test_shipped_records_say_when_where_and_how(experiment: str) -> None:
     assert found is not None
     assert found.command.startswith(f"python -m core experiment {experiment}")
     assert "cores" in found.machine
-    assert all(run["config"]["model"] == catalog.DEFAULT_MODEL for run in found.runs)
+    assert all(run.config["model"] == catalog.DEFAULT_MODEL for run in found.runs)
     for run in found.runs:
-        RunConfig.from_dict(run["config"])  # still valid
+        RunConfig.from_dict(run.config)  # still valid
 
 
 def test_the_shipped_plane_has_thirty_runs_and_three_seeds_of_each_setting() -> None:
@@ -105,7 +111,7 @@ def test_the_shipped_plane_has_thirty_runs_and_three_seeds_of_each_setting() -> 
 
     found = record.recorded("cures")
     assert found is not None
-    points = [point(run["config"], run["events"], is_recorded=True) for run in found.runs]
+    points = [point(run.config, run.events, is_recorded=True) for run in found.runs]
     assert len(points) >= 30
     assert all(p is not None for p in points)
     groups = settings(p for p in points if p)

@@ -8,7 +8,7 @@ from core.errors import UserError
 from core.experiments.adapters import adapter_config, adapters
 from core.experiments.pending import active, missing
 from core.experiments.sweep import MISSING, Sweep, state
-from core.runs.store import RunStore
+from core.runs.store import RunStore, RunSummary
 
 SWEEP = Sweep(ranks=(1, 8), rates=(1e-3, 3e-3))
 
@@ -20,7 +20,7 @@ def store(home: Path) -> RunStore:
 
 def finish(store: RunStore, config, **scores: float) -> str:
     run = store.start(config, worker="test")
-    store.finish(run.id, {"scores": scores, "elapsed_s": 9.0})
+    store.finish(run.id, RunSummary(scores=scores, elapsed_s=9.0))
     return run.id
 
 

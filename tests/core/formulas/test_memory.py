@@ -15,7 +15,7 @@ from core.formulas.memory import (
     memory_parts,
     total_gb,
 )
-from core.formulas.shape import PUBLISHED, gpt, total_parameters
+from core.shape import PUBLISHED, gpt, total_parameters
 
 FULL, LORA = MethodConfig(name="full"), MethodConfig(name="lora")
 STATES = ("frozen weights", "trained weights", "float32 copy", "gradients", "optimizer")

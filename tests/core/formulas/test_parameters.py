@@ -12,7 +12,7 @@ from core.formulas.parameters import (
     trained_layers,
     trained_share,
 )
-from core.formulas.shape import PUBLISHED, ModelShape, gpt, total_parameters
+from core.shape import PUBLISHED, ModelShape, gpt, total_parameters
 
 # d 8, m 20, 3 layers, 4 heads of 2 and 2 of them for keys and values: q 8x8, k and v 8x4, o 8x8.
 SMALL = ModelShape(

@@ -80,6 +80,7 @@ def test_the_seed_is_all_that_chance_depends_on(tiny: LoadedModel) -> None:
     torch.set_rng_state(state)
 
 
+@pytest.mark.thorough
 def test_tokens_are_drawn_as_often_as_they_are_probable(tiny: LoadedModel) -> None:
     settings = SamplingSettings(temperature=1.0, top_k=2, max_new_tokens=1)
     drawn = [answer(tiny, [5, 6], replace(settings, seed=seed))[0] for seed in range(300)]

@@ -32,7 +32,9 @@ def targets(model: nn.Module) -> dict[str, Any]:
 def test_both_errors_are_those_of_the_sums(name: str, tiny: LoadedModel) -> None:
     """W' = W + BA and W'' = W' - BA, each rounded, and the logits with either."""
     tuned = tune("lora", tiny, target_modules=TARGETS)
-    found = next(row for row in merge(tuned, tiny, PROMPTS)["rows"] if row["dtype"] == name)
+    found = next(
+        row for row in merge(tuned, tiny, PROMPTS, method="lora")["rows"] if row["dtype"] == name
+    )
 
     dtype = getattr(torch, name)
     base = LoadedModel("tiny", copy.deepcopy(tiny.model), tiny.tokenizer, dtype)
@@ -76,7 +78,7 @@ def test_the_way_back_is_rounded_and_the_base_is_never_written_to(
     before = {name: p.clone() for name, p in tiny.model.named_parameters()}
     tuned = tune(method, tiny, target_modules=TARGETS)
     wanted = all_logits(tuned, tiny, PROMPTS)
-    found = merge(tuned, tiny, PROMPTS)
+    found = merge(tuned, tiny, PROMPTS, method=method)
     single, half = found["rows"]
     assert (found["dtype"], single["dtype"], half["dtype"]) == ("float32", "float32", "bfloat16")
     assert {**found, **single} == found
@@ -105,4 +107,4 @@ def test_the_way_back_is_rounded_and_the_base_is_never_written_to(
 )
 def test_what_has_nothing_to_merge_says_so(method: str, why: str, tiny: LoadedModel) -> None:
     with pytest.raises(UserError, match=why):
-        merge(tune(method, tiny), tiny, PROMPTS)
+        merge(tune(method, tiny), tiny, PROMPTS, method=method)

@@ -3,13 +3,17 @@
 import pytest
 import torch
 
-from core.config import METHODS, ROLES, SOFT_PROMPTS
+from core.config import METHODS, ROLES
 from core.errors import UserError
 from core.methods.merge import merged, weight_changes
 from core.models.load import LoadedModel
 from tests.core.methods.tuning import logits, tune
 
-MERGEABLE = [m for m in METHODS if m not in (*SOFT_PROMPTS, "adapter")]
+MERGEABLE = [m for m in METHODS if METHODS[m].is_mergeable]
+
+
+def test_what_cannot_be_merged_is_known() -> None:
+    assert {*METHODS} - {*MERGEABLE} == {"prompt", "prefix", "adapter"}
 
 
 @pytest.mark.parametrize("method", MERGEABLE)
@@ -17,7 +21,7 @@ def test_merged_answers_as_unmerged_and_the_base_stays(method: str, tiny: Loaded
     before = {name: p.clone() for name, p in tiny.model.named_parameters()}
     tuned = tune(method, tiny, target_modules=ROLES)
     unmerged = logits(tuned)
-    one = merged(tuned)
+    one = merged(tuned, method)
     torch.testing.assert_close(logits(one), unmerged, rtol=0, atol=1e-4)
     assert not torch.allclose(unmerged, logits(tiny.model), atol=1e-2)
     assert not [name for name, _ in one.named_parameters() if "lora" in name or "ia3" in name]
@@ -26,16 +30,16 @@ def test_merged_answers_as_unmerged_and_the_base_stays(method: str, tiny: Loaded
         assert torch.equal(p, before[name])
 
 
-@pytest.mark.parametrize("method", [*SOFT_PROMPTS, "adapter"])
+@pytest.mark.parametrize("method", ["prompt", "prefix", "adapter"])
 def test_what_is_no_change_of_a_weight_is_refused(method: str, tiny: LoadedModel) -> None:
     with pytest.raises(UserError, match="cannot be merged"):
-        merged(tune(method, tiny))
+        merged(tune(method, tiny), method)
 
 
 @pytest.mark.parametrize("method", MERGEABLE)
 def test_weight_changes_are_merged_less_start(method: str, tiny: LoadedModel) -> None:
     tuned = tune(method, tiny, target_modules=("q_proj", "down_proj"))
-    end = dict(merged(tuned).named_parameters())
+    end = dict(merged(tuned, method).named_parameters())
     start = dict(tiny.model.named_parameters())
     changed = dict[str, torch.Tensor]()
     for name, change, weight in weight_changes(tuned, tiny.model):

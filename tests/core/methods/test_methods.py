@@ -12,13 +12,13 @@ from torch.nn import functional as F
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
 from core import methods
-from core.config import LORA_FAMILY, METHODS, ROLES, SOFT_PROMPTS, MethodConfig
+from core.config import METHODS, ROLES, MethodConfig, low_rank_methods, of_family
 from core.errors import UserError
 from core.generate.batch import answer_greedily
 from core.generate.settings import SamplingSettings
 from core.generate.stream import stream
 from core.inspect.movement import movement
-from core.methods.adapter import Adapted
+from core.methods.bottleneck import Adapted
 from core.methods.sharing import shared_copy
 from core.models.load import LoadedModel, load_folder
 from core.models.trie import mean_loss
@@ -57,6 +57,7 @@ ALLOWED = {
     "prompt": r"^prompt_encoder\.",
     "prefix": r"^prompt_encoder\.",
 }
+SOFT_PROMPTS = of_family("soft prompts")
 EXACT = [m for m in METHODS if m not in ("full", "top_layers", "bitfit")]
 """Methods that leave float32 numbers behind; the others leave changes of weights in bf16."""
 every_method = pytest.mark.parametrize("method", METHODS)
@@ -82,7 +83,7 @@ def test_base_is_bit_identical_after_training(
     assert torch.equal(logits(base.model), before)
 
 
-@pytest.mark.parametrize("method", [m for m in METHODS if m not in SOFT_PROMPTS])
+@pytest.mark.parametrize("method", [m for m in METHODS if METHODS[m].starts_as_base])
 def test_tuning_starts_from_the_base(method: str, tiny: LoadedModel) -> None:
     tune(method, tiny)  # an earlier run leaves no trace
     assert torch.equal(logits(attach(method, tiny).eval()), logits(tiny.model))
@@ -219,7 +220,7 @@ def test_more_layers_than_there_are_is_refused(tiny: LoadedModel) -> None:
         attach("lora", tiny, last_layers=3)
 
 
-@pytest.mark.parametrize("method", LORA_FAMILY)
+@pytest.mark.parametrize("method", low_rank_methods())
 def test_pairs_stand_in_the_last_layers_only_if_asked(method: str, tiny: LoadedModel) -> None:
     tuned = attach(method, tiny, last_layers=1)
     trained = [name for name, p in tuned.named_parameters() if p.requires_grad]
@@ -236,7 +237,7 @@ def gpt2() -> GPT2LMHeadModel:
     )
 
 
-@pytest.mark.parametrize("method", LORA_FAMILY)
+@pytest.mark.parametrize("method", low_rank_methods())
 def test_a_model_without_the_targets_is_refused(method: str, gpt2: GPT2LMHeadModel) -> None:
     config = MethodConfig(name=method, target_modules=("query", "gate"))
     with pytest.raises(UserError, match=r"no gate matrix to target; it has query"):

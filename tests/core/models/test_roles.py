@@ -15,11 +15,11 @@ from core.cli.main import build_parser
 from core.config import LLAMA_NAMES, METHODS, ROLES, MethodConfig, RunConfig
 from core.errors import UserError
 from core.formulas.parameters import trainable_parameters
-from core.formulas.shape import READERS, of_folder
 from core.inspect import lora, spectrum
 from core.methods.merge import merged
 from core.models.load import load_folder
 from core.models.roles import fused_note, matrices_of, module_named, modules_for
+from core.shape import READERS, of_folder
 from tests.core.models.architectures import NAMES, make
 
 LLAMA = {name: (role,) for name, role in zip(LLAMA_NAMES, ROLES, strict=True)}
@@ -198,6 +198,6 @@ def test_merged_it_is_the_same(name: str, method: str, made: Made) -> None:
         if p.requires_grad:
             p.data += 0.1 * torch.randn_like(p)
     ids = torch.tensor([[5, 6, 7, 20, 21]])
-    one: Any = merged(tuned.eval())
+    one: Any = merged(tuned.eval(), method)
     with torch.no_grad():
         assert torch.allclose(one(input_ids=ids).logits, tuned(input_ids=ids).logits, atol=1e-4)

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from core.config import RunConfig
+from core.events import Event
 from core.runs import event_cache
 from core.runs.event_cache import EventCache
 from core.runs.store import RunStore
+from tests.events import step as a_step
 
 ME = "here:1:0.0"
 
@@ -20,7 +22,7 @@ def store(home: Path) -> RunStore:
 def started(store: RunStore, n_events: int) -> str:
     run = store.start(RunConfig(), worker=ME)
     for step in range(1, n_events + 1):
-        store.append(run.id, {"type": "step", "step": step})
+        store.append(run.id, a_step(step))
     return run.id
 
 
@@ -29,14 +31,14 @@ def test_only_new_events_are_fetched(store: RunStore, monkeypatch: pytest.Monkey
     asked: list[int] = []
     real = store.events
 
-    def watched(run_id: str, *, after: int = 0) -> list[dict[str, object]]:
+    def watched(run_id: str, *, after: int = 0) -> list[Event]:
         asked.append(after)
         return real(run_id, after=after)
 
     monkeypatch.setattr(store, "events", watched)
     cache = EventCache(store)
     assert cache.events(run_id) == real(run_id)
-    store.append(run_id, {"type": "step", "step": 4})
+    store.append(run_id, a_step(4))
     assert cache.events(run_id) == real(run_id)
     assert cache.events(run_id) == real(run_id)
     assert asked == [0, 3, 4]
@@ -45,7 +47,7 @@ def test_only_new_events_are_fetched(store: RunStore, monkeypatch: pytest.Monkey
 def test_a_list_given_out_does_not_grow(store: RunStore) -> None:
     run_id, cache = started(store, 1), EventCache(store)
     first = cache.events(run_id)
-    store.append(run_id, {"type": "step", "step": 2})
+    store.append(run_id, a_step(2))
     assert len(cache.events(run_id)) == 2
     assert len(first) == 1
 

@@ -19,6 +19,7 @@ from core.config import (
 )
 from core.data import uploads
 from core.errors import UserError
+from core.events import Evaluation
 from core.runs.execute import execute
 from core.runs.export import export_peft
 from core.runs.inference_session import InferenceSession
@@ -48,6 +49,7 @@ def finished(method: str, folder: Path) -> Run:
     return store.get(run.id)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", [m for m in METHODS if m not in WITHOUT])
 @pytest.mark.usefixtures("home")
 def test_plain_peft_gives_the_same_logits(method: str, tiny_folder: Path, tmp_path: Path) -> None:
@@ -65,9 +67,10 @@ def test_plain_peft_gives_the_same_logits(method: str, tiny_folder: Path, tmp_pa
     torch.testing.assert_close(
         found, wanted, rtol=0, atol=0.08 if base.dtype.itemsize == 2 else 1e-5
     )
-    assert run.summary["artifact_bytes"] == RunStore().size_bytes(run.id) > 0
+    assert run.summary.artifact_bytes == RunStore().size_bytes(run.id) > 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", WITHOUT)
 @pytest.mark.usefixtures("home")
 def test_what_peft_has_no_format_for_is_said(
@@ -100,9 +103,9 @@ def test_the_card_says_base_settings_scores_and_how_to_load(
     assert str(tiny_folder) not in card  # no folder of this machine
     assert f"base_model: {tiny_folder.name}" in card
     assert "as they are" in card
-    last = [e for e in RunStore().events(run.id) if e["type"] == "evaluation"][-1]
-    low, high = last["interval"]
-    assert f"| {last['score']:.2f} | {low:.2f} to {high:.2f} | {last['n']} |" in card
+    last = [e for e in RunStore().events(run.id) if isinstance(e, Evaluation)][-1]
+    low, high = last.interval
+    assert f"| {last.score:.2f} | {low:.2f} to {high:.2f} | {last.n} |" in card
     assert "| optimizer.steps | 3 |" in card
     assert "PeftModel.from_pretrained" in card
     entry = catalog.MODELS[catalog.DEFAULT_MODEL]

@@ -12,7 +12,7 @@ from core import paths
 from core.config import RunConfig
 from core.runs import identity
 from core.runs.execute import execute
-from core.runs.store import RunStore
+from core.runs.store import RunStore, RunSummary
 
 ME = "here:1:0.0"
 
@@ -35,7 +35,7 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def finished(store: RunStore, config: RunConfig) -> str:
     run = store.start(config, worker=ME)
-    store.finish(run.id, {})
+    store.finish(run.id, RunSummary())
     return run.id
 
 

@@ -56,6 +56,7 @@ def answer(session: InferenceSession, folder: Path, **more: Any) -> str:
     return last(found)["text"]
 
 
+@pytest.mark.thorough
 def test_switching_answers_as_each_run_alone_and_as_the_base(tiny_folder: Path) -> None:
     one, two = (finished(tiny_folder, seed=seed) for seed in (0, 1))
     session = InferenceSession(RunStore())
@@ -88,6 +89,7 @@ def test_switching_answers_as_each_run_alone_and_as_the_base(tiny_folder: Path) 
         )
 
 
+@pytest.mark.thorough
 def test_scale_zero_answers_as_the_base(tiny_folder: Path) -> None:
     run = finished(tiny_folder)
     session = InferenceSession(RunStore())
@@ -98,6 +100,7 @@ def test_scale_zero_answers_as_the_base(tiny_folder: Path) -> None:
         answer(session, tiny_folder, run=run, scale=99.0)
 
 
+@pytest.mark.thorough
 def test_a_run_is_looked_into(tiny_folder: Path) -> None:
     run, soft = finished(tiny_folder), finished(tiny_folder, method="prompt")
     session = InferenceSession(RunStore())

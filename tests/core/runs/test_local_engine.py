@@ -14,12 +14,13 @@ import pytest
 from core.config import DataConfig, EvaluationConfig, OptimizerConfig, RunConfig
 from core.data import uploads
 from core.errors import UserError
+from core.events import Step
 from core.paths import ROOT
 from core.runs.engines.local import LocalEngine
 from core.runs.states import RunStatus
 from core.runs.store import RunStore
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.thorough]
 LONG = 5_000
 
 
@@ -67,7 +68,7 @@ def test_runs_wait_for_each_other_and_all_finish(
     one, two = store.get(first.id), store.get(second.id)
     assert (one.status, two.status) == ("finished", "finished")
     assert one.ended_at <= two.started_at
-    steps = [e["step"] for e in store.events(second.id) if e["type"] == "step"]
+    steps = [e.step for e in store.events(second.id) if isinstance(e, Step)]
     assert steps == [1, 2, 3]
 
 
@@ -76,13 +77,13 @@ def test_waiting_and_training_runs_can_be_stopped(
 ) -> None:
     training, waiting = engine.submit(config(steps=LONG)), engine.submit(config(steps=LONG, seed=1))
     store = engine.store
-    wait_for(lambda: any(e["type"] == "step" for e in store.events(training.id)))
+    wait_for(lambda: any(isinstance(e, Step) for e in store.events(training.id)))
     engine.cancel(waiting.id)
     engine.cancel(training.id)
     wait_for(lambda: not store.active())
     assert store.get(training.id).status == "stopped"
     assert store.get(waiting.id).status is RunStatus.STOPPED
-    assert not [e for e in store.events(waiting.id) if e["type"] == "step"]
+    assert not [e for e in store.events(waiting.id) if isinstance(e, Step)]
 
 
 def test_killed_worker_fails_its_run_and_the_next_one_goes_on(
@@ -90,13 +91,13 @@ def test_killed_worker_fails_its_run_and_the_next_one_goes_on(
 ) -> None:
     doomed, following = engine.submit(config(steps=LONG)), engine.submit(config(seed=1))
     store = engine.store
-    wait_for(lambda: any(e["type"] == "step" for e in store.events(doomed.id)))
+    wait_for(lambda: any(isinstance(e, Step) for e in store.events(doomed.id)))
     os.kill(engine.workers["train"].process.pid, signal.SIGKILL)
     wait_for(lambda: store.get(following.id).status.is_over)
     failed = store.get(doomed.id)
     assert failed.status == "failed"
     assert "run it again" in failed.reason.lower()
-    assert any(e["type"] == "step" for e in store.events(doomed.id))
+    assert any(isinstance(e, Step) for e in store.events(doomed.id))
     assert store.get(following.id).status == "finished"
 
 
@@ -104,7 +105,7 @@ def test_questions_are_answered_beside_a_run_and_after_a_crash(
     engine: LocalEngine, config: Callable[..., RunConfig]
 ) -> None:
     run = engine.submit(config(steps=LONG))
-    wait_for(lambda: any(e["type"] == "step" for e in engine.store.events(run.id)))
+    wait_for(lambda: any(isinstance(e, Step) for e in engine.store.events(run.id)))
     messages = ask(engine, config())
     assert 1 <= len(messages) <= 5
     assert {"id", "text", "probability"} <= messages[0].keys()  # a token's id is not the request's
@@ -178,10 +179,10 @@ def test_workers_of_a_killed_server_go_and_its_run_is_marked(
     assert server.stdout is not None
     run_id = server.stdout.readline().strip()
     store = RunStore()
-    wait_for(lambda: any(e["type"] == "step" for e in store.events(run_id)))
+    wait_for(lambda: any(isinstance(e, Step) for e in store.events(run_id)))
     server.kill()
     server.wait()
     wait_for(lambda: store.get(run_id).status.is_over, limit_s=20)
     assert store.get(run_id).status == "failed"
     assert "run it again" in store.get(run_id).reason
-    assert any(e["type"] == "step" for e in store.events(run_id))
+    assert any(isinstance(e, Step) for e in store.events(run_id))

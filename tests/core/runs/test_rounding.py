@@ -37,6 +37,7 @@ def in_float32(folder: Path) -> Any:
     return AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("home")
 def test_errors_are_those_of_the_weights(rounded: Path, tiny_folder: Path) -> None:
     found = list(compare(str(rounded), tiny_folder, task="names", examples=5))
@@ -52,6 +53,7 @@ def test_errors_are_those_of_the_weights(rounded: Path, tiny_folder: Path) -> No
     assert errors["embeddings and last norm"] < 0.005  # 16 bits
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("home")
 def test_logits_and_scores_are_both_models_own(rounded: Path, tiny_folder: Path) -> None:
     *_, answers, scores = compare(str(rounded), tiny_folder, task="names", examples=5)
@@ -67,6 +69,7 @@ def test_logits_and_scores_are_both_models_own(rounded: Path, tiny_folder: Path)
     assert (scores["score_difference"], scores["same_answers"]) == (0, 1)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("home")
 def test_the_command_prints_it(
     rounded: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]
@@ -80,6 +83,7 @@ def test_the_command_prints_it(
     assert "neither a model folder nor" in refused(command, capsys)  # a folder has no original
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("home")
 def test_a_hub_that_cannot_be_reached_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://localhost:1")

@@ -22,10 +22,12 @@ from sqlalchemy.exc import StatementError
 
 from core.config import DataConfig, RunConfig
 from core.errors import UserError
+from core.events import Unknown
 from core.paths import data_dir
 from core.runs import identity, record, schema
 from core.runs.states import ALLOWED, IllegalTransition, RunStatus
-from core.runs.store import Run, RunStore, worker_identity
+from core.runs.store import Run, RunStore, RunSummary, worker_identity
+from tests.events import sample, step
 
 ROOT = Path(__file__).resolve().parents[3]
 ME = worker_identity()
@@ -50,6 +52,8 @@ def spawn(code: str) -> subprocess.Popen[str]:
         "import sys, time\n"
         "from core.config import RunConfig\n"
         "from core.runs.store import RunStore, worker_identity\n"
+        "from core.runs.store import RunSummary\n"
+        "from tests.events import sample, step\n"
         "store = RunStore()\n"
     )
     return subprocess.Popen(
@@ -79,7 +83,7 @@ def run_in(store: RunStore, status: RunStatus) -> Run:
 def move(store: RunStore, run_id: str, status: RunStatus) -> None:
     match status:
         case RunStatus.FINISHED:
-            store.finish(run_id, {})
+            store.finish(run_id, RunSummary())
         case RunStatus.STOPPED:
             store.stop(run_id, "enough")
         case RunStatus.FAILED:
@@ -133,10 +137,12 @@ def test_a_run_from_the_queue_to_its_end(store: RunStore) -> None:
     assert running.started_at is not None
     assert running.started_at >= queued.created_at
 
-    store.finish(running.id, {"score": 1.0, "loss": math.nan})
+    store.finish(running.id, RunSummary(scores={"qa": 1.0}, steps=3, train_s=math.nan))
     finished = RunStore().get(running.id)
     assert finished.status is RunStatus.FINISHED
-    assert finished.summary == {"score": 1.0, "loss": None}
+    assert finished.summary.scores == {"qa": 1.0}
+    assert math.isnan(finished.summary.train_s)
+    assert (finished.summary_dict["steps"], finished.summary_dict["train_s"]) == (3, None)
 
 
 def test_failing_with_a_file_name_that_is_no_text(store: RunStore) -> None:
@@ -178,6 +184,7 @@ def test_an_empty_queue_gives_nothing(store: RunStore) -> None:
     assert store.claim(worker=ME) is None
 
 
+@pytest.mark.thorough
 def test_processes_that_claim_at_once_get_each_run_once(store: RunStore) -> None:
     ids = [store.submit(RunConfig(seed=n)).id for n in range(40)]
     claim_all = (
@@ -240,34 +247,35 @@ def test_stopping_a_run_that_is_over_changes_nothing(store: RunStore, status: Ru
 
 def test_events_are_counted_from_one_and_read_from_anywhere(store: RunStore) -> None:
     run, other = store.submit(RunConfig()), store.submit(RunConfig())
-    assert [store.append(run.id, {"type": "step", "step": n}) for n in range(3)] == [1, 2, 3]
-    assert store.append(other.id, {"type": "started"}) == 1
-    read = store.events(run.id, after=1)
+    assert [store.append(run.id, step(n)) for n in range(3)] == [1, 2, 3]
+    assert store.append(other.id, sample(0, "qa", "yes")) == 1
+    assert store.events(run.id, after=1) == [step(1), step(2)]
+    assert store.events(run.id, after=3) == store.messages(run.id, after=3) == []
+    read = store.messages(run.id, after=1)
     assert [(e["seq"], e["type"], e["step"]) for e in read] == [(2, "step", 1), (3, "step", 2)]
     assert all(run.created_at <= e["at"] <= time.time() for e in read)
-    assert store.events(run.id, after=3) == []
 
 
 def test_events_of_many_threads_are_all_kept_in_order(store: RunStore) -> None:
     run = store.start(RunConfig(), worker=ME)
 
     def write(thread: int) -> list[int]:
-        return [store.append(run.id, {"type": "step", "thread": thread, "n": n}) for n in range(10)]
+        return [store.append(run.id, step(n, loss=thread)) for n in range(10)]
 
     with ThreadPoolExecutor(8) as pool:
         given = list(pool.map(write, range(8)))
-    read = store.events(run.id)
+    read = store.messages(run.id)
     assert [e["seq"] for e in read] == list(range(1, 81))
     for thread, seqs in enumerate(given):
-        assert [e["seq"] for e in read if e["thread"] == thread] == seqs
-        assert [e["n"] for e in read if e["thread"] == thread] == list(range(10))
+        assert [e["seq"] for e in read if e["loss"] == thread] == seqs
+        assert [e["step"] for e in read if e["loss"] == thread] == list(range(10))
 
 
 def test_events_are_strict_json(store: RunStore) -> None:
     run = store.submit(RunConfig())
     odd = {"a": math.nan, "b": [math.inf, 1.5], "c": {"d": (-math.inf, 2)}, "e": "caf\udce9 \0 é"}
-    store.append(run.id, {"type": "step", **odd})
-    read = store.events(run.id)[0]
+    store.append(run.id, Unknown(message={"type": "odd", **odd}))
+    read = store.messages(run.id)[0]
     assert (read["a"], read["b"], read["c"]) == (None, [None, 1.5], {"d": [None, 2]})
     assert read["e"] == odd["e"]
     json.dumps(read, allow_nan=False)
@@ -276,25 +284,26 @@ def test_events_are_strict_json(store: RunStore) -> None:
 def test_a_payload_that_is_no_json_keeps_its_traceback(store: RunStore) -> None:
     run = store.submit(RunConfig())
     with pytest.raises(StatementError, match="not JSON serializable"):
-        store.append(run.id, {"type": "step", "loss": object()})
-    assert store.append(run.id, {"type": "step"}) == 1
+        store.append(run.id, Unknown(message={"type": "odd", "loss": object()}))
+    assert store.append(run.id, step(1)) == 1
 
 
+@pytest.mark.thorough
 def test_pages_keep_reading_while_a_writer_writes(store: RunStore) -> None:
     writer = spawn(
         "run = store.start(RunConfig(), worker=worker_identity())\n"
         "print(run.id, flush=True)\n"
-        "for n in range(1, 301): store.append(run.id, {'type': 'step', 'step': n})\n"
-        "store.finish(run.id, {})\n"
+        "for n in range(1, 301): store.append(run.id, step(n))\n"
+        "store.finish(run.id, RunSummary())\n"
     )
     assert writer.stdout is not None
     run_id = writer.stdout.readline().strip()
     seen: list[int] = []
     while not store.get(run_id).status.is_over:
-        seen += [e["step"] for e in store.events(run_id, after=len(seen))]
+        seen += [e["step"] for e in store.messages(run_id, after=len(seen))]
         assert seen == list(range(1, len(seen) + 1))
     output_of(writer)
-    seen += [e["step"] for e in store.events(run_id, after=len(seen))]
+    seen += [e["step"] for e in store.messages(run_id, after=len(seen))]
     assert seen == list(range(1, 301))
 
 
@@ -315,8 +324,8 @@ def test_a_killed_worker_fails_its_run_and_keeps_its_events(store: RunStore) -> 
     mine = store.start(RunConfig(), worker=ME)
     worker = spawn(
         "run = store.start(RunConfig(), worker=worker_identity())\n"
-        "for n in (1, 2, 3): store.append(run.id, {'type': 'step', 'step': n})\n"
-        "store.append(run.id, {'type': 'sample', 'step': 3})\n"
+        "for n in (1, 2, 3): store.append(run.id, step(n))\n"
+        "store.append(run.id, sample(3, 'qa', 'yes'))\n"
         "print(run.id, flush=True)\n"
         "time.sleep(600)\n"
     )
@@ -344,7 +353,7 @@ def test_a_killed_worker_fails_its_run_and_keeps_its_events(store: RunStore) -> 
 def test_whoever_opens_the_store_ends_the_runs_that_are_dead(store: RunStore) -> None:
     worker = spawn(
         "run = store.start(RunConfig(), worker=worker_identity())\n"
-        "store.append(run.id, {'type': 'step', 'step': 1})\n"
+        "store.append(run.id, step(1))\n"
         "print(run.id, flush=True)\n"
         "time.sleep(600)\n"
     )
@@ -397,7 +406,7 @@ def test_a_worker_elsewhere_is_judged_by_its_heartbeat(
     later = time.time() + 300
     monkeypatch.setattr("core.runs.store.time.time", lambda: later)
     store.heartbeat(beating.id)
-    store.append(writing.id, {"type": "step", "step": 1})
+    store.append(writing.id, step(1))
     assert [r.id for r in store.reap()] == [silent.id]
 
 
@@ -441,8 +450,8 @@ def test_an_unknown_id_is_named(store: RunStore, wanted: str) -> None:
 
 def test_every_change_of_an_unknown_run_is_refused(store: RunStore) -> None:
     for change in (
-        lambda: store.append("nothing", {"type": "step"}),
-        lambda: store.finish("nothing", {}),
+        lambda: store.append("nothing", step(1)),
+        lambda: store.finish("nothing", RunSummary()),
         lambda: store.request_stop("nothing"),
         lambda: store.stop_requested("nothing"),
         lambda: store.delete("nothing"),
@@ -457,8 +466,8 @@ def test_a_finished_run_of_the_same_config_and_version_is_found(
     config = RunConfig(seed=1)
     older, newer, failed = (store.start(config, worker=ME) for _ in range(3))
     assert store.find_finished(config) is None
-    store.finish(older.id, {})
-    store.finish(newer.id, {})
+    store.finish(older.id, RunSummary())
+    store.finish(newer.id, RunSummary())
     store.fail(failed.id, "no luck")
     found = store.find_finished(RunConfig.from_dict(config.to_dict()))
     assert found is not None
@@ -509,7 +518,7 @@ def test_ids_sort_by_time_and_fit_a_url() -> None:
 def test_deleting_removes_the_run_its_events_and_its_files(store: RunStore) -> None:
     run, kept = run_in(store, RunStatus.FINISHED), run_in(store, RunStatus.FINISHED)
     for one in (run, kept):
-        store.append(one.id, {"type": "finished"})
+        store.append(one.id, step(1))
         assert not store.artifact_dir(one.id).exists()
         assert store.size_bytes(one.id) == 0
         (store.artifact_dir(one.id) / "deep").mkdir(parents=True)
@@ -534,7 +543,7 @@ def test_an_active_run_is_not_deleted(store: RunStore, status: RunStatus) -> Non
 
 def test_a_run_whose_files_cannot_be_deleted_stays_listed(store: RunStore) -> None:
     run = run_in(store, RunStatus.FINISHED)
-    store.append(run.id, {"type": "finished"})
+    store.append(run.id, step(1))
     store.artifact_dir(run.id).parent.mkdir()
     store.artifact_dir(run.id).write_text("a file where the folder should be")
     with pytest.raises(UserError, match="cannot be deleted"):
@@ -552,6 +561,7 @@ def test_a_path_is_not_an_id(store: RunStore, run_id: str) -> None:
 # Opening the database, and trouble with it
 
 
+@pytest.mark.thorough
 def test_processes_that_create_the_database_at_once_all_succeed() -> None:
     processes = [spawn("print(store.submit(RunConfig()).id)") for _ in range(4)]
     ids = [run_id for process in processes for run_id in output_of(process)]
@@ -654,7 +664,7 @@ def test_a_database_that_becomes_read_only(store: RunStore, on_connect: list[str
     on_connect.append("PRAGMA query_only = ON")
     reader = RunStore()
     with pytest.raises(UserError, match="cannot be written; check its permissions"):
-        reader.append(run.id, {"type": "step"})
+        reader.append(run.id, step(1))
     assert reader.get(run.id) == run
 
 
@@ -667,26 +677,26 @@ def test_a_full_disk_loses_nothing_recorded_before(on_connect: list[str]) -> Non
     def fill() -> None:
         nonlocal recorded
         while True:
-            recorded = store.append(run.id, {"type": "sample", "output": "word " * 200})
+            recorded = store.append(run.id, sample(0, "qa", "word " * 200))
 
     with pytest.raises(UserError, match="The disk is full"):
         fill()
     assert recorded > 5
-    assert [e["seq"] for e in store.events(run.id)] == list(range(1, recorded + 1))
+    assert [e["seq"] for e in store.messages(run.id)] == list(range(1, recorded + 1))
     on_connect[:] = []
-    assert RunStore().append(run.id, {"type": "sample", "output": "word " * 200}) == recorded + 1
+    assert RunStore().append(run.id, sample(0, "qa", "word " * 200)) == recorded + 1
 
 
 def test_a_locked_database_loses_nothing_recorded_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "BUSY_TIMEOUT_S", 0.2)
     store = RunStore()
     run = store.start(RunConfig(), worker=ME)
-    store.append(run.id, {"type": "step"})
+    store.append(run.id, step(1))
     other = sqlite3.connect(data_dir() / "runs.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(UserError, match="is busy: another program"):
-        store.append(run.id, {"type": "step"})
+        store.append(run.id, step(1))
     other.execute("ROLLBACK")
     other.close()
-    assert store.append(run.id, {"type": "step"}) == 2
-    assert [e["seq"] for e in store.events(run.id)] == [1, 2]
+    assert store.append(run.id, step(1)) == 2
+    assert [e["seq"] for e in store.messages(run.id)] == [1, 2]

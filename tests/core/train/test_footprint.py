@@ -44,6 +44,7 @@ def memory(method: str, base: LoadedModel, *, batch_size: int = 4) -> tuple[Memo
     return found, methods.count_parameters(model)[0]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.usefixtures("home")
 def test_gradient_and_optimizer_are_four_and_eight_bytes_a_parameter(

@@ -63,6 +63,7 @@ def test_learns_and_leaves_the_base_untouched(method: str, home: Path, tiny: Loa
         assert torch.equal(parameter, before[name])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_equal_seeds_give_equal_events(method: str, home: Path, tiny: LoadedModel) -> None:
     first, second = (comparable(run(config(method), tiny)[0]) for _ in range(2))
@@ -83,6 +84,7 @@ def test_lora_trains_what_the_formula_says(home: Path, tiny: LoadedModel) -> Non
     assert events[0].to_dict()["trainable_params"] == 2 * 4 * ((32 + 32) + (32 + 16))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_saved_and_loaded_answers_alike(
     method: str, home: Path, tiny: LoadedModel, tmp_path: Path
@@ -129,6 +131,7 @@ def test_divergence_is_said_in_words(
         run(config(), tiny)
 
 
+@pytest.mark.thorough
 def test_stops_early_without_a_better_validation_loss(home: Path, tiny: LoadedModel) -> None:
     events, _ = run(config(steps=400, learning_rate=0.05, patience=1), tiny)
     finished = events[-1].to_dict()
@@ -136,6 +139,7 @@ def test_stops_early_without_a_better_validation_loss(home: Path, tiny: LoadedMo
     assert finished["steps"] < 400
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_stepping_equals_running(method: str, home: Path, tiny: LoadedModel) -> None:
     wanted = config(method, steps=2)
@@ -148,6 +152,7 @@ def test_stepping_equals_running(method: str, home: Path, tiny: LoadedModel) -> 
         torch.testing.assert_close(parameter, ran[name])
 
 
+@pytest.mark.thorough
 def test_a_sequence_of_tasks_counts_on(home: Path, tiny: LoadedModel) -> None:
     """Steps, times and footprint belong to the run, not to the task it is at."""
     wanted = RunConfig(

@@ -10,12 +10,12 @@ from torch import nn
 from core import methods
 from core.config import (
     METHODS,
-    SOFT_PROMPTS,
     DataConfig,
     MethodConfig,
     MitigationConfig,
     OptimizerConfig,
     RunConfig,
+    of_family,
 )
 from core.data.encode import Encoded
 from core.events import Step
@@ -101,6 +101,7 @@ def test_l2sp_ends_where_the_closed_form_says(tiny: LoadedModel) -> None:
         torch.testing.assert_close(p.detach(), (3.0 + 2.0 * start[name]) / 5.0)
 
 
+@pytest.mark.thorough
 def test_fisher_is_the_expected_squared_gradient(tiny64: LoadedModel) -> None:
     """Many draws come near the sum over all tokens, p(y) (d log p(y) / d w)², of one prediction."""
     pair = Encoded([5, 6, 7], [1])
@@ -144,9 +145,10 @@ def test_kl_is_zero_at_the_start_and_then_torchs(tiny: LoadedModel) -> None:
     assert all(p.grad is not None for p in trained(model).values())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
 @pytest.mark.parametrize("regularizer", ["l2sp", "ewc", "kl"])
-@pytest.mark.parametrize("method", [m for m in METHODS if m not in SOFT_PROMPTS])
+@pytest.mark.parametrize("method", [m for m in METHODS if m not in of_family("soft prompts")])
 def test_no_penalty_for_a_model_that_has_not_moved(
     method: str, regularizer: str, dtype: torch.dtype, tiny_folder: Path
 ) -> None:
@@ -162,7 +164,7 @@ def test_no_penalty_for_a_model_that_has_not_moved(
     assert start.add_gradient() > 0
 
 
-@pytest.mark.parametrize("method", SOFT_PROMPTS)
+@pytest.mark.parametrize("method", of_family("soft prompts"))
 def test_a_soft_prompt_is_held_to_the_base(method: str, tiny: LoadedModel) -> None:
     keep = KeepAnswers(attach(tiny, method), KEPT, tiny, 1.0, seed=0)
     (batch, wanted) = keep.known[0]
@@ -187,6 +189,7 @@ def test_shares_are_exact_in_every_stretch(weights: list[float], size: int) -> N
         assert len(set(own[:7])) == min(7, len(own))
 
 
+@pytest.mark.thorough
 def test_plans_of_mixed_sequential_and_rehearsed_runs(tiny: LoadedModel) -> None:
     def plan(data: DataConfig, **cure: Any) -> Any:
         return make_plan(RunConfig(data=data, cure=MitigationConfig(**cure)), tiny.tokenizer)
@@ -212,6 +215,7 @@ def test_plans_of_mixed_sequential_and_rehearsed_runs(tiny: LoadedModel) -> None
     assert len(found.validation) == 16
 
 
+@pytest.mark.thorough
 def test_no_test_text_is_rehearsed_or_kept(tiny: LoadedModel) -> None:
     kept = regularizers.kept_pairs(("names", "sentiment"), tiny, seed=0)
     assert len(kept) == regularizers.N_KEPT
@@ -224,6 +228,7 @@ def test_no_test_text_is_rehearsed_or_kept(tiny: LoadedModel) -> None:
     assert not asked & (seen | {tuple(pair.prompt_ids) for pair in kept})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("regularizer", "strength"), [("l2sp", 50.0), ("ewc", 50.0), ("kl", 50.0)])
 def test_a_strong_penalty_moves_the_model_less(
     regularizer: str, strength: float, tiny: LoadedModel
@@ -258,7 +263,7 @@ def test_a_strong_penalty_moves_the_model_less(
 def test_movement_is_the_change_of_each_matrix(method: str, tiny: LoadedModel) -> None:
     model = attach(tiny, method, layers=1, rank=3, alpha=7.5)
     push(model)
-    rows = {(r["layer"], r["module"]): r["relative"] for r in movement(model, tiny.model)}
+    rows = {(r.layer, r.module): r.relative for r in movement(model, tiny.model)}
     layers, modules = {
         "full": ((0, 1), 7),
         "top_layers": ((1,), 7),

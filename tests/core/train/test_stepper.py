@@ -48,6 +48,7 @@ def reported(results: list[dict[str, Any]], phase: str, key: str) -> list[float]
     return [result[key] for result in results if result["name"] == phase]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.usefixtures("home")
 def test_stepping_equals_running_bit_for_bit(case: str, tiny: LoadedModel) -> None:

@@ -29,6 +29,7 @@ def test_without_tricks_the_loss_is_the_same(
     assert torch.allclose(found, wanted, rtol=1e-12, atol=0)
 
 
+@pytest.mark.thorough
 def test_every_variant_learns_alike_by_turns(tiny: LoadedModel) -> None:
     threads = torch.get_num_threads()
     found = list(
@@ -72,6 +73,7 @@ def test_mistakes_are_refused_and_stopping_stops(tiny: LoadedModel) -> None:
     assert len(ask(should_stop=lambda: next(asked))) == 2
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("home")
 def test_a_page_asks_a_session(tiny_folder: Path) -> None:
     found = InferenceSession(RunStore()).ablations(

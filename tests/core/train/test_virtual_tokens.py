@@ -31,6 +31,7 @@ def short_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(virtual_tokens, "SHORTEST", 1)  # the tiny vocabulary has no longer ones
 
 
+@pytest.mark.thorough
 def test_a_soft_prompt_is_seen_at_every_step_and_others_never(tiny: LoadedModel) -> None:
     events = happened(tiny, "prompt")
     (plane,) = [e for e in events if e.type == "vocabulary_map"]
@@ -44,6 +45,7 @@ def test_a_soft_prompt_is_seen_at_every_step_and_others_never(tiny: LoadedModel)
         assert not [e for e in happened(tiny, method) if e.type.startswith(("virt", "voc"))]
 
 
+@pytest.mark.thorough
 def test_at_the_start_each_token_is_a_word_and_lies_where_the_word_does(tiny: LoadedModel) -> None:
     events = happened(tiny, "prompt")
     (plane,) = [e for e in events if e.type == "vocabulary_map"]

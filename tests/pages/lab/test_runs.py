@@ -31,6 +31,7 @@ def opened(run_id: str) -> AppTest:
     return app
 
 
+@pytest.mark.thorough
 def test_the_shown_command_repeats_the_run(home: Path) -> None:
     config = RunConfig(
         data=DataConfig(task="names", train_examples=16, validation_share=0.3),

@@ -164,6 +164,7 @@ def test_noise_in_growth_is_no_finding() -> None:
     assert list(figure.data[0].error_y.array) == pytest.approx([0.12, 0.2])
 
 
+@pytest.mark.thorough
 def test_the_page_shows_a_batch_of_a_prepared_model(monkeypatch: pytest.MonkeyPatch) -> None:
     from streamlit.testing.v1 import AppTest
 

@@ -20,6 +20,7 @@ from pages.lessons.evaluation.overlap import count_table, subsequence_svg
 from pages.lessons.evaluation.thresholds import confusion_finding, report_of
 from pages.lessons.evaluation.two_models import difference_chart, on_both
 from pages.shared.live import sample_table
+from tests.events import evaluation, sample
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -127,8 +128,8 @@ def test_charts_say_what_they_found() -> None:
     assert binary["description"] == "both right: 1, only A: 1, only B: 2, both wrong: 0"
     spread = difference_chart(FOUND, others, ("A", "B"), "f1").to_dict()
     assert spread["description"] == "B scores higher on 2 examples, lower on 1"
-    event = {"type": "evaluation", "task": "qa", "step": 0, "n": 4, "classification": None}
-    event |= {"precision": 0.25, "recall": 0.5, "f1": 0.3, "intervals": {"f1": [0.1, 0.5]}}
+    figures: dict[str, Any] = {"precision": 0.25, "recall": 0.5, "f1": 0.3}
+    event = evaluation(0, "qa", 0.3, n=4, intervals={"f1": (0.1, 0.5)}, **figures)
     chart = metric_chart(values_over_time([event], "qa"), "qa", 0, 20).to_dict()
     assert chart["description"] == (
         "Question answering at step 0: precision 0.25, recall 0.50, F1 0.30"
@@ -195,14 +196,13 @@ def test_two_texts_are_compared_as_whole_answers(app: AppTest) -> None:
 
 def test_a_live_view_says_how_many_answers_were_cut_and_marks_them(app: AppTest) -> None:
     run = own_run()
-    event = {"type": "evaluation", "step": 0, "task": "custom", "n": 4, "n_cut": 3}
-    RunStore().append(run, event | {"max_new_tokens": 56})
+    RunStore().append(run, evaluation(0, "custom", 0.5, n=4, n_cut=3, max_new_tokens=56))
     shown = AppTest.from_function(status_of, kwargs={"run_id": run}).run()
     assert "custom at step 0: 3 of 4 answers were cut at 56 tokens." in [
         c.value for c in shown.caption
     ]
-    sample = {"step": 0, "prompt": "a", "reference": "", "output": "Once upon", "was_cut": True}
-    assert sample_table([sample])["untouched"][0] == "Once upon […]"
+    cut = sample(0, "", "Once upon", was_cut=True)
+    assert sample_table([cut])["base model"][0] == "Once upon […]"
 
 
 def status_of(run_id: str) -> None:

@@ -1,10 +1,9 @@
 """Lesson: frames and findings from small mixtures written by hand."""
 
-from typing import Any
-
 import pandas as pd
 import pytest
 
+from core.events import Evaluation
 from core.experiments.mixtures import (
     GENERAL,
     HELD_OUT,
@@ -37,6 +36,8 @@ from pages.lessons.multitask.mixtures import (
     is_comparable,
     moved,
 )
+from tests.events import evaluation as made_evaluation
+from tests.events import sample
 
 
 def hand_made(
@@ -69,15 +70,8 @@ def record(held_out_together: float = 0.5) -> list[Mixture]:
     return [*alone, hand_made(TRAINED, together)]
 
 
-def evaluation(step: int, task: str, score: float) -> dict[str, Any]:
-    interval = [score - 0.1, score + 0.1]
-    found = {"type": "evaluation", "step": step, "task": task, "score": score}
-    return {**found, "interval": interval, "n": 10 if step < 4 else 30}
-
-
-def sample(step: int, task: str, output: str) -> dict[str, Any]:
-    found = {"type": "sample", "step": step, "task": task, "output": output}
-    return {**found, "prompt": f"ask {task}", "reference": f"right {task}"}
+def evaluation(step: int, task: str, score: float) -> Evaluation:
+    return made_evaluation(step, task, score, n=10 if step < 4 else 30)
 
 
 def test_groups_are_means_over_the_tasks_of_each_run() -> None:

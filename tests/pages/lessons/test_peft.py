@@ -10,14 +10,15 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import METHODS, MethodConfig
+from core.events import NearWord, VirtualToken, VirtualTokens, VocabularyMap, Word
 from core.experiments.adapters import Adapter
-from core.experiments.method_cards import CARDS
 from core.experiments.method_rows import MethodRow, method_settings
 from core.experiments.ranks import RankRow
 from core.experiments.soft_prompts import SizeRun
 from core.experiments.sweep import MISSING, Cell, Sweep
-from core.formulas.shape import PUBLISHED, total_parameters
 from core.paths import ASSETS
+from core.runs.messages import TextScore
+from core.shape import PUBLISHED, total_parameters
 from pages.lessons.lora.matrices import rank_figure, rank_finding, spectrum_finding
 from pages.lessons.lora.sweep import grid, heatmap, sweep_finding
 from pages.lessons.peft.calculator import calculator_heading, fits, parts_figure
@@ -33,6 +34,7 @@ from pages.lessons.peft.side_by_side import (
 from pages.lessons.soft_prompts.figures import against_words, map_chart, size_finding
 from pages.shared.adapters import memory_finding as copies_finding
 from pages.shared.adapters import memory_rows
+from tests.events import evaluation
 
 SHAPE = PUBLISHED["SmolLM2-135M"]
 
@@ -100,7 +102,7 @@ def test_shares_follow_from_the_shape() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_has_a_picture_for_those_who_do_not_see(method: str) -> None:
     svg = layer_picture(MethodConfig(name=method), SHAPE)
-    assert f"One decoder layer with {CARDS[method].title}" in svg.replace("&#x27;", "'")
+    assert f"One decoder layer with {METHODS[method].title}" in svg.replace("&#x27;", "'")
 
 
 def test_the_calculator_says_on_which_card_it_fits() -> None:
@@ -187,24 +189,21 @@ def test_the_best_number_of_virtual_tokens_is_named() -> None:
 
 
 def test_overlapping_intervals_have_no_winner() -> None:
-    soft = {"score": 0.8, "interval": [0.7, 0.9], "n": 60}
-    hand = {"score": 0.6, "interval": [0.5, 0.75], "n": 60, "n_tokens": 12}
+    soft = evaluation(20, "sentiment", 0.8, interval=(0.7, 0.9))
+    hand = TextScore(score=0.6, interval=(0.5, 0.75), n=60, n_tokens=12, n_cut=0, max_new_tokens=8)
     assert "overlap: no clear winner" in against_words(soft, hand, 10)
-    assert "do not overlap" in against_words(soft, hand | {"interval": [0.4, 0.6]}, 10)
+    assert "do not overlap" in against_words(soft, replace(hand, interval=(0.4, 0.6)), 10)
 
 
 def test_the_map_is_drawn_at_the_step_asked_for() -> None:
-    plane = {"type": "vocabulary_map", "words": [{"token": "film", "x": 0.0, "y": 0.0}]}
-    nearest = [{"token": " tea", "cosine": 0.5}]
+    words = [Word(token="film", x=0.0, y=0.0)]
+    plane = VocabularyMap(step=0, words=words, explained=(0.3, 0.2))
+    nearest = [NearWord(token=" tea", cosine=0.5)]
     looks = [
-        {
-            "type": "virtual_tokens",
-            "step": step,
-            "tokens": [{"x": step, "y": 1.0, "nearest": nearest}],
-        }
-        for step in (0, 1, 2)
+        VirtualTokens(step=n, tokens=[VirtualToken(x=n, y=1.0, norm=1.0, nearest=nearest)])
+        for n in (0, 1, 2)
     ]
-    chart = map_chart([plane | {"explained": (0.3, 0.2)}, *looks], 1).to_dict()
+    chart = map_chart([plane, *looks], 1).to_dict()
     assert chart["title"].startswith("After step 1, 1 virtual tokens: mean cosine")
     drawn = list(chart["datasets"].values())
     assert any([r.get("x") for r in rows] == [1] for rows in drawn)  # the token, at step 1 only
@@ -263,6 +262,7 @@ def _targets_app() -> None:
     st.write(",".join(choose_targets("Targets", key="lora_targets")))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("linked", "wanted"),
     [

@@ -1,5 +1,6 @@
-"""The checks that every part of a config makes, each with a sentence a student understands."""
+"""Checks of what a reader gives, each with a sentence a student understands."""
 
+from collections.abc import Collection
 from typing import Any
 
 from core.errors import UserError
@@ -32,7 +33,7 @@ def check_text(name: str, value: Any) -> None:
             raise UserError(f"{name} holds the character {sign!r}, which is no text; take it out.")
 
 
-def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    if value not in choices:
+def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
+    if value not in tuple(choices):
         known = ", ".join(filter(None, choices))
         raise UserError(f"{name} {value!r} is not known; choose one of: {known}.")

@@ -7,7 +7,7 @@ import pytest
 
 from core import catalog
 from core.errors import UserError
-from core.formulas.shape import PUBLISHED, ModelShape, of_folder, total_parameters
+from core.shape import PUBLISHED, ModelShape, of_folder, total_parameters
 
 # Exact counts: of the tensors in the published checkpoints (safetensors metadata on the Hugging Face
 # hub). LLaMA-65B: Touvron et al. 2023, table 2, 65.2B. GPT-3: Brown et al. 2020, table 2.1, 175.0B,

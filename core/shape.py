@@ -11,8 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.config import ROLES, check_number
+from core.checks import check_number
 from core.errors import UserError
+
+ROLES = ("query", "key", "value", "output", "gate", "up", "down")
+"""What the matrices of a decoder layer are for; core/models/roles.py knows each model's names."""
+LLAMA_NAMES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+"""Their names in Llama, which may be written instead."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,14 +251,12 @@ def llama(
     )
 
 
-DEFAULT = "SmolLM2-135M"
-"""The shape of the app's own model."""
 PUBLISHED: dict[str, ModelShape] = {
     shape.title: shape
     for shape in (
         gpt("GPT-2", hidden=768, layers=12, heads=12, vocabulary=50257, positions=1024),
         llama(
-            DEFAULT,
+            "SmolLM2-135M",
             hidden=576,
             intermediate=1536,
             layers=30,

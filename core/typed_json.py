@@ -1,0 +1,74 @@
+"""From plain JSON back to dataclasses, at the edges where data come in: the store, the pipe of a worker.
+
+    read(Step, {"step": 1, "loss": null, …})       # Step(step=1, loss=nan, …)
+
+What another version of the code wrote is read as far as it goes: fields that are not known are left
+out, missing ones take their default. JSON has no word for NaN and infinities, so they were written as
+null, and a null where a number is wanted is NaN again.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+Reader = Callable[[Any], Any]
+
+
+def read(kind: type[T], value: object) -> T:
+    """`value`, as `json.loads` gave it, as a `kind`. Raises `ValueError` where it is none."""
+    return _reader(kind)(value)
+
+
+@cache
+def _reader(kind: Any) -> Reader:
+    """How a value of this type is read; looked up once a type."""
+    if is_dataclass(kind):
+        return _of_fields(kind)
+    if kind is float:
+        return lambda value: math.nan if value is None else float(_checked(value, (int, float)))
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        (one,) = (_reader(option) for option in inner if option is not NoneType)
+        return lambda value: None if value is None else one(value)
+    if origin is list or (origin is tuple and inner[-1] is Ellipsis):
+        one = _reader(inner[0])
+        return lambda value: origin(one(item) for item in _checked(value, (list, tuple)))
+    if origin is tuple:
+        each = [_reader(part) for part in inner]
+        return lambda value: tuple(
+            one(item) for one, item in zip(each, _checked(value, (list, tuple)), strict=True)
+        )
+    if origin is dict:
+        one = _reader(inner[1])
+        return lambda value: {key: one(item) for key, item in _checked(value, dict).items()}
+    if kind is Any:
+        return lambda value: value
+    return lambda value: _checked(value, kind)
+
+
+def _of_fields(kind: Any) -> Reader:
+    types = get_type_hints(kind)
+    readers = {field.name: _reader(types[field.name]) for field in fields(kind) if field.init}
+    needed = {
+        field.name
+        for field in fields(kind)
+        if field.default is MISSING and field.default_factory is MISSING
+    }
+
+    def read_fields(value: Any) -> Any:
+        given = _checked(value, dict)
+        if missing := needed - given.keys():
+            raise ValueError(f"{kind.__name__} without {', '.join(sorted(missing))}")
+        return kind(**{name: one(given[name]) for name, one in readers.items() if name in given})
+
+    return read_fields
+
+
+def _checked(value: Any, kind: Any) -> Any:
+    if not isinstance(value, kind):
+        raise ValueError(f"{value!r} where {kind} is wanted")
+    return value
