@@ -8,8 +8,6 @@ the second as a quarter, and so on (sacrebleu's "exp"), and n-grams longer than 
 
 from dataclasses import dataclass
 
-from sacrebleu.metrics.bleu import BLEU
-
 
 @dataclass(frozen=True, kw_only=True)
 class Bleu:
@@ -34,6 +32,8 @@ def sentence_bleu(reference: str, output: str, *, lowercase: bool = False) -> Bl
     >>> sentence_bleu("It's 3.5 m, right?", "It's 3.5 m!").matched
     (3, 2, 1, 0)
     """
+    from sacrebleu.metrics.bleu import BLEU  # seldom wanted
+
     metric = BLEU(lowercase=lowercase, smooth_method="exp", effective_order=True)
     found = metric.sentence_score(output, [reference])
     return Bleu(

@@ -37,7 +37,7 @@ SOURCES = (
 )
 """The code between a config and the numbers that a run records."""
 DATA = ASSETS / "data"
-LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
+LIBRARIES = ("torch", "transformers", "peft", "tokenizers", "sacrebleu")
 MODEL_FILES = ("*.safetensors", "*.json", "*.jinja")
 DIGITS = 12
 

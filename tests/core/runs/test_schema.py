@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from alembic.runtime.migration import MigrationContext
 from core.cli.main import main
 from core.config import RunConfig
 from core.errors import UserError
+from core.events import Validation
 from core.paths import ROOT
 from core.runs import schema
 from core.runs.states import RunStatus
@@ -59,9 +61,12 @@ INSERT INTO runs VALUES
  (2, '20261101-091000-bbbbbb', '{"seed": 8}', 'abd', 'code model cpu float32', 'queued', 0, '',
   1793524200.0, NULL, NULL, '', NULL, '{}', 0);
 INSERT INTO events VALUES
- ('20261101-090000-aaaaaa', 1, 1793523602.0, 'step', '{"type": "step", "step": 1, "loss": 2.5}'),
- ('20261101-090000-aaaaaa', 2, 1793523603.0, 'step', '{"type": "step", "step": 2, "loss": null}');
+ ('20261101-090000-aaaaaa', 1, 1793523602.0, 'validation',
+  '{"type": "validation", "step": 1, "loss": 2.5, "n": 8}'),
+ ('20261101-090000-aaaaaa', 2, 1793523603.0, 'validation',
+  '{"type": "validation", "step": 2, "loss": 2.25, "n": 8}');
 """
+VALIDATION = Validation(step=1, loss=2.5, n=8)
 ADDS_A_NOTE = """
 import sqlalchemy as sa
 from alembic import op
@@ -128,12 +133,12 @@ def check_runs(store: RunStore) -> None:
     queued, finished = store.runs()
     assert (finished.id, finished.status) == ("20261101-090000-aaaaaa", RunStatus.FINISHED)
     assert finished.config_dict == {"seed": 7}
-    assert finished.summary == {"scores": {"names": 0.9}}
-    assert [(e["seq"], e["loss"]) for e in store.events(finished.id)] == [(1, 2.5), (2, None)]
+    assert finished.summary.scores == {"names": 0.9}
+    assert store.events(finished.id) == [VALIDATION, replace(VALIDATION, step=2, loss=2.25)]
     claimed = store.claim(worker="elsewhere:1:1.00")
     assert claimed is not None
     assert claimed.id == queued.id
-    assert store.append(queued.id, {"type": "step", "step": 1}) == 1
+    assert store.append(queued.id, VALIDATION) == 1
     store.delete(finished.id)
     assert store.events(finished.id) == []
 
@@ -148,7 +153,7 @@ def test_a_database_from_before_there_were_versions_is_read_and_gets_one(file: P
 def test_a_database_whose_making_was_interrupted_is_completed(file: Path) -> None:
     execute(file, BEFORE_VERSIONS.split("CREATE INDEX")[0])
     store = RunStore()
-    assert store.append(store.submit(RunConfig()).id, {"type": "step"}) == 1
+    assert store.append(store.submit(RunConfig()).id, VALIDATION) == 1
 
 
 def test_migrations_lead_to_the_tables_that_the_code_uses(file: Path) -> None:
