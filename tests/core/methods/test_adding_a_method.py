@@ -89,13 +89,11 @@ def test_the_lesson_offers_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
     app.run()  # only then does Streamlit know the pages' addresses
     app.switch_page("pages/lessons/peft/page.py")
-    app.query_params["peft_family"] = "selective"
-    app.query_params["peft_method_selective"] = NAME
     app.run()
+    app.button_group(key="peft_family").set_value("selective").run()
+    assert TITLE in app.button_group(key="peft_method_selective").options
+    app.button_group(key="peft_method_selective").set_value(NAME).run()
     assert not app.exception
-    assert TITLE in [
-        option.content for option in app.button_group(key="peft_method_selective").options
-    ]
     assert TITLE in [shown.value for shown in app.subheader]
     assert TITLE in app.selectbox(key="peft_calc_method").options
 
