@@ -63,14 +63,14 @@ class Penalty(Protocol):
         ...
 
 
-_MODULES: dict[str, Any] = {}
+MODULES: dict[str, Any] = {}
 
 
 def add(method: object) -> None:
     """Let the app know a method: a module with the named parts."""
     added = cast(Method, method)
     METHODS[added.SPEC.name] = added.SPEC
-    _MODULES[added.SPEC.name] = added
+    MODULES[added.SPEC.name] = added
 
 
 for _module in (
@@ -92,18 +92,18 @@ for _module in (
 
 def find(name: str) -> Method:
     """The module of a method (`RunConfig` has already refused unknown names)."""
-    return _MODULES[name]
+    return MODULES[name]
 
 
 def follow(name: str, tuned: nn.Module, optimizer: torch.optim.Optimizer, *, n_steps: int) -> None:
     """Let a method do after each of `n_steps` updates what it needs to; most need nothing."""
-    if hasattr(_MODULES[name], "follow"):
-        _MODULES[name].follow(tuned, optimizer, n_steps=n_steps)
+    if hasattr(MODULES[name], "follow"):
+        MODULES[name].follow(tuned, optimizer, n_steps=n_steps)
 
 
 def penalty_of(name: str, tuned: nn.Module) -> Penalty | None:
     """What a method itself adds to the loss; most add nothing."""
-    module = _MODULES[name]
+    module = MODULES[name]
     return module.penalty(tuned) if hasattr(module, "penalty") else None
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from core import catalog
 from core.data.examples import task_examples, task_records, wording
+from core.data.template import placeholders
 
 SPLITS = [(task, split) for task in catalog.TASKS for split in catalog.find_task(task).splits]
 LEAST = {
@@ -35,7 +36,7 @@ HARD_CASES = {"negation", "contrast", "irony", "no_sentiment_words"}
 
 def words(record: dict[str, Any]) -> list[str]:
     """What stands in the record, casefolded and without punctuation."""
-    text = f"{record['text']} {record.get('question', '')} {record.get('other', '')}"
+    text = f"{record.get('text', '')} {record.get('question', '')} {record.get('other', '')}"
     return re.findall(r"\w+", text.casefold())
 
 
@@ -53,15 +54,18 @@ def test_records_have_one_shape(part: tuple[str, str]) -> None:
     for record in records:
         assert isinstance(record["tags"], list)
         assert record["completion"] == record["completion"].strip() != ""
-        assert record["text"] == record["text"].strip()
+        fields = {key: value for key, value in record.items() if key not in ("completion", "tags")}
+        assert all(value == value.strip() for value in fields.values())
+        assert {*placeholders(task.template)} <= fields.keys()  # and no other, but for a domain
+        assert fields.keys() <= {*placeholders(task.template), "domain"}
         assert words(record)
 
 
 @pytest.mark.parametrize("part", SPLITS, ids="-".join)
 def test_every_record_renders(part: tuple[str, str]) -> None:
     for example in task_examples(*part):
-        assert example.fields["text"] in example.prompt
-        assert example.fields.get("question", "") in example.prompt
+        for name in ("text", "question"):
+            assert example.fields.get(name, "") in example.prompt
         assert not re.search(r"\{\w+\}", example.prompt)
 
 
