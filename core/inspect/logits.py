@@ -1,7 +1,6 @@
 """Logits at every token of some prompts: what two models are compared by. Needs torch."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import nn
@@ -11,8 +10,6 @@ from core.models.forward import backbone_and_head, is_plain, run_layers
 from core.models.load import LoadedModel
 from core.models.plain import unrolled_logits
 from core.models.precision import autocast
-
-Message = dict[str, Any]
 
 PROMPTS = (
     "What is your name?",

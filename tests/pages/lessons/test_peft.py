@@ -4,7 +4,6 @@ import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -18,6 +17,7 @@ from core.experiments.ranks import RankRow
 from core.experiments.soft_prompts import SizeRun
 from core.experiments.sweep import MISSING, Cell, Sweep
 from core.formulas.shape import PUBLISHED, total_parameters
+from core.inspect.results import Spectrum
 from core.paths import ASSETS
 from core.runs.messages import TextScore
 from pages.lessons.lora.matrices import rank_figure, rank_finding, spectrum_finding
@@ -119,15 +119,16 @@ def test_the_calculator_says_on_which_card_it_fits() -> None:
     assert shown == {part.name for part in parts if part.n_bytes}
 
 
-def spectrum(*values: float) -> dict[str, Any]:
+def spectrum(*values: float) -> Spectrum:
     total = sum(v * v for v in values)
     energy = [sum(v * v for v in values[: i + 1]) / total for i in range(len(values))]
-    return {
-        "singular_values": list(values),
-        "energy": energy,
-        "effective_rank": 1.5,
-        "shape": [192, 576],
-    }
+    return Spectrum(
+        singular_values=list(values),
+        energy=energy,
+        effective_rank=1.5,
+        relative=0.1,
+        shape=[192, 576],
+    )
 
 
 def test_a_spectrum_says_what_eight_values_hold() -> None:
