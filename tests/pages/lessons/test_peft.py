@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import METHODS, MethodConfig
-from core.events import NearWord, VirtualToken, VirtualTokens, VocabularyMap, Word
+from core.events import Memory, NearWord, VirtualToken, VirtualTokens, VocabularyMap, Word
 from core.experiments.adapters import Adapter
 from core.experiments.method_cards import CARDS
 from core.experiments.method_rows import MethodRow, method_settings
@@ -41,14 +41,22 @@ SHAPE = PUBLISHED["SmolLM2-135M"]
 
 
 def row(name: str, learned: float, kept: float, *, own: bool = False, n: int = 1000) -> MethodRow:
-    memory = {"gradient_bytes": 4 * n, "optimizer_bytes": 8 * n, "activation_bytes": 10**6}
+    memory = Memory(
+        step=1,
+        frozen_bytes=2 * 10**6,
+        trained_bytes=4 * n,
+        gradient_bytes=4 * n,
+        optimizer_bytes=8 * n,
+        activation_bytes=10**6,
+        n_tokens=250,
+    )
     return MethodRow(
         method=MethodConfig(name=name),
         knob="",
         seed=0,
         n_trained=n,
         n_total=10**6,
-        memory=memory | {"n_tokens": 250, "frozen_bytes": 2 * 10**6},
+        memory=memory,
         artifact_bytes=4 * n,
         step_s=0.5,
         scores={"sentiment": learned, "names": kept},
