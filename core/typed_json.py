@@ -26,6 +26,8 @@ def read(kind: type[T], value: object) -> T:
 @cache
 def _reader(kind: Any) -> Reader:
     """How a value of this type is read; looked up once a type."""
+    if hasattr(kind, "from_dict"):  # checks its values itself
+        return kind.from_dict
     if is_dataclass(kind):
         return _of_fields(kind)
     if kind is float:

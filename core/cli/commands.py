@@ -4,7 +4,6 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
 
 from core import catalog
 from core.cli.output import emit, say
@@ -15,9 +14,8 @@ from core.events import Evaluation, Event, Failed, Notice, Step
 from core.generate.settings import SamplingSettings, check_prompt
 from core.models import acquire
 from core.runs.export import export_peft
+from core.runs.messages import Generate, Generated, NextTokensAfter, Switch, Switched
 from core.runs.store import RunStore
-
-Message = dict[str, Any]
 
 
 def report_failure(reason: str, *, json_wanted: bool, status: int) -> int:
@@ -64,38 +62,42 @@ def generate(arguments: Namespace) -> int:
         max_new_tokens=arguments.max_new_tokens,
         seed=arguments.seed,
     )
-    request: Message = {
-        "model": catalog.find_model(arguments.model).id,
-        "text": check_prompt(arguments.prompt),
-        "settings": asdict(settings),
-    }
+    model, text = catalog.find_model(arguments.model).id, check_prompt(arguments.prompt)
     from core.runs.inference_session import InferenceSession
 
     store = RunStore()
     runs = [store.get(run_id) for run_id in arguments.adapter]
     if runs:
-        request["model"] = runs[0].config.model
+        model = runs[0].config.model
     session = InferenceSession(store)
     if len(runs) > 1:
         weights = _adapter_weights(arguments, [run.id for run in runs])
-        answer = session.switch(
-            should_stop=lambda: False, adapters=list(weights), active=weights, **request
+        switch = Switch(
+            model=model, adapters=tuple(weights), active=weights, text=text, settings=settings
         )
-        switched = next(answer)
-        if arguments.json:
-            emit({"type": "switched", **switched})
-        else:
-            say(f"switched in {switched['switch_ms']:.1f} ms")
-        return _show_answer(answer, arguments)
-    request |= {"run": runs[0].id if runs else "", "raw": arguments.raw}
+        return _show_answer(session.switch(switch), arguments)
+    run = runs[0].id if runs else ""
     if arguments.next_tokens:
-        for message in session.next_tokens(**request):
-            for row in message["rows"]:
-                text = "  ".join(f"{k} {v:.4f}" for k, v in row.items() if isinstance(v, float))
-                emit(row) if arguments.json else print(f"{row['token']!r:16} {text}")
+        asked = NextTokensAfter(
+            model=model, text=text, settings=settings, run=run, raw=arguments.raw
+        )
+        for message in session.next_tokens(asked):
+            for row in message.rows:
+                words = "  ".join(f"{k} {v:.4f}" for k, v in row.probabilities.items())
+                if arguments.json:
+                    emit({"id": row.id, "token": row.token, **row.probabilities})
+                else:
+                    print(f"{row.token!r:16} {words}")
         return 0
-    answer = session.generate(should_stop=lambda: False, scale=arguments.scale, **request)
-    return _show_answer(answer, arguments)
+    answer = Generate(
+        model=model,
+        text=text,
+        settings=settings,
+        run=run,
+        raw=arguments.raw,
+        scale=arguments.scale,
+    )
+    return _show_answer(session.generate(answer), arguments)
 
 
 def _adapter_weights(arguments: Namespace, runs: list[str]) -> dict[str, float]:
@@ -109,17 +111,24 @@ def _adapter_weights(arguments: Namespace, runs: list[str]) -> dict[str, float]:
     return dict(zip(runs, weights or [1 / len(runs)] * len(runs), strict=True))
 
 
-def _show_answer(messages: Iterator[Message], arguments: Namespace) -> int:
+def _show_answer(messages: Iterator[Switched | Generated], arguments: Namespace) -> int:
     """Print an answer as it comes."""
-    text, last = "", Message()
-    for last in messages:
+    text, n_tokens = "", 0
+    for message in messages:
+        if isinstance(message, Switched):
+            if arguments.json:
+                emit({"type": "switched", **asdict(message)})
+            else:
+                say(f"switched in {message.switch_ms:.1f} ms")
+            continue
+        token = message.token
         if arguments.json:
-            emit({"type": "token", **last})
-        elif not last["ended"]:
-            print(last["text"][len(text) :], end="", flush=True)
-            text = last["text"]
+            emit({"type": "token", "n_prompt": message.n_prompt, **asdict(token)})
+        elif not token.ended:
+            print(token.text[len(text) :], end="", flush=True)
+        text, n_tokens = token.text, token.n_tokens
     if arguments.json:
-        emit({"type": "answer", "text": last["text"], "n_tokens": last["n_tokens"]})
+        emit({"type": "answer", "text": text, "n_tokens": n_tokens})
     else:
         print()
     return 0

@@ -1,9 +1,9 @@
 """The commands `evaluate` and `score`: every figure of the evaluation lesson without the browser."""
 
 from argparse import Namespace
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core import catalog
 from core.cli.commands import show_event
@@ -14,24 +14,36 @@ from core.config.command import names
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 from core.evaluate.compare_texts import compare_texts
-from core.evaluate.examples import MEASURES, examples_of, scores, summary, to_csv, usual_measure
+from core.evaluate.examples import (
+    MEASURES,
+    Judged,
+    examples_of,
+    scores,
+    summary,
+    to_csv,
+    usual_measure,
+)
 from core.evaluate.learning_curves import in_one_line as movement_line
 from core.evaluate.learning_curves import movements, values_over_time
 from core.evaluate.limits import cut_lines
 from core.evaluate.own_pairs import own_examples, template_of, trained_line
 from core.evaluate.paired import compare_paired, in_one_line
 from core.evaluate.thresholds import (
+    LabelRow,
     at_threshold,
     average_precision,
     likeliest_accuracy,
     precision_recall_curve,
 )
 from core.evaluate.words import Cutting
-from core.events import Evaluation, event_from_dict
+from core.events import Evaluation
 from core.models.acquire import is_ready, model_dir
+from core.runs.messages import AskLabels, Evaluate, Evaluated, ModelOnTestSet
 from core.runs.store import Run, RunStore
 
-Message = dict[str, Any]
+if TYPE_CHECKING:
+    from core.runs.inference_session import InferenceSession  # needs torch
+
 BASE = "base"
 
 
@@ -42,7 +54,7 @@ def evaluate(arguments: Namespace) -> int:
     store = RunStore()
     run = store.get(arguments.run_id) if arguments.run_id else None
     sets = _test_sets(run, arguments)
-    tasks = [one["task"] for one in sets]
+    tasks = [one.task for one in sets]
     if arguments.examples_out and len(tasks) > 1:
         raise UserError("--examples-out goes with one task.")
     if arguments.measure:
@@ -55,31 +67,32 @@ def evaluate(arguments: Namespace) -> int:
     session = InferenceSession(store)
     model = run.config.model if run else catalog.find_model(arguments.model).id
     for task, chosen in zip(tasks, sets, strict=True):
-        one = {"model": model, "run": run.id if run else "", **chosen}
-        rows, evaluation = _answers(session, one, arguments)
+        one = replace(chosen, model=model, run=run.id if run else "")
+        rows, found = _answers(session, one, arguments)
         if arguments.examples_out:
-            _write(arguments.examples_out, to_csv(rows))
+            _write(arguments.examples_out, to_csv([asdict(row) for row in rows]))
         measure = arguments.measure or usual_measure(task)
         if arguments.compare:
-            second = one | {"run": other.id if other else ""}
+            second = replace(one, run=other.id if other else "")
             others, its = _answers(session, second, arguments)
-            if line := trained_line(its["n_trained_on"], its["n"]):
-                say(f"{second['run'] or BASE}: {line}")
-            _compare(rows, others, measure, (one["run"] or BASE, second["run"] or BASE), arguments)
+            if line := trained_line(its.n_trained_on, its.evaluation.n):
+                say(f"{second.run or BASE}: {line}")
+            _compare(rows, others, measure, (one.run or BASE, second.run or BASE), arguments)
         if arguments.labels:
             _labels(session, one, arguments)
         if arguments.json:
-            emit({"type": "measures", "task": task, **summary(rows)})
-            emit(evaluation)
+            means = {name: asdict(mean) for name, mean in summary(rows).items()}
+            emit({"type": "measures", "task": task, **means})
+            emit({**found.evaluation.to_dict(), "n_trained_on": found.n_trained_on})
         else:
-            show_event(event_from_dict(evaluation))
-            if line := trained_line(evaluation["n_trained_on"], evaluation["n"]):
+            show_event(found.evaluation)
+            if line := trained_line(found.n_trained_on, found.evaluation.n):
                 print(line)
     return 0
 
 
-def _test_sets(run: Run | None, arguments: Namespace) -> list[Message]:
-    """What is scored, each as `InferenceSession.evaluate` wants it; without --task and --data the run's own.
+def _test_sets(run: Run | None, arguments: Namespace) -> list[ModelOnTestSet]:
+    """What is scored, the model not named yet; without --task and --data the run's own.
 
     A run is asked in its own template, unless another is given. Raises `UserError` for a set that
     is not there.
@@ -97,10 +110,11 @@ def _test_sets(run: Run | None, arguments: Namespace) -> list[Message]:
             )
         for task in run.config.data.tasks:
             own_examples(run.config, task, split=split)
-        return [{"task": t, "split": split, "pairs_of": run.id} for t in run.config.data.tasks]
+        tasks = run.config.data.tasks
+        return [ModelOnTestSet(model="", task=t, split=split, pairs_of=run.id) for t in tasks]
     data = read_data(arguments.data, arguments) if arguments.data else None
     entry = catalog.find_model(run.config.model if run else arguments.model)
-    sets: list[Message] = []
+    sets: list[ModelOnTestSet] = []
     for task in tasks or (catalog.CUSTOM_TASK,):
         form = template or (template_of(run.config, task) if run else "")
         if form and not template:
@@ -108,34 +122,34 @@ def _test_sets(run: Run | None, arguments: Namespace) -> list[Message]:
         examples = examples_of(task, data.records if data else (), split=split, template=form)
         if data and is_ready(entry):
             check_test_data(data, examples, ChatTokenizer.load(model_dir(entry)))
-        sets.append({"task": task, "split": split, "template": form})
+        sets.append(ModelOnTestSet(model="", task=task, split=split, template=form))
     dataset = keep_data(data) if data else ""
-    return [{**one, "dataset": dataset} for one in sets]
+    return [replace(one, dataset=dataset) for one in sets]
 
 
 def _answers(
-    session: Any, asked: Message, arguments: Namespace
-) -> tuple[list[Message], dict[str, Any]]:
-    rows: list[Message] = []
-    evaluation: Message = {}
-    limit = arguments.max_new_tokens
-    for message in session.evaluate(should_stop=lambda: False, max_new_tokens=limit, **asked):
-        if "rows" in message:
-            rows += message["rows"]
-            say(f"{message['answered']} of {message['of']} answered")
+    session: "InferenceSession", asked: ModelOnTestSet, arguments: Namespace
+) -> tuple[list[Judged], Evaluated]:
+    rows: list[Judged] = []
+    found: Evaluated | None = None
+    for message in session.evaluate(Evaluate(on=asked, max_new_tokens=arguments.max_new_tokens)):
+        if isinstance(message, Evaluated):
+            found = message
         else:
-            evaluation = message["evaluation"]
-    rows.sort(key=lambda row: row["number"])
+            rows += message.rows
+            say(f"{message.answered} of {message.of} answered")
+    assert found is not None  # nobody stops it here
+    rows.sort(key=lambda row: row.number)
     if arguments.answers:
         for row in rows:
-            tags = row["tags"].split(", ") if row["tags"] else []
-            emit({"type": "answer", "task": asked["task"], **row, "tags": tags})
-    return rows, evaluation
+            tags = row.tags.split(", ") if row.tags else []
+            emit({"type": "answer", "task": asked.task, **asdict(row), "tags": tags})
+    return rows, found
 
 
 def _compare(
-    rows: list[Message],
-    others: list[Message],
+    rows: list[Judged],
+    others: list[Judged],
     measure: str,
     models: tuple[str, str],
     arguments: Namespace,
@@ -150,15 +164,15 @@ def _compare(
         print(f"By {MEASURES[measure]}: {line}")
 
 
-def _labels(session: Any, asked: Message, arguments: Namespace) -> None:
+def _labels(session: "InferenceSession", asked: ModelOnTestSet, arguments: Namespace) -> None:
     """One object per label, with its curve and the counts at --threshold."""
-    rows: list[Message] = []
-    for message in session.label_probabilities(should_stop=lambda: False, **asked):
-        rows += message["rows"]
-        say(f"labels of {message['answered']} of {message['of']} examples measured")
-    for label in rows[0]["probabilities"]:
-        probabilities = [row["probabilities"][label] for row in rows]
-        is_label = [row["reference"] == label for row in rows]
+    rows: list[LabelRow] = []
+    for message in session.label_probabilities(AskLabels(on=asked)):
+        rows += message.rows
+        say(f"labels of {message.answered} of {message.of} examples measured")
+    for label in rows[0].probabilities:
+        probabilities = [row.probabilities[label] for row in rows]
+        is_label = [row.reference == label for row in rows]
         curve = precision_recall_curve(probabilities, is_label)
         here = at_threshold(probabilities, is_label, arguments.threshold)
         if arguments.json:
@@ -170,14 +184,14 @@ def _labels(session: Any, asked: Message, arguments: Namespace) -> None:
                 f"{label}: average precision {average_precision(curve):.2f}; at {here.threshold:g} "
                 f"precision {here.precision:.2f}, recall {here.recall:.2f}, F1 {here.f1:.2f}"
             )
-    mass = sum(row["mass"] for row in rows) / len(rows)
+    mass = sum(row.mass for row in rows) / len(rows)
     likeliest = likeliest_accuracy(rows)
     if not arguments.json:
         print(f"The likeliest label is right in {likeliest:.2f}; all labels hold {mass:.1%} of all")
         return
     emit({"type": "labels", "likeliest_accuracy": likeliest, "mean_mass": mass, "n": len(rows)})
     for row in rows:
-        emit({"type": "label_probabilities", "task": asked["task"], **row})
+        emit({"type": "label_probabilities", "task": asked.task, **asdict(row)})
 
 
 def _checks(arguments: Namespace) -> int:

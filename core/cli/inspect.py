@@ -6,6 +6,7 @@ They print what the lessons on PEFT, LoRA and soft prompts draw.
 import argparse
 from argparse import Namespace
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from core.config.command import add_options, config_of
 from core.errors import UserError
 from core.formulas.memory import KEEP, OPTIMIZERS, PRECISIONS, memory_parts, total_gb
 from core.formulas.parameters import count, trained_share
+from core.inspect.results import LoraStart, Matrices, Merged, Spectrum, TakenAway
+from core.runs.messages import LookAtMatrices, LookAtSpectrum, Merge, StartLora, TakeAway
 from core.runs.store import RunStore
 from core.shape import PUBLISHED, of_folder
 
@@ -25,7 +28,6 @@ COUNTED = tuple(
     for name in ("name", "rank", "target_modules", "layers", "bottleneck", "virtual_tokens")
 )
 """The settings that decide how many parameters are trained."""
-Message = dict[str, Any]
 
 
 def add_parsers(actions: Any) -> None:
@@ -66,28 +68,42 @@ def inspect(arguments: Namespace) -> int:
     return 0
 
 
-def _look(arguments: Namespace) -> Iterator[Message]:
+def _look(arguments: Namespace) -> Iterator[dict[str, Any]]:
     if arguments.what == "rounding":
         return _rounding(arguments)
+    return (asdict(found) for found in _found(arguments))
+
+
+def _found(
+    arguments: Namespace,
+) -> (
+    Iterator[LoraStart]
+    | Iterator[Matrices]
+    | Iterator[Spectrum]
+    | Iterator[Merged]
+    | Iterator[TakenAway]
+):
     from core.inspect.logits import PROMPTS
     from core.runs.inference_session import InferenceSession
 
     session, what = InferenceSession(RunStore()), arguments.what
     if what == "start":
-        return session.lora_start(config=config_of(arguments).to_dict())
+        return session.lora_start(StartLora(config=config_of(arguments)))
     if not arguments.run_id:
         raise UserError(f"inspect {what} wants a run: --run ID.")
     run = session.store.get(arguments.run_id).id
-    prompts: list[str] = arguments.prompt or [*PROMPTS]
+    prompts = tuple(arguments.prompt or PROMPTS)
+    layer, module = arguments.layer, arguments.module
     if what == "merge":
-        return session.merge(run=run, prompts=prompts)
+        return session.merge(Merge(run=run, prompts=prompts))
     if what == "take-away":
-        return session.take_away(run=run, prompts=prompts)
-    look = session.matrices if what == "matrices" else session.spectrum
-    return look(run=run, layer=arguments.layer, module=arguments.module)
+        return session.take_away(TakeAway(run=run, prompts=prompts))
+    if what == "matrices":
+        return session.matrices(LookAtMatrices(run=run, layer=layer, module=module))
+    return session.spectrum(LookAtSpectrum(run=run, layer=layer, module=module))
 
 
-def _rounding(arguments: Namespace) -> Iterator[Message]:
+def _rounding(arguments: Namespace) -> Iterator[dict[str, Any]]:
     """A prepared model beside the original that it was rounded from."""
     from core.runs.rounding import compare, original_folder
 
@@ -101,7 +117,7 @@ def _rounding(arguments: Namespace) -> Iterator[Message]:
 def _brief(value: Any) -> str:
     """Lists of numbers by their first ones, the whole is in --json; figures of several rows in lines."""
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        rows: list[Message] = value
+        rows: list[dict[str, Any]] = value
         shown = (", ".join(f"{key} {_brief(part)}" for key, part in row.items()) for row in rows)
         return "".join(f"\n  {line}" for line in shown)
     if isinstance(value, list) and len(value) > 6:

@@ -5,7 +5,7 @@ import time
 from argparse import Namespace
 from typing import Any
 
-from core.cli.commands import Message, show_event
+from core.cli.commands import show_event
 from core.cli.output import emit, say
 from core.config.command import command_of
 from core.runs.store import Run, RunStore
@@ -29,7 +29,7 @@ def add_parser(actions: Any) -> None:
         sub.set_defaults(run=command)
 
 
-def _message(run: Run) -> Message:
+def _message(run: Run) -> dict[str, Any]:
     return {
         "run_id": run.id,
         "status": str(run.status),

@@ -2,8 +2,8 @@
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from core import catalog
@@ -27,7 +27,6 @@ MEASURES = {
 """What the score of a table can be, each from 0 to 1."""
 RIGHT_FROM = 0.5
 """A score below counts as wrong where answers are free text and scores are no yes or no."""
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +54,6 @@ class Judged:
     """The length limit ended the answer, not the model."""
     trained_on: bool
     """By the run that answered; see `core.evaluate.own_pairs`."""
-
-    def to_dict(self) -> Row:
-        return asdict(self)
 
 
 def judge(
@@ -92,7 +88,7 @@ def judge(
 
 
 def examples_of(
-    task: str, records: Sequence[Row] = (), *, split: str = "test", template: str = ""
+    task: str, records: Sequence[dict[str, Any]] = (), *, split: str = "test", template: str = ""
 ) -> list[Example]:
     """A task's test examples, or those of an uploaded file's records for the custom task."""
     if task != catalog.CUSTOM_TASK:
@@ -114,26 +110,33 @@ def usual_measure(task: str) -> str:
     return catalog.TASKS[task].metric if task in catalog.TASKS else "exact_match"
 
 
-def scores(rows: Sequence[Row], measure: str) -> list[float]:
+def scores(rows: Sequence[Judged], measure: str) -> list[float]:
     check_choice("The measure", measure, tuple(MEASURES))
-    return [float(row[measure]) for row in rows]
+    return [float(getattr(row, measure)) for row in rows]
 
 
-def is_wrong(row: Row, measure: str) -> bool:
-    return row[measure] < RIGHT_FROM
+def is_wrong(row: Judged, measure: str) -> bool:
+    return getattr(row, measure) < RIGHT_FROM
 
 
-def summary(rows: Sequence[Row]) -> dict[str, Row]:
+@dataclass(frozen=True, kw_only=True)
+class Mean:
+    score: float
+    interval: tuple[float, float]
+    """95 %"""
+
+
+def summary(rows: Sequence[Judged]) -> dict[str, Mean]:
     """Mean and 95 % interval of every measure."""
-    found: dict[str, Row] = {}
+    found: dict[str, Mean] = {}
     for measure in MEASURES:
         values = scores(rows, measure)
         mean = sum(values) / len(values) if values else 0.0
-        found[measure] = {"score": mean, "interval": list(score_interval(values))}
+        found[measure] = Mean(score=mean, interval=score_interval(values))
     return found
 
 
-def to_csv(rows: Sequence[Row]) -> str:
+def to_csv(rows: Sequence[Mapping[str, object]]) -> str:
     """The rows as CSV with a header. A cell that a spreadsheet would take for a formula is quoted."""
     out = io.StringIO()
     if rows:

@@ -13,6 +13,19 @@ from core.config import check_number
 
 
 @dataclass(frozen=True, kw_only=True)
+class LabelRow:
+    """How probable a model finds each label as the whole answer to one example."""
+
+    number: int
+    """Its place in the test set, from 1."""
+    reference: str
+    probabilities: dict[str, float]
+    """They sum to 1."""
+    mass: float
+    """How much of all probability the labels have together; the rest is on other answers."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AtThreshold:
     """Examples counted as the label when its probability is at least `threshold`."""
 
@@ -50,12 +63,11 @@ def shares(logs: Mapping[str, float]) -> dict[str, float]:
     return {label: weight / total for label, weight in weights.items()}
 
 
-def likeliest_accuracy(rows: Sequence[Mapping[str, Any]]) -> float:
+def likeliest_accuracy(rows: Sequence[LabelRow]) -> float:
     """How often the likeliest label is the right one, whatever the model would write."""
     right = 0
     for row in rows:
-        probabilities: Mapping[str, float] = row["probabilities"]
-        right += max(probabilities, key=lambda label: probabilities[label]) == row["reference"]
+        right += max(row.probabilities, key=row.probabilities.__getitem__) == row.reference
     return right / len(rows) if rows else 0.0
 
 

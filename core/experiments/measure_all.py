@@ -16,7 +16,8 @@ from core.generate.batch import answer_greedily
 from core.runs import artifacts, prompt_evaluation
 from core.runs.execute import execute
 from core.runs.inference_session import InferenceSession
-from core.runs.prompt_evaluation import PromptEvaluation
+from core.runs.messages import Measure
+from core.runs.prompt_evaluation import Measured, PromptEvaluation
 from core.runs.store import Run, RunStore, worker_identity
 from core.runs.worker import BaseKeeper
 
@@ -102,21 +103,20 @@ class Measurer:
         wanted = tuned_evaluation(config, done.id, n_test=n_test) if n_test else None
         return bool(wanted and prompt_evaluation.find(wanted) and self._is_good(wanted.key))
 
-    def _measure(self, wanted: PromptEvaluation) -> dict[str, Any]:
+    def _measure(self, wanted: PromptEvaluation) -> Measured:
         self.keys.append(wanted.key)
         if (kept := prompt_evaluation.find(wanted)) and self._is_good(wanted.key):
             return kept
         self._share_base(wanted.model)
         if self.recorder:
             self.recorder.begins()
-        *_, figures = self.session.measure(
-            should_stop=lambda: False, prompt_evaluation=wanted.to_dict()
-        )
+        *_, measured = self.session.measure(Measure(wanted=wanted))
+        assert isinstance(measured, Measured)
         if self.recorder and self.session.base:
             base = self.session.base
             dtype = str(base.dtype).removeprefix("torch.")
             self.recorder.ended(wanted.key, dtype=dtype, device=str(base.device))
-        return figures
+        return measured
 
     def _share_base(self, model: str) -> None:
         """One base for training and asking: two would take twice the memory."""

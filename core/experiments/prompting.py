@@ -26,7 +26,7 @@ from core.evaluate.limits import cut_line
 from core.evaluate.uncertainty import median_interval
 from core.events import Event, Started, Step
 from core.experiments.break_even import Cost, Option
-from core.runs.prompt_evaluation import PromptEvaluation
+from core.runs.prompt_evaluation import Measured, PromptEvaluation
 
 SHOTS = (0, 1, 2, 4, 8)
 TEXT_SHOTS = (1, 8)
@@ -161,20 +161,20 @@ class Row:
         return cls(**{**values, **lists})
 
 
-def prompt_row(figures: dict[str, Any]) -> Row:
+def prompt_row(measured: Measured) -> Row:
     """From what `core.runs.prompt_evaluation` keeps of prompting."""
-    asking = figures["asking"]
+    asking = measured.asking
     return Row(
         kind=PROMPTED,
-        task=asking["task"],
-        labels=asking["shots"],
-        seed=asking["seed"],
-        form=asking["form"] if asking["shots"] else "",
-        **_measured(figures),
+        task=asking.task,
+        labels=asking.shots,
+        seed=asking.seed,
+        form=asking.form if asking.shots else "",
+        **_figures(measured),
     )
 
 
-def tuned_row(figures: dict[str, Any], config: dict[str, Any], events: Sequence[Event]) -> Row:
+def tuned_row(measured: Measured, config: dict[str, Any], events: Sequence[Event]) -> Row:
     """From what is kept of a tuned model's answers, and its run's config and events."""
     steps = [e for e in events if isinstance(e, Step)]
     n_train = next(e.n_train for e in events if isinstance(e, Started))
@@ -186,15 +186,13 @@ def tuned_row(figures: dict[str, Any], config: dict[str, Any], events: Sequence[
         form="",
         once_s=sum(e.step_s for e in steps),
         once_tokens=round(sum(e.tokens_per_s * e.step_s for e in steps)),
-        **_measured(figures),
+        **_figures(measured),
     )
 
 
-def _measured(figures: dict[str, Any]) -> dict[str, Any]:
+def _figures(measured: Measured) -> dict[str, Any]:
     return {
-        **{name: figures[name] for name in MEASURED},
-        **{name: tuple(figures[name]) for name in LISTS},
-        **{name: figures.get(name, 0) for name in ("n_cut", "max_new_tokens")},
+        name: getattr(measured, name) for name in (*MEASURED, *LISTS, "n_cut", "max_new_tokens")
     }
 
 

@@ -2,8 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
 from torch import nn
@@ -14,30 +12,12 @@ from core.errors import UserError
 from core.generate.logits import float_logits
 from core.generate.sampling import final_probabilities, stages
 from core.generate.settings import SamplingSettings
+from core.generate.tokens import NextToken, Token
 from core.models.forward import run_layers
 from core.models.load import LoadedModel
 from core.models.plain import new_cache, own_logits
 from core.models.precision import autocast
 from core.models.structure import backbone_and_head, is_plain
-
-
-@dataclass(frozen=True)
-class Token:
-    """One generated token."""
-
-    id: int
-    piece: str
-    text: str
-    """The whole answer so far."""
-    probability: float
-    """Of this token in the distribution it was drawn from."""
-    n_tokens: int
-    elapsed_s: float
-    ended: bool
-    """The model said it is done; `piece` is its end token."""
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def check_length(ids: Sequence[int], tokenizer: ChatTokenizer, max_new_tokens: int) -> None:
@@ -98,23 +78,22 @@ def next_tokens(
     settings: SamplingSettings,
     *,
     top: int = 20,
-) -> list[dict[str, Any]]:
+) -> list[NextToken]:
     """The likeliest next tokens and their probability after each sampling stage.
 
-    Returns `top` rows {"id", "token", "model", "repetition penalty", "temperature", "top-k",
-    "top-p"}, ordered by the bare model's probability, plus a last row "(all others)" with id -1.
+    Returns `top` rows, ordered by the bare model's probability, plus a last one, "(all others)".
     """
     check_length(ids, base.tokenizer, 1)
     logits = next_logits(model, base, ids)
     found = list(stages(logits, ids, settings))
     order = found[0][1].topk(top).indices.tolist()
     pieces = base.tokenizer.pieces(order)
-    rows: list[dict[str, Any]] = [
-        {"id": i, "token": piece, **{name: float(p[i]) for name, p in found}}
+    rows = [
+        NextToken(id=i, token=piece, probabilities={name: float(p[i]) for name, p in found})
         for i, piece in zip(order, pieces, strict=True)
     ]
-    rest = {name: max(0.0, 1.0 - sum(row[name] for row in rows)) for name, _ in found}
-    return [*rows, {"id": -1, "token": "(all others)", **rest}]
+    rest = {name: max(0.0, 1.0 - sum(row.probabilities[name] for row in rows)) for name, _ in found}
+    return [*rows, NextToken(id=-1, token="(all others)", probabilities=rest)]
 
 
 @torch.no_grad()

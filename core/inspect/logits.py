@@ -1,7 +1,6 @@
 """Logits at every token of some prompts: what two models are compared by. Needs torch."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import nn
@@ -12,8 +11,6 @@ from core.models.load import LoadedModel
 from core.models.plain import unrolled_logits
 from core.models.precision import autocast
 from core.models.structure import backbone_and_head, is_plain
-
-Message = dict[str, Any]
 
 PROMPTS = (
     "What is your name?",

@@ -9,7 +9,8 @@ from torch.nn import functional as F
 from core import methods
 from core.config import METHODS, RunConfig
 from core.errors import UserError
-from core.inspect.logits import PROMPTS, Message, all_logits
+from core.inspect.logits import PROMPTS, all_logits
+from core.inspect.results import LoraStart, Matrices
 from core.models.layers import layer_of
 from core.models.load import LoadedModel
 from core.models.roles import module_named, role_name
@@ -19,7 +20,7 @@ CELLS = 96
 """Most cells of a heatmap along a side."""
 
 
-def lora_start(config: RunConfig, base: LoadedModel) -> Message:
+def lora_start(config: RunConfig, base: LoadedModel) -> LoraStart:
     """A LoRA before its first step: B is zero, so the logits are the base's."""
     if not METHODS[config.method.name].low_rank:
         raise UserError("Only LoRA and its variants start with B = 0.")
@@ -32,16 +33,16 @@ def lora_start(config: RunConfig, base: LoadedModel) -> Message:
                 norms[part] += p.detach().float().square().sum().item()
     before, after = (all_logits(model, base, PROMPTS) for model in (base.model, tuned))
     layer: Any = next(m for m in tuned.modules() if hasattr(m, "lora_A"))
-    return {
-        "a_norm": norms["A"] ** 0.5,
-        "b_norm": norms["B"] ** 0.5,
-        "scaling": float(layer.scaling["default"]),
-        "largest_difference": (after - before).abs().max().item(),
-        "n_logits": before.numel(),
-    }
+    return LoraStart(
+        a_norm=norms["A"] ** 0.5,
+        b_norm=norms["B"] ** 0.5,
+        scaling=float(layer.scaling["default"]),
+        largest_difference=(after - before).abs().max().item(),
+        n_logits=before.numel(),
+    )
 
 
-def matrices(tuned: nn.Module, base: LoadedModel, *, layer: int, module: str) -> Message:
+def matrices(tuned: nn.Module, base: LoadedModel, *, layer: int, module: str) -> Matrices:
     """B, A and their product beside W, each cut to at most CELLS × CELLS cells."""
     pairs = {
         (layer_of(name), role_name(name)): found
@@ -59,16 +60,16 @@ def matrices(tuned: nn.Module, base: LoadedModel, *, layer: int, module: str) ->
     product = found.get_delta_weight("default").detach().float()  # scaled; AdaLoRA: with Λ
     weight = found.get_base_layer().weight.detach().float()
     is_transposed = found.fan_in_fan_out  # stored as (inputs, outputs)
-    return {
-        "A": _cells(A),
-        "B": _cells(B),
-        "BA": _cells(product.T if is_transposed else product),
-        "W": _cells(weight.T if is_transposed else weight),
-        "scaling": float(found.scaling["default"]),
-        "shape": [B.shape[0], A.shape[1]],
-        "rank": A.shape[0],
-        "modules": modules,
-    }
+    return Matrices(
+        A=_cells(A),
+        B=_cells(B),
+        BA=_cells(product.T if is_transposed else product),
+        W=_cells(weight.T if is_transposed else weight),
+        scaling=float(found.scaling["default"]),
+        shape=[B.shape[0], A.shape[1]],
+        rank=A.shape[0],
+        modules=modules,
+    )
 
 
 def _weight(part: Any) -> torch.Tensor:

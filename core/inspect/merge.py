@@ -18,7 +18,8 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 
 from core.errors import UserError
-from core.inspect.logits import Message, all_logits
+from core.inspect.logits import all_logits
+from core.inspect.results import Merged, MergedOnce
 from core.methods.merge import check_mergeable, with_own_weights
 from core.methods.sharing import cast_parameters, shared_copy
 from core.models.load import LoadedModel
@@ -32,7 +33,7 @@ UNDONE: dict[Any, str] = {
 """How peft takes a merged adapter out; others are subtracted."""
 
 
-def merge(tuned: nn.Module, base: LoadedModel, prompts: Sequence[str], *, method: str) -> Message:
+def merge(tuned: nn.Module, base: LoadedModel, prompts: Sequence[str], *, method: str) -> Merged:
     """Merge the adapter, take it out again, and compare logits and weights after each.
 
     The figures are those in the base's dtype; `rows` has them in bfloat16 and in float32, and `words`
@@ -49,7 +50,7 @@ def merge(tuned: nn.Module, base: LoadedModel, prompts: Sequence[str], *, method
         for dtype in dict.fromkeys((base.dtype, *DTYPES))
     ]
     undone = UNDONE.get(tuned.active_peft_config.peft_type, "subtracted from the same weights")
-    return {**rows[0], "rows": rows, "words": _words(rows, undone)}
+    return Merged(**vars(rows[0]), rows=rows, words=_words(rows, undone))
 
 
 def _in_dtype(
@@ -61,7 +62,7 @@ def _in_dtype(
     return copied, replace(base, dtype=dtype)
 
 
-def _there_and_back(tuned: PeftModel, base: LoadedModel, prompts: Sequence[str]) -> Message:
+def _there_and_back(tuned: PeftModel, base: LoadedModel, prompts: Sequence[str]) -> MergedOnce:
     before = all_logits(tuned, base, prompts)
     own: Any = with_own_weights(tuned)
     start = _weights(tuned)
@@ -78,18 +79,18 @@ def _there_and_back(tuned: PeftModel, base: LoadedModel, prompts: Sequence[str])
     left = [(w - w0).float() for w, w0 in zip(_weights(own), start, strict=True)]
     size = sum(w0.float().square().sum() for w0 in start)
     error = sum(e.square().sum() for e in left)
-    return {
-        "dtype": str(base.dtype).removeprefix("torch."),
-        "merge_s": merge_s,
-        "unmerge_s": unmerge_s,
-        "n_logits": before.numel(),
-        "largest_logit": before.abs().max().item(),
-        "largest_merged_difference": (joined - before).abs().max().item(),
-        "same_choice": (joined.argmax(-1) == before.argmax(-1)).float().mean().item(),
-        "largest_unmerged_difference": (again - before).abs().max().item(),
-        "largest_weight_error": max(e.abs().max().item() for e in left),
-        "relative_weight_error": float(torch.as_tensor(error / size).sqrt()),
-    }
+    return MergedOnce(
+        dtype=str(base.dtype).removeprefix("torch."),
+        merge_s=merge_s,
+        unmerge_s=unmerge_s,
+        n_logits=before.numel(),
+        largest_logit=before.abs().max().item(),
+        largest_merged_difference=(joined - before).abs().max().item(),
+        same_choice=(joined.argmax(-1) == before.argmax(-1)).float().mean().item(),
+        largest_unmerged_difference=(again - before).abs().max().item(),
+        largest_weight_error=max(e.abs().max().item() for e in left),
+        relative_weight_error=float(torch.as_tensor(error / size).sqrt()),
+    )
 
 
 def _weights(tuned: nn.Module) -> list[torch.Tensor]:
@@ -106,25 +107,25 @@ def _seconds(work: Any, device: torch.device) -> float:
     return time.perf_counter() - start
 
 
-def _words(rows: Sequence[Message], undone: str) -> str:
+def _words(rows: Sequence[MergedOnce], undone: str) -> str:
     """What was done, and what is left."""
     first = rows[0]
     said = [
-        f"Merged into the weights in {1000 * first['merge_s']:.0f} ms, then {undone} in "
-        f"{1000 * first['unmerge_s']:.0f} ms."
+        f"Merged into the weights in {1000 * first.merge_s:.0f} ms, then {undone} in "
+        f"{1000 * first.unmerge_s:.0f} ms."
     ]
     for row in rows:
-        off = row["relative_weight_error"]
+        off = row.relative_weight_error
         weights = (
             f"are off by {100 * off:.1g} % of their size" if off else "are exactly the old ones"
         )
         said.append(
-            f"In {row['dtype']}, the largest difference among {row['n_logits']:,} logits is "
-            f"{row['largest_merged_difference']:.2g} after merging and "
-            f"{row['largest_unmerged_difference']:.2g} after taking it out (the largest logit is "
-            f"{row['largest_logit']:.3g}); the weights {weights}."
+            f"In {row.dtype}, the largest difference among {row.n_logits:,} logits is "
+            f"{row.largest_merged_difference:.2g} after merging and "
+            f"{row.largest_unmerged_difference:.2g} after taking it out (the largest logit is "
+            f"{row.largest_logit:.3g}); the weights {weights}."
         )
-    if any(row["relative_weight_error"] for row in rows):
+    if any(row.relative_weight_error for row in rows):
         said.append(
             "What is left is rounding: every result is rounded, and the way back cannot undo it."
         )

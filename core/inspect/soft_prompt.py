@@ -10,11 +10,12 @@ from torch import nn
 from core.errors import UserError
 from core.evaluate.limits import as_shown
 from core.generate.batch import answer_greedily
-from core.inspect.logits import Message, all_logits
+from core.inspect.logits import all_logits
+from core.inspect.results import TakenAway
 from core.models.load import LoadedModel
 
 
-def take_away(tuned: nn.Module, base: LoadedModel, prompts: Sequence[str]) -> Message:
+def take_away(tuned: nn.Module, base: LoadedModel, prompts: Sequence[str]) -> TakenAway:
     """The base's answers, those with a soft prompt, and those after it is taken away again."""
     if not isinstance(tuned, PeftModel) or not hasattr(tuned, "prompt_encoder"):
         raise UserError("Only a soft prompt or a prefix can be taken away like this.")
@@ -29,9 +30,9 @@ def take_away(tuned: nn.Module, base: LoadedModel, prompts: Sequence[str]) -> Me
         for i, prompt in enumerate(prompts)
     ]
     one, other = (all_logits(model, base, prompts) for model in (base.model, bare))
-    return {
-        "rows": rows,
-        "equal": all(row["base"] == row["without"] for row in rows) and torch.equal(one, other),
-        "largest_difference": (one - other).abs().max().item(),
-        "n_logits": one.numel(),
-    }
+    return TakenAway(
+        rows=rows,
+        equal=all(row["base"] == row["without"] for row in rows) and torch.equal(one, other),
+        largest_difference=(one - other).abs().max().item(),
+        n_logits=one.numel(),
+    )

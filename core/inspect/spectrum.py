@@ -4,14 +4,14 @@ import torch
 from torch import nn
 
 from core.errors import UserError
-from core.inspect.logits import Message
+from core.inspect.results import Spectrum
 from core.methods.merge import weight_changes
 from core.models.layers import layer_of
 from core.models.load import LoadedModel
 from core.models.roles import module_named
 
 
-def spectrum(tuned: nn.Module, base: LoadedModel, *, layer: int, module: str) -> Message:
+def spectrum(tuned: nn.Module, base: LoadedModel, *, layer: int, module: str) -> Spectrum:
     """Singular values of W' − W of one matrix, and how many of them say most of it.
 
     The effective rank is exp of the entropy of the squared values' shares (after Roy & Vetterli 2007,
@@ -26,11 +26,11 @@ def spectrum(tuned: nn.Module, base: LoadedModel, *, layer: int, module: str) ->
                 break
             shares = squares / squares.sum()
             entropy = -(shares * shares.clamp(min=1e-300).log()).sum()
-            return {
-                "singular_values": values.tolist(),
-                "energy": shares.cumsum(0).tolist(),
-                "effective_rank": entropy.exp().item(),
-                "relative": (change.norm() / weight.float().norm()).item(),
-                "shape": list(change.shape),
-            }
+            return Spectrum(
+                singular_values=values.tolist(),
+                energy=shares.cumsum(0).tolist(),
+                effective_rank=entropy.exp().item(),
+                relative=(change.norm() / weight.float().norm()).item(),
+                shape=list(change.shape),
+            )
     raise UserError(f"This run did not change {module} of layer {layer}.")

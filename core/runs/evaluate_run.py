@@ -5,7 +5,7 @@ Operations of the answering worker: they yield as they go, so that a page shows 
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from functools import partial
 
 import torch
 from torch import nn
@@ -17,15 +17,15 @@ from core.errors import Stopped, UserError
 from core.evaluate.examples import judge, labels_of
 from core.evaluate.limits import usual_limit
 from core.evaluate.task import limit_of, score
-from core.evaluate.thresholds import shares
+from core.evaluate.thresholds import LabelRow, shares
 from core.generate.batch import answer_greedily
 from core.generate.stream import check_length
 from core.models.forward import tree_logits
 from core.models.load import LoadedModel
 from core.models.precision import autocast
 from core.models.trie import Trie
+from core.runs.messages import Answers, Evaluated, LabelProbabilities
 
-Message = dict[str, Any]
 AT_ONCE = 16
 """Prompts between two messages: a second or two. Larger groups are a little faster and seem to hang."""
 PAIRS_AT_ONCE = 8
@@ -40,11 +40,11 @@ def evaluate(
     should_stop: Callable[[], bool],
     max_new_tokens: int = 0,
     trained_on: Sequence[bool] | None = (),
-) -> Iterator[Message]:
-    """Answer every example greedily: {"answered", "of", "rows", "max_new_tokens"} as they come.
+) -> Iterator[Answers | Evaluated]:
+    """Answer every example greedily, then score them.
 
-    Then {"evaluation"}, with "n_trained_on". Prompts of like length are answered together, so the rows
-    do not come in the examples' order. `trained_on` says of each example whether `model` trained on it;
+    Prompts of like length are answered together, so the rows do not come in the examples' order.
+    `trained_on` says of each example whether `model` trained on it;
     () stands for none, None for nobody knows.
     """
     labels = labels_of(task, examples)
@@ -55,8 +55,8 @@ def evaluate(
     seen = trained_on or [False] * len(examples)
     order = sorted(range(len(examples)), key=lambda i: len(prompts[i]))
     answers = [Answer("", False)] * len(examples)
-    told = {"of": len(order), "max_new_tokens": limit}
-    yield {"answered": 0, "rows": [], **told}  # the model is loaded: the asking begins
+    more = partial(Answers, of=len(order), max_new_tokens=limit)
+    yield more(answered=0, rows=[])  # the model is loaded: the asking begins
     start = time.perf_counter()
     for first in range(0, len(order), AT_ONCE):
         group = order[first : first + AT_ONCE]
@@ -80,16 +80,14 @@ def evaluate(
                 labels,
                 cut=answers[i].was_cut,
                 trained_on=seen[i],
-            ).to_dict()
+            )
             for i in group
         ]
-        yield {"answered": first + len(group), "rows": rows, **told}
+        yield more(answered=first + len(group), rows=rows)
     elapsed_s = time.perf_counter() - start
-    found = score(
-        task, examples, answers, step=0, elapsed_s=elapsed_s, max_new_tokens=limit
-    ).to_dict()
+    found = score(task, examples, answers, step=0, elapsed_s=elapsed_s, max_new_tokens=limit)
     n_trained_on = None if trained_on is None else sum(trained_on)
-    yield {"evaluation": {**found, "n_trained_on": n_trained_on}, "labels": list(labels)}
+    yield Evaluated(evaluation=found, n_trained_on=n_trained_on, labels=list(labels))
 
 
 @torch.no_grad()
@@ -100,12 +98,8 @@ def label_probabilities(
     examples: Sequence[Example],
     *,
     should_stop: Callable[[], bool],
-) -> Iterator[Message]:
-    """How probable the model finds each label as the whole completion: {"answered", "of", "rows"}.
-
-    A row has the example's "number", its "reference", "probabilities" of the labels (they sum to 1) and
-    "mass": how much of all probability the labels have together. The rest is on other answers.
-    """
+) -> Iterator[LabelProbabilities]:
+    """How probable the model finds each label as the whole completion."""
     labels = labels_of(task, examples)
     if not labels:
         raise UserError("This test set has no labels: its right answers are free text.")
@@ -133,16 +127,13 @@ def label_probabilities(
         each = logits.float().log_softmax(-1).cpu()[torch.arange(len(nodes)), targets]
         sums = each.double().cumsum(0)[[end - 1 for end in ends]]
         logs = (sums - torch.cat([sums.new_zeros(1), sums[:-1]])).view(len(group), len(labels))
-        yield {
-            "answered": first + len(group),
-            "of": len(examples),
-            "rows": [
-                {
-                    "number": first + i + 1,
-                    "reference": example.completion,
-                    "probabilities": shares(dict(zip(labels, row.tolist(), strict=True))),
-                    "mass": float(row.exp().sum()),
-                }
-                for i, (example, row) in enumerate(zip(group, logs, strict=True))
-            ],
-        }
+        rows = [
+            LabelRow(
+                number=first + i + 1,
+                reference=example.completion,
+                probabilities=shares(dict(zip(labels, row.tolist(), strict=True))),
+                mass=float(row.exp().sum()),
+            )
+            for i, (example, row) in enumerate(zip(group, logs, strict=True))
+        ]
+        yield LabelProbabilities(answered=first + len(group), of=len(examples), rows=rows)

@@ -1,19 +1,18 @@
 """Interactive work on a warm model: prompting, stepping through training, looking into finished runs.
 
-Each operation takes plain JSON arguments and yields plain JSON messages, so that a worker can pass
-them over a pipe. Needs torch.
+Each operation answers one request of core/runs/messages with messages from there, which a worker
+passes over a pipe. Needs torch.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
 from core import methods
-from core.config import METHODS, RunConfig, check_number
+from core.config import METHODS, check_number
 from core.data import uploads
 from core.data.encode import encode
 from core.data.examples import Example, task_examples
@@ -21,23 +20,61 @@ from core.errors import UserError
 from core.evaluate.examples import examples_of
 from core.evaluate.own_pairs import own_examples, trained_on
 from core.evaluate.task import evaluate_task
-from core.generate.settings import SamplingSettings, check_prompt
+from core.generate.settings import check_prompt
 from core.generate.stream import next_tokens, stream
 from core.inspect import lora, merge, soft_prompt, spectrum
+from core.inspect.results import LoraStart, Matrices, Merged, Spectrum, TakenAway
 from core.methods.adapter_set import AdapterSet, scaled
 from core.models import load
 from core.models.load import LoadedModel
 from core.models.probe import resolve_dtype
 from core.runs import evaluate_run
 from core.runs.identity import remember_machine
+from core.runs.measure import measure
+from core.runs.messages import (
+    Answers,
+    AskLabels,
+    Evaluate,
+    Evaluated,
+    Generate,
+    Generated,
+    LabelProbabilities,
+    LookAtMatrices,
+    LookAtSpectrum,
+    Losses,
+    Measure,
+    Merge,
+    ModelOnTestSet,
+    NextTokensAfter,
+    NextTokenTable,
+    PairLosses,
+    Progress,
+    ScoreText,
+    StartLora,
+    StepThrough,
+    Switch,
+    Switched,
+    TakeAway,
+    TextScore,
+    TimeAblations,
+    Warm,
+    Warmed,
+)
+from core.runs.prompt_evaluation import Measured
 from core.runs.store import Run, RunStore
+from core.train.ablations import TimedStep
 from core.train.checks import spread
-from core.train.stepper import Stepper
+from core.train.phases import Phase
+from core.train.stepper import Stepper, pair_losses
 from core.train.time_ablations import time_ablations
 
-Message = dict[str, Any]
+Stop = Callable[[], bool]
 TUNED_KEPT = 3
 """Tuned models kept in memory; the one unused longest goes first."""
+
+
+def never() -> bool:
+    return False
 
 
 class InferenceSession:
@@ -49,7 +86,7 @@ class InferenceSession:
         self.tuned: OrderedDict[str, nn.Module] = OrderedDict()
         self.adapter_set: AdapterSet | None = None
         self.stepper: Stepper | None = None
-        self.stepped: list[Message] = []
+        self.stepped: list[Phase] = []
         """What the stepper's phases produced so far."""
 
     def model_for(self, model: str, run: str = "") -> tuple[nn.Module, LoadedModel]:
@@ -69,99 +106,58 @@ class InferenceSession:
         self.tuned.move_to_end(run)
         return self.tuned[run], self.base
 
-    def warm(self, *, model: str) -> Iterator[Message]:
+    # Each answers one kind of request of core/runs/messages.
+
+    def warm(self, asked: Warm, should_stop: Stop = never) -> Iterator[Warmed]:
         """Load the base model so that the first question does not wait for it."""
-        _, base = self.model_for(model)
-        yield {"device": str(base.device), "dtype": str(base.dtype).removeprefix("torch.")}
+        del should_stop
+        _, base = self.model_for(asked.model)
+        yield Warmed(device=str(base.device), dtype=str(base.dtype).removeprefix("torch."))
 
-    def generate(
-        self,
-        *,
-        should_stop: Callable[[], bool],
-        model: str,
-        text: str,
-        settings: dict[str, Any],
-        run: str = "",
-        raw: bool = False,
-        forced: list[int] | None = None,
-        scale: float = 1.0,
-    ) -> Iterator[Message]:
-        """Stream an answer. `forced` tokens stand at the answer's beginning (a reader's choice).
-
-        `text` is a prompt; with `raw`, the model reads it as it stands. `scale` is a LoRA run's: how
-        much of its change is used.
-        """
-        check_number("The scale", scale, -10, 10)
-        module, base = self.model_for(model, run)
-        if scale != 1:
-            module = scaled(module, scale)
-        ids = [*base.tokenizer.ask(check_prompt(text), raw=raw), *(forced or [])]
-        for token in stream(
-            module, base, ids, SamplingSettings(**settings), should_stop=should_stop
-        ):
-            message = token.to_dict()
-            if forced:
-                message["text"] = base.tokenizer.decode(forced) + message["text"]
-            yield {"n_prompt": len(ids), **message}
+    def generate(self, asked: Generate, should_stop: Stop = never) -> Iterator[Generated]:
+        """Stream an answer."""
+        check_number("The scale", asked.scale, -10, 10)
+        module, base = self.model_for(asked.model, asked.run)
+        if asked.scale != 1:
+            module = scaled(module, asked.scale)
+        ids = [*base.tokenizer.ask(check_prompt(asked.text), raw=asked.raw), *asked.forced]
+        begun = base.tokenizer.decode(list(asked.forced)) if asked.forced else ""
+        for token in stream(module, base, ids, asked.settings, should_stop=should_stop):
+            yield Generated(n_prompt=len(ids), token=replace(token, text=begun + token.text))
 
     def next_tokens(
-        self,
-        *,
-        model: str,
-        text: str,
-        settings: dict[str, Any],
-        run: str = "",
-        raw: bool = False,
-        forced: list[int] | None = None,
-    ) -> Iterator[Message]:
+        self, asked: NextTokensAfter, should_stop: Stop = never
+    ) -> Iterator[NextTokenTable]:
         """The distribution of the token that comes next, after every sampling stage."""
-        module, base = self.model_for(model, run)
-        ids = [*base.tokenizer.ask(check_prompt(text), raw=raw), *(forced or [])]
-        yield {"rows": next_tokens(module, base, ids, SamplingSettings(**settings))}
+        del should_stop
+        module, base = self.model_for(asked.model, asked.run)
+        ids = [*base.tokenizer.ask(check_prompt(asked.text), raw=asked.raw), *asked.forced]
+        yield NextTokenTable(rows=next_tokens(module, base, ids, asked.settings))
 
-    def step_through(
-        self, *, config: dict[str, Any], phase: int, known: int = 0
-    ) -> Iterator[Message]:
-        """Results of the phases `known` … `phase` of training, counted from 0.
-
-        What is new is computed now. A stepper is a pure function of its config, so one that was lost
+    def step_through(self, asked: StepThrough, should_stop: Stop = never) -> Iterator[Phase]:
+        """What is new is computed now. A stepper is a pure function of its config, so one that was lost
         (another reader's, a restart) is replayed.
         """
-        wanted = RunConfig.from_dict(config)
-        _, base = self.model_for(wanted.model)
-        if self.stepper is None or self.stepper.config != wanted:
-            self.stepper, self.stepped = Stepper(wanted, base), []
-        for number in range(known, phase + 1):
+        del should_stop
+        _, base = self.model_for(asked.config.model)
+        if self.stepper is None or self.stepper.config != asked.config:
+            self.stepper, self.stepped = Stepper(asked.config, base), []
+        for number in range(asked.known, asked.phase + 1):
             while number >= len(self.stepped):
-                self.stepped.append({"phase": len(self.stepped), **self.stepper.advance()})
+                self.stepped.append(self.stepper.advance())
             yield self.stepped[number]
 
-    def losses(
-        self, *, model: str, prompt: str, completion: str, run: str = ""
-    ) -> Iterator[Message]:
+    def losses(self, asked: Losses, should_stop: Stop = never) -> Iterator[PairLosses]:
         """Loss at each completion token of one pair, for the template preview."""
-        from core.train.stepper import pair_losses
+        del should_stop
+        module, base = self.model_for(asked.model, asked.run)
+        pair = encode(Example(prompt=asked.prompt, completion=asked.completion), base.tokenizer)
+        yield PairLosses(tokens=pair_losses(module, base, pair))
 
-        module, base = self.model_for(model, run)
-        pair = encode(Example(prompt=prompt, completion=completion), base.tokenizer)
-        yield {"tokens": pair_losses(module, base, pair)}
-
-    def switch(
-        self,
-        *,
-        should_stop: Callable[[], bool],
-        model: str,
-        adapters: list[str],
-        active: dict[str, float],
-        text: str,
-        settings: dict[str, Any],
-    ) -> Iterator[Message]:
-        """Answer with some of the loaded `adapters` (LoRA runs), weighted; with none, as the base.
-
-        The first message says how long the switch took and what is in memory; then the answer streams.
-        """
-        _, base = self.model_for(model)
-        names = tuple(sorted(adapters))
+    def switch(self, asked: Switch, should_stop: Stop = never) -> Iterator[Switched | Generated]:
+        """The first message says how long the switch took; then the answer streams."""
+        _, base = self.model_for(asked.model)
+        names = tuple(sorted(asked.adapters))
         if (
             self.adapter_set is None
             or self.adapter_set.names != names
@@ -170,18 +166,17 @@ class InferenceSession:
             self.adapter_set = AdapterSet(
                 base.model, {name: self._lora_folder(name, base) for name in names}
             )
-        ids = base.tokenizer.ask(check_prompt(text))
-        switch_s = self.adapter_set.switch(active)
-        yield {
-            "switch_ms": 1000 * switch_s,
-            "loaded": len(names),
-            "adapter_bytes": {name: self.adapter_set.adapter_bytes(name) for name in names},
-            "base_bytes": self.adapter_set.base_bytes,
-        }
-        for token in stream(
-            self.adapter_set.tuned, base, ids, SamplingSettings(**settings), should_stop=should_stop
-        ):
-            yield {"n_prompt": len(ids), **token.to_dict()}
+        ids = base.tokenizer.ask(check_prompt(asked.text))
+        switch_s = self.adapter_set.switch(asked.active)
+        yield Switched(
+            switch_ms=1000 * switch_s,
+            loaded=len(names),
+            adapter_bytes={name: self.adapter_set.adapter_bytes(name) for name in names},
+            base_bytes=self.adapter_set.base_bytes,
+        )
+        tuned = self.adapter_set.tuned
+        for token in stream(tuned, base, ids, asked.settings, should_stop=should_stop):
+            yield Generated(n_prompt=len(ids), token=token)
 
     def _lora_folder(self, run_id: str, base: LoadedModel) -> Path:
         run = self.store.get(run_id)
@@ -189,139 +184,93 @@ class InferenceSession:
             raise UserError(f"The run {run.id} is no LoRA run; only those hang side by side.")
         return saved_folder(self.store, run, base)
 
-    def lora_start(self, *, config: dict[str, Any]) -> Iterator[Message]:
+    def lora_start(self, asked: StartLora, should_stop: Stop = never) -> Iterator[LoraStart]:
         """An untrained LoRA beside the base: the same logits."""
-        wanted = RunConfig.from_dict(config)
-        _, base = self.model_for(wanted.model)
-        yield lora.lora_start(wanted, base)
+        del should_stop
+        _, base = self.model_for(asked.config.model)
+        yield lora.lora_start(asked.config, base)
 
-    def matrices(self, *, run: str, layer: int, module: str) -> Iterator[Message]:
+    def matrices(self, asked: LookAtMatrices, should_stop: Stop = never) -> Iterator[Matrices]:
         """B, A and BA of a LoRA run at one place."""
-        yield lora.matrices(*self._run(run), layer=layer, module=module)
+        del should_stop
+        yield lora.matrices(*self._run(asked.run), layer=asked.layer, module=asked.module)
 
-    def spectrum(self, *, run: str, layer: int, module: str) -> Iterator[Message]:
+    def spectrum(self, asked: LookAtSpectrum, should_stop: Stop = never) -> Iterator[Spectrum]:
         """Singular values of what a run changed in one matrix."""
-        yield spectrum.spectrum(*self._run(run), layer=layer, module=module)
+        del should_stop
+        yield spectrum.spectrum(*self._run(asked.run), layer=asked.layer, module=asked.module)
 
-    def merge(self, *, run: str, prompts: list[str]) -> Iterator[Message]:
+    def merge(self, asked: Merge, should_stop: Stop = never) -> Iterator[Merged]:
         """Merge a run's adapter, take it out of the same weights again, and compare after each."""
-        method = self.store.get(run).config.method.name
-        yield merge.merge(*self._run(run), [check_prompt(p) for p in prompts], method=method)
+        del should_stop
+        method = self.store.get(asked.run).config.method.name
+        prompts = [check_prompt(p) for p in asked.prompts]
+        yield merge.merge(*self._run(asked.run), prompts, method=method)
 
-    def take_away(self, *, run: str, prompts: list[str]) -> Iterator[Message]:
+    def take_away(self, asked: TakeAway, should_stop: Stop = never) -> Iterator[TakenAway]:
         """Answers with and without a run's soft prompt."""
-        yield soft_prompt.take_away(*self._run(run), [check_prompt(p) for p in prompts])
+        del should_stop
+        yield soft_prompt.take_away(*self._run(asked.run), [check_prompt(p) for p in asked.prompts])
 
-    def score_text(
-        self,
-        *,
-        should_stop: Callable[[], bool],
-        model: str,
-        task: str,
-        text: str,
-        examples: int,
-    ) -> Iterator[Message]:
-        """The base model's score on a task with `text` written before every prompt."""
-        _, base = self.model_for(model)
-        chosen = spread(task_examples(task, "test"), examples)
-        asked = [replace(e, prompt=f"{check_prompt(text)}\n\n{e.prompt}") for e in chosen]
-        found, _ = evaluate_task(base.model, base, task, asked, should_stop=should_stop)
-        n_tokens = len(base.tokenizer.encode(text))
-        yield {
-            "score": found.score,
-            "interval": list(found.interval),
-            "n": found.n,
-            "n_tokens": n_tokens,
-            "n_cut": found.n_cut,
-            "max_new_tokens": found.max_new_tokens,
-        }
+    def score_text(self, asked: ScoreText, should_stop: Stop = never) -> Iterator[TextScore]:
+        _, base = self.model_for(asked.model)
+        text, chosen = asked.text, spread(task_examples(asked.task, "test"), asked.examples)
+        examples = [replace(e, prompt=f"{check_prompt(text)}\n\n{e.prompt}") for e in chosen]
+        found, _ = evaluate_task(base.model, base, asked.task, examples, should_stop=should_stop)
+        yield TextScore(
+            score=found.score,
+            interval=found.interval,
+            n=found.n,
+            n_tokens=len(base.tokenizer.encode(text)),
+            n_cut=found.n_cut,
+            max_new_tokens=found.max_new_tokens,
+        )
 
-    def evaluate(
-        self,
-        *,
-        should_stop: Callable[[], bool],
-        model: str,
-        task: str,
-        run: str = "",
-        dataset: str = "",
-        split: str = "test",
-        template: str = "",
-        pairs_of: str = "",
-        max_new_tokens: int = 0,
-    ) -> Iterator[Message]:
-        """Answer a whole test set and judge every answer.
-
-        A task's, an uploaded one, or with `pairs_of` the own one of that run.
-        """
-        examples = self._examples(task, dataset, split, template, pairs_of)
-        module, base = self.model_for(model, run)
+    def evaluate(self, asked: Evaluate, should_stop: Stop = never) -> Iterator[Answers | Evaluated]:
+        """Answer a whole test set and judge every answer."""
+        on, examples = asked.on, self._examples(asked.on)
+        module, base = self.model_for(on.model, on.run)
         yield from evaluate_run.evaluate(
             module,
             base,
-            task,
+            on.task,
             examples,
             should_stop=should_stop,
-            max_new_tokens=max_new_tokens,
-            trained_on=trained_on(self.store.get(run).config, examples) if run else (),
+            max_new_tokens=asked.max_new_tokens,
+            trained_on=trained_on(self.store.get(on.run).config, examples) if on.run else (),
         )
 
     def label_probabilities(
-        self,
-        *,
-        should_stop: Callable[[], bool],
-        model: str,
-        task: str,
-        run: str = "",
-        dataset: str = "",
-        split: str = "test",
-        template: str = "",
-        pairs_of: str = "",
-    ) -> Iterator[Message]:
+        self, asked: AskLabels, should_stop: Stop = never
+    ) -> Iterator[LabelProbabilities]:
         """The probability of each label at every example of a test set."""
-        examples = self._examples(task, dataset, split, template, pairs_of)
-        module, base = self.model_for(model, run)
+        examples = self._examples(asked.on)
+        module, base = self.model_for(asked.on.model, asked.on.run)
         yield from evaluate_run.label_probabilities(
-            module, base, task, examples, should_stop=should_stop
+            module, base, asked.on.task, examples, should_stop=should_stop
         )
 
-    def _examples(
-        self, task: str, dataset: str, split: str, template: str, pairs_of: str
-    ) -> list[Example]:
-        if pairs_of:
-            return own_examples(self.store.get(pairs_of).config, task, split=split)
-        records = uploads.load(dataset) if dataset else ()
-        return examples_of(task, records, split=split, template=template)
+    def _examples(self, on: ModelOnTestSet) -> list[Example]:
+        if on.pairs_of:
+            return own_examples(self.store.get(on.pairs_of).config, on.task, split=on.split)
+        records = uploads.load(on.dataset) if on.dataset else ()
+        return examples_of(on.task, records, split=on.split, template=on.template)
 
-    def measure(
-        self, *, should_stop: Callable[[], bool], prompt_evaluation: dict[str, Any]
-    ) -> Iterator[Message]:
-        """Score and time one way to do a task (see `core.runs.measure`); the last message holds it."""
-        from core.runs.measure import PromptEvaluation, measure
+    def measure(self, asked: Measure, should_stop: Stop = never) -> Iterator[Progress | Measured]:
+        """Score and time one way to do a task (see `core.runs.measure`)."""
+        module, base = self.model_for(asked.wanted.model, asked.wanted.run)
+        yield from measure(asked.wanted, module, base, self.store, should_stop=should_stop)
 
-        wanted = PromptEvaluation.from_dict(prompt_evaluation)
-        module, base = self.model_for(wanted.model, wanted.run)
-        yield from measure(wanted, module, base, self.store, should_stop=should_stop)
-
-    def ablations(
-        self,
-        *,
-        should_stop: Callable[[], bool],
-        model: str,
-        task: str,
-        batch_size: int,
-        seed: int,
-        off: list[str],
-        rounds: int,
-    ) -> Iterator[Message]:
+    def ablations(self, asked: TimeAblations, should_stop: Stop = never) -> Iterator[TimedStep]:
         """Time training steps with all tricks on and with those in `off` switched off, by turns."""
-        _, base = self.model_for(model)
+        _, base = self.model_for(asked.model)
         yield from time_ablations(
             base,
-            task=task,
-            batch_size=batch_size,
-            seed=seed,
-            off=off,
-            rounds=rounds,
+            task=asked.task,
+            batch_size=asked.batch_size,
+            seed=asked.seed,
+            off=asked.off,
+            rounds=asked.rounds,
             should_stop=should_stop,
         )
 

@@ -1,8 +1,8 @@
 """Measure one way to do a task: its score on test examples, and what single requests cost. Needs torch."""
 
+import time
 from collections.abc import Callable, Iterator
 from statistics import fmean
-from typing import Any
 
 from torch import nn
 
@@ -16,11 +16,11 @@ from core.evaluate.task import score
 from core.generate.batch import answer_greedily
 from core.models.load import LoadedModel
 from core.runs import prompt_evaluation
-from core.runs.prompt_evaluation import PromptEvaluation
+from core.runs.messages import Progress
+from core.runs.prompt_evaluation import Measured, PromptEvaluation
 from core.runs.store import RunStore
 from core.train.checks import spread
 
-Message = dict[str, Any]
 AT_ONCE = 20
 """Test examples answered between two messages about progress."""
 
@@ -32,8 +32,8 @@ def measure(
     store: RunStore,
     *,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[Message]:
-    """Yield {"answered", "of"} while it goes on, then the figures, which are kept.
+) -> Iterator[Progress | Measured]:
+    """Yield how far it is while it goes on, then the figures, which are kept.
 
     Raises `UserError` while a run trains: it would slow the requests that are timed.
     """
@@ -46,7 +46,7 @@ def measure(
     of = len(examples) + 2 * wanted.n_timed
     answers: list[Answer] = []
     for start in range(0, len(prompts), AT_ONCE):
-        yield {"answered": start, "of": of}
+        yield Progress(answered=start, of=of)
         group = prompts[start : start + AT_ONCE]
         answers += answer_greedily(
             model, base, group, max_new_tokens=limit, should_stop=should_stop
@@ -62,27 +62,31 @@ def measure(
         done = []
         for request in requests:
             done.append(request)
-            yield {"answered": len(examples) + cached * len(timed) + len(done), "of": of}
+            answered = len(examples) + cached * len(timed) + len(done)
+            yield Progress(answered=answered, of=of)
         seconds[cached] = [round(r.seconds, 5) for r in done]
         n_answer = fmean(r.n_answer for r in done)
         n_left = fmean(r.n_computed for r in done)
     _refuse_beside_training(store)
-    figures = {
-        "score": found.score,
-        "metric": found.metric,
-        "interval": list(found.interval),
-        "n": found.n,
-        "n_cut": found.n_cut,
-        "max_new_tokens": limit,
-        "prompt_tokens": fmean(map(len, prompts)),
-        "uncached_tokens": n_left,
-        "answer_tokens": n_answer,
-        "seconds": seconds[False],
-        "cached_seconds": seconds[True],
-        "dtype": str(base.dtype).removeprefix("torch."),
-        "first_answers": [as_shown(answer) for answer in answers[:3]],
-    }
-    yield prompt_evaluation.keep(wanted, figures)
+    measured = Measured(
+        asking=wanted,
+        measured_at=time.time(),
+        score=found.score,
+        metric=found.metric,
+        interval=found.interval,
+        n=found.n,
+        n_cut=found.n_cut,
+        max_new_tokens=limit,
+        prompt_tokens=fmean(map(len, prompts)),
+        uncached_tokens=n_left,
+        answer_tokens=n_answer,
+        seconds=tuple(seconds[False]),
+        cached_seconds=tuple(seconds[True]),
+        dtype=str(base.dtype).removeprefix("torch."),
+        first_answers=[as_shown(answer) for answer in answers[:3]],
+    )
+    prompt_evaluation.keep(measured)
+    yield measured
 
 
 def _refuse_beside_training(store: RunStore) -> None:

@@ -7,8 +7,7 @@ machine, as seconds are no other machine's. So a reload loses nothing, and nothi
 import hashlib
 import json
 import os
-import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +18,7 @@ from core.errors import UserError
 from core.machine import describe_machine
 from core.paths import data_dir, writable
 from core.runs.identity import identity_of_answers
+from core.typed_json import read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,38 +87,58 @@ def folder() -> Path:
     return data_dir() / "measured"
 
 
-def find(prompt_evaluation: PromptEvaluation) -> dict[str, Any] | None:
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What came of it, as it is kept."""
+
+    asking: PromptEvaluation
+    measured_at: float
+    score: float
+    metric: str
+    interval: tuple[float, float]
+    n: int
+    n_cut: int = 0
+    max_new_tokens: int = 0
+    prompt_tokens: float
+    """Of a request, the mean; likewise the next two."""
+    uncached_tokens: float
+    """Those after the beginning that all requests share."""
+    answer_tokens: float
+    seconds: tuple[float, ...]
+    """Of single requests, nothing computed before."""
+    cached_seconds: tuple[float, ...]
+    """Of the same requests, the shared beginning computed before."""
+    dtype: str = ""
+    first_answers: list[str] = field(default_factory=list[str])
+
+
+def find(prompt_evaluation: PromptEvaluation) -> Measured | None:
     """The kept figures; None when there are none, or their file is damaged."""
+    return _read(folder() / f"{prompt_evaluation.key}.json")
+
+
+def _read(path: Path) -> Measured | None:
     try:
-        return json.loads((folder() / f"{prompt_evaluation.key}.json").read_text("utf-8"))
-    except (OSError, ValueError):
+        return read(Measured, json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError, UserError):
         return None
 
 
-def keep(prompt_evaluation: PromptEvaluation, figures: dict[str, Any]) -> dict[str, Any]:
-    """Write figures, whole or not at all, and return what is kept."""
-    kept = {"asking": prompt_evaluation.to_dict(), "measured_at": time.time(), **figures}
-    path = writable(folder()) / f"{prompt_evaluation.key}.json"
+def keep(measured: Measured) -> None:
+    """Write figures, whole or not at all."""
+    path = writable(folder()) / f"{measured.asking.key}.json"
     new = path.with_name(f"{path.name}.{os.getpid()}")
     try:
-        new.write_text(json.dumps(kept, ensure_ascii=False), "utf-8")
+        new.write_text(json.dumps(asdict(measured), ensure_ascii=False), "utf-8")
         new.replace(path)
     except OSError as error:
         new.unlink(missing_ok=True)
         raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
-    return kept
 
 
-def everything() -> list[dict[str, Any]]:
+def everything() -> list[Measured]:
     """All kept figures whose settings are still valid, oldest first."""
-    found: list[dict[str, Any]] = []
-    for path in folder().glob("*.json"):
-        try:
-            kept = json.loads(path.read_text("utf-8"))
-            if (
-                PromptEvaluation.from_dict(kept["asking"]).key == path.stem
-            ):  # of this code and machine
-                found.append(kept)
-        except (OSError, ValueError, KeyError, TypeError, UserError):
-            continue
-    return sorted(found, key=lambda kept: kept["measured_at"])
+    read_ones = ((path, _read(path)) for path in folder().glob("*.json"))
+    # A key is of this code and machine.
+    found = [kept for path, kept in read_ones if kept and kept.asking.key == path.stem]
+    return sorted(found, key=lambda kept: kept.measured_at)

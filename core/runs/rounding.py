@@ -15,7 +15,7 @@ from core import catalog
 from core.data.examples import task_examples
 from core.errors import UserError
 from core.evaluate.task import evaluate_task
-from core.inspect.logits import Message, all_logits
+from core.inspect.logits import all_logits
 from core.models import acquire
 from core.models.download import Progress
 from core.models.layers import layer_of
@@ -51,7 +51,7 @@ def compare(
     task: str,
     examples: int,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[Message]:
+) -> Iterator[dict[str, Any]]:
     """The relative error of each layer's weights and of all; then logits, choices and scores of both."""
     chosen = spread(task_examples(task, "test"), examples)
     ours = load(model, dtype=torch.float32)

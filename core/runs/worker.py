@@ -15,7 +15,8 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -30,6 +31,7 @@ from core.models.probe import probe, resolve_dtype
 from core.runs.execute import execute, explain
 from core.runs.identity import remember_machine
 from core.runs.inference_session import InferenceSession
+from core.runs.messages import Ready, Warm, message_to_json, request_from_json
 from core.runs.states import IllegalTransition
 from core.runs.store import RunStore, worker_identity
 
@@ -37,28 +39,6 @@ log = logging.getLogger(__name__)
 IDLE_S = 0.15
 """Pause between two looks at an empty queue."""
 ALL_CORES = torch.get_num_threads()
-STOPPABLE = (
-    "generate",
-    "switch",
-    "score_text",
-    "evaluate",
-    "label_probabilities",
-    "measure",
-    "ablations",
-)
-OPERATIONS = (
-    *STOPPABLE,
-    "warm",
-    "next_tokens",
-    "step_through",
-    "losses",
-    "lora_start",
-    "matrices",
-    "spectrum",
-    "merge",
-    "take_away",
-)
-"""Methods of `InferenceSession` that a page may ask for."""
 say_lock = threading.Lock()
 
 
@@ -72,7 +52,8 @@ def say_ready() -> None:
     """Tell the server what this machine is, as the probe found it."""
     found = probe()
     remember_machine(device=found.device.partition(":")[0], dtype=found.dtype)
-    say({"state": "ready", "device": found.device, "dtype": found.dtype, "gflops": found.gflops})
+    ready = Ready(device=found.device, dtype=found.dtype, gflops=found.gflops)
+    say({"state": "ready", **asdict(ready)})
 
 
 class BaseKeeper:
@@ -122,7 +103,8 @@ def _exit_with_parent(store: RunStore, me: str) -> None:
 
 
 def answer_forever(store: RunStore) -> None:
-    """Requests {"request", "op", "args"} come in, messages {"request", …} go out, {"request", "done"} ends each.
+    """Requests {"request", "op", "args"} come in, {"request", "kind", "message"} go out, {"request", "done"}
+    ends each.
 
     {"cancel": number} stops a request that is running or waiting. A mistake of the user comes back as
     {"request", "error"}.
@@ -142,7 +124,7 @@ def answer_forever(store: RunStore) -> None:
     session = InferenceSession(store)
     threading.Thread(target=listen, daemon=True).start()
     if is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
-        list(session.warm(model=catalog.DEFAULT_MODEL))
+        list(session.warm(Warm(model=catalog.DEFAULT_MODEL)))
     say_ready()
     while True:
         request = requests.get()
@@ -162,14 +144,15 @@ def _threads_for(operation: str, store: RunStore) -> int:
 
 
 def _answer(
-    session: InferenceSession, request: dict[str, Any], is_cancelled: Callable[[], bool]
+    session: InferenceSession, line: dict[str, Any], is_cancelled: Callable[[], bool]
 ) -> None:
-    number = request["request"]
+    number = line["request"]
     try:
-        for message in _perform(session, request, is_cancelled):
+        request = request_from_json(line)
+        for message in getattr(session, request.operation)(request, is_cancelled):
             if is_cancelled():
                 break
-            say({"request": number, **message})
+            say({"request": number, **message_to_json(message)})
     except UserError as error:
         say({"request": number, "error": str(error)})
     except (MemoryError, RuntimeError) as error:
@@ -179,16 +162,6 @@ def _answer(
         log.exception("request failed")
         say({"request": number, "error": f"Something we did not foresee: {error}"})
     say({"request": number, "done": True})
-
-
-def _perform(
-    session: InferenceSession, request: dict[str, Any], is_cancelled: Callable[[], bool]
-) -> Iterator[dict[str, Any]]:
-    operation = getattr(session, request["op"]) if request["op"] in OPERATIONS else None
-    if operation is None:
-        raise UserError(f"The worker knows no operation {request['op']!r}.")
-    more = {"should_stop": is_cancelled} if request["op"] in STOPPABLE else {}
-    return operation(**request["args"], **more)
 
 
 def main(role: str) -> None:

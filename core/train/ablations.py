@@ -55,6 +55,22 @@ ABLATIONS: dict[str, Ablation] = {
         ),
     )
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimedStep:
+    """One step of one variant."""
+
+    variant: str
+    round: int
+    """0 is the one that warms up."""
+    step_s: float
+    loss: float
+    tokens: int
+    """That were computed."""
+    dtype: str
+
+
 ALL_ON = "on"
 """The variant with every trick on."""
 CHOSEN = "off"

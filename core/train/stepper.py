@@ -5,7 +5,6 @@ through n steps leaves the same weights as running them (tests/core/train/test_s
 """
 
 import re
-from typing import Any
 
 import torch
 from torch import nn
@@ -20,10 +19,22 @@ from core.models.seed import seed_everything
 from core.models.trie import TrieBatch, build, token_losses, tokens_computed
 from core.train.batches import batches
 from core.train.loop import make_optimizer
+from core.train.phases import (
+    BackwardPhase,
+    BatchPhase,
+    ClipPhase,
+    ForwardPhase,
+    LayerNorm,
+    LossPhase,
+    MarkedToken,
+    PairPieces,
+    Phase,
+    TargetToken,
+    UpdatePhase,
+)
 from core.train.schedule import learning_rate
 
 PHASES = ("batch", "forward", "loss", "backward", "clip", "update")
-Result = dict[str, Any]
 
 
 class Stepper:
@@ -54,68 +65,70 @@ class Stepper:
     def trainable(self) -> dict[str, nn.Parameter]:
         return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
 
-    def advance(self) -> Result:
-        """Do the next phase; returns {"name", "step", …what it produced}."""
-        name = PHASES[self.n_done % len(PHASES)]
-        step = self.step
-        result: Result = getattr(self, f"_{name}")()
+    def advance(self) -> Phase:
+        """Do the next phase; returns what it produced."""
+        result: Phase = getattr(self, f"_{PHASES[self.n_done % len(PHASES)]}")()
         self.n_done += 1
-        return {"name": name, "step": step, **result}
+        return result
 
-    def _batch(self) -> Result:
+    def _batch(self) -> BatchPhase:
         """Take the next examples and merge them into a tree."""
         self.chosen = next(self.supply)
         self.batch = build(self.chosen).to(self.base.device)
         pieces = self.base.tokenizer.pieces
-        return {
-            "examples": [
-                {"prompt": pieces(pair.prompt_ids), "completion": pieces(pair.completion_ids)}
+        return BatchPhase(
+            step=self.step,
+            examples=[
+                PairPieces(prompt=pieces(pair.prompt_ids), completion=pieces(pair.completion_ids))
                 for pair in self.chosen
             ],
-            "tokens_computed": tokens_computed(self.model, self.batch),
-            "tokens_padded": self.batch.n_tokens_padded,
-            "n_targets": int(self.batch.counts.sum()),
-        }
+            tokens_computed=tokens_computed(self.model, self.batch),
+            tokens_padded=self.batch.n_tokens_padded,
+            n_targets=int(self.batch.counts.sum()),
+        )
 
-    def _forward(self) -> Result:
+    def _forward(self) -> ForwardPhase:
         """Run the model: each target's probability before this step."""
         with autocast(self.base.device, self.base.dtype):
             self.losses = token_losses(self.model, self.batch)
-        return {
-            "rows": self._target_rows(),
-            "hidden_size": int(self.base.model.config.hidden_size),  # pyright: ignore
-            "vocabulary": int(self.base.model.config.vocab_size),  # pyright: ignore
-        }
+        return ForwardPhase(
+            step=self.step,
+            rows=self._target_rows(),
+            hidden_size=int(self.base.model.config.hidden_size),  # pyright: ignore
+            vocabulary=int(self.base.model.config.vocab_size),  # pyright: ignore
+        )
 
-    def _loss(self) -> Result:
+    def _loss(self) -> LossPhase:
         """Average the tokens' losses into one number."""
         counts = self.batch.counts
         self.mean = (self.losses * counts).sum() / counts.sum()
-        return {"loss": self.mean.item(), "rows": self._target_rows()}
+        return LossPhase(step=self.step, loss=self.mean.item(), rows=self._target_rows())
 
-    def _backward(self) -> Result:
+    def _backward(self) -> BackwardPhase:
         """Fill the gradient of every trained parameter."""
         self.mean.backward()
         gradients = {name: p.grad for name, p in self.trainable.items() if p.grad is not None}
         total = torch.stack([g.norm() for g in gradients.values()]).norm().item()
-        return {
-            "layers": by_layer(gradients),
-            "grad_norm": total,
-            "n_parameters": _count(gradients),
-        }
+        return BackwardPhase(
+            step=self.step,
+            layers=by_layer(gradients),
+            grad_norm=total,
+            n_parameters=_count(gradients),
+        )
 
-    def _clip(self) -> Result:
+    def _clip(self) -> ClipPhase:
         """Shorten the gradient if it is longer than clip_norm."""
         limit = self.config.optimizer.clip_norm
         self.grad_norm = nn.utils.clip_grad_norm_(self.trainable.values(), limit).item()
-        return {
-            "before": self.grad_norm,
-            "after": min(self.grad_norm, limit),
-            "clip_norm": limit,
-            "scale": min(1.0, limit / (self.grad_norm + 1e-6)),
-        }
+        return ClipPhase(
+            step=self.step,
+            before=self.grad_norm,
+            after=min(self.grad_norm, limit),
+            clip_norm=limit,
+            scale=min(1.0, limit / (self.grad_norm + 1e-6)),
+        )
 
-    def _update(self) -> Result:
+    def _update(self) -> UpdatePhase:
         """AdamW moves every trained parameter a little; the gradient is then cleared."""
         rate = learning_rate(self.step, self.config.optimizer)
         for group in self.optimizer.param_groups:
@@ -129,37 +142,38 @@ class Stepper:
             counts = self.batch.counts
             again = (token_losses(self.model, self.batch) * counts).sum() / counts.sum()
         self.model.train()
-        return {
-            "layers": by_layer(change),
-            "learning_rate": rate,
-            "loss_before": self.mean.item(),
-            "loss_after": again.item(),
-        }
+        return UpdatePhase(
+            step=self.step,
+            layers=by_layer(change),
+            learning_rate=rate,
+            loss_before=self.mean.item(),
+            loss_after=again.item(),
+        )
 
-    def _target_rows(self) -> list[Result]:
+    def _target_rows(self) -> list[TargetToken]:
         """One row per distinct target: its token, loss in nats, probability, and how many share it."""
         pieces = self.base.tokenizer.pieces(self.batch.targets.tolist())
         losses = self.losses.detach().tolist()
         counts = self.batch.counts.tolist()
         return [
-            {
-                "token": piece,
-                "loss": loss,
-                "probability": float(torch.exp(torch.tensor(-loss))),
-                "count": count,
-            }
+            TargetToken(
+                token=piece,
+                loss=loss,
+                probability=float(torch.exp(torch.tensor(-loss))),
+                count=count,
+            )
             for piece, loss, count in zip(pieces, losses, counts, strict=True)
         ]
 
 
-def by_layer(tensors: dict[str, torch.Tensor]) -> list[Result]:
+def by_layer(tensors: dict[str, torch.Tensor]) -> list[LayerNorm]:
     """Euclidean norm of all tensors of each transformer layer; others under their own names."""
     squares: dict[str, float] = {}
     for name, tensor in tensors.items():
         found = re.search(r"\.(?:layers|h)\.(\d+)\.", name)
         place = f"layer {int(found.group(1)):02d}" if found else _outside(name)
         squares[place] = squares.get(place, 0.0) + tensor.float().square().sum().item()
-    return [{"place": place, "norm": square**0.5} for place, square in sorted(squares.items())]
+    return [LayerNorm(place=place, norm=square**0.5) for place, square in sorted(squares.items())]
 
 
 def _outside(name: str) -> str:
@@ -171,13 +185,13 @@ def _count(tensors: dict[str, torch.Tensor]) -> int:
 
 
 @torch.no_grad()
-def pair_losses(model: nn.Module, base: LoadedModel, pair: Encoded) -> list[Result]:
+def pair_losses(model: nn.Module, base: LoadedModel, pair: Encoded) -> list[MarkedToken]:
     """Every token of a pair with whether the loss sees it and its loss in nats (None where not)."""
     batch = build([Encoded(pair.prompt_ids[:1], pair.ids[1:])]).to(base.device)
     with autocast(base.device, base.dtype):
         losses = token_losses(model, batch).tolist()
     first = len(pair.prompt_ids)
     return [
-        {"token": piece, "seen": at >= first, "loss": losses[at - 1] if at >= first else None}
+        MarkedToken(token=piece, seen=at >= first, loss=losses[at - 1] if at >= first else None)
         for at, piece in enumerate(base.tokenizer.pieces(pair.ids))
     ]

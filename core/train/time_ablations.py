@@ -33,7 +33,7 @@ from core.models.precision import autocast
 from core.models.seed import seed_everything
 from core.models.structure import backbone_and_head
 from core.models.trie import build
-from core.train.ablations import ABLATIONS, MOST_ROUNDS, variants
+from core.train.ablations import ABLATIONS, MOST_ROUNDS, TimedStep, variants
 from core.train.loop import make_optimizer, take_step
 from core.train.plan import make_batches
 from core.train.schedule import learning_rate
@@ -60,11 +60,10 @@ def time_ablations(
     off: Sequence[str],
     rounds: int,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[TimedStep]:
     """One step of every variant in each round; the first round, which warms up, is number 0.
 
-    Yields {"variant", "round", "step_s", "loss", "tokens", "dtype"} and ends early when `should_stop`
-    says so. Raises `UserError` for a trick that is not known.
+    Ends early when `should_stop` says so. Raises `UserError` for a trick that is not known.
     """
     check_number("rounds", rounds, 1, MOST_ROUNDS, whole=True)
     if base.path == "plain":
@@ -91,14 +90,14 @@ def time_ablations(
                 tick = time.perf_counter()
                 loss, n_tokens = step(variant, pairs, rate=rate, clip_norm=1.0)
                 step_s = time.perf_counter() - tick
-            yield {
-                "variant": name,
-                "round": number,
-                "step_s": step_s,
-                "loss": loss,
-                "tokens": n_tokens,
-                "dtype": str(variant.dtype).removeprefix("torch."),
-            }
+            yield TimedStep(
+                variant=name,
+                round=number,
+                step_s=step_s,
+                loss=loss,
+                tokens=n_tokens,
+                dtype=str(variant.dtype).removeprefix("torch."),
+            )
 
 
 def _variant(base: LoadedModel, config: RunConfig, off: Sequence[str]) -> Variant:

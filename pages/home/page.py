@@ -1,15 +1,15 @@
 """Home: what fine-tuning is in one picture, the way through the lessons, and something true at once."""
 
-from typing import Any
-
 import psutil
 import streamlit as st
 
 from core.course.lessons import as_markdown
 from core.errors import UserError
+from core.generate.settings import SamplingSettings
+from core.runs.messages import Generate
 from pages.shared.engine import current_model, engine, model_ready, preparation, store
 
-GREEDY = {"max_new_tokens": 40}
+GREEDY = SamplingSettings(max_new_tokens=40)
 QUESTIONS = ("What is the capital of Japan?", "What is your name?", "What do bees make?")
 
 
@@ -26,15 +26,17 @@ def ask_base() -> None:
     if not st.button("Ask it now", type="primary", key="home_ask"):
         return
     place = st.empty()
-    last: dict[str, Any] = {}
+    n_tokens, elapsed_s = 0, 0.0
     try:
-        for last in engine().ask("generate", model=current_model().id, text=asked, settings=GREEDY):
-            place.markdown(f"> {last['text']}")
+        question = Generate(model=current_model().id, text=asked, settings=GREEDY)
+        for message in engine().ask(question):
+            n_tokens, elapsed_s = message.token.n_tokens, message.token.elapsed_s
+            place.markdown(f"> {message.token.text}")
     except UserError as error:
         st.error(str(error))
         return
     st.caption(
-        f"{last['n_tokens']} tokens in {last['elapsed_s']:.1f} s, computed on this machine just "
+        f"{n_tokens} tokens in {elapsed_s:.1f} s, computed on this machine just "
         "now. This is the model before any fine-tuning."
     )
 
@@ -53,11 +55,11 @@ def machine() -> None:
     left.caption(
         f"{entry.title}, {entry.parameters / 1e6:.1f} million weights, {entry.licence}. {entry.rounding}"
     )
-    middle.metric("Precision of products", found.get("dtype", "–"))
+    middle.metric("Precision of products", found.dtype if found else "–")
     if found:
-        speeds = " and ".join(f"{v:.0f} in {k}" for k, v in found["gflops"].items())
+        speeds = " and ".join(f"{v:.0f} in {k}" for k, v in found.gflops.items())
         middle.caption(
-            f"The {found['device'].upper()} does {speeds} (10⁹ operations/s, measured at the start "
+            f"The {found.device.upper()} does {speeds} (10⁹ operations/s, measured at the start "
             "of the worker). The faster one is used."
         )
     else:

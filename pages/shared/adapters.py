@@ -9,6 +9,8 @@ import streamlit as st
 
 from core.data.examples import task_examples
 from core.experiments.adapters import WEIGHT_BYTES, Adapter
+from core.generate.settings import SamplingSettings
+from core.runs.messages import Switch, Switched
 from pages.shared.colours import BLUE, GREY
 from pages.shared.engine import current_model, engine
 
@@ -24,26 +26,28 @@ def sample_prompt(task: str) -> str:
 
 def answer(
     adapters: Sequence[Adapter], active: Mapping[str, float], text: str, place: Any
-) -> dict[str, Any]:
+) -> tuple[Switched, str]:
     """Ask with these adapters and weights, writing the answer to `place` as it comes.
 
-    Returns the first message (how long the switch took, what is in memory) with the whole "text".
+    Returns how long the switch took and what is in memory, and the whole answer.
     """
-    first: dict[str, Any] = {}
-    for message in engine().ask(
-        "switch",
+    asked = Switch(
         model=current_model().id,
-        adapters=[adapter.run_id for adapter in adapters],
+        adapters=tuple(adapter.run_id for adapter in adapters),
         active=dict(active),
         text=text,
-        settings={"max_new_tokens": 40},
-    ):
-        if "switch_ms" in message:
-            first = message | {"text": ""}
+        settings=SamplingSettings(max_new_tokens=40),
+    )
+    switched: Switched | None = None
+    said = ""
+    for message in engine().ask(asked):
+        if isinstance(message, Switched):
+            switched = message
         else:
-            first["text"] = message["text"]
-            place.markdown(quoted(message["text"]))
-    return first
+            said = message.token.text
+            place.markdown(quoted(said))
+    assert switched is not None  # it comes first
+    return switched, said
 
 
 def quoted(text: str) -> str:
@@ -110,10 +114,10 @@ def adapter_table(found: Iterable[Adapter]) -> pd.DataFrame:
     )
 
 
-def remember(text: str, name: str, found: Mapping[str, Any]) -> None:
+def remember(text: str, name: str, switched: Switched, said: str) -> None:
     """Keep an answer in this session, to show it beside the others."""
     kept = st.session_state.setdefault("one_base_answers", {})
-    kept.setdefault(text, {})[name] = {"text": found["text"], "ms": found["switch_ms"]}
+    kept.setdefault(text, {})[name] = {"text": said, "ms": switched.switch_ms}
 
 
 def remembered(text: str) -> pd.DataFrame:

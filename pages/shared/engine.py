@@ -12,6 +12,7 @@ from core.events import Event
 from core.models.acquire import is_ready, model_dir
 from core.runs.engines.local import LocalEngine
 from core.runs.event_cache import EventCache
+from core.runs.messages import M, Request
 from core.runs.store import RunStore
 from core.shape import PUBLISHED, ModelShape
 
@@ -59,10 +60,15 @@ def delete_run(run_id: str) -> None:
     _event_cache().forget(run_id)
 
 
-@st.cache_data(show_spinner=False, max_entries=200)
-def ask_once(operation: str, *, run: str, **args: Any) -> dict[str, Any]:
+def ask_once(request: Request[M]) -> M:
     """What the answering worker finds in a finished run. Its weights do not change: it is asked once."""
-    (found,) = engine().ask(operation, run=run, **args)
+    return _answered(request.operation, request)
+
+
+@st.cache_data(show_spinner=False, max_entries=200)
+def _answered(operation: str, request: Request[Any]) -> Any:
+    del operation  # a key: Streamlit tells dataclasses apart by their fields alone
+    (found,) = engine().ask(request)
     return found
 
 

@@ -1,9 +1,11 @@
 """Tokens drawn as chips, with what the loss sees and how much each costs."""
 
 import html
-from typing import Any
+from collections.abc import Sequence
 
 import streamlit as st
+
+from core.train.phases import MarkedToken
 
 SEEN = "rgba(0,114,178,.32)"
 HIDDEN = "rgba(138,143,152,.18)"
@@ -13,18 +15,18 @@ LOSS_HINTS = ("the loss sees this token", "the loss does not look here")
 
 
 def show_marked(
-    tokens: list[dict[str, Any]], *, label: str, hints: tuple[str, str] = LOSS_HINTS
+    tokens: Sequence[MarkedToken], *, label: str, hints: tuple[str, str] = LOSS_HINTS
 ) -> None:
-    """Draw {"token", "seen", "loss"} rows: blue where seen, grey elsewhere, `hints` on hover."""
+    """Draw tokens: blue where seen, grey elsewhere, `hints` on hover."""
     chips: list[str] = []
     for token in tokens:
-        text = html.escape(token["token"]).replace("\n", "↵")
-        hint = hints[0] if token["seen"] else hints[1]
-        if token.get("loss") is not None:
-            hint += f": {token['loss']:.2f} nats"
-        below = "" if token.get("loss") is None else f"<sub> {token['loss']:.1f}</sub>"
+        text = html.escape(token.token).replace("\n", "↵")
+        hint = hints[0] if token.seen else hints[1]
+        if token.loss is not None:
+            hint += f": {token.loss:.2f} nats"
+        below = "" if token.loss is None else f"<sub> {token.loss:.1f}</sub>"
         style = (
-            f"background:{SEEN if token['seen'] else HIDDEN};border-radius:4px;"
+            f"background:{SEEN if token.seen else HIDDEN};border-radius:4px;"
             "padding:1px 3px;margin:1px;display:inline-block;white-space:pre"
         )
         chips.append(f'<span style="{style}" title="{hint}">{text or "·"}{below}</span>')

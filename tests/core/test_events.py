@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any, get_type_hints
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.events import EVENTS, Evaluation, Event, Step, Unknown, event_from_dict
@@ -45,6 +45,7 @@ def test_names_and_fields_stay(kind: type[Event]) -> None:
 @pytest.mark.thorough
 @pytest.mark.parametrize("kind", EVENTS.values(), ids=lambda kind: kind.type)
 @given(data=st.data())
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 def test_what_is_written_is_read_back(kind: type[Event], data: st.DataObject) -> None:
     st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
     types = get_type_hints(kind)

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, overload
 
 from core import catalog
 from core.config import RunConfig
@@ -25,11 +25,12 @@ from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 from core.models.acquire import is_ready, model_dir
 from core.paths import ROOT, data_dir, writable
+from core.runs.messages import M, Ready, Request, message_from_json, request_to_json
 from core.runs.store import Run, RunStore
+from core.typed_json import read
 
 log = logging.getLogger(__name__)
 WATCH_S = 0.3
-Message = dict[str, Any]
 GONE = "The model process ended unexpectedly (it was stopped, or the machine ran out of memory). A new one is starting; please try again."
 
 
@@ -40,9 +41,9 @@ class Worker:
     role: str
     process: subprocess.Popen[str]
     started_at: float = field(default_factory=time.monotonic)
-    ready: Message = field(default_factory=dict[str, Any])
+    ready: Ready | None = None
     """Device, dtype and measured GFLOP/s, once the worker is warm."""
-    pending: dict[int, "queue.Queue[Message]"] = field(default_factory=dict[int, Any])
+    pending: dict[int, "queue.Queue[dict[str, Any]]"] = field(default_factory=dict[int, Any])
 
     @property
     def alive(self) -> bool:
@@ -95,17 +96,21 @@ class LocalEngine:
 
     # Questions
 
-    def ask(self, operation: str, *, beat: bool = False, **args: Any) -> Iterator[Message]:
+    @overload
+    def ask(self, request: Request[M]) -> Iterator[M]: ...
+    @overload
+    def ask(self, request: Request[M], *, beat: Literal[True]) -> Iterator[M | None]: ...
+    def ask(self, request: Request[M], *, beat: bool = False) -> Iterator[M | None]:
         """Send a request to the answering worker and yield its messages as they come.
 
-        With `beat`, an empty message comes for every second of silence, so that who waits can stop.
+        With `beat`, None comes for every second of silence, so that who waits can stop.
         Closing the iterator early cancels the request. Raises `UserError` with the worker's sentence.
         """
         worker = self._worker("ask")
         number = next(self._numbers)
-        inbox: queue.Queue[Message] = queue.Queue()
+        inbox: queue.Queue[dict[str, Any]] = queue.Queue()
         worker.pending[number] = inbox
-        self._send(worker, {"request": number, "op": operation, "args": args})
+        self._send(worker, {"request": number, **request_to_json(request)})
         done = False
         try:
             while True:
@@ -114,7 +119,7 @@ class LocalEngine:
                 except queue.Empty:
                     if worker.alive:
                         if beat:
-                            yield {}
+                            yield None
                         continue
                     message = {"error": GONE}
                 if "error" in message:
@@ -123,7 +128,7 @@ class LocalEngine:
                 if message.get("done"):
                     done = True
                     return
-                yield message
+                yield message_from_json(request, message)
         finally:
             worker.pending.pop(number, None)
             if not done:
@@ -134,12 +139,12 @@ class LocalEngine:
         worker = self.workers.get("ask")
         return len(worker.pending) if worker else 0
 
-    def machine(self) -> Message:
-        """What a warm worker measured of this machine; empty until one is warm."""
+    def machine(self) -> Ready | None:
+        """What a warm worker measured of this machine; None until one is warm."""
         for worker in list(self.workers.values()):
             if worker.ready and worker.alive:
                 return worker.ready
-        return {}
+        return None
 
     def is_warm(self, role: str) -> bool:
         worker = self.workers.get(role)
@@ -168,7 +173,7 @@ class LocalEngine:
 
     def _follow_preparation(self, model: str, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
-        last: Message = {}
+        last: dict[str, Any] = {}
         for line in process.stdout:
             with contextlib.suppress(json.JSONDecodeError):
                 last = json.loads(line)
@@ -247,7 +252,7 @@ class LocalEngine:
             except json.JSONDecodeError:
                 continue  # a library printed something
             if message.get("state") == "ready":
-                worker.ready = message
+                worker.ready = read(Ready, message)
             inbox = worker.pending.get(message.get("request", 0))
             if inbox:
                 inbox.put(message)
@@ -259,7 +264,7 @@ class LocalEngine:
         for inbox in list(worker.pending.values()):
             inbox.put({"error": GONE})
 
-    def _send(self, worker: Worker, message: Message) -> None:
+    def _send(self, worker: Worker, message: dict[str, Any]) -> None:
         assert worker.process.stdin is not None
         # A dead worker (a closed pipe) is noticed by its listener, which tells all who wait.
         with self._lock, contextlib.suppress(OSError, ValueError):

@@ -1,6 +1,7 @@
 """Switch tricks off, and see what a step costs then: measured on this machine while one waits."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -11,11 +12,11 @@ import streamlit as st
 from core.bench.speedups import NOT_DECIDED
 from core.errors import UserError
 from core.evaluate.uncertainty import median_interval
-from core.train.ablations import ABLATIONS, ALL_ON, CHOSEN, variants
+from core.runs.messages import TimeAblations
+from core.train.ablations import ABLATIONS, ALL_ON, CHOSEN, TimedStep, variants
 from pages.shared.colours import BLUE, ORANGE
 from pages.shared.engine import current_model, engine, store
 
-Message = dict[str, Any]
 ALL_TITLE = "Everything on"
 FEWEST = 4
 """Rounds: the ranges of three steps each part by chance in a tenth of all cases, of four in 3 %."""
@@ -43,19 +44,26 @@ def ablations_view(*, task: str, batch_size: int, seed: int) -> None:
         "Time them", type="primary", key="speed_time", disabled=not off, width="stretch"
     )
     halt.button("Stop", key="speed_stop", width="stretch")  # any click ends it
-    asked: Message = {"task": task, "batch_size": batch_size, "seed": seed, "off": off}
-    kept: Message = st.session_state.setdefault("speed_kept", {})
+    asked = TimeAblations(
+        model=current_model().id,
+        task=task,
+        batch_size=batch_size,
+        seed=seed,
+        off=tuple(off),
+        rounds=rounds,
+    )
+    kept: dict[str, Any] = st.session_state.setdefault("speed_kept", {})
     place, bar = st.empty(), st.empty()
     if clicked:
         kept.clear()
         kept |= {"asked": asked, "rows": []}
         try:
-            _time(kept["rows"], asked, rounds, place, bar)
+            _time(kept["rows"], asked, place, bar)
         except UserError as error:
             bar.error(str(error))
     if not off:
         st.caption("Choose at least one trick to switch off.")
-    elif kept.get("rows") and kept["asked"] == asked:
+    elif kept.get("rows") and replace(kept["asked"], rounds=rounds) == asked:
         _show(kept["rows"], place)
         _losses(kept["rows"])
     elif kept.get("rows"):
@@ -67,13 +75,12 @@ def ablations_view(*, task: str, batch_size: int, seed: int) -> None:
         )
 
 
-def _time(rows: list[Message], asked: Message, rounds: int, place: Any, bar: Any) -> None:
-    n = len(variants(tuple(asked["off"]))) * (rounds + 1)
+def _time(rows: list[TimedStep], asked: TimeAblations, place: Any, bar: Any) -> None:
+    n = len(variants(asked.off)) * (asked.rounds + 1)
     bar.progress(0.0, text="Warming up")
-    messages = engine().ask("ablations", model=current_model().id, rounds=rounds, **asked)
-    for message in messages:
+    for message in engine().ask(asked):
         rows.append(message)
-        at = "Warming up" if message["round"] == 0 else f"Round {message['round']} of {rounds}"
+        at = "Warming up" if message.round == 0 else f"Round {message.round} of {asked.rounds}"
         bar.progress(len(rows) / n, text=at)
         _show(rows, place)
     bar.empty()
@@ -85,24 +92,22 @@ def title_of(variant: str) -> str:
     return "All of these off" if variant == CHOSEN else f"{ABLATIONS[variant].title}: off"
 
 
-def time_rows(messages: Sequence[Message]) -> pd.DataFrame:
+def time_rows(messages: Sequence[TimedStep]) -> pd.DataFrame:
     """The median step of each variant with its 95 % interval, without the round that warms up."""
-    by_variant: dict[str, list[Message]] = {}
+    by_variant: dict[str, list[TimedStep]] = {}
     for message in messages:
-        if message["round"] > 0:
-            by_variant.setdefault(message["variant"], []).append(message)
-    usual = [m["step_s"] for m in by_variant.get(ALL_ON, [])]
+        if message.round > 0:
+            by_variant.setdefault(message.variant, []).append(message)
+    usual = [m.step_s for m in by_variant.get(ALL_ON, [])]
     rows = [
         {
             "variant": title_of(name),
-            "step_s": median(m["step_s"] for m in found),
+            "step_s": median(m.step_s for m in found),
             "n": len(found),
-            **dict(
-                zip(("low", "high"), median_interval([m["step_s"] for m in found]), strict=True)
-            ),
-            "times": median(m["step_s"] for m in found) / median(usual),
-            "tokens": found[-1]["tokens"],
-            "dtype": found[-1]["dtype"],
+            **dict(zip(("low", "high"), median_interval([m.step_s for m in found]), strict=True)),
+            "times": median(m.step_s for m in found) / median(usual),
+            "tokens": found[-1].tokens,
+            "dtype": found[-1].dtype,
             "is_on": name == ALL_ON,
         }
         for name, found in by_variant.items()
@@ -150,7 +155,7 @@ def time_chart(rows: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     return (bars + spread).properties(height=alt.Step(34), description=title)
 
 
-def _show(messages: Sequence[Message], place: Any) -> None:
+def _show(messages: Sequence[TimedStep], place: Any) -> None:
     rows = time_rows(messages)
     if not rows.empty:
         with place.container():
@@ -158,26 +163,26 @@ def _show(messages: Sequence[Message], place: Any) -> None:
             st.altair_chart(time_chart(rows), width="stretch")
 
 
-def loss_words(messages: Sequence[Message]) -> str:
+def loss_words(messages: Sequence[TimedStep]) -> str:
     """How far apart the variants' losses are, in the last round that all finished."""
-    complete = [m for m in messages if m["variant"] == messages[0]["variant"]]
-    n = len({m["variant"] for m in messages})
-    for number in range(complete[-1]["round"], -1, -1):
-        losses = [m["loss"] for m in messages if m["round"] == number]
+    complete = [m for m in messages if m.variant == messages[0].variant]
+    n = len({m.variant for m in messages})
+    for number in range(complete[-1].round, -1, -1):
+        losses = [m.loss for m in messages if m.round == number]
         if len(losses) == n:
             return (
                 f"The losses in step {number + 1} lie between {min(losses):.4f} and {max(losses):.4f}: "
                 "what differs is the order of additions"
                 + (
                     " and the precision."
-                    if len({m["dtype"] for m in messages}) > 1
+                    if len({m.dtype for m in messages}) > 1
                     else ", not the result."
                 )
             )
     return ""
 
 
-def _losses(messages: Sequence[Message]) -> None:
+def _losses(messages: Sequence[TimedStep]) -> None:
     st.caption(loss_words(messages))
     if store().active():
         st.caption("A run is training on the same cores, so these times are longer than alone.")

@@ -5,6 +5,8 @@ import streamlit as st
 from core import catalog
 from core.data.examples import task_examples
 from core.data.shots import with_shots
+from core.generate.settings import SamplingSettings
+from core.train.phases import MarkedToken
 from pages.lessons.before.prompting import answer, look_ahead, sampling_panel
 from pages.shared.engine import current_model, require_model, tokenizer
 from pages.shared.tokens import show_marked
@@ -39,7 +41,8 @@ def show_task(task: str) -> None:
     right.markdown("**The completion we want**")
     right.code(example.completion, language=None)
     with right:
-        answer("before_try", text=example.prompt, settings={"max_new_tokens": 40}, label="Try it")
+        short = SamplingSettings(max_new_tokens=40)
+        answer("before_try", text=example.prompt, settings=short, label="Try it")
 
 
 def compose(task: str, side: str = "") -> tuple[str, bool]:
@@ -78,7 +81,7 @@ def show_tokens(text: str, raw: bool) -> None:
         return
     ids = tokenizer().ask(text, raw=raw)
     rows = [
-        {"token": piece, "seen": typed, "loss": None}
+        MarkedToken(token=piece, seen=typed)
         for piece, typed in zip(
             tokenizer().pieces(ids), tokenizer().typed(text, raw=raw), strict=True
         )

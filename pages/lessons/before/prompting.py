@@ -1,6 +1,6 @@
 """Ask the model: sampling settings, a streamed answer that can be stopped, the next-token view."""
 
-from dataclasses import asdict
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
@@ -9,13 +9,15 @@ import streamlit as st
 
 from core.errors import UserError
 from core.generate.settings import SamplingSettings
+from core.generate.tokens import NextToken
+from core.runs.messages import Generate, Generated, NextTokensAfter
 from pages.shared.colours import BLUE, GREY
 from pages.shared.engine import current_model, engine, tokenizer
 
 STAGES = ("model", "repetition penalty", "temperature", "top-k", "top-p")
 
 
-def sampling_panel(page: str) -> dict[str, Any]:
+def sampling_panel(page: str) -> SamplingSettings:
     """Widgets for every sampling setting; their values live in the URL."""
     with st.expander("Sampling: temperature, top-k, top-p, repetition penalty, seed"):
         temperature = st.slider(
@@ -39,15 +41,13 @@ def sampling_panel(page: str) -> dict[str, Any]:
         longest = right.number_input(
             "Longest answer (tokens)", 1, 300, 60, key=f"{page}_longest", bind="query-params"
         )
-    return asdict(
-        SamplingSettings(
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            repetition_penalty=penalty,
-            max_new_tokens=longest,
-            seed=seed,
-        )
+    return SamplingSettings(
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        repetition_penalty=penalty,
+        max_new_tokens=longest,
+        seed=seed,
     )
 
 
@@ -55,13 +55,13 @@ def answer(
     name: str,
     *,
     text: str,
-    settings: dict[str, Any],
+    settings: SamplingSettings,
     label: str,
     raw: bool = False,
-    forced: list[int] | None = None,
+    forced: Sequence[int] = (),
 ) -> None:
     """A button that streams an answer, and one that stops it; the last answer stays on the page."""
-    kept: dict[str, Any] = st.session_state.setdefault(f"{name}_kept", {})
+    kept: list[Generated] = st.session_state.setdefault(f"{name}_kept", [])  # the latest
     go, halt = st.columns([2, 1])
     clicked = go.button(label, type="primary", key=name, width="stretch")
     halt.button("Stop", key=f"{name}_stop", width="stretch")  # any click ends the stream
@@ -69,46 +69,50 @@ def answer(
     if clicked:
         kept.clear()
         try:
-            for message in engine().ask(
-                "generate",
+            asked = Generate(
                 model=current_model().id,
                 text=text,
                 raw=raw,
                 settings=settings,
-                forced=forced,
-            ):
-                kept |= message
-                place.code(kept["text"] or " ", language=None, wrap_lines=True)
+                forced=tuple(forced),
+            )
+            for message in engine().ask(asked):
+                kept[:] = [message]
+                place.code(message.token.text or " ", language=None, wrap_lines=True)
         except UserError as error:
             place.error(str(error))
             return
     if kept:
-        place.code(kept["text"] or " ", language=None, wrap_lines=True)
-        speed = kept["n_tokens"] / max(kept["elapsed_s"], 1e-6)
+        (last,) = kept
+        token = last.token
+        place.code(token.text or " ", language=None, wrap_lines=True)
+        speed = token.n_tokens / max(token.elapsed_s, 1e-6)
         note.caption(
-            f"{kept['n_prompt']} prompt tokens, {kept['n_tokens']} new tokens in "
-            f"{kept['elapsed_s']:.1f} s ({speed:.0f} per second)."
-            + ("" if kept["ended"] else " It did not end by itself.")
+            f"{last.n_prompt} prompt tokens, {token.n_tokens} new tokens in "
+            f"{token.elapsed_s:.1f} s ({speed:.0f} per second)."
+            + ("" if token.ended else " It did not end by itself.")
         )
 
 
-def look_ahead(name: str, *, text: str, raw: bool, settings: dict[str, Any]) -> None:
+def look_ahead(name: str, *, text: str, raw: bool, settings: SamplingSettings) -> None:
     """The twenty likeliest next tokens before and after the settings; choose one and go on."""
     memory: dict[str, Any] = st.session_state.setdefault(f"{name}_memory", {"forced": []})
     forced: list[int] = memory["forced"]
-    asked: dict[str, Any] = {"text": text, "raw": raw, "settings": settings, "forced": list(forced)}
+    asked = NextTokensAfter(
+        model=current_model().id, text=text, raw=raw, settings=settings, forced=tuple(forced)
+    )
     if st.button("Show the next-token probabilities", key=f"{name}_show"):
         memory["open"] = True
     if not memory.get("open"):
         return
     if memory.get("asked") != asked:
         try:
-            (found,) = engine().ask("next_tokens", model=current_model().id, **asked)
+            (found,) = engine().ask(asked)
         except UserError as error:
             st.error(str(error))
             return
-        memory |= {"asked": asked, "rows": found["rows"]}
-    rows = memory["rows"]
+        memory |= {"asked": asked, "rows": found.rows}
+    rows: list[NextToken] = memory["rows"]
     stage = st.select_slider("After which setting?", STAGES, STAGES[-1], key=f"{name}_stage")
     picked = st.altair_chart(
         next_token_chart(rows, stage),
@@ -116,7 +120,7 @@ def look_ahead(name: str, *, text: str, raw: bool, settings: dict[str, Any]) -> 
         key=f"{name}_chart_{len(forced)}",
         on_select="rerun",
     )
-    likely = {row["id"]: row["token"].replace("\n", "↵") for row in rows[:-1]}
+    likely = {row.id: row.token.replace("\n", "↵") for row in rows[:-1]}
     chosen = st.pills(
         "Take a token, here or by a click on its bar, and go on from there",
         list(likely),
@@ -145,20 +149,20 @@ def look_ahead(name: str, *, text: str, raw: bool, settings: dict[str, Any]) -> 
         )
 
 
-def next_token_chart(rows: list[dict[str, Any]], stage: str) -> alt.Chart:
+def next_token_chart(rows: Sequence[NextToken], stage: str) -> alt.Chart:
     """Grey: the bare model. Blue: after the chosen setting."""
     shown = [
         {
-            "token": f"{rank}. {row['token']}".replace("\n", "↵"),
+            "token": f"{rank}. {row.token}".replace("\n", "↵"),
             "which": which,
-            "probability": row[key],
-            "id": row["id"],
+            "probability": row.probabilities[key],
+            "id": row.id,
         }
         for rank, row in enumerate(rows, start=1)
         for which, key in (("bare model", "model"), (f"after {stage}", stage))
     ]
     first = rows[0]
-    title = f"“{first['token'].strip()}” is likeliest: {first['model']:.0%} for the bare model"
+    title = f"“{first.token.strip()}” is likeliest: {first.probabilities['model']:.0%} for the bare model"
     return (
         alt.Chart(pd.DataFrame(shown), title=title)
         .mark_bar()

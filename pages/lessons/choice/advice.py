@@ -20,6 +20,8 @@ from core.experiments.knowledge_probe import (
     texts,
 )
 from core.experiments.prompting import Way
+from core.generate.settings import SamplingSettings
+from core.runs.messages import Generate
 from pages.lessons.choice.figures import name_of, pay_words
 from pages.shared.engine import current_model, engine, tokenizer
 
@@ -157,15 +159,15 @@ def asked(fact: Fact, run: str) -> dict[str, str]:
     for way, text in texts(fact.question, fact.given, tokenizer()).items():
         if way == TUNED and not run:
             continue
-        for message in engine().ask(
-            "generate",
+        question = Generate(
             model=current_model().id,
             text=text,
             raw=True,
             run=run if way == TUNED else "",
-            settings={"max_new_tokens": ANSWER_TOKENS},
-        ):
-            answers[way] = message["text"]
+            settings=SamplingSettings(max_new_tokens=ANSWER_TOKENS),
+        )
+        for message in engine().ask(question):
+            answers[way] = message.token.text
     return answers
 
 

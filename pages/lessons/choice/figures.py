@@ -37,10 +37,10 @@ def own_rows(task: str) -> list[Row]:
     """What the reader measured on this machine, oldest first."""
     found: list[Row] = []
     for kept in prompt_evaluation.everything():
-        if kept["asking"]["task"] != task:
+        if kept.asking.task != task:
             continue
-        run_id = kept["asking"]["run"]
-        row = own_tuned(run_id, kept["measured_at"]) if run_id else prompt_row(kept)
+        run_id = kept.asking.run
+        row = own_tuned(run_id, kept.measured_at) if run_id else prompt_row(kept)
         if row:
             found.append(row)
     return found
@@ -49,7 +49,7 @@ def own_rows(task: str) -> list[Row]:
 @st.cache_data(show_spinner=False, max_entries=500)
 def own_tuned(run_id: str, measured_at: float) -> Row | None:
     """The row of a measured run; None when the run was deleted."""
-    kept = [k for k in prompt_evaluation.everything() if k["measured_at"] == measured_at]
+    kept = [k for k in prompt_evaluation.everything() if k.measured_at == measured_at]
     try:
         return tuned_row(kept[0], store().get(run_id).config_dict, events_of(run_id))
     except UserError:

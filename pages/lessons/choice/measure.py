@@ -8,6 +8,7 @@ from core.config import RunConfig
 from core.errors import UserError
 from core.experiments.prompting import tuned_evaluation
 from core.runs import prompt_evaluation
+from core.runs.messages import Measure, Progress
 from core.runs.prompt_evaluation import PromptEvaluation
 from pages.shared.engine import engine, store
 
@@ -50,9 +51,9 @@ def measure_button(evaluations: Sequence[PromptEvaluation], label: str, *, key: 
     bar = st.progress(0.0, text="Asking the model")
     try:
         for number, wanted in enumerate(left):
-            for message in engine().ask("measure", prompt_evaluation=wanted.to_dict()):
-                if "answered" in message:
-                    share = (number + message["answered"] / message["of"]) / len(left)
+            for message in engine().ask(Measure(wanted=wanted)):
+                if isinstance(message, Progress):
+                    share = (number + message.answered / message.of) / len(left)
                     bar.progress(
                         min(share, 1.0), text=f"{number + 1} of {len(left)}: {_now(wanted)}"
                     )

@@ -95,10 +95,10 @@ def one_prompt(task: str) -> None:
         (way,) = ways([prompt_row(kept)])
         low, high = way.interval
         st.markdown(
-            f"Score **{way.score:.2f}** [{low:.2f}, {high:.2f}] on {kept['n']} test examples; "
+            f"Score **{way.score:.2f}** [{low:.2f}, {high:.2f}] on {kept.n} test examples; "
             f"**{way.prompt_tokens + way.answer_tokens:.0f}** tokens and "
             f"**{1000 * way.latency_s():.0f} ms** a request. Its first answers: "
-            + ", ".join(f"“{answer}”" for answer in kept["first_answers"])
+            + ", ".join(f"“{answer}”" for answer in kept.first_answers)
             + "."
         )
         if line := way.cut_line:

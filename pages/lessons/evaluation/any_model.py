@@ -1,8 +1,8 @@
 """Any model on any test set: ask it, show every answer, and set two models against each other."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Generic, TypeVar, overload
 
 import pandas as pd
 import streamlit as st
@@ -15,6 +15,7 @@ from core.data.lengths import check_test_pairs
 from core.evaluate.examples import (
     MEASURES,
     RIGHT_FROM,
+    Judged,
     examples_of,
     is_wrong,
     summary,
@@ -24,12 +25,20 @@ from core.evaluate.examples import (
 from core.evaluate.limits import cut_line
 from core.evaluate.overlap import WORDS_ONLY
 from core.evaluate.own_pairs import own_examples, template_of, trained_line
+from core.evaluate.thresholds import LabelRow
+from core.runs.messages import (
+    Answers,
+    AskLabels,
+    Evaluate,
+    Evaluated,
+    LabelProbabilities,
+    ModelOnTestSet,
+)
 from core.runs.store import Run
 from pages.shared.engine import current_model, engine, store, tokenizer
 from pages.shared.live import shared_words
 from pages.shared.own_pairs import choose_file
 
-Row = dict[str, Any]
 BASE_MODEL = "the base model"
 MOST_RUNS = 30
 MOST_KEPT = 60
@@ -40,30 +49,49 @@ SHARES = {"all": "all", "wrong": f"below {RIGHT_FROM}", "right": f"{RIGHT_FROM} 
 OWN_PAIRS = "own"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What is measured: a model (a run's, or the base for "") on a test set."""
-
-    run: str
-    task: str
-    dataset: str = ""
-    template: str = ""
-    pairs_of: str = ""
-    """A run whose own test pairs these are."""
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class Found(Generic[R]):
     """What came of a measurement; all of it, or until it was stopped."""
 
-    rows: list[Row]
+    rows: list[R]
     max_new_tokens: int = 0
     """Of the answers; 0 where none were written."""
     n_trained_on: int | None = 0
 
 
+@dataclass
+class Partial:
+    """What has come of a measurement so far."""
+
+    request: Evaluate | AskLabels
+    rows: list[Any] = field(default_factory=list[Any])
+    of: int = 0
+    max_new_tokens: int = 0
+    n_trained_on: int | None = 0
+
+    def take(self, message: Answers | Evaluated | LabelProbabilities) -> None:
+        if isinstance(message, Evaluated):  # the run's own pairs may be gone: then nobody knows
+            self.n_trained_on = message.n_trained_on
+            return
+        self.rows += message.rows
+        self.of = message.of
+        if isinstance(message, Answers):
+            self.max_new_tokens = message.max_new_tokens
+            self.n_trained_on = sum(row.trained_on for row in self.rows)
+
+    def found(self) -> Found[Any]:
+        return Found(
+            rows=sorted(self.rows, key=lambda row: row.number),
+            max_new_tokens=self.max_new_tokens,
+            n_trained_on=self.n_trained_on,
+        )
+
+
 @st.cache_resource(show_spinner=False)
-def kept() -> dict[tuple[str, Asked], Found]:
+def kept() -> dict[Evaluate | AskLabels, Found[Any]]:
     """Finished measurements of this server. Greedy answers do not change, so all readers share them."""
     return {}
 
@@ -106,7 +134,7 @@ def choose_model(label: str, *, key: str, default: int = 0) -> str:
     )
 
 
-def choose_test_set(run: str) -> Asked | None:
+def choose_test_set(run: str) -> ModelOnTestSet | None:
     """A task, the own test pairs of a run on own data, or an uploaded file; None while there is no file.
 
     The file's address stands in the URL.
@@ -126,12 +154,14 @@ def choose_test_set(run: str) -> Asked | None:
     )
     if task == OWN_PAIRS:
         st.caption("Pairs the run was tested on, asked in its own template.")
-        return Asked(run=run, task=catalog.CUSTOM_TASK, pairs_of=run)
+        return ModelOnTestSet(
+            model=current_model().id, run=run, task=catalog.CUSTOM_TASK, pairs_of=run
+        )
     template = template_of(config, task) if config else ""
     if task != catalog.CUSTOM_TASK:
         if template:
             st.caption(f"Asked in the run's own template: “{template}”")
-        return Asked(run=run, task=task, template=template)
+        return ModelOnTestSet(model=current_model().id, run=run, task=task, template=template)
     dataset = choose_file(key="evaluation", url="tests")
     if dataset:
         check_file(dataset)
@@ -142,7 +172,9 @@ def choose_test_set(run: str) -> Asked | None:
         return None
     usual = template or CUSTOM_TEMPLATE
     form = st.text_input("Template", usual, key=f"evaluation_template_{run}") or usual
-    return Asked(run=run, task=task, dataset=dataset, template=form)
+    return ModelOnTestSet(
+        model=current_model().id, run=run, task=task, dataset=dataset, template=form
+    )
 
 
 def check_file(dataset: str) -> None:
@@ -153,7 +185,7 @@ def check_file(dataset: str) -> None:
     check_test_pairs(numbered, tokenizer(), what=source.name, word=source.word)
 
 
-def examples_asked(asked: Asked) -> list[Example]:
+def examples_asked(asked: ModelOnTestSet) -> list[Example]:
     """The examples of a test set."""
     if asked.pairs_of:
         return own_examples(store().get(asked.pairs_of).config, asked.task)
@@ -161,59 +193,49 @@ def examples_asked(asked: Asked) -> list[Example]:
     return examples_of(asked.task, records, template=asked.template)
 
 
-def collect(operation: str, asked: Asked, *, label: str, key: str) -> Found:
+@overload
+def collect(request: Evaluate, *, label: str, key: str) -> Found[Judged]: ...
+@overload
+def collect(request: AskLabels, *, label: str, key: str) -> Found[LabelRow]: ...
+def collect(request: Evaluate | AskLabels, *, label: str, key: str) -> Found[Any]:
     """Rows of a measurement: those kept, or asked for at the press of a button, with progress.
 
     Any click stops it; what has come by then is shown.
     """
-    if (operation, asked) in kept():
-        return kept()[operation, asked]
-    partial: Row = st.session_state.setdefault(f"{key}_partial", {})
-    if partial.get("asked") != asked:
-        partial.clear()
+    if request in kept():
+        return kept()[request]
+    partial: Partial | None = st.session_state.get(f"{key}_partial")
+    if partial and partial.request != request:
+        partial = None
     go, halt = st.columns([2, 1])
     clicked = go.button(label, type="primary", key=f"{key}_start", width="stretch")
     halt.button("Stop", key=f"{key}_stop", width="stretch")  # any click ends the loop below
     place = st.empty()
     if clicked:
-        partial.clear()
-        partial |= {"asked": asked, "rows": [], "of": 0, "limit": 0, "trained_on": 0}
+        partial = st.session_state[f"{key}_partial"] = Partial(request)
         place.progress(0.0, text="Waiting for the model")
-        asking = engine().ask(operation, beat=True, model=current_model().id, **asdict(asked))
-        for message in asking:
-            if "rows" in message:
-                partial["rows"] += message["rows"]
-                partial["of"] = message["of"]
-                partial["limit"] = message.get("max_new_tokens", 0)
-                partial["trained_on"] = sum(row.get("trained_on", 0) for row in partial["rows"])
-            if "evaluation" in message:  # the run's own pairs may be gone: then nobody knows
-                partial["trained_on"] = message["evaluation"]["n_trained_on"]
-            if of := partial["of"]:  # redrawn every second: this is where a click stops the loop
-                n = len(partial["rows"])
-                place.progress(n / of, text=f"{n} of {of} examples")
+        for message in engine().ask(request, beat=True):
+            if message:
+                partial.take(message)
+            if partial.of:  # redrawn every second: this is where a click stops the loop
+                n = len(partial.rows)
+                place.progress(n / partial.of, text=f"{n} of {partial.of} examples")
             else:
                 place.progress(0.0, text="Waiting for the model")
         while len(kept()) >= MOST_KEPT:
             kept().pop(next(iter(kept())), None)
-        kept()[operation, asked] = _found(partial)
-        partial.clear()
+        kept()[request] = partial.found()
+        del st.session_state[f"{key}_partial"]
         st.rerun()
-    if partial:
-        n, of = len(partial["rows"]), partial["of"]
-        st.caption(
-            f"Stopped after {n} of {of} examples; the figures are of these."
-            if n
-            else "Stopped before the first answer."
-        )
-    return _found(partial) if partial else Found(rows=[])
-
-
-def _found(partial: Row) -> Found:
-    return Found(
-        rows=sorted(partial["rows"], key=lambda row: row["number"]),
-        max_new_tokens=partial["limit"],
-        n_trained_on=partial["trained_on"],
+    if partial is None:
+        return Found(rows=[])
+    n = len(partial.rows)
+    st.caption(
+        f"Stopped after {n} of {partial.of} examples; the figures are of these."
+        if n
+        else "Stopped before the first answer."
     )
+    return partial.found()
 
 
 def choose_measure(task: str) -> str:
@@ -228,30 +250,30 @@ def choose_measure(task: str) -> str:
     )
 
 
-def show_summary(found: Found, measure: str) -> None:
+def show_summary(found: Found[Judged], measure: str) -> None:
     """The mean of the chosen measure with its interval, the others beside it, and what limits them."""
     means, n = summary(found.rows), len(found.rows)
-    low, high = means[measure]["interval"]
+    low, high = means[measure].interval
     name = MEASURES[measure]
     st.markdown(
-        f"**{name[0].upper()}{name[1:]} {means[measure]['score']:.2f}** [{low:.2f}, {high:.2f}] on "
+        f"**{name[0].upper()}{name[1:]} {means[measure].score:.2f}** [{low:.2f}, {high:.2f}] on "
         f"{n} test examples"
     )
-    others = [f"{MEASURES[m]} {v['score']:.2f}" for m, v in means.items() if m != measure]
+    others = [f"{MEASURES[m]} {v.score:.2f}" for m, v in means.items() if m != measure]
     st.caption(f"By other measures: {', '.join(others)}.")
     show_limits(found)
 
 
-def show_limits(found: Found) -> None:
+def show_limits(found: Found[Judged]) -> None:
     """How many answers were cut, and how many examples the run had trained on."""
-    n, n_cut = len(found.rows), sum(row["cut"] for row in found.rows)
+    n, n_cut = len(found.rows), sum(row.cut for row in found.rows)
     cut = cut_line(n_cut, n, limit=found.max_new_tokens)
     for line in (trained_line(found.n_trained_on, n), f"{cut}." if cut else ""):
         if line and n:
             st.caption(line)
 
 
-def show_examples(rows: Sequence[Row], measure: str) -> None:
+def show_examples(rows: Sequence[Judged], measure: str) -> None:
     """Every answer: filter, search, sort, download."""
     left, middle, right = st.columns(3)
     is_binary = measure in BINARY
@@ -274,11 +296,17 @@ def show_examples(rows: Sequence[Row], measure: str) -> None:
     note = f" {WORDS_ONLY}" if measure in OVERLAPS else ""
     st.caption(f"{len(shown)} of {len(rows)} examples.{note}")
     st.download_button(
-        "Download these as CSV", to_csv(shown), "answers.csv", "text/csv", key="evaluation_download"
+        "Download these as CSV",
+        to_csv([asdict(row) for row in shown]),
+        "answers.csv",
+        "text/csv",
+        key="evaluation_download",
     )
 
 
-def filtered(rows: Sequence[Row], measure: str, *, which: str, words: str, order: str) -> list[Row]:
+def filtered(
+    rows: Sequence[Judged], measure: str, *, which: str, words: str, order: str
+) -> list[Judged]:
     """The rows wanted, in the order wanted."""
     wanted = words.casefold().strip()
     found = [
@@ -286,26 +314,27 @@ def filtered(rows: Sequence[Row], measure: str, *, which: str, words: str, order
         for row in rows
         if (which == "all" or is_wrong(row, measure) == (which == "wrong"))
         and any(
-            wanted in row[part].casefold() for part in ("prompt", "reference", "output", "tags")
+            wanted in getattr(row, part).casefold()
+            for part in ("prompt", "reference", "output", "tags")
         )
     ]
     by = measure if order == "score" else order
-    return sorted(found, key=lambda row: (row[by], row["number"]))
+    return sorted(found, key=lambda row: (getattr(row, by), row.number))
 
 
-def example_table(rows: Sequence[Row], measure: str) -> pd.DataFrame:
+def example_table(rows: Sequence[Judged], measure: str) -> pd.DataFrame:
     """The rows as a reader sees them; what all prompts begin with is left out."""
     columns = ["number", "score", "right answer", "answer", "cut", "prompt"]
-    shared = shared_words([row["prompt"] for row in rows])
+    shared = shared_words([row.prompt for row in rows])
     return pd.DataFrame(
         [
             {
-                "number": row["number"],
-                "score": round(row[measure], 3),
-                "right answer": row["reference"],
-                "answer": row["output"],
-                "cut": row["cut"],
-                "prompt": ("… " if shared else "") + row["prompt"][shared:],
+                "number": row.number,
+                "score": round(getattr(row, measure), 3),
+                "right answer": row.reference,
+                "answer": row.output,
+                "cut": row.cut,
+                "prompt": ("… " if shared else "") + row.prompt[shared:],
             }
             for row in rows
         ],

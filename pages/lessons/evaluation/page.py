@@ -5,10 +5,10 @@ from dataclasses import replace
 import streamlit as st
 
 from core import catalog
-from core.evaluate.examples import labels_of
+from core.evaluate.examples import Judged, labels_of
 from core.experiments.watching import WATCHED_TASKS, watched_config
+from core.runs.messages import AskLabels, Evaluate, ModelOnTestSet
 from pages.lessons.evaluation.any_model import (
-    Asked,
     Found,
     choose_measure,
     choose_model,
@@ -77,7 +77,7 @@ def look_at_finished() -> None:
         st.query_params["run"] = chosen
 
 
-def any_model() -> tuple[Asked, str, Found] | None:
+def any_model() -> tuple[ModelOnTestSet, str, Found[Judged]] | None:
     """A model on a test set, answer by answer; returns what was asked, by which measure, what was found."""
     st.header("Any model, any test set")
     left, right = st.columns(2)
@@ -88,7 +88,7 @@ def any_model() -> tuple[Asked, str, Found] | None:
     if asked is None:
         return None
     measure = choose_measure(asked.task)
-    found = collect("evaluate", asked, label="Evaluate", key="evaluation_evaluate")
+    found = collect(Evaluate(on=asked), label="Evaluate", key="evaluation_evaluate")
     if found.rows:
         show_summary(found, measure)
         show_examples(found.rows, measure)
@@ -96,7 +96,7 @@ def any_model() -> tuple[Asked, str, Found] | None:
     return asked, measure, found
 
 
-def classify(asked: Asked, answered: Found) -> None:
+def classify(asked: ModelOnTestSet, answered: Found[Judged]) -> None:
     """For test sets with labels: the confusion matrix, and thresholds on their probabilities."""
     labels = labels_of(asked.task, examples_asked(asked))
     if not labels:
@@ -108,8 +108,7 @@ def classify(asked: Asked, answered: Found) -> None:
         "writes. From which probability on do we say yes?"
     )
     found = collect(
-        "label_probabilities",
-        asked,
+        AskLabels(on=asked),
         label="Measure the labels’ probabilities",
         key="evaluation_labels",
     )
@@ -117,7 +116,7 @@ def classify(asked: Asked, answered: Found) -> None:
         show_thresholds(found.rows, written)
 
 
-def two_models(asked: Asked, measure: str, found: Found) -> None:
+def two_models(asked: ModelOnTestSet, measure: str, found: Found[Judged]) -> None:
     """The same examples under a second model."""
     st.header("Two models, example by example")
     if not found.rows:
@@ -129,7 +128,7 @@ def two_models(asked: Asked, measure: str, found: Found) -> None:
         st.caption("Choose a second model. Every run you train becomes one.")
         return
     other = replace(asked, run=second)
-    others = collect("evaluate", other, label="Evaluate it, too", key="evaluation_other")
+    others = collect(Evaluate(on=other), label="Evaluate it, too", key="evaluation_other")
     show_limits(others)
     if shared := on_both(found.rows, others.rows):
         show_comparison(*shared, (titles[asked.run], titles[second]), measure)

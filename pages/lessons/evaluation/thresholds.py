@@ -1,7 +1,6 @@
 """Labels: the confusion matrix, and the trade between precision and recall over a threshold."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -9,8 +8,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.evaluate.classification import UNPARSED, ClassificationReport, classification_report
+from core.evaluate.examples import Judged
 from core.evaluate.thresholds import (
     AtThreshold,
+    LabelRow,
     at_threshold,
     average_precision,
     likeliest_accuracy,
@@ -18,15 +19,13 @@ from core.evaluate.thresholds import (
 )
 from pages.shared.colours import BLUE, GREY, ORANGE
 
-Row = dict[str, Any]
 
-
-def report_of(rows: Sequence[Row], labels: Sequence[str]) -> ClassificationReport:
-    references, outputs = [row["reference"] for row in rows], [row["output"] for row in rows]
+def report_of(rows: Sequence[Judged], labels: Sequence[str]) -> ClassificationReport:
+    references, outputs = [row.reference for row in rows], [row.output for row in rows]
     return classification_report(references, outputs, labels)
 
 
-def show_report(rows: Sequence[Row], labels: Sequence[str]) -> float:
+def show_report(rows: Sequence[Judged], labels: Sequence[str]) -> float:
     """Confusion matrix beside precision, recall and F1 of every label; returns the accuracy."""
     report = report_of(rows, labels)
     left, right = st.columns(2)
@@ -105,7 +104,7 @@ def confusion_figure(labels: Sequence[str], confusion: Sequence[Sequence[int]]) 
     )
 
 
-def likeliest_words(rows: Sequence[Row], written: float) -> str:
+def likeliest_words(rows: Sequence[LabelRow], written: float) -> str:
     """The likeliest label as the answer, beside what the model wrote."""
     likeliest = likeliest_accuracy(rows)
     line = (
@@ -115,13 +114,13 @@ def likeliest_words(rows: Sequence[Row], written: float) -> str:
     return line + (": it knows more than it says." if gap > 0.05 else ".")
 
 
-def show_thresholds(rows: Sequence[Row], written: float) -> None:
+def show_thresholds(rows: Sequence[LabelRow], written: float) -> None:
     """Choose a label and a threshold; see what it catches and what it costs.
 
     `written` is the accuracy of the model's written answers.
     """
     st.markdown(f"**{likeliest_words(rows, written)}**")
-    labels: list[str] = list(rows[0]["probabilities"])
+    labels: list[str] = list(rows[0].probabilities)
     left, right = st.columns(2)
     label = left.selectbox("Label to find", labels, key="evaluation_label", bind="query-params")
     threshold = right.slider(
@@ -133,14 +132,14 @@ def show_thresholds(rows: Sequence[Row], written: float) -> None:
         key="evaluation_threshold",
         bind="query-params",
     )
-    probabilities = [row["probabilities"][label] for row in rows]
-    is_label = [row["reference"] == label for row in rows]
+    probabilities = [row.probabilities[label] for row in rows]
+    is_label = [row.reference == label for row in rows]
     here = at_threshold(probabilities, is_label, threshold)
     curve = precision_recall_curve(probabilities, is_label)
     left, right = st.columns(2)
     left.altair_chart(histogram(probabilities, is_label, label, here), width="stretch")
     right.altair_chart(curve_chart(curve, here), width="stretch")
-    mass = sum(row["mass"] for row in rows) / len(rows)
+    mass = sum(row.mass for row in rows) / len(rows)
     st.caption(
         f"Each label is scored as the whole answer, up to its end token; the shares shown sum to 1 over "
         f"the {len(labels)} labels. Of all probability, the labels hold {mass:.1%} on average: the rest "

@@ -1,30 +1,29 @@
 """Two models on the same examples: who is right where, and whether that may be luck."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import altair as alt
 import pandas as pd
 import streamlit as st
 
-from core.evaluate.examples import MEASURES, scores
+from core.evaluate.examples import MEASURES, Judged, scores
 from core.evaluate.paired import compare_paired, in_one_line
 from pages.lessons.evaluation.any_model import BINARY
 from pages.shared.colours import BLUE, GREY, ORANGE
 from pages.shared.live import shared_words
 
-Row = dict[str, Any]
 
-
-def on_both(rows: Sequence[Row], others: Sequence[Row]) -> tuple[list[Row], list[Row]] | None:
+def on_both(
+    rows: Sequence[Judged], others: Sequence[Judged]
+) -> tuple[list[Judged], list[Judged]] | None:
     """The rows of the examples that both have; None where there are none."""
-    theirs = {row["number"]: row for row in others}
-    mine = [row for row in rows if row["number"] in theirs]
-    return (mine, [theirs[row["number"]] for row in mine]) if mine else None
+    theirs = {row.number: row for row in others}
+    mine = [row for row in rows if row.number in theirs]
+    return (mine, [theirs[row.number] for row in mine]) if mine else None
 
 
 def show_comparison(
-    rows: Sequence[Row], others: Sequence[Row], names: tuple[str, str], measure: str
+    rows: Sequence[Judged], others: Sequence[Judged], names: tuple[str, str], measure: str
 ) -> None:
     """One model against another on the same examples, in a line, a chart and a table."""
     found = compare_paired(scores(rows, measure), scores(others, measure))
@@ -37,25 +36,25 @@ def show_comparison(
         else "The examples are drawn again 10,000 times with replacement (paired bootstrap)."
     )
     st.caption(f"{how} In brackets: 95 % interval of the difference, by paired bootstrap.")
-    shared = shared_words([row["prompt"] for row in rows])
+    shared = shared_words([row.prompt for row in rows])
     table = [
         {
-            "number": one["number"],
-            "right answer": one["reference"],
-            names[0]: one["output"],
-            names[1]: other["output"],
-            "difference": round(other[measure] - one[measure], 3),
-            "prompt": ("… " if shared else "") + one["prompt"][shared:],
+            "number": one.number,
+            "right answer": one.reference,
+            names[0]: one.output,
+            names[1]: other.output,
+            "difference": round(getattr(other, measure) - getattr(one, measure), 3),
+            "prompt": ("… " if shared else "") + one.prompt[shared:],
         }
         for one, other in zip(rows, others, strict=True)
-        if one[measure] != other[measure]
+        if getattr(one, measure) != getattr(other, measure)
     ]
     if table:
         st.dataframe(pd.DataFrame(table), hide_index=True, width="stretch", height=280)
 
 
 def difference_chart(
-    rows: Sequence[Row], others: Sequence[Row], names: tuple[str, str], measure: str
+    rows: Sequence[Judged], others: Sequence[Judged], names: tuple[str, str], measure: str
 ) -> alt.Chart:
     """Right or wrong: how many examples fall to whom. Else: how the differences are spread."""
     pairs = list(zip(scores(rows, measure), scores(others, measure), strict=True))

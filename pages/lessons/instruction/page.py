@@ -11,16 +11,12 @@ from core.data.encode import encode
 from core.data.examples import CUSTOM_TEMPLATE, Splits, load_splits, says_its_parts
 from core.data.run_data import load_run_data
 from core.events import Sample
+from core.generate.settings import SamplingSettings
+from core.runs.messages import Generate, Losses
 from core.runs.states import RunStatus
+from core.train.phases import MarkedToken
 from pages.lessons.instruction.stepping import FORWARD, PSEUDOCODE, source_of, step_through
-from pages.shared.engine import (
-    current_model,
-    engine,
-    events_of,
-    require_model,
-    store,
-    tokenizer,
-)
+from pages.shared.engine import current_model, engine, events_of, require_model, store, tokenizer
 from pages.shared.live import run_view
 from pages.shared.own_pairs import choose_file, edit_pairs, take_over_edits
 from pages.shared.run_button import run_in_url
@@ -127,15 +123,13 @@ def preview(data: DataConfig, splits: Splits) -> None:
     pair = encode(example, tokenizer())
     pieces = tokenizer().pieces(pair.ids)
     seen = [label != -100 for label in pair.labels]
-    tokens = [{"token": p, "seen": s} for p, s in zip(pieces, seen, strict=True)]
+    tokens = [MarkedToken(token=p, seen=s) for p, s in zip(pieces, seen, strict=True)]
     if st.toggle("Measure the base model's loss on it", key="instruction_losses"):
-        (answer,) = engine().ask(
-            "losses",
-            model=current_model().id,
-            prompt=example.prompt,
-            completion=example.completion,
+        asked = Losses(
+            model=current_model().id, prompt=example.prompt, completion=example.completion
         )
-        tokens = answer["tokens"]
+        (answer,) = engine().ask(asked)
+        tokens = answer.tokens
     show_marked(tokens, label="The pair token by token; the loss sees the completion")
     st.caption(
         f"{len(pieces)} tokens. The loss sees the {sum(seen)} blue ones: the completion and the "
@@ -188,14 +182,14 @@ def compare(run_id: str) -> None:
     for column, (title, run) in sides:
         column.markdown(f"**{title}**")
         place = column.empty()
-        for message in engine().ask(
-            "generate",
+        asked = Generate(
             model=store().get(run_id).config.model,
             text=text,
             run=run,
-            settings={"max_new_tokens": 48},
-        ):
-            place.markdown(f"> {message['text'] or '…'}")
+            settings=SamplingSettings(max_new_tokens=48),
+        )
+        for message in engine().ask(asked):
+            place.markdown(f"> {message.token.text or '…'}")
 
 
 def lesson() -> None:

@@ -1,6 +1,8 @@
 """Step through training: one click, one phase, on the real model, and what it produced."""
 
 import ast
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import altair as alt
@@ -10,6 +12,18 @@ import streamlit as st
 from core.config import RunConfig
 from core.errors import UserError
 from core.paths import ROOT
+from core.runs.messages import StepThrough
+from core.train.phases import (
+    BackwardPhase,
+    BatchPhase,
+    ClipPhase,
+    ForwardPhase,
+    LayerNorm,
+    LossPhase,
+    Phase,
+    TargetToken,
+    UpdatePhase,
+)
 from pages.shared.colours import BLUE
 from pages.shared.engine import engine
 
@@ -58,7 +72,7 @@ def source_of(file: str, *functions: str) -> str:
 def step_through(config: RunConfig) -> None:
     """Buttons and results. The number of phases done is in the URL: a reload replays them."""
     memory: dict[str, Any] = st.session_state.setdefault("stepping", {})
-    results: list[dict[str, Any]] = memory.setdefault("results", [])
+    results: list[Phase] = memory.setdefault("results", [])
     wanted = _phases_in_url()
     if memory.get("hash", config.hash) != config.hash:  # other settings: another training
         results.clear()
@@ -76,13 +90,9 @@ def step_through(config: RunConfig) -> None:
     if wanted > len(results):
         try:
             with st.spinner(f"{following.capitalize()} …"):
-                for message in engine().ask(
-                    "step_through",
-                    config=config.to_dict(),
-                    phase=wanted - 1,
-                    known=len(results),
-                ):
-                    results.append(message)
+                asked = StepThrough(config=config, phase=wanted - 1, known=len(results))
+                for result in engine().ask(asked):
+                    results.append(result)
         except UserError as error:
             st.error(str(error))
             return
@@ -97,15 +107,21 @@ def step_through(config: RunConfig) -> None:
         )
         return
     last = results[-1]
-    st.markdown(f"**Step {last['step']}, {last['name']}.** {MEANING[last['name']]}")
-    {
-        "batch": _batch,
-        "forward": _targets,
-        "loss": _loss,
-        "backward": _gradient,
-        "clip": _clip,
-        "update": _update,
-    }[last["name"]](last)
+    st.markdown(f"**Step {last.step}, {last.name}.** {MEANING[last.name]}")
+    match last:
+        case BatchPhase():
+            _batch(last)
+        case ForwardPhase():
+            _targets(last.rows)
+        case LossPhase():
+            st.metric("Mean loss", f"{last.loss:.3f} nats per token")
+            _targets(last.rows)
+        case BackwardPhase():
+            _gradient(last)
+        case ClipPhase():
+            _clip(last)
+        case UpdatePhase():
+            _update(last)
 
 
 def _phases_in_url() -> int:
@@ -113,56 +129,47 @@ def _phases_in_url() -> int:
     return min(int(text), MOST_PHASES) if text.isdecimal() else 0
 
 
-def _batch(result: dict[str, Any]) -> None:
+def _batch(result: BatchPhase) -> None:
     st.caption(
-        f"{len(result['examples'])} pairs. {result['tokens_computed']} tokens to compute; a padded "
-        f"batch would compute {result['tokens_padded']}. {result['n_targets']} tokens have a loss."
+        f"{len(result.examples)} pairs. {result.tokens_computed} tokens to compute; a padded "
+        f"batch would compute {result.tokens_padded}. {result.n_targets} tokens have a loss."
     )
     rows = [
-        {"prompt": "".join(e["prompt"][-28:]), "completion": "".join(e["completion"])}
-        for e in result["examples"]
+        {"prompt": "".join(e.prompt[-28:]), "completion": "".join(e.completion)}
+        for e in result.examples
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
 
 
-def _targets(result: dict[str, Any]) -> None:
-    frame = pd.DataFrame(result["rows"]).round({"loss": 3, "probability": 4})
+def _targets(rows: Sequence[TargetToken]) -> None:
+    frame = pd.DataFrame(map(asdict, rows)).round({"loss": 3, "probability": 4})
     frame.columns = ["token", "loss (nats)", "probability", "count"]
     st.dataframe(frame, hide_index=True, width="stretch", height=240)
 
 
-def _loss(result: dict[str, Any]) -> None:
-    st.metric("Mean loss", f"{result['loss']:.3f} nats per token")
-    _targets(result)
+def _gradient(result: BackwardPhase) -> None:
+    st.caption(f"{result.n_parameters:,} trained parameters; gradient norm {result.grad_norm:.2f}.")
+    _layers(result.layers, "Length of the gradient, layer by layer", "gradient norm")
 
 
-def _gradient(result: dict[str, Any]) -> None:
-    st.caption(
-        f"{result['n_parameters']:,} trained parameters; gradient norm {result['grad_norm']:.2f}."
-    )
-    _layers(result["layers"], "Length of the gradient, layer by layer", "gradient norm")
-
-
-def _clip(result: dict[str, Any]) -> None:
+def _clip(result: ClipPhase) -> None:
     before, after = st.columns(2)
-    before.metric("Gradient norm before", f"{result['before']:.3f}")
-    after.metric("after clipping", f"{result['after']:.3f}")
-    st.caption(
-        f"The limit is {result['clip_norm']:g}; the gradient was times {result['scale']:.3f}."
-    )
+    before.metric("Gradient norm before", f"{result.before:.3f}")
+    after.metric("after clipping", f"{result.after:.3f}")
+    st.caption(f"The limit is {result.clip_norm:g}; the gradient was times {result.scale:.3f}.")
 
 
-def _update(result: dict[str, Any]) -> None:
+def _update(result: UpdatePhase) -> None:
     before, after = st.columns(2)
-    before.metric("Loss of this batch before", f"{result['loss_before']:.3f}")
-    after.metric("after the update", f"{result['loss_after']:.3f}")
-    st.caption(f"Learning rate of this step: {result['learning_rate']:.2g} (warm-up included).")
-    _layers(result["layers"], "How far the weights moved, layer by layer", "change (norm)")
+    before.metric("Loss of this batch before", f"{result.loss_before:.3f}")
+    after.metric("after the update", f"{result.loss_after:.3f}")
+    st.caption(f"Learning rate of this step: {result.learning_rate:.2g} (warm-up included).")
+    _layers(result.layers, "How far the weights moved, layer by layer", "change (norm)")
 
 
-def _layers(rows: list[dict[str, Any]], title: str, axis: str) -> None:
+def _layers(rows: Sequence[LayerNorm], title: str, axis: str) -> None:
     chart = (
-        alt.Chart(pd.DataFrame(rows), title=title, height=220)
+        alt.Chart(pd.DataFrame(map(asdict, rows)), title=title, height=220)
         .mark_bar(color=BLUE)
         .encode(
             x=alt.X("place:N", title="place in the network", sort=None),

@@ -10,22 +10,22 @@ from plotly.subplots import make_subplots
 
 from core.evaluate.apart import interval_words, runs_words
 from core.experiments.ranks import RankRow, ranks_of
+from core.inspect.results import Matrices, Merged, Spectrum
 from pages.shared.colours import BLUE, GREEN, GREY, ORANGE, TASK_COLOURS
 
-Message = Mapping[str, Any]
 
-
-def matrices_figure(found: Message) -> go.Figure:
+def matrices_figure(found: Matrices) -> go.Figure:
     """B, A and their scaled product as heatmaps, each with its own colour scale around zero."""
-    d_out, d_in = found["shape"]
-    rank = found["rank"]
+    d_out, d_in = found.shape
+    rank = found.rank
     titles = (f"B: {d_out} × {rank}", f"A: {rank} × {d_in}", f"what is added: {d_out} × {d_in}")
     figure = make_subplots(1, 3, subplot_titles=titles, column_widths=[0.2, 0.4, 0.4])
-    for column, name in enumerate(("B", "A", "BA"), start=1):
-        largest = max(max(map(abs, row)) for row in found[name])
+    parts = {"B": found.B, "A": found.A, "BA": found.BA}
+    for column, (name, matrix) in enumerate(parts.items(), start=1):
+        largest = max(max(map(abs, row)) for row in matrix)
         figure.add_trace(
             go.Heatmap(
-                z=found[name],
+                z=matrix,
                 zmin=-largest,
                 zmax=largest,
                 zmid=0,
@@ -44,11 +44,11 @@ def matrices_figure(found: Message) -> go.Figure:
     )
 
 
-def spectrum_figure(found: Mapping[str, Message]) -> go.Figure:
+def spectrum_figure(found: Mapping[str, Spectrum]) -> go.Figure:
     """Singular values of the change, by run ("LoRA", "full fine-tuning"), on a log axis."""
     figure = go.Figure()
     for (name, one), colour in zip(found.items(), (BLUE, ORANGE), strict=False):
-        values = one["singular_values"]
+        values = one.singular_values
         shown = [(i + 1, v) for i, v in enumerate(values) if v > 1e-4 * values[0]]
         figure.add_scatter(
             x=[i for i, _ in shown],
@@ -56,7 +56,7 @@ def spectrum_figure(found: Mapping[str, Message]) -> go.Figure:
             mode="lines+markers",
             name=name,
             line={"color": colour},
-            customdata=[one["energy"][i - 1] for i, _ in shown],
+            customdata=[one.energy[i - 1] for i, _ in shown],
             hovertemplate=f"{name}: value %{{x}} is %{{y:.3g}}, "
             "the first %{x} hold %{customdata:.0%}<extra></extra>",
         )
@@ -68,11 +68,11 @@ def spectrum_figure(found: Mapping[str, Message]) -> go.Figure:
     )
 
 
-def spectrum_finding(found: Mapping[str, Message]) -> str:
+def spectrum_finding(found: Mapping[str, Spectrum]) -> str:
     """How low-rank the change is, in one line."""
     words = [
-        f"{name}: effective rank {one['effective_rank']:.1f} of {min(one['shape'])}, the first 8 hold "
-        f"{one['energy'][min(7, len(one['energy']) - 1)]:.0%}"
+        f"{name}: effective rank {one.effective_rank:.1f} of {min(one.shape)}, the first 8 hold "
+        f"{one.energy[min(7, len(one.energy) - 1)]:.0%}"
         for name, one in found.items()
     ]
     return "  \n".join(words)
@@ -88,7 +88,7 @@ MERGED = {
 }
 
 
-def merge_table(found: Message) -> pd.DataFrame:
+def merge_table(found: Merged) -> pd.DataFrame:
     """What merging and taking out again changed at most, a row for each precision."""
 
     def shown(name: str, value: Any) -> str:
@@ -97,7 +97,8 @@ def merge_table(found: Message) -> pd.DataFrame:
         return value if name == "dtype" else f"{value:.2g}"
 
     rows = [
-        {title: shown(name, row[name]) for name, title in MERGED.items()} for row in found["rows"]
+        {title: shown(name, getattr(row, name)) for name, title in MERGED.items()}
+        for row in found.rows
     ]
     return pd.DataFrame(rows)
 

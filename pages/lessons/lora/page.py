@@ -1,11 +1,15 @@
 """Lesson: LoRA, from its picture to its spectrum."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from core.config import METHODS, MethodConfig, RunConfig, default_learning_rate
 from core.experiments.mitigations import PROMPTS
 from core.experiments.ranks import RankRow, full_config, rank_config, rank_row
 from core.experiments.sweep import RANKS, RATES, Sweep
+from core.generate.settings import SamplingSettings
+from core.runs.messages import Generate, LookAtMatrices, LookAtSpectrum, Merge, StartLora
 from core.runs.store import Run
 from core.shape import total_parameters
 from pages.lessons.lora.matrices import (
@@ -88,11 +92,11 @@ def start_is_the_base(config: RunConfig) -> None:
     if not st.button("Compare an untrained LoRA with the base", key="lora_start_equal"):
         return
     with st.spinner("Attaching it and asking both"):
-        (found,) = engine().ask("lora_start", config=config.to_dict())
+        (found,) = engine().ask(StartLora(config=config))
     st.markdown(
-        f"‖A‖ = {found['a_norm']:.1f}, ‖B‖ = {found['b_norm']:g}: A is random, B is zero, so BA is "
-        f"zero, too. The largest difference among {found['n_logits']:,} logits: "
-        f"**{found['largest_difference']:g}**. Tuning starts exactly where the base is."
+        f"‖A‖ = {found.a_norm:.1f}, ‖B‖ = {found.b_norm:g}: A is random, B is zero, so BA is "
+        f"zero, too. The largest difference among {found.n_logits:,} logits: "
+        f"**{found.largest_difference:g}**. Tuning starts exactly where the base is."
     )
 
 
@@ -120,15 +124,12 @@ def inside(run: Run, full_id: str) -> None:
         key="lora_module",
     )
     with st.spinner("Looking into the run"):
-        found = ask_once("matrices", run=run.id, layer=layer, module=module)
-        spectra = {
-            METHODS[method.name].title: ask_once("spectrum", run=run.id, layer=layer, module=module)
-        }
+        found = ask_once(LookAtMatrices(run=run.id, layer=layer, module=module))
+        asked = LookAtSpectrum(run=run.id, layer=layer, module=module)
+        spectra = {METHODS[method.name].title: ask_once(asked)}
         if full_id and store().get(full_id).status == "finished":
-            spectra["full fine-tuning"] = ask_once(
-                "spectrum", run=full_id, layer=layer, module=module
-            )
-    rank = found["rank"]
+            spectra["full fine-tuning"] = ask_once(replace(asked, run=full_id))
+    rank = found.rank
     st.markdown(
         f"**{module} of layer {layer}: {rank} columns times {rank} rows make a whole matrix**"
     )
@@ -164,9 +165,9 @@ def merge(run: Run) -> None:
     )
     if st.button("Merge and unmerge", key="lora_merge"):
         with st.spinner("Merging and taking it out again, in two precisions"):
-            found = ask_once("merge", run=run.id, prompts=list(PROMPTS))
+            found = ask_once(Merge(run=run.id, prompts=PROMPTS))
         st.dataframe(merge_table(found), hide_index=True, width="stretch")
-        st.markdown(found["words"])
+        st.markdown(found.words)
 
 
 def scale(run: Run) -> None:
@@ -183,16 +184,16 @@ def scale(run: Run) -> None:
     answers = st.session_state.setdefault("lora_scaled", {}).setdefault((run.id, text), {})
     if st.button("Ask at this scale", type="primary", key="lora_scale_ask"):
         place = st.empty()
-        for message in engine().ask(
-            "generate",
+        asked = Generate(
             model=run.config.model,
             text=text,
             run=run.id,
             scale=s,
-            settings={"max_new_tokens": 30},
-        ):
-            answers[s] = message["text"]
-            place.markdown(quoted(message["text"]))
+            settings=SamplingSettings(max_new_tokens=30),
+        )
+        for message in engine().ask(asked):
+            answers[s] = message.token.text
+            place.markdown(quoted(message.token.text))
     if answers:
         st.dataframe(scale_table(answers), hide_index=True, width="stretch")
         st.caption(

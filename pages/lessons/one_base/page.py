@@ -62,7 +62,7 @@ def switch(found: list[Adapter]) -> None:
         for name in names if every else [who]:
             st.markdown(f"**{name}**")
             active = {} if name == BASE_MODEL else {by_title[name].run_id: 1.0}
-            remember(text, name, answer(loaded, active, text, st.empty()))
+            remember(text, name, *answer(loaded, active, text, st.empty()))
     table = remembered(text)
     if table.empty:
         st.caption("Ask, switch, and ask again: the answers to one prompt collect here.")

@@ -8,8 +8,7 @@ from core.events import Evaluation
 from core.experiments.mitigations import LEARNED, PROMPTS
 from core.experiments.soft_prompts import SIZES, TEXT, prompt_config, token_configs
 from core.formulas.parameters import trainable_parameters
-from core.runs.messages import TextScore
-from core.typed_json import read
+from core.runs.messages import ScoreText, TakeAway
 from pages.lessons.soft_prompts.figures import (
     against_words,
     own_sizes,
@@ -137,10 +136,8 @@ def by_hand(run_id: str) -> None:
     if not st.button("Score my prompt", key="soft_prompts_score"):
         return
     with st.spinner("Answering 60 reviews"):
-        (answer,) = engine().ask(
-            "score_text", model=current_model().id, task=LEARNED, text=text, examples=60
-        )
-    hand = read(TextScore, answer)
+        asked = ScoreText(model=current_model().id, task=LEARNED, text=text, examples=60)
+        (hand,) = engine().ask(asked)
     if line := cut_line(hand.n_cut, hand.n, limit=hand.max_new_tokens):
         st.caption(f"{line}.")
     last = (
@@ -169,19 +166,19 @@ def take_away(run_id: str) -> None:
     if not st.button("Take the soft prompt away", key="soft_prompts_take_away"):
         return
     with st.spinner("Asking three times"):
-        found = ask_once("take_away", run=run.id, prompts=list(PROMPTS))
+        found = ask_once(TakeAway(run=run.id, prompts=PROMPTS))
     titles = {
         "prompt": "prompt",
         "base": "base model",
         "with": "with the soft prompt",
         "without": "taken away",
     }
-    rows = [{titles[k]: v for k, v in row.items()} for row in found["rows"]]
+    rows = [{titles[k]: v for k, v in row.items()} for row in found.rows]
     st.dataframe(rows, hide_index=True, width="stretch")
-    same = "exactly the same" if found["equal"] else "not the same"
+    same = "exactly the same" if found.equal else "not the same"
     st.markdown(
         f"Before and after, the answers are **{same}**: the largest difference among "
-        f"{found['n_logits']:,} logits is {found['largest_difference']:g}."
+        f"{found.n_logits:,} logits is {found.largest_difference:g}."
     )
 
 

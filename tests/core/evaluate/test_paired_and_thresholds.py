@@ -21,6 +21,7 @@ from core.evaluate.classification import (
 )
 from core.evaluate.paired import bootstrap, compare_paired, in_one_line, mcnemar
 from core.evaluate.thresholds import (
+    LabelRow,
     at_threshold,
     average_precision,
     likeliest_accuracy,
@@ -112,7 +113,10 @@ def test_shares_sum_to_one_however_improbable_the_labels_are() -> None:
     found = shares({"yes": -1000.0, "no": -1001.0})
     assert sum(found.values()) == pytest.approx(1)
     assert found["yes"] == pytest.approx(0.731, abs=1e-3)
-    rows = [{"probabilities": found, "reference": right} for right in ("yes", "no", "yes")]
+    rows = [
+        LabelRow(number=n, reference=right, probabilities=found, mass=0.5)
+        for n, right in enumerate(("yes", "no", "yes"), start=1)
+    ]
     assert likeliest_accuracy(rows) == pytest.approx(2 / 3)
     with pytest.raises(UserError, match="threshold"):
         at_threshold([0.5], [True], float("nan"))

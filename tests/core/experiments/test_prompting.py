@@ -26,6 +26,7 @@ from core.experiments.prompting import (
 )
 from core.runs import prompt_evaluation
 from core.runs.inference_session import InferenceSession
+from core.runs.messages import Measure, Progress
 from core.runs.prompt_evaluation import PromptEvaluation
 from core.runs.store import RunStore
 
@@ -113,17 +114,14 @@ def test_nothing_is_timed_beside_a_run(roomy: str, store: RunStore) -> None:
     run = store.submit(RunConfig(model=roomy))
     wanted = PromptEvaluation(task="topic", n_test=2, n_timed=2, model=roomy)
     asked: Callable[[], object] = lambda: list(  # noqa: E731
-        InferenceSession(store).measure(
-            should_stop=lambda: False, prompt_evaluation=wanted.to_dict()
-        )
+        InferenceSession(store).measure(Measure(wanted=wanted))
     )
     with pytest.raises(UserError, match="waits or trains"):
         asked()
     assert prompt_evaluation.find(wanted) is None
     store.request_stop(run.id)
     *progress, last = asked()  # type: ignore[misc]
-    assert progress[-1] == {"answered": 6, "of": 6}
-    assert not {"request", "done", "error"} & set().union(*progress, last)  # the worker's own words
+    assert progress[-1] == Progress(answered=6, of=6)
     assert prompt_evaluation.find(wanted) == last
 
 

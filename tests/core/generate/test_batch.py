@@ -104,7 +104,7 @@ def test_next_token_stages_each_sum_to_one(tiny: LoadedModel) -> None:
     rows = next_tokens(tiny.model, tiny, PROMPTS[0], settings, top=20)
     assert len(rows) == 21
     for stage in ("model", "repetition penalty", "temperature", "top-k", "top-p"):
-        assert sum(row[stage] for row in rows) == pytest.approx(1, abs=1e-5)
+        assert sum(row.probabilities[stage] for row in rows) == pytest.approx(1, abs=1e-5)
 
 
 def test_too_long_or_empty_prompts_are_refused(tiny: LoadedModel) -> None:

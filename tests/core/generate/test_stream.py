@@ -10,7 +10,8 @@ from core import methods
 from core.config import MethodConfig
 from core.errors import UserError
 from core.generate.settings import SamplingSettings
-from core.generate.stream import Token, next_tokens, stream
+from core.generate.stream import next_tokens, stream
+from core.generate.tokens import Token
 from core.models.load import LoadedModel
 
 PROMPTS = [[5, 6, 7], [20, 21, 22, 23, 24], [40], [5] * 30]
@@ -102,7 +103,6 @@ def test_what_each_token_tells(tiny: LoadedModel) -> None:
         assert token.ended == (token.id == tiny.tokenizer.eos_id)
     times = [token.elapsed_s for token in tokens]
     assert times == sorted(times)
-    assert tokens[0].to_dict().keys() == Token.__dataclass_fields__.keys()
 
 
 def test_the_end_token_ends_the_answer(tiny64: LoadedModel) -> None:
@@ -142,9 +142,11 @@ def test_an_empty_prompt_is_refused(tiny: LoadedModel) -> None:
 def test_next_tokens_are_what_the_stream_draws_from(tiny: LoadedModel) -> None:
     rows = next_tokens(tiny.model, tiny, PROMPTS[0], WARM, top=300)
     *_, others = rows
-    assert [row["model"] for row in rows[:-1]] == sorted(r["model"] for r in rows[:-1])[::-1]
-    assert (others["id"], others["token"]) == (-1, "(all others)")
+    assert [row.probabilities["model"] for row in rows[:-1]] == sorted(
+        (r.probabilities["model"] for r in rows[:-1]), reverse=True
+    )
+    assert (others.id, others.token) == (-1, "(all others)")
     (first,) = answer(tiny, PROMPTS[0], replace(WARM, max_new_tokens=1))
-    (row,) = [row for row in rows if row["id"] == first.id]
-    assert row["token"] == first.piece
-    assert row["top-p"] == pytest.approx(first.probability, rel=1e-5)
+    (row,) = [row for row in rows if row.id == first.id]
+    assert row.token == first.piece
+    assert row.probabilities["top-p"] == pytest.approx(first.probability, rel=1e-5)

@@ -33,7 +33,7 @@ def test_both_errors_are_those_of_the_sums(name: str, tiny: LoadedModel) -> None
     """W' = W + BA and W'' = W' - BA, each rounded, and the logits with either."""
     tuned = tune("lora", tiny, target_modules=TARGETS)
     found = next(
-        row for row in merge(tuned, tiny, PROMPTS, method="lora")["rows"] if row["dtype"] == name
+        row for row in merge(tuned, tiny, PROMPTS, method="lora").rows if row.dtype == name
     )
 
     dtype = getattr(torch, name)
@@ -58,17 +58,17 @@ def test_both_errors_are_those_of_the_sums(name: str, tiny: LoadedModel) -> None
     joined, again = logits_with(base.model, merged), logits_with(tuned, back)
     largest = max(e.abs().max().item() for e in errors)
     close = {"rel": 0.05, "abs": 1e-5}  # the products' order may differ
-    assert found["largest_merged_difference"] == pytest.approx(
+    assert found.largest_merged_difference == pytest.approx(
         (joined - before).abs().max().item(), **close
     )
-    assert found["largest_unmerged_difference"] == pytest.approx(
+    assert found.largest_unmerged_difference == pytest.approx(
         (again - before).abs().max().item(), **close
     )
-    assert found["largest_weight_error"] == largest
+    assert found.largest_weight_error == largest
     size = torch.cat([w.flatten() for w in start.values()]).double().norm()
     error = torch.cat([e.flatten() for e in errors]).double().norm()
-    assert found["relative_weight_error"] == pytest.approx((error / size).item(), rel=1e-5)
-    assert all(found[kind] > 0 for kind in ERRORS)
+    assert found.relative_weight_error == pytest.approx((error / size).item(), rel=1e-5)
+    assert all(getattr(found, kind) > 0 for kind in ERRORS)
 
 
 @pytest.mark.parametrize("method", ["lora", "rslora", "dora", "adalora", "ia3", "layernorm"])
@@ -79,17 +79,17 @@ def test_the_way_back_is_rounded_and_the_base_is_never_written_to(
     tuned = tune(method, tiny, target_modules=TARGETS)
     wanted = all_logits(tuned, tiny, PROMPTS)
     found = merge(tuned, tiny, PROMPTS, method=method)
-    single, half = found["rows"]
-    assert (found["dtype"], single["dtype"], half["dtype"]) == ("float32", "float32", "bfloat16")
-    assert {**found, **single} == found
+    single, half = found.rows
+    assert (found.dtype, single.dtype, half.dtype) == ("float32", "float32", "bfloat16")
+    assert vars(found).items() >= vars(single).items()
     if method == "layernorm":
-        assert [half[kind] for kind in ERRORS] == [0, 0, 0]
-        assert "exchanged for the old weights" in found["words"]
+        assert [getattr(half, kind) for kind in ERRORS] == [0, 0, 0]
+        assert "exchanged for the old weights" in found.words
     else:
-        assert all(half[kind] > 100 * single[kind] >= 0 for kind in ERRORS)
-        assert "What is left is rounding" in found["words"]
-    assert single["same_choice"] == 1
-    assert "so there taking an adapter away is exact" in found["words"]
+        assert all(getattr(half, kind) > 100 * getattr(single, kind) >= 0 for kind in ERRORS)
+        assert "What is left is rounding" in found.words
+    assert single.same_choice == 1
+    assert "so there taking an adapter away is exact" in found.words
     assert all(torch.equal(p, before[name]) for name, p in tiny.model.named_parameters())
     assert torch.equal(all_logits(tuned, tiny, PROMPTS), wanted)
 

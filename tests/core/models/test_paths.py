@@ -350,7 +350,7 @@ def test_what_looks_at_losses_sees_the_model_s_own(
             reduction="none",
         )
     rows = pair_losses(base.model, base, pair)
-    seen = [row["loss"] for row in rows if row["seen"]]
+    seen = [row.loss for row in rows if row.seen]
     assert seen == pytest.approx(wanted[len(pair.prompt_ids) - 1 :].tolist(), abs=1e-4)
     tuned = methods.find("lora").attach(base.model, MethodConfig(name="lora", **KNOBS))
     fisher = fisher_information(tuned, BATCH[:2], base, seed=0)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,61 +16,59 @@ from core.data.examples import Example
 from core.errors import UserError
 from core.evaluate.examples import MEASURES, summary, to_csv
 from core.runs.inference_session import InferenceSession
+from core.runs.messages import Answers, AskLabels, Evaluate, Evaluated, ModelOnTestSet
 from core.runs.store import RunStore
 
 PAIRS = [{"prompt": f"cat {n}", "completion": "yes" if n % 2 else "no no"} for n in range(20)]
 pytestmark = pytest.mark.usefixtures("home")
 
 
-def never() -> bool:
-    return False
-
-
-def ask(folder: Path, operation: str, **more: Any) -> tuple[InferenceSession, list[dict[str, Any]]]:
-    session = InferenceSession(RunStore())
-    args = {"should_stop": never, "model": str(folder.resolve()), "task": catalog.CUSTOM_TASK}
-    args |= {"dataset": uploads.keep(PAIRS)} | more
-    return session, list(getattr(session, operation)(**args))
+def on(folder: Path, **more: Any) -> ModelOnTestSet:
+    usual = {"task": catalog.CUSTOM_TASK, "dataset": uploads.keep(PAIRS)}
+    return ModelOnTestSet(model=str(folder.resolve()), **(usual | more))
 
 
 @pytest.mark.thorough
 def test_every_example_is_answered_and_judged_once(tiny_folder: Path) -> None:
-    _, messages = ask(tiny_folder, "evaluate")
-    *some, end = messages
-    assert [m["answered"] for m in some] == [0, 16, 20]
-    rows = sorted((row for m in some for row in m["rows"]), key=lambda row: row["number"])
-    assert [row["number"] for row in rows] == list(range(1, 21))
-    assert [row["reference"] for row in rows] == [pair["completion"] for pair in PAIRS]
+    *messages, end = InferenceSession(RunStore()).evaluate(Evaluate(on=on(tiny_folder)))
+    assert isinstance(end, Evaluated)
+    some = [m for m in messages if isinstance(m, Answers)]
+    assert [m.answered for m in some] == [0, 16, 20]
+    rows = sorted((row for m in some for row in m.rows), key=lambda row: row.number)
+    assert [row.number for row in rows] == list(range(1, 21))
+    assert [row.reference for row in rows] == [pair["completion"] for pair in PAIRS]
     found = summary(rows)
     assert found.keys() == MEASURES.keys()
     for measure in ("exact_match", "contains", "f1"):
-        assert found[measure]["score"] == pytest.approx(end["evaluation"][measure])
-    assert end["labels"] == ["no no", "yes"]
-    assert sum(map(sum, end["evaluation"]["classification"]["confusion"])) == 20
-    assert to_csv(rows).splitlines()[0].startswith('"number","prompt","reference","output"')
+        assert found[measure].score == pytest.approx(getattr(end.evaluation, measure))
+    assert end.labels == ["no no", "yes"]
+    assert end.evaluation.classification is not None
+    assert sum(map(sum, end.evaluation.classification.confusion)) == 20
+    assert (
+        to_csv([asdict(row) for row in rows])
+        .splitlines()[0]
+        .startswith('"number","prompt","reference","output"')
+    )
 
 
 def test_stopping_keeps_what_has_come(tiny_folder: Path) -> None:
     session = InferenceSession(RunStore())
     came = 0
     said: list[bool] = []
-    for message in session.evaluate(
-        should_stop=lambda: bool(said),
-        model=str(tiny_folder.resolve()),
-        task=catalog.CUSTOM_TASK,
-        dataset=uploads.keep(PAIRS),
-    ):
-        came += len(message["rows"])
-        if message["rows"]:
+    for message in session.evaluate(Evaluate(on=on(tiny_folder)), lambda: bool(said)):
+        assert isinstance(message, Answers)
+        came += len(message.rows)
+        if message.rows:
             said.append(True)
     assert came == 16
-    assert ask(tiny_folder, "label_probabilities", should_stop=lambda: True)[1] == []
+    assert not list(session.label_probabilities(AskLabels(on=on(tiny_folder)), lambda: True))
 
 
 def test_label_probabilities_are_those_of_the_whole_completion(tiny_folder: Path) -> None:
-    session, messages = ask(tiny_folder, "label_probabilities")
-    rows = [row for m in messages for row in m["rows"]]
-    assert [row["number"] for row in rows] == list(range(1, 21))
+    session = InferenceSession(RunStore())
+    messages = session.label_probabilities(AskLabels(on=on(tiny_folder)))
+    rows = [row for m in messages for row in m.rows]
+    assert [row.number for row in rows] == list(range(1, 21))
     base = session.base
     assert base is not None
     for row, given in zip(rows[:3], PAIRS, strict=False):
@@ -84,15 +83,16 @@ def test_label_probabilities_are_those_of_the_whole_completion(tiny_folder: Path
             )
         odds = torch.tensor(list(logs.values()), dtype=torch.float64)
         wanted = dict(zip(logs, odds.softmax(0).tolist(), strict=True))
-        assert row["probabilities"] == pytest.approx(wanted, abs=0.02)  # bf16 or float32
-        assert row["mass"] == pytest.approx(float(odds.exp().sum()), rel=0.1)
+        assert row.probabilities == pytest.approx(wanted, abs=0.02)  # bf16 or float32
+        assert row.mass == pytest.approx(float(odds.exp().sum()), rel=0.1)
 
 
 def test_free_text_has_no_labels_and_a_missing_file_is_said(tiny_folder: Path) -> None:
+    session = InferenceSession(RunStore())
     with pytest.raises(UserError, match="no labels"):
-        ask(tiny_folder, "label_probabilities", task="names")
+        list(session.label_probabilities(AskLabels(on=on(tiny_folder, task="names"))))
     with pytest.raises(UserError, match="Upload a test file"):
-        ask(tiny_folder, "evaluate", dataset="")
+        list(session.evaluate(Evaluate(on=on(tiny_folder, dataset=""))))
 
 
 def test_any_answer_survives_as_csv() -> None:

@@ -1,11 +1,11 @@
 """What a page may ask of finished runs, on a tiny real model."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import pytest
-import torch
 
 from core import catalog
 from core.config import (
@@ -17,13 +17,29 @@ from core.config import (
 )
 from core.data import uploads
 from core.errors import UserError
+from core.generate.settings import SamplingSettings
 from core.runs.execute import execute
 from core.runs.inference_session import InferenceSession
+from core.runs.messages import (
+    REQUESTS,
+    Generate,
+    Generated,
+    LookAtMatrices,
+    LookAtSpectrum,
+    Merge,
+    Request,
+    ScoreText,
+    StartLora,
+    Switch,
+    Switched,
+    TakeAway,
+)
 from core.runs.store import RunStore
-from core.runs.worker import OPERATIONS, STOPPABLE, BaseKeeper
+from core.runs.worker import BaseKeeper
 
+T = TypeVar("T")
 PAIRS = [{"prompt": f"cat {n}", "completion": "yes" if n % 2 else "no"} for n in range(12)]
-SHORT = {"max_new_tokens": 6}
+SHORT = SamplingSettings(max_new_tokens=6)
 pytestmark = pytest.mark.usefixtures("home")
 
 
@@ -44,16 +60,16 @@ def finished(folder: Path, *, method: str = "lora", seed: int = 0) -> str:
     return run.id
 
 
-def last(messages: Iterator[dict[str, Any]]) -> dict[str, Any]:
+def last(messages: Iterator[T]) -> T:
     *_, found = messages
     return found
 
 
 def answer(session: InferenceSession, folder: Path, **more: Any) -> str:
-    found = session.generate(
-        should_stop=lambda: False, model=str(folder.resolve()), text="cat 1", settings=SHORT, **more
-    )
-    return last(found)["text"]
+    model = str(folder.resolve())
+    return last(
+        session.generate(Generate(model=model, text="cat 1", settings=SHORT, **more))
+    ).token.text
 
 
 @pytest.mark.thorough
@@ -63,30 +79,23 @@ def test_switching_answers_as_each_run_alone_and_as_the_base(tiny_folder: Path) 
     wanted = {name: answer(session, tiny_folder, run=name) for name in (one, two, "")}
     assert len(set(wanted.values())) == 3
     for name in (one, two, "", one):
-        first, *rest = session.switch(
-            should_stop=lambda: False,
+        asked = Switch(
             model=str(tiny_folder.resolve()),
-            adapters=[two, one],
+            adapters=(two, one),
             active={name: 1.0} if name else {},
             text="cat 1",
             settings=SHORT,
         )
-        assert rest[-1]["text"] == wanted[name]
-        assert first["switch_ms"] > 0
-        assert first["loaded"] == 2
-        assert first["adapter_bytes"][one] < first["base_bytes"] / 10
+        first, *_, end = session.switch(asked)
+        assert isinstance(first, Switched)
+        assert isinstance(end, Generated)
+        assert end.token.text == wanted[name]
+        assert first.switch_ms > 0
+        assert first.loaded == 2
+        assert first.adapter_bytes[one] < first.base_bytes / 10
     full = finished(tiny_folder, method="full")
     with pytest.raises(UserError, match="no LoRA run"):
-        last(
-            session.switch(
-                should_stop=lambda: False,
-                model=str(tiny_folder.resolve()),
-                adapters=[full],
-                active={},
-                text="cat 1",
-                settings=SHORT,
-            )
-        )
+        last(session.switch(replace(asked, adapters=(full,), active={})))
 
 
 @pytest.mark.thorough
@@ -104,36 +113,35 @@ def test_scale_zero_answers_as_the_base(tiny_folder: Path) -> None:
 def test_a_run_is_looked_into(tiny_folder: Path) -> None:
     run, soft = finished(tiny_folder), finished(tiny_folder, method="prompt")
     session = InferenceSession(RunStore())
-    assert last(session.matrices(run=run, layer=1, module="q_proj"))["rank"] == 2
-    assert last(session.spectrum(run=run, layer=1, module="q_proj"))["effective_rank"] <= 2.01
-    assert len(last(session.merge(run=run, prompts=["cat 1"]))["rows"]) == 2
-    assert last(session.take_away(run=soft, prompts=["cat 1"]))["equal"]
-    assert last(session.lora_start(config=RunStore().get(run).config_dict))["b_norm"] == 0
+    place: dict[str, Any] = {"run": run, "layer": 1, "module": "q_proj"}
+    assert last(session.matrices(LookAtMatrices(**place))).rank == 2
+    assert last(session.spectrum(LookAtSpectrum(**place))).effective_rank <= 2.01
+    assert len(last(session.merge(Merge(run=run, prompts=("cat 1",)))).rows) == 2
+    assert last(session.take_away(TakeAway(run=soft, prompts=("cat 1",)))).equal
+    config = RunStore().get(run).config
+    assert last(session.lora_start(StartLora(config=config))).b_norm == 0
     with pytest.raises(UserError, match="empty"):
-        last(session.merge(run=run, prompts=["  "]))
+        last(session.merge(Merge(run=run, prompts=("  ",))))
 
 
 def test_a_text_before_every_prompt_is_scored(tiny_folder: Path) -> None:
     session = InferenceSession(RunStore())
+    model = str(tiny_folder.resolve())
     found = last(
-        session.score_text(
-            should_stop=lambda: False,
-            model=str(tiny_folder.resolve()),
-            task="sentiment",
-            text="the cat",
-            examples=3,
-        )
+        session.score_text(ScoreText(model=model, task="sentiment", text="the cat", examples=3))
     )
     base = session.base
     assert base is not None
-    assert found["n"] == 3
-    assert found["n_tokens"] == len(base.tokenizer.encode("the cat"))
+    assert found.n == 3
+    assert found.n_tokens == len(base.tokenizer.encode("the cat"))
     asked = [base.tokenizer.decode(list(key[1:])) for key in base.answers]
     assert len(asked) == 3
     assert all("the cat\n\n" in text for text in asked)
 
 
-def test_every_operation_of_the_worker_is_a_session_s() -> None:
-    torch.manual_seed(0)
-    assert set(STOPPABLE) < set(OPERATIONS)
-    assert all(callable(getattr(InferenceSession, name)) for name in OPERATIONS)
+@pytest.mark.parametrize("kind", REQUESTS.values(), ids=lambda kind: kind.operation)
+def test_every_request_has_its_operation(kind: type[Request[Any]]) -> None:
+    types = get_type_hints(getattr(InferenceSession, kind.operation))
+    assert types["asked"] is kind
+    (answered,) = get_args(types["return"])
+    assert {k.__name__: k for k in get_args(answered) or (answered,)} == kind.answers

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,10 @@ from core.config import DataConfig, EvaluationConfig, OptimizerConfig, RunConfig
 from core.data import uploads
 from core.errors import UserError
 from core.events import Step
+from core.generate.settings import SamplingSettings
 from core.paths import ROOT
 from core.runs.engines.local import LocalEngine
+from core.runs.messages import Generate, Generated
 from core.runs.states import RunStatus
 from core.runs.store import RunStore
 
@@ -54,9 +57,13 @@ def wait_for(condition: Callable[[], bool], *, limit_s: float = 60) -> None:
         time.sleep(0.1)
 
 
-def ask(engine: LocalEngine, config: RunConfig, n: int = 5) -> list[dict[str, object]]:
-    settings = {"max_new_tokens": n}
-    return list(engine.ask("generate", model=config.model, text="cat", settings=settings))
+def ask(engine: LocalEngine, config: RunConfig, n: int = 5) -> list[Generated]:
+    return list(engine.ask(question(config, n)))
+
+
+def question(config: RunConfig, n: int) -> Generate:
+    settings = SamplingSettings(max_new_tokens=n)
+    return Generate(model=config.model, text="cat", settings=settings)
 
 
 def test_runs_wait_for_each_other_and_all_finish(
@@ -108,12 +115,10 @@ def test_questions_are_answered_beside_a_run_and_after_a_crash(
     wait_for(lambda: any(isinstance(e, Step) for e in engine.store.events(run.id)))
     messages = ask(engine, config())
     assert 1 <= len(messages) <= 5
-    assert {"id", "text", "probability"} <= messages[0].keys()  # a token's id is not the request's
+    assert [m.token.n_tokens for m in messages] == list(range(1, len(messages) + 1))
     assert engine.store.get(run.id).status == "running"
     engine.cancel(run.id)
-    answers = engine.ask(
-        "generate", model=run.config.model, text="cat", settings={"max_new_tokens": 200}
-    )
+    answers = engine.ask(question(run.config, 200))
     next(answers)
     os.kill(engine.workers["ask"].process.pid, signal.SIGKILL)
     with pytest.raises(UserError, match="ended unexpectedly"):
@@ -125,7 +130,7 @@ def test_mistakes_come_back_as_one_sentence(
     engine: LocalEngine, config: Callable[..., RunConfig]
 ) -> None:
     with pytest.raises(UserError, match="nosuch"):
-        list(engine.ask("generate", model=config().model, text="x", run="nosuch", settings={}))
+        list(engine.ask(replace(question(config(), 5), run="nosuch")))
     with pytest.raises(UserError, match="not prepared"):
         engine.submit(RunConfig())
 
@@ -136,20 +141,16 @@ def test_who_waits_for_a_silent_worker_may_go(
     ask(engine, config())
     worker = engine.workers["ask"].process.pid
     os.kill(worker, signal.SIGSTOP)
-    answers = engine.ask(
-        "generate", beat=True, model=config().model, text="cat", settings={"max_new_tokens": 5}
-    )
-    assert next(answers) == {}
+    answers = engine.ask(question(config(), 5), beat=True)
+    assert next(answers) is None
     os.kill(worker, signal.SIGCONT)
-    assert any("text" in message for message in answers)
+    assert any(message is not None for message in answers)
 
 
 def test_closing_an_answer_early_frees_the_worker(
     engine: LocalEngine, config: Callable[..., RunConfig]
 ) -> None:
-    answers = engine.ask(
-        "generate", model=config().model, text="cat", settings={"max_new_tokens": 200}
-    )
+    answers = engine.ask(question(config(), 200))
     next(answers)
     answers.close()
     assert engine.waiting_questions() == 0

@@ -13,6 +13,7 @@ from core.models.load import LoadedModel
 from core.models.seed import seed_everything
 from core.models.trie import build, mean_loss
 from core.train.loop import take_steps
+from core.train.phases import Phase
 from core.train.plan import make_plan
 from core.train.stepper import PHASES, Stepper, by_layer, pair_losses
 
@@ -40,12 +41,12 @@ def config(method: dict[str, Any], optimizer: dict[str, Any]) -> RunConfig:
     )
 
 
-def advance(stepper: Stepper, n_steps: int = 1) -> list[dict[str, Any]]:
+def advance(stepper: Stepper, n_steps: int = 1) -> list[Phase]:
     return [stepper.advance() for _ in range(n_steps * len(PHASES))]
 
 
-def reported(results: list[dict[str, Any]], phase: str, key: str) -> list[float]:
-    return [result[key] for result in results if result["name"] == phase]
+def reported(results: list[Phase], phase: str, key: str) -> list[float]:
+    return [getattr(result, key) for result in results if result.name == phase]
 
 
 @pytest.mark.thorough
@@ -72,8 +73,8 @@ def test_stepping_equals_running_bit_for_bit(case: str, tiny: LoadedModel) -> No
 def test_phases_follow_each_other(tiny: LoadedModel) -> None:
     stepper = Stepper(config(*CASES["lora"]), tiny)
     results = advance(stepper, 2)
-    assert [r["name"] for r in results] == [*PHASES, *PHASES]
-    assert [r["step"] for r in results] == [1] * 6 + [2] * 6
+    assert [r.name for r in results] == [*PHASES, *PHASES]
+    assert [r.step for r in results] == [1] * 6 + [2] * 6
     assert stepper.step == 3
 
 
@@ -82,21 +83,19 @@ def test_what_the_phases_report_is_what_happened(tiny: LoadedModel) -> None:
     stepper = Stepper(config({"name": "lora"}, {"clip_norm": 0.01}), tiny)
     start = {name: p.detach().clone() for name, p in stepper.trainable.items()}
     batch, forward, loss, backward, clip, update = advance(stepper)
-    assert batch["n_targets"] == sum(len(pair.completion_ids) for pair in stepper.chosen)
-    assert batch["tokens_computed"] <= batch["tokens_padded"]
-    counts = [row["count"] for row in forward["rows"]]
-    mean = sum(r["loss"] * r["count"] for r in forward["rows"]) / sum(counts)
-    assert sum(counts) == batch["n_targets"]
-    assert loss["loss"] == pytest.approx(mean)
-    assert backward["grad_norm"] == pytest.approx(clip["before"])
-    assert sum(row["norm"] ** 2 for row in backward["layers"]) ** 0.5 == pytest.approx(
-        backward["grad_norm"]
-    )
-    assert clip["after"] == clip["clip_norm"] == 0.01
-    assert clip["scale"] == pytest.approx(0.01 / clip["before"], rel=1e-3)
+    assert batch.n_targets == sum(len(pair.completion_ids) for pair in stepper.chosen)
+    assert batch.tokens_computed <= batch.tokens_padded
+    counts = [row.count for row in forward.rows]
+    mean = sum(r.loss * r.count for r in forward.rows) / sum(counts)
+    assert sum(counts) == batch.n_targets
+    assert loss.loss == pytest.approx(mean)
+    assert backward.grad_norm == pytest.approx(clip.before)
+    assert sum(row.norm**2 for row in backward.layers) ** 0.5 == pytest.approx(backward.grad_norm)
+    assert clip.after == clip.clip_norm == 0.01
+    assert clip.scale == pytest.approx(0.01 / clip.before, rel=1e-3)
     moved = {name: p.detach() - start[name] for name, p in stepper.trainable.items()}
-    assert update["layers"] == by_layer(moved)
-    assert update["loss_after"] < update["loss_before"] == loss["loss"]
+    assert update.layers == by_layer(moved)
+    assert update.loss_after < update.loss_before == loss.loss
     assert all(p.grad is None for p in stepper.trainable.values())
 
 
@@ -110,10 +109,10 @@ def test_equal_configs_step_alike(tiny: LoadedModel) -> None:
 def test_pair_losses_are_the_training_loss_token_by_token(tiny: LoadedModel) -> None:
     pair = Stepper(config(*CASES["lora"]), tiny).pairs[0]
     rows = pair_losses(tiny.model, tiny, pair)
-    assert [row["token"] for row in rows] == tiny.tokenizer.pieces(pair.ids)
-    assert [row["seen"] for row in rows] == [label != -100 for label in pair.labels]
-    assert all((row["loss"] is None) != row["seen"] for row in rows)
-    seen = [row["loss"] for row in rows if row["seen"]]
+    assert [row.token for row in rows] == tiny.tokenizer.pieces(pair.ids)
+    assert [row.seen for row in rows] == [label != -100 for label in pair.labels]
+    assert all((row.loss is None) != row.seen for row in rows)
+    seen = [row.loss for row in rows if row.seen]
     wanted = mean_loss(tiny.model, build([pair])).item()
     assert sum(seen) / len(seen) == pytest.approx(wanted, rel=1e-5)
 
@@ -128,11 +127,11 @@ def test_norms_are_summed_by_layer() -> None:
             "model.norm.weight": torch.tensor([6.0]),
         }
     )
-    assert {row["place"]: row["norm"] for row in found} == {
+    assert {row.place: row.norm for row in found} == {
         "embeddings": 1.0,
         "last norm": 6.0,
         "layer 01": 5.0,
         "layer 11": 2.0,
     }
-    assert [row["place"] for row in found] == sorted(row["place"] for row in found)
+    assert [row.place for row in found] == sorted(row.place for row in found)
     assert len(found) == 4

@@ -12,8 +12,9 @@ from core.errors import UserError
 from core.models.load import LoadedModel
 from core.models.trie import build, mean_loss
 from core.runs.inference_session import InferenceSession
+from core.runs.messages import TimeAblations
 from core.runs.store import RunStore
-from core.train.ablations import ABLATIONS, variants
+from core.train.ablations import ABLATIONS, TimedStep, variants
 from core.train.time_ablations import lay_out_padded, lay_out_tree, plain_loss, time_ablations
 
 PAIRS = [Encoded([5, 6, 7], [8, 9, 1]), Encoded([5, 6, 10, 11], [9, 1]), Encoded([4], [9, 1])]
@@ -43,12 +44,12 @@ def test_every_variant_learns_alike_by_turns(tiny: LoadedModel) -> None:
         )
     )
     order = list(variants(("tree", "gradients", "cores")))
-    assert [m["variant"] for m in found] == order * 3
-    assert [m["round"] for m in found] == [0] * 5 + [1] * 5 + [2] * 5
+    assert [m.variant for m in found] == order * 3
+    assert [m.round for m in found] == [0] * 5 + [1] * 5 + [2] * 5
     for row in (found[:5], found[5:10], found[10:]):
-        assert all(a["loss"] == pytest.approx(b["loss"], rel=1e-3) for a, b in pairwise(row))
-    assert found[1]["tokens"] > 1.2 * found[0]["tokens"]
-    assert all(m["step_s"] > 0 for m in found)
+        assert all(a.loss == pytest.approx(b.loss, rel=1e-3) for a, b in pairwise(row))
+    assert found[1].tokens > 1.2 * found[0].tokens
+    assert all(m.step_s > 0 for m in found)
     assert torch.get_num_threads() == threads
 
 
@@ -56,12 +57,12 @@ def test_the_other_precision_leaves_the_base_alone(tiny: LoadedModel) -> None:
     found = list(
         time_ablations(tiny, task="sentiment", batch_size=2, seed=0, off=("precision",), rounds=1)
     )
-    assert [m["dtype"] for m in found[:2]] == ["float32", "bfloat16"]
+    assert [m.dtype for m in found[:2]] == ["float32", "bfloat16"]
     assert next(tiny.model.parameters()).dtype is torch.float32
 
 
 def test_mistakes_are_refused_and_stopping_stops(tiny: LoadedModel) -> None:
-    def ask(**more: Any) -> list[dict[str, Any]]:
+    def ask(**more: Any) -> list[TimedStep]:
         usual: dict[str, Any] = {"off": ("tree",), "rounds": 3, "batch_size": 2, "seed": 0}
         return list(time_ablations(tiny, **{"task": "sentiment", **usual, **more}))
 
@@ -76,16 +77,16 @@ def test_mistakes_are_refused_and_stopping_stops(tiny: LoadedModel) -> None:
 @pytest.mark.thorough
 @pytest.mark.usefixtures("home")
 def test_a_page_asks_a_session(tiny_folder: Path) -> None:
-    found = InferenceSession(RunStore()).ablations(
-        should_stop=lambda: False,
+    asked = TimeAblations(
         model=str(tiny_folder.resolve()),
         task="sentiment",
         batch_size=2,
         seed=0,
-        off=["tree"],
+        off=("tree",),
         rounds=1,
     )
-    assert {m["variant"] for m in found} == {"on", "tree"}
+    found = InferenceSession(RunStore()).ablations(asked)
+    assert {m.variant for m in found} == {"on", "tree"}
 
 
 def test_every_trick_says_what_is_on_and_what_instead() -> None:

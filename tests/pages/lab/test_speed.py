@@ -12,6 +12,7 @@ from core.bench.report import Measured, Report, recorded
 from core.bench.speedups import disturbances
 from core.bench.tree import count
 from core.data.encode import Encoded
+from core.train.ablations import TimedStep
 from pages.lab.speed.ablations import loss_words, time_finding, time_rows, title_of
 from pages.lab.speed.batch_tree import heading, padded_rows, tree_rows
 from pages.lab.speed.bench_report import comparison_table, failed_words, growth_figure, speed_figure
@@ -52,15 +53,10 @@ def test_the_heading_says_what_is_saved() -> None:
     assert heading(BATCH) == "As a tree, 9 tokens are computed instead of 18: 50 % less"
 
 
-def message(variant: str, number: int, step_s: float, loss: float = 1.0) -> dict[str, Any]:
-    return {
-        "variant": variant,
-        "round": number,
-        "step_s": step_s,
-        "loss": loss,
-        "tokens": 10,
-        "dtype": "float32",
-    }
+def message(variant: str, number: int, step_s: float, loss: float = 1.0) -> TimedStep:
+    return TimedStep(
+        variant=variant, round=number, step_s=step_s, loss=loss, tokens=10, dtype="float32"
+    )
 
 
 def test_times_are_medians_against_everything_on() -> None:

@@ -1,6 +1,7 @@
 """Lesson: figures, findings and the guide's words from measurements written by hand."""
 
 import re
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from core.experiments.break_even import BreakEven, advise
 from core.experiments.knowledge_probe import FACTS, GIVEN, PLAIN
 from core.experiments.prompting import Row, prompt_row, ways
 from core.runs import prompt_evaluation
-from core.runs.prompt_evaluation import PromptEvaluation
+from core.runs.prompt_evaluation import Measured, PromptEvaluation
 from pages.lessons.choice.advice import amount, fact_finding, fact_table, reasons, verdict
 from pages.lessons.choice.figures import (
     best,
@@ -174,10 +175,12 @@ def test_kept_prompts_are_the_reader_s_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TUNING_FORK_HOME", str(tmp_path))
-    wanted = PromptEvaluation(shots=8)
-    figures = {k: v for k, v in ROWS[1].to_dict().items() if k not in ("kind", "labels")}
-    kept = prompt_evaluation.keep(wanted, figures)
+    names = [f.name for f in fields(Measured) if hasattr(ROWS[1], f.name)]
+    figures = {name: getattr(ROWS[1], name) for name in names}
+    kept = Measured(asking=PromptEvaluation(shots=8), measured_at=1.0, **figures)
+    prompt_evaluation.keep(kept)
     assert own_rows("sentiment") == [prompt_row(kept)] == [ROWS[1]]
     assert own_rows("names") == []
-    prompt_evaluation.keep(PromptEvaluation(run="20200101-000000-abcdef"), figures)  # deleted since
+    deleted = PromptEvaluation(run="20200101-000000-abcdef")
+    prompt_evaluation.keep(replace(kept, asking=deleted))
     assert own_rows("sentiment") == [ROWS[1]]

@@ -1,6 +1,7 @@
 """Lesson: what the page draws, from small rows written by hand, and its first part in the app."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from core.config import DataConfig, RunConfig
 from core.data import uploads
 from core.data.examples import Example, load_splits
 from core.evaluate.compare_texts import compare_texts
-from core.evaluate.examples import judge
+from core.evaluate.examples import Judged, judge
 from core.evaluate.learning_curves import values_over_time
 from core.evaluate.overlap import WORDS_ONLY
 from core.runs.store import RunStore, worker_identity
@@ -71,9 +72,9 @@ def test_texts_without_words_are_no_error(app: AppTest, texts: tuple[str, str]) 
     assert metrics(app)["F1, their harmonic mean"] == "0.000"
 
 
-def rows(*pairs: tuple[str, str], labels: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+def rows(*pairs: tuple[str, str], labels: tuple[str, ...] = ()) -> list[Judged]:
     return [
-        judge(n, Example(prompt=f"ask {n}", completion=right), answer, labels).to_dict()
+        judge(n, Example(prompt=f"ask {n}", completion=right), answer, labels)
         for n, (right, answer) in enumerate(pairs, start=1)
     ]
 
@@ -86,7 +87,7 @@ FOUND = rows(
 def test_answers_are_filtered_searched_and_sorted() -> None:
     def numbers(measure: str = "exact_match", **wanted: str) -> list[int]:
         usual = {"which": "all", "words": "", "order": "number"}
-        return [row["number"] for row in filtered(FOUND, measure, **(usual | wanted))]
+        return [row.number for row in filtered(FOUND, measure, **(usual | wanted))]
 
     assert numbers() == [1, 2, 3, 4]
     assert numbers(which="wrong") == [2, 3]
@@ -102,7 +103,7 @@ def test_answers_are_filtered_searched_and_sorted() -> None:
 def test_models_are_compared_on_the_examples_both_have() -> None:
     shared = on_both(FOUND, [FOUND[2], FOUND[0]])
     assert shared
-    assert [row["number"] for row in shared[0]] == [row["number"] for row in shared[1]] == [1, 3]
+    assert [row.number for row in shared[0]] == [row.number for row in shared[1]] == [1, 3]
     assert on_both(FOUND, []) is None
 
 
@@ -171,7 +172,7 @@ def test_a_run_on_own_data_offers_its_own_test_pairs(app: AppTest) -> None:
     assert "Its own test pairs" not in base.selectbox[0].options
 
 
-def limits_of(rows: "list[dict[str, object]]", n_trained_on: int | None) -> None:
+def limits_of(rows: "list[Judged]", n_trained_on: int | None) -> None:
     from pages.lessons.evaluation.any_model import Found, show_limits
 
     show_limits(Found(rows=rows, max_new_tokens=96, n_trained_on=n_trained_on))
@@ -179,7 +180,7 @@ def limits_of(rows: "list[dict[str, object]]", n_trained_on: int | None) -> None
 
 @pytest.mark.thorough
 def test_cut_answers_and_pairs_trained_on_are_said() -> None:
-    found = [row | {"cut": row["number"] == 2} for row in FOUND]
+    found = [replace(row, cut=row.number == 2) for row in FOUND]
     shown = AppTest.from_function(limits_of, kwargs={"rows": found, "n_trained_on": 3}).run()
     assert [c.value for c in shown.caption] == [
         "3 of the 4 examples scored were trained on by this run.",

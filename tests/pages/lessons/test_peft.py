@@ -4,19 +4,19 @@ import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import METHODS, MethodConfig
 from core.evaluate.uncertainty import wilson_interval
-from core.events import NearWord, VirtualToken, VirtualTokens, VocabularyMap, Word
+from core.events import Memory, NearWord, VirtualToken, VirtualTokens, VocabularyMap, Word
 from core.experiments.adapters import Adapter
 from core.experiments.method_rows import MethodRow, method_settings
 from core.experiments.ranks import RankRow
 from core.experiments.soft_prompts import SizeRun
 from core.experiments.sweep import MISSING, Cell, Sweep
+from core.inspect.results import Spectrum
 from core.paths import ASSETS
 from core.runs.messages import TextScore
 from core.shape import PUBLISHED, total_parameters
@@ -41,14 +41,22 @@ SHAPE = PUBLISHED["SmolLM2-135M"]
 
 
 def row(name: str, learned: float, kept: float, *, own: bool = False, n: int = 1000) -> MethodRow:
-    memory = {"gradient_bytes": 4 * n, "optimizer_bytes": 8 * n, "activation_bytes": 10**6}
+    memory = Memory(
+        step=1,
+        frozen_bytes=2 * 10**6,
+        trained_bytes=4 * n,
+        gradient_bytes=4 * n,
+        optimizer_bytes=8 * n,
+        activation_bytes=10**6,
+        n_tokens=250,
+    )
     return MethodRow(
         method=MethodConfig(name=name),
         knob="",
         seed=0,
         n_trained=n,
         n_total=10**6,
-        memory=memory | {"n_tokens": 250, "frozen_bytes": 2 * 10**6},
+        memory=memory,
         artifact_bytes=4 * n,
         step_s=0.5,
         scores={"sentiment": learned, "names": kept},
@@ -125,15 +133,16 @@ def test_the_calculator_says_on_which_card_it_fits() -> None:
     assert shown == {part.name for part in parts if part.n_bytes}
 
 
-def spectrum(*values: float) -> dict[str, Any]:
+def spectrum(*values: float) -> Spectrum:
     total = sum(v * v for v in values)
     energy = [sum(v * v for v in values[: i + 1]) / total for i in range(len(values))]
-    return {
-        "singular_values": list(values),
-        "energy": energy,
-        "effective_rank": 1.5,
-        "shape": [192, 576],
-    }
+    return Spectrum(
+        singular_values=list(values),
+        energy=energy,
+        effective_rank=1.5,
+        relative=0.1,
+        shape=[192, 576],
+    )
 
 
 def test_a_spectrum_says_what_eight_values_hold() -> None:
