@@ -10,54 +10,92 @@ from core.config import RunConfig
 from core.data.examples import task_examples
 from core.errors import UserError
 from core.evaluate.examples import judge, labels_of
+from core.evaluate.thresholds import LabelRow
+from core.generate.tokens import Token
+from core.inspect.results import LoraStart, Matrices, Merged, MergedOnce, Spectrum, TakenAway
+from core.runs.messages import (
+    Answers,
+    AskLabels,
+    Evaluate,
+    Generate,
+    Generated,
+    LabelProbabilities,
+    LookAtMatrices,
+    LookAtSpectrum,
+    M,
+    Merge,
+    Request,
+    StartLora,
+    TakeAway,
+)
 from core.runs.store import Run, RunStore
 
 MATRIX = [[0.5, -0.25], [0.0, 1.0]]
-MERGED = {
-    "dtype": "float32",
-    "largest_merged_difference": 1e-5,
-    "largest_unmerged_difference": 1e-6,
-    "largest_weight_error": 1e-7,
-    "relative_weight_error": 1e-8,
-    "same_choice": 1.0,
+ONCE = MergedOnce(
+    dtype="float32",
+    merge_s=0.01,
+    unmerge_s=0.01,
+    n_logits=100,
+    largest_logit=20.0,
+    largest_merged_difference=1e-5,
+    same_choice=1.0,
+    largest_unmerged_difference=1e-6,
+    largest_weight_error=1e-7,
+    relative_weight_error=1e-8,
+)
+MERGED = Merged(**vars(ONCE), rows=[ONCE], words="Taken out again, the weights are the base's.")
+TOKYO = Token(
+    id=1, piece="Tokyo", text="Tokyo", probability=0.9, n_tokens=2, elapsed_s=0.1, ended=True
+)
+ANSWERS: dict[type[Request[Any]], Any] = {
+    Generate: Generated(n_prompt=4, token=TOKYO),
+    StartLora: LoraStart(a_norm=3.0, b_norm=0.0, scaling=1.0, largest_difference=0.0, n_logits=100),
+    LookAtMatrices: Matrices(
+        A=MATRIX,
+        B=MATRIX,
+        BA=MATRIX,
+        W=MATRIX,
+        scaling=1.0,
+        shape=[576, 576],
+        rank=8,
+        modules={"q_proj": [7, 29]},
+    ),
+    LookAtSpectrum: Spectrum(
+        singular_values=[2.0, 1.0],
+        energy=[0.8, 1.0],
+        effective_rank=1.7,
+        relative=0.01,
+        shape=[576, 576],
+    ),
+    Merge: MERGED,
+    TakeAway: TakenAway(
+        rows=[{"prompt": "Hello", "base": "Hi", "with": "positive", "without": "Hi"}],
+        equal=True,
+        largest_difference=0.0,
+        n_logits=100,
+    ),
 }
-ANSWERS: dict[str, dict[str, Any]] = {
-    "generate": {"text": "Tokyo", "n_prompt": 4, "n_tokens": 2, "elapsed_s": 0.1, "ended": True},
-    "lora_start": {"a_norm": 3.0, "b_norm": 0.0, "n_logits": 100, "largest_difference": 0.0},
-    "matrices": {"A": MATRIX, "B": MATRIX, "BA": MATRIX, "rank": 8, "shape": [576, 576]},
-    "spectrum": {
-        "singular_values": [2.0, 1.0],
-        "energy": [0.8, 1.0],
-        "effective_rank": 1.7,
-        "shape": [576, 576],
-    },
-    "merge": {"rows": [MERGED], "words": "Taken out again, the weights are the base's."},
-    "take_away": {
-        "rows": [{"prompt": "Hello", "base": "Hi", "with": "positive", "without": "Hi"}],
-        "equal": True,
-        "largest_difference": 0.0,
-        "n_logits": 100,
-    },
-}
-"""What each operation of the answering worker says, where it says one thing."""
+"""What the answering worker says to each request, where it says one thing."""
 
 
-def rows_of(operation: str, task: str) -> dict[str, Any]:
+def rows_of(request: Evaluate | AskLabels) -> Answers | LabelProbabilities:
     """Six examples of a task's test set, all answered right."""
+    task = request.on.task
     examples = task_examples(task, "test")[:6]
     labels = labels_of(task, examples)
-    rows = [judge(n, e, e.completion, labels).to_dict() for n, e in enumerate(examples, start=1)]
-    if operation == "label_probabilities":
-        rows = [
-            {
-                "number": row["number"],
-                "reference": row["reference"],
-                "probabilities": {label: float(label == row["reference"]) for label in labels},
-                "mass": 0.9,
-            }
-            for row in rows
-        ]
-    return {"answered": 6, "of": 6, "rows": rows, "max_new_tokens": 8}
+    if isinstance(request, Evaluate):
+        rows = [judge(n, e, e.completion, labels) for n, e in enumerate(examples, start=1)]
+        return Answers(answered=6, of=6, rows=rows, max_new_tokens=8)
+    found = [
+        LabelRow(
+            number=n,
+            reference=e.completion.strip(),
+            probabilities={label: float(label == e.completion.strip()) for label in labels},
+            mass=0.9,
+        )
+        for n, e in enumerate(examples, start=1)
+    ]
+    return LabelProbabilities(answered=6, of=6, rows=found)
 
 
 class FakeEngine:
@@ -66,8 +104,8 @@ class FakeEngine:
     def __init__(self, store: RunStore) -> None:
         self.store = store
         self.preparations: dict[str, Any] = {}
-        self.asked: list[tuple[str, dict[str, Any]]] = []
-        """Every question: operation and arguments."""
+        self.asked: list[Any] = []
+        """Every request."""
         self.error = ""
         """What the worker answers instead, if anything."""
 
@@ -77,20 +115,22 @@ class FakeEngine:
     def cancel(self, run_id: str) -> None:
         self.store.request_stop(run_id)
 
-    def ask(self, operation: str, *, beat: bool = False, **args: Any) -> Iterator[dict[str, Any]]:
-        self.asked.append((operation, args))
+    def ask(self, request: Request[M], *, beat: bool = False) -> Iterator[M]:
+        self.asked.append(request)
         if self.error:
             raise UserError(self.error)
-        if operation in ("evaluate", "label_probabilities"):
-            yield rows_of(operation, args["task"])
-        else:
-            yield ANSWERS[operation]
+        answer: Any = (
+            rows_of(request)
+            if isinstance(request, Evaluate | AskLabels)
+            else ANSWERS[type(request)]
+        )
+        yield answer
 
     def is_warm(self, role: str) -> bool:
         return True
 
-    def machine(self) -> dict[str, Any]:
-        return {}
+    def machine(self) -> None:
+        """Nothing measured."""
 
     def close(self) -> None:
         pass

@@ -14,8 +14,9 @@ import pages.shared.engine
 from core.config import MethodConfig
 from core.course.lessons import LESSONS
 from core.events import Event, Step
+from core.runs.messages import AskLabels, Evaluate, Generate, LookAtMatrices, LookAtSpectrum
 from core.runs.store import Run, RunStore
-from tests.pages.fake_engine import ANSWERS, FakeEngine
+from tests.pages.fake_engine import MERGED, FakeEngine
 from tests.pages.test_any_run import ROOT, configs, end, keep, own_data, recorded, store
 
 pytestmark = pytest.mark.thorough
@@ -157,8 +158,9 @@ def test_a_question_and_its_answer(engine: FakeEngine) -> None:
     app = opened("before")
     app.button(key=ASKS["before"]).click()
     assert "Tokyo" in [code.value for code in shown(app).code]
-    ((operation, asked),) = engine.asked
-    assert (operation, asked["raw"]) == ("generate", False)
+    (asked,) = engine.asked
+    assert isinstance(asked, Generate)
+    assert not asked.raw
     engine.error = "The model process ended unexpectedly."
     app.button(key=ASKS["before"]).click()
     assert [said.value for said in shown(app).error] == [engine.error]
@@ -169,18 +171,18 @@ def test_what_a_finished_run_holds_is_asked_once(engine: FakeEngine) -> None:
     run_id = keep(engine.store, lora, "finished")
 
     app = opened("lora", run=run_id)
-    assert [operation for operation, _ in engine.asked] == ["matrices", "spectrum"]
+    assert [type(asked) for asked in engine.asked] == [LookAtMatrices, LookAtSpectrum]
     app.slider(key="lora_layer").set_value(7)
     shown(app)
-    assert [asked["layer"] for _, asked in engine.asked] == [29, 29, 7, 7]
+    assert [asked.layer for asked in engine.asked] == [29, 29, 7, 7]
     app.button(key="lora_merge").click()
-    assert any(ANSWERS["merge"]["words"] in text.value for text in shown(app).markdown)
+    assert any(MERGED.words in text.value for text in shown(app).markdown)
     assert len(engine.asked) == 5
 
     again = opened("lora", run=run_id)  # another reader
     again.slider(key="lora_layer").set_value(7)
     again.button(key="lora_merge").click()
-    assert any(ANSWERS["merge"]["words"] in text.value for text in shown(again).markdown)
+    assert any(MERGED.words in text.value for text in shown(again).markdown)
     assert len(engine.asked) == 5
 
 
@@ -200,7 +202,7 @@ def test_probabilities_of_labels_are_asked_once(engine: FakeEngine) -> None:
                 app.button(key=key).click()
                 shown(app)
         assert any("the labels hold 90.0%" in caption.value for caption in app.caption)
-        assert [operation for operation, _ in engine.asked] == ["evaluate", "label_probabilities"]
+        assert [type(asked) for asked in engine.asked] == [Evaluate, AskLabels]
 
 
 def test_a_view_reads_only_what_is_new(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
