@@ -2,7 +2,6 @@
 
 import gc
 from dataclasses import replace
-from typing import Any
 
 import streamlit as st
 
@@ -60,14 +59,9 @@ def delete_run(run_id: str) -> None:
     _event_cache().forget(run_id)
 
 
+@st.cache_data(show_spinner=False, max_entries=200)
 def ask_once(request: Request[M]) -> M:
     """What the answering worker finds in a finished run. Its weights do not change: it is asked once."""
-    return _answered(request.operation, request)
-
-
-@st.cache_data(show_spinner=False, max_entries=200)
-def _answered(operation: str, request: Request[Any]) -> Any:
-    del operation  # a key: Streamlit tells dataclasses apart by their fields alone
     (found,) = engine().ask(request)
     return found
 
