@@ -8,7 +8,7 @@ from core.evaluate.compare_texts import compare_texts
 from core.evaluate.learning_curves import in_one_line, losses_at, movements, values_over_time
 from core.evaluate.metric_failures import HIGH, LOW, METRIC_FAILURES, attempt
 from core.evaluate.words import Cutting
-from core.events import Evaluation, Validation
+from core.events import ClassificationReport, Evaluation, Validation
 from tests.events import evaluation as made_evaluation
 from tests.events import step
 
@@ -87,8 +87,15 @@ def test_values_have_the_intervals_the_record_has() -> None:
     assert len(values) == 9
     assert values[2].interval == (0.0, 0.2)
     assert values[0].interval is None
-    labels = {"confusion": [[4, 1, 0], [0, 3, 2]], "macro_precision": 0.875}
-    labels |= {"macro_recall": 0.7, "macro_f1": 0.78}
+    labels = ClassificationReport(
+        labels=("yes", "no"),
+        accuracy=0.7,
+        per_class={},
+        macro_precision=0.875,
+        macro_recall=0.7,
+        macro_f1=0.77,
+        confusion=[[4, 1, 0], [0, 3, 2]],
+    )
     (precision, *_) = values_over_time([evaluation(0, 0.5, classification=labels)], "qa")
     assert precision.value == 0.875
     assert precision.interval

@@ -14,6 +14,8 @@ from core.errors import UserError
 from core.experiments import knowledge_probe, prompting_record
 from core.experiments.measure_all import Measurer
 from core.experiments.prompting import (
+    LISTS,
+    MEASURED,
     SHOTS,
     TUNED,
     Row,
@@ -27,7 +29,7 @@ from core.experiments.prompting import (
 from core.runs import prompt_evaluation
 from core.runs.inference_session import InferenceSession
 from core.runs.messages import Measure, Progress
-from core.runs.prompt_evaluation import PromptEvaluation
+from core.runs.prompt_evaluation import Measured, PromptEvaluation
 from core.runs.store import RunStore
 
 N_TEST = 6
@@ -137,8 +139,9 @@ def test_a_measurement_s_name_holds_all_that_decides_it(
     ]  # fmt: skip
     assert len({a.key for a in (*others, PromptEvaluation())}) == len(others) + 1
     assert PromptEvaluation.from_dict(others[1].to_dict()) == others[1]
-    prompt_evaluation.keep(PromptEvaluation(), {"score": 1.0})
-    assert [kept["score"] for kept in prompt_evaluation.everything()] == [1.0]
+    figures = {name: getattr(row(), name) for name in (*MEASURED, *LISTS)}
+    prompt_evaluation.keep(Measured(asking=PromptEvaluation(), measured_at=1.0, **figures))
+    assert [kept.score for kept in prompt_evaluation.everything()] == [0.5]
     (prompt_evaluation.folder() / "broken.json").write_text("{")
     assert len(prompt_evaluation.everything()) == 1
     monkeypatch.setattr(prompt_evaluation, "describe_machine", lambda: "another")

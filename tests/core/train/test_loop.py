@@ -146,7 +146,7 @@ def test_stepping_equals_running(method: str, home: Path, tiny: LoadedModel) -> 
     wanted = config(method, steps=2)
     _, trained = run(wanted, tiny)
     stepper = Stepper(wanted, tiny)
-    names = [stepper.advance()["name"] for _ in range(2 * len(PHASES))]
+    names = [stepper.advance().name for _ in range(2 * len(PHASES))]
     assert names == [*PHASES, *PHASES]
     ran = dict(trained.model.named_parameters())
     for name, parameter in stepper.trainable.items():

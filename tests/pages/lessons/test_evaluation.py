@@ -218,7 +218,7 @@ def status_of(run_id: str) -> None:
     show_status(store().get(run_id), store().events(run_id))
 
 
-def examples_by(rows: "list[dict[str, object]]", measure: str) -> None:
+def examples_by(rows: "list[Judged]", measure: str) -> None:
     from pages.lessons.evaluation.any_model import show_examples
 
     show_examples(rows, measure)
@@ -227,7 +227,7 @@ def examples_by(rows: "list[dict[str, object]]", measure: str) -> None:
 def test_a_high_overlap_is_not_called_right() -> None:
     """By F1 "-1" is as good as "1": words are what ROUGE takes for words."""
     found = rows(("1", "-1"))
-    assert (found[0]["f1"], found[0]["exact_match"]) == (1.0, 0.0)
+    assert (found[0].f1, found[0].exact_match) == (1.0, 0.0)
     shown = AppTest.from_function(examples_by, kwargs={"rows": found, "measure": "f1"}).run()
     assert shown.button_group[0].options == ["all", "below 0.5", "0.5 or more"]
     assert shown.caption[0].value == f"0 of 1 examples. {WORDS_ONLY}"
