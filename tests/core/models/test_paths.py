@@ -309,7 +309,7 @@ def test_label_probabilities_are_the_model_s_own(
     (message,) = label_probabilities(
         base.model, base, "custom", examples, should_stop=lambda: False
     )
-    for row, example in zip(message["rows"], examples, strict=True):
+    for row, example in zip(message.rows, examples, strict=True):
         logs: list[float] = []
         for label in ("cat", "dog ran"):
             prompt = base.tokenizer.ask(example.prompt)
@@ -318,8 +318,8 @@ def test_label_probabilities_are_the_model_s_own(
             with torch.no_grad():
                 logs.append(-own_loss(own, [pair]).item() * len(completion))
         wanted = torch.tensor(logs).softmax(0).tolist()
-        assert list(row["probabilities"].values()) == pytest.approx(wanted, abs=1e-4)
-        assert row["mass"] == pytest.approx(sum(torch.tensor(logs).exp().tolist()), rel=1e-3)
+        assert list(row.probabilities.values()) == pytest.approx(wanted, abs=1e-4)
+        assert row.mass == pytest.approx(sum(torch.tensor(logs).exp().tolist()), rel=1e-3)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -180,10 +180,10 @@ def test_the_matrices_of_a_run_are_shown_by_role(role: str, made: Made) -> None:
     layer = tuned.get_submodule(f"base_model.model.transformer.h.1.attn.{name}")
     layer.lora_B["default"].weight.data.normal_()
     found = lora.matrices(tuned, base, layer=1, module=role)
-    product = torch.tensor(found["B"]) @ torch.tensor(found["A"]) * found["scaling"]
-    assert torch.allclose(torch.tensor(found["BA"]), product, atol=1e-5)
-    assert torch.equal(torch.tensor(found["W"]), layer.base_layer.weight.T)
-    values = spectrum.spectrum(tuned, base, layer=1, module=role)["singular_values"]
+    product = torch.tensor(found.B) @ torch.tensor(found.A) * found.scaling
+    assert torch.allclose(torch.tensor(found.BA), product, atol=1e-5)
+    assert torch.equal(torch.tensor(found.W), layer.base_layer.weight.T)
+    values = spectrum.spectrum(tuned, base, layer=1, module=role).singular_values
     assert values[:2] == pytest.approx(torch.linalg.svdvals(product)[:2].tolist(), rel=1e-4)
 
 
