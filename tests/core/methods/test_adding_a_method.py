@@ -113,6 +113,8 @@ def test_it_trains_and_is_kept(tiny: LoadedModel, tmp_path: Path) -> None:
 ALLOWED = {
     "core/experiments/mitigations.py": "cures of forgetting; some are methods, each with another knob",
     "core/experiments/prompting.py": "the two methods that this experiment compares with prompts",
+    "core/bench/ablation.py": "its workloads, two of which are called by what they train",
+    "core/bench/ablation_parts.py": "the same workloads",
     "core/bench/flops.py": "the three that the benchmark measures, counted once more on their own",
     "pages/lessons/choice/figures.py": "how the ways of the same experiment look",
     "pages/lessons/cures/plane.py": "how the cures look",
