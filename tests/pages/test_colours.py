@@ -70,6 +70,7 @@ def scales(spec: Any) -> Iterator[dict[str, str]]:
             yield from scales(part)
 
 
+@pytest.mark.thorough
 @given(st.permutations(list(TASK_COLOURS)), st.integers(1, len(TASK_COLOURS)))
 def test_any_sequence_has_a_colour_for_each_task(tasks: list[str], n: int) -> None:
     events = [evaluation(task, step) for step in (0, 5) for task in tasks[:n]]

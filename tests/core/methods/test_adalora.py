@@ -45,6 +45,7 @@ def test_ranks_are_taken_away_until_the_budget_is_met(tiny: LoadedModel) -> None
     assert len(set(alive)) > 2
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("home")
 @pytest.mark.parametrize(("steps", "ranks"), [(1, 6), (2, 4), (3, 4), (4, 4)])
 def test_the_shortest_runs_work(tiny: LoadedModel, steps: int, ranks: int) -> None:

@@ -87,6 +87,7 @@ def test_an_adapter_that_is_not_there_is_refused(
         AdapterSet(tiny.model, {})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", ["lora", "rslora", "adalora"])
 def test_scaling_turns_the_change_up_and_down(method: str, tiny: LoadedModel) -> None:
     tuned = tune(method, tiny)

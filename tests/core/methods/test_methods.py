@@ -63,6 +63,7 @@ EXACT = [m for m in METHODS if m not in ("full", "top_layers", "bitfit")]
 every_method = pytest.mark.parametrize("method", METHODS)
 
 
+@pytest.mark.thorough
 @every_method
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_base_is_bit_identical_after_training(
@@ -83,6 +84,7 @@ def test_base_is_bit_identical_after_training(
     assert torch.equal(logits(base.model), before)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", [m for m in METHODS if METHODS[m].starts_as_base])
 def test_tuning_starts_from_the_base(method: str, tiny: LoadedModel) -> None:
     tune(method, tiny)  # an earlier run leaves no trace

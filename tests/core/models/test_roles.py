@@ -67,6 +67,7 @@ def test_roles_by_architecture(name: str, made: Made) -> None:
     assert matrices_of(made[name][1]) == OTHERS.get(name, LLAMA)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_method_fits_every_architecture(name: str, method: str, made: Made) -> None:

@@ -53,6 +53,7 @@ def test_typing_recounts_at_once_and_no_model_is_needed(app: AppTest) -> None:
     assert not app.exception
 
 
+@pytest.mark.thorough
 def test_a_prepared_pair_fills_the_boxes_but_wins_nothing(app: AppTest) -> None:
     app.button(key="evaluation_trap_negation").click().run()
     assert "not safe" in app.text_area(key="evaluation_output").value
@@ -236,6 +237,7 @@ def test_a_high_overlap_is_not_called_right() -> None:
     assert exact.caption[0].value == "1 of 1 examples."
 
 
+@pytest.mark.thorough
 def test_word_overlap_is_said_to_be_no_more_than_that(app: AppTest) -> None:
     event = evaluation(0, "custom", 0.0, n=4, precision=1.0, recall=1.0, f1=1.0)
     assert WORDS_ONLY in how_measured(event)
