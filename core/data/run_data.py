@@ -44,7 +44,7 @@ def load_run_data(config: RunConfig, tokenizer: ChatTokenizer) -> RunData:
 
     Raises `UserError` for data that cannot be used; all pairs that are too long are named at once.
     """
-    splits = {task: _splits(config, task) for task in config.data.tasks}
+    splits = {task: own_splits(config, task) for task in config.data.tasks}
     if not all(found.train for found in splits.values()):
         raise UserError("No training pairs are left after the split; add more data.")
     if config.optimizer.patience and not any(found.validation for found in splits.values()):
@@ -64,7 +64,8 @@ def load_run_data(config: RunConfig, tokenizer: ChatTokenizer) -> RunData:
     return data
 
 
-def _splits(config: RunConfig, task: str) -> Splits:
+def own_splits(config: RunConfig, task: str) -> Splits:
+    """The splits of one of the tasks that a run trains on; equal for equal configs."""
     if task == config.data.task:
         return load_splits(config.data, seed=config.seed)
     alone = replace(config.data, task=task, others=(), weights=())

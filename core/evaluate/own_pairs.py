@@ -4,22 +4,14 @@ They come out of its config, as they did when it trained: the same split, the sa
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from core import catalog
 from core.config import EARLIER, DataConfig, RunConfig, check_choice
-from core.data.examples import Example, Splits, load_splits, task_examples
+from core.data.examples import Example, load_splits, task_examples
+from core.data.run_data import own_splits
 from core.errors import UserError
 
 SPLITS = ("test", "validation", "train")
-
-
-def own_splits(config: RunConfig, task: str) -> Splits:
-    """The splits of one of the tasks that a run trains on."""
-    if task == config.data.task:
-        return load_splits(config.data, seed=config.seed)
-    alone = replace(config.data, task=task, others=(), weights=())
-    return load_splits(alone, seed=config.seed)
 
 
 def own_examples(config: RunConfig, task: str = "", *, split: str = "test") -> list[Example]:

@@ -25,9 +25,7 @@ class EventCache:
         new = self.store.events(run_id, after=len(known))
         found = [*known, *new]
         with self._lock:
-            if len(found) >= len(
-                self._known.get(run_id, [])
-            ):  # another thread may know more by now
+            if len(found) >= len(self._known.get(run_id, [])):  # else another thread knows more
                 self._known[run_id] = found
             self._known.move_to_end(run_id)
             while len(self._known) > RUNS_KEPT:
