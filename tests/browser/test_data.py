@@ -65,14 +65,24 @@ def test_edited_pairs_become_a_dataset_of_their_own(app: str, page: Page) -> Non
 
 
 def change_first_completion(page: Page, text: str) -> None:
-    """Type into the table as a reader does: a double click on the cell, the text, Enter."""
+    """Type into the table as a reader does: a click on the cell, Enter, the text, Enter.
+
+    Not faster than fingers: the grid loses an edit whose Enter comes right after its last letter.
+    """
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    page.wait_for_timeout(1000)  # a table that was just redrawn takes no click yet
     table = page.get_by_test_id("stDataFrame").filter(visible=True).last
     table.hover()  # waits until it stands still
     box = table.bounding_box()
     assert box
-    table.dblclick(position={"x": 0.8 * box["width"], "y": 52})  # below the header
+    table.click(position={"x": 0.8 * box["width"], "y": 52})  # below the header
+    page.keyboard.press("Enter")
+    field = page.locator("#portal textarea")
+    expect(field).to_be_focused()
     page.keyboard.press("ControlOrMeta+a")
-    page.keyboard.type(text)
+    page.keyboard.type(text, delay=60)
+    expect(field).to_have_value(text)
+    page.wait_for_timeout(500)
     page.keyboard.press("Enter")
 
 
