@@ -43,6 +43,10 @@ class LoadedModel:
     """Precision of the matrix products: the dtype of the frozen weights."""
     answers: dict[tuple[int, ...], Answer] = field(default_factory=dict[tuple[int, ...], Answer])
     """Greedy answers the base model gave, by length limit and prompt ids."""
+    label_logs: dict[tuple[tuple[str, ...], tuple[int, ...]], tuple[float, ...]] = field(
+        default_factory=dict[tuple[tuple[str, ...], tuple[int, ...]], tuple[float, ...]]
+    )
+    """The base model's log-probabilities of labels, by labels and prompt ids."""
     checked: Checked = field(default_factory=Checked)
     """How the model is computed, and how exactly."""
 

@@ -12,7 +12,7 @@ from core.answer import Answer
 from core.config import RunConfig
 from core.data.encode import Encoded
 from core.data.examples import Example
-from core.evaluate.task import answer_tasks, limit_of, score
+from core.evaluate.task import answer_tasks, likeliest_labels, limit_of, score
 from core.events import Event, Movement, NextTokens, Sample, TokenProbability, Validation
 from core.generate.stream import next_logits
 from core.inspect.movement import movement
@@ -121,6 +121,9 @@ class Checks:
                 step=step,
                 elapsed_s=elapsed_s,
                 max_new_tokens=self.limits[task],
+                likeliest=likeliest_labels(
+                    model, self.base, task, examples, should_stop=self.should_stop
+                ),
             )
             yield from self._samples(task, examples, answers[task], step)
         for prompt, answer in zip(free, answers[FREE], strict=True):
