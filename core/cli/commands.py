@@ -9,6 +9,7 @@ from core import catalog
 from core.cli.output import emit, say
 from core.config.command import names
 from core.errors import UserError
+from core.evaluate.form_and_label import line_words
 from core.evaluate.limits import cut_line_of
 from core.events import Evaluation, Event, Failed, Notice, Step
 from core.generate.settings import SamplingSettings, check_prompt
@@ -152,6 +153,8 @@ def show_event(event: Event) -> None:
                 f"[{low:.2f}, {high:.2f}]  F1 {event.f1:.2f}  (n = {event.n})"
                 + (f"  {line}" if (line := cut_line_of(event)) else "")
             )
+            if both := line_words(event):
+                print(f"           {both}")
         case Notice():
             say(event.message)
         case Failed():

@@ -139,12 +139,18 @@ def _add_experiment(actions: Actions) -> None:
 
 def _add_evaluate(actions: Actions) -> None:
     parser = actions.add_parser(
-        "evaluate", help="score a run (without --task or --data on its own test pairs) or the base"
+        "evaluate",
+        help="score a run (without --task or --data on its own test pairs) or the base (on all tasks)",
     )
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--run", dest="run_id", metavar="ID", default="")
     which.add_argument("--base", action="store_true")
-    parser.add_argument("--task", default="", help="one or more: sentiment,names")
+    parser.add_argument(
+        "--task", default="", help="one or more: sentiment,names; of the base all without it"
+    )
+    parser.add_argument(
+        "--whole", action="store_true", help="score all test examples, not those of the final set"
+    )
     parser.add_argument("--data", type=Path, help="JSONL, JSON or CSV (see: data --help)")
     data.add_data_options(parser)
     parser.add_argument("--template", default="", help="prompt template with {field} placeholders")

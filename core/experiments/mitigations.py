@@ -153,8 +153,6 @@ def mitigation_config(mitigation: str, value: float, *, seed: int = 0) -> RunCon
         evaluation=EvaluationConfig(
             tasks=(KEPT, "general"),
             every=5,
-            examples=16,
-            final_examples=60,
             samples=2,
             prompts=PROMPTS,
         ),

@@ -13,6 +13,7 @@ from typing import Any
 
 from core import catalog
 from core.config import (
+    FINAL_EXAMPLES,
     DataConfig,
     EvaluationConfig,
     MethodConfig,
@@ -45,7 +46,7 @@ def prompt_evaluations(
     seeds: Sequence[int],
     *,
     form: str = "chat",
-    n_test: int = 40,
+    n_test: int = FINAL_EXAMPLES,
     model: str = catalog.DEFAULT_MODEL,
 ) -> Iterator[PromptEvaluation]:
     """Every number of examples with every seed; without examples seeds are alike, and one is enough."""
@@ -57,7 +58,9 @@ def prompt_evaluations(
             )  # fmt: skip
 
 
-def tuned_evaluation(config: RunConfig, run_id: str, *, n_test: int = 40) -> PromptEvaluation:
+def tuned_evaluation(
+    config: RunConfig, run_id: str, *, n_test: int = FINAL_EXAMPLES
+) -> PromptEvaluation:
     """A finished run of `tuned_configs`, asked like the base model."""
     return PromptEvaluation(
         task=config.data.task,
@@ -92,7 +95,7 @@ def tuned_config(
         optimizer=OptimizerConfig(
             learning_rate=default_learning_rate(method), steps=steps, schedule="linear"
         ),
-        evaluation=EvaluationConfig(every=10_000, examples=8, final_examples=16, samples=1),
+        evaluation=EvaluationConfig(every=10_000, samples=1),
         seed=seed,
     )
 

@@ -29,6 +29,8 @@ KEPT_FIELDS = (
     "metric",
     "interval",
     "answered_with_sentiment",
+    "right_form",
+    "label_accuracy",
 )
 
 

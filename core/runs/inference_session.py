@@ -15,7 +15,8 @@ from core import methods
 from core.config import METHODS, check_number
 from core.data import uploads
 from core.data.encode import encode
-from core.data.examples import Example, task_examples
+from core.data.examples import Example
+from core.data.test_sets import final_set
 from core.errors import UserError
 from core.evaluate.examples import examples_of
 from core.evaluate.own_pairs import own_examples, trained_on
@@ -63,7 +64,6 @@ from core.runs.messages import (
 from core.runs.prompt_evaluation import Measured
 from core.runs.store import Run, RunStore
 from core.train.ablations import TimedStep
-from core.train.checks import spread
 from core.train.phases import Phase
 from core.train.stepper import Stepper, pair_losses
 from core.train.time_ablations import time_ablations
@@ -214,7 +214,7 @@ class InferenceSession:
 
     def score_text(self, asked: ScoreText, should_stop: Stop = never) -> Iterator[TextScore]:
         _, base = self.model_for(asked.model)
-        text, chosen = asked.text, spread(task_examples(asked.task, "test"), asked.examples)
+        text, chosen = asked.text, final_set(asked.task)
         examples = [replace(e, prompt=f"{check_prompt(text)}\n\n{e.prompt}") for e in chosen]
         found, _ = evaluate_task(base.model, base, asked.task, examples, should_stop=should_stop)
         yield TextScore(
@@ -252,9 +252,11 @@ class InferenceSession:
 
     def _examples(self, on: ModelOnTestSet) -> list[Example]:
         if on.pairs_of:
-            return own_examples(self.store.get(on.pairs_of).config, on.task, split=on.split)
+            return own_examples(
+                self.store.get(on.pairs_of).config, on.task, split=on.split, whole=on.whole
+            )
         records = uploads.load(on.dataset) if on.dataset else ()
-        return examples_of(on.task, records, split=on.split, template=on.template)
+        return examples_of(on.task, records, split=on.split, template=on.template, whole=on.whole)
 
     def measure(self, asked: Measure, should_stop: Stop = never) -> Iterator[Progress | Measured]:
         """Score and time one way to do a task (see `core.runs.measure`)."""

@@ -229,7 +229,6 @@ class ScoreText(Request[TextScore]):
     model: str
     task: str
     text: str
-    examples: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,6 +242,8 @@ class ModelOnTestSet:
     split: str = "test"
     template: str = ""
     pairs_of: str = ""
+    whole: bool = False
+    """Of a task of the catalogue all test examples, not those of the final set."""
 
 
 @dataclass(frozen=True, kw_only=True)

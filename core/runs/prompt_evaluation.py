@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from core import catalog
-from core.config import check_choice, check_number, check_type
+from core.config import FINAL_EXAMPLES, check_choice, check_number, check_type
 from core.data.shots import FORMS, MOST_SHOTS
 from core.errors import UserError
 from core.machine import describe_machine
@@ -34,8 +34,8 @@ class PromptEvaluation:
     """One of `FORMS`."""
     run: str = ""
     """A finished run to ask instead of the base model; it is shown no examples."""
-    n_test: int = 40
-    """Test examples scored, spread over the test split."""
+    n_test: int = FINAL_EXAMPLES
+    """Test examples scored: the first of the fixed order (core/data/test_sets)."""
     n_timed: int = 10
     """Of these, how many are answered one by one, on the clock."""
     model: str = catalog.DEFAULT_MODEL
@@ -97,6 +97,9 @@ class Measured:
     metric: str
     interval: tuple[float, float]
     n: int
+    right_form: float | None = None
+    """Of all answers, as in an `Evaluation`; likewise the label accuracy."""
+    label_accuracy: float | None = None
     n_cut: int = 0
     max_new_tokens: int = 0
     prompt_tokens: float

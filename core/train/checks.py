@@ -12,6 +12,7 @@ from core.answer import Answer
 from core.config import RunConfig
 from core.data.encode import Encoded
 from core.data.examples import Example
+from core.data.test_sets import fixed_set
 from core.evaluate.task import answer_tasks, likeliest_labels, limit_of, score
 from core.events import Event, Movement, NextTokens, Sample, TokenProbability, Validation
 from core.generate.stream import next_logits
@@ -55,7 +56,7 @@ class Checks:
         self.config, self.base, self.model, self.should_stop = config, base, model, should_stop
         self.watched = plan.validation
         limit = config.evaluation.final_examples
-        self.tests = {task: spread(e, limit or len(e)) for task, e in plan.tests.items()}
+        self.tests = {task: fixed_set(e, limit) for task, e in plan.tests.items()}
         longest = config.evaluation.max_new_tokens
         self.limits = {
             task: limit_of(task, examples, base, wanted=longest)
@@ -76,7 +77,7 @@ class Checks:
         return f"Stopped early: no better validation loss in {self.n_without_better} checks."
 
     def __call__(self, step: int, *, last: bool = False) -> Iterator[Event]:
-        """Some test examples while training, all of them at the last step.
+        """Some test examples while training; before and after it all, the same ones.
 
         At step 0 the base model is asked; its answers are remembered for the next run.
         """
@@ -100,7 +101,7 @@ class Checks:
     def _measure(self, model: nn.Module, step: int, last: bool) -> Iterator[Event]:
         start = time.perf_counter()
         sets = {
-            task: spread(examples, len(examples) if last else self.config.evaluation.examples)
+            task: examples if last or step == 0 else examples[: self.config.evaluation.examples]
             for task, examples in self.tests.items()
         }
         prompts = {task: [e.prompt for e in examples] for task, examples in sets.items()}
@@ -142,7 +143,7 @@ class Checks:
     def _samples(
         self, task: str, examples: list[Example], answers: list[Answer], step: int
     ) -> Iterator[Event]:
-        shown = {e.prompt for e in spread(self.shown_from(task), self.config.evaluation.samples)}
+        shown = {e.prompt for e in self.shown_from(task)[: self.config.evaluation.samples]}
         for example, answer in zip(examples, answers, strict=True):
             if example.prompt in shown:
                 yield Sample(
@@ -156,14 +157,7 @@ class Checks:
 
     def shown_from(self, task: str) -> list[Example]:
         """Examples that every check answers: the samples shown are among them."""
-        return spread(self.tests[task], self.config.evaluation.examples)
-
-
-def spread(examples: list[Example], n: int) -> list[Example]:
-    """`n` examples spread evenly over the list, always the same ones."""
-    if n >= len(examples):
-        return examples
-    return [examples[i * len(examples) // n] for i in range(n)]
+        return self.tests[task][: self.config.evaluation.examples]
 
 
 class NextTokenWatch:

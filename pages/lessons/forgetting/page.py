@@ -102,8 +102,6 @@ def settings() -> RunConfig:
         evaluation=EvaluationConfig(
             tasks=("names", "general"),
             every=max(1, steps // 4),
-            examples=12,
-            final_examples=40,
             prompts=WATCHED,
         ),
         seed=seed,
@@ -156,9 +154,7 @@ def sequence(single: RunConfig) -> None:
     config = replace(
         single,
         data=DataConfig(task=tasks[0], others=tuple(tasks[1:]), order="sequential"),
-        evaluation=EvaluationConfig(
-            every=10_000, examples=40, final_examples=40, samples=0, prompts=WATCHED[:1]
-        ),
+        evaluation=EvaluationConfig(every=10_000, samples=0, prompts=WATCHED[:1]),
     )
     run_id = run_button(config, "Run the sequence", key="forgetting_sequence_run", name="sequence")
     if not run_id:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.config import METHODS, RunConfig, default_learning_rate, of_family
+from core.config import FINAL_EXAMPLES, METHODS, RunConfig, default_learning_rate, of_family
 from core.evaluate.limits import cut_line
 from core.events import Evaluation
 from core.experiments.mitigations import LEARNED, PROMPTS
@@ -135,8 +135,8 @@ def by_hand(run_id: str) -> None:
     )
     if not st.button("Score my prompt", key="soft_prompts_score"):
         return
-    with st.spinner("Answering 60 reviews"):
-        asked = ScoreText(model=current_model().id, task=LEARNED, text=text, examples=60)
+    with st.spinner(f"Answering {FINAL_EXAMPLES} reviews"):
+        asked = ScoreText(model=current_model().id, task=LEARNED, text=text)
         (hand,) = engine().ask(asked)
     if line := cut_line(hand.n_cut, hand.n, limit=hand.max_new_tokens):
         st.caption(f"{line}.")

@@ -228,7 +228,10 @@ def test_score_says_whether_the_whole_answer_is_right(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["evaluate", "--base"], "Give --task or --data"),
+        (
+            ["evaluate", "--base", "--task", "names", "--data", "x.jsonl"],
+            "Give either --task or --data",
+        ),
         (["evaluate", "--base", "--checks"], "--run"),
         (["evaluate", "--base", "--task", "names", "--measure", "taste"], "taste"),
         (["evaluate", "--base", "--task", "names", "--threshold", "2"], "threshold"),

@@ -76,7 +76,7 @@ def test_events_come_in_order(home: Path, tiny: LoadedModel) -> None:
     types = [e.type for e in events]
     assert (types[0], types[-1]) == ("started", "finished")
     checks = [(e.to_dict()["step"], e.to_dict()["n"]) for e in events if e.type == "evaluation"]
-    assert checks == [(0, 2), (2, 2), (4, 2), (6, 4)]  # all test pairs at the end
+    assert checks == [(0, 4), (2, 2), (4, 2), (6, 4)]  # all test pairs before and after
 
 
 def test_lora_trains_what_the_formula_says(home: Path, tiny: LoadedModel) -> None:
