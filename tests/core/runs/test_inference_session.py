@@ -8,7 +8,8 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import pytest
 
 from core import catalog
-from core.config import FINAL_EXAMPLES, (
+from core.config import (
+    FINAL_EXAMPLES,
     DataConfig,
     EvaluationConfig,
     MethodConfig,
