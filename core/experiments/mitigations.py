@@ -19,6 +19,7 @@ from core.config import (
 from core.errors import UserError
 
 LEARNED, KEPT = "sentiment", "names"
+GENERAL = "general"
 TEXTBOOK_RATE = 3e-4
 """At this rate full fine-tuning for 20 steps loses the names."""
 PROMPTS = ("What is your name?", "What is the capital of France?")
@@ -151,7 +152,7 @@ def mitigation_config(mitigation: str, value: float, *, seed: int = 0) -> RunCon
     return RunConfig(
         data=DataConfig(task=LEARNED),
         evaluation=EvaluationConfig(
-            tasks=(KEPT, "general"),
+            tasks=(KEPT, GENERAL),
             every=5,
             samples=2,
             prompts=PROMPTS,
