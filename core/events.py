@@ -270,6 +270,8 @@ class Finished(Event):
     elapsed_s: float
     train_s: float
     """Time in optimizer steps alone."""
+    examples_seen: int = 0
+    """In all batches together: with few steps, fewer than there are to train on; 0 in older records."""
 
 
 @dataclass(frozen=True, kw_only=True)

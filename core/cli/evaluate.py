@@ -37,6 +37,7 @@ from core.evaluate.thresholds import (
     likeliest_accuracy,
     precision_recall_curve,
 )
+from core.evaluate.undefined import or_dash
 from core.evaluate.words import Cutting
 from core.events import Evaluation
 from core.models.acquire import is_ready, model_dir
@@ -194,7 +195,8 @@ def _labels(session: "InferenceSession", asked: ModelOnTestSet, arguments: Names
         else:
             print(
                 f"{label}: average precision {average_precision(curve):.2f}; at {here.threshold:g} "
-                f"precision {here.precision:.2f}, recall {here.recall:.2f}, F1 {here.f1:.2f}"
+                f"precision {or_dash(here.precision)}, recall {or_dash(here.recall)}, "
+                f"F1 {or_dash(here.f1)}"
             )
     mass = sum(row.mass for row in rows) / len(rows)
     likeliest = likeliest_accuracy(rows)
@@ -219,10 +221,10 @@ def _checks(arguments: Namespace) -> int:
             if arguments.json:
                 emit({"type": "check", "task": task, **asdict(value)})
             else:
-                low, high = value.interval or (float("nan"), float("nan"))
+                low, high = map(or_dash, value.interval or (None, None))
                 print(
-                    f"step {value.step:4d}  {task}: {value.measure} {value.value:.2f} "
-                    f"[{low:.2f}, {high:.2f}]  (n = {value.n})"
+                    f"step {value.step:4d}  {task}: {value.measure} {or_dash(value.value)} "
+                    f"[{low}, {high}]  (n = {value.n})"
                 )
         line = movement_line(movements(events, task))
         if arguments.json:

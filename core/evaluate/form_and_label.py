@@ -12,6 +12,7 @@ What tuning changed is said by these two, and only where their 95 % intervals pa
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Protocol
 
 from core.evaluate.apart import are_apart
 from core.evaluate.uncertainty import wilson_interval
@@ -36,19 +37,29 @@ class Line:
         return f"{LINES[self.field]} {self.value:.2f} [{low:.2f}, {high:.2f}]"
 
 
-def lines(evaluation: Evaluation) -> list[Line]:
+class Scored(Protocol):
+    """What says both lines of n examples: an `Evaluation`, or a measurement with the same fields."""
+
+    @property
+    def n(self) -> int: ...
+    @property
+    def right_form(self) -> float | None: ...
+    @property
+    def label_accuracy(self) -> float | None: ...
+
+
+def lines(evaluation: Scored) -> list[Line]:
     """Those that were measured: none for free text, and in records from before they were."""
     found: list[Line] = []
     for field in LINES:
         value: float | None = getattr(evaluation, field)
         if value is not None:
-            n = evaluation.n
-            interval = evaluation.intervals.get(field) or wilson_interval(round(value * n), n)
+            interval = wilson_interval(round(value * evaluation.n), evaluation.n)
             found.append(Line(field=field, value=value, interval=interval))
     return found
 
 
-def line_words(evaluation: Evaluation) -> str:
+def line_words(evaluation: Scored) -> str:
     """Both lines with their intervals, to stand after a score; "" where there are none."""
     return ", ".join(line.words for line in lines(evaluation))
 

@@ -161,6 +161,7 @@ def _train(
         peak_memory_mb=peak_memory_mb(),
         elapsed_s=time.perf_counter() - started_at,
         train_s=train_s,
+        examples_seen=last_step * config.optimizer.batch_size,
     )
     return Trained(model, base, config)
 

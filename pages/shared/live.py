@@ -11,10 +11,11 @@ import pandas as pd
 import streamlit as st
 
 from core import catalog
+from core.data.listing import seen_words
 from core.errors import UserError
 from core.evaluate.limits import cut_lines, sample_as_shown
 from core.evaluate.overlap import WORDS_ONLY
-from core.events import Evaluation, Event, Notice, Sample, Step, Validation
+from core.events import Evaluation, Event, Notice, Sample, Started, Step, Validation
 from core.runs.states import RunStatus
 from core.runs.store import Run
 from pages.shared.colours import AMBER, BLUE, GREEN, GREY
@@ -92,12 +93,16 @@ def show_status(run: Run, events: list[Event]) -> None:
     elif run.status is RunStatus.RUNNING:
         asked = " Stopping…" if run.stop_requested else ""
         text = f"Step {done} of {wanted}" if done else "Measuring the base model first"
+        if done and (seen := examples_seen(run, events, done)):
+            text += f", {seen}"
         st.progress(done / wanted, text=f"{text}.{asked}")
     elif run.status is RunStatus.FAILED:
         st.error(run.reason)
     else:
         seconds = (run.ended_at or 0) - (run.started_at or run.created_at)
-        st.success(f"{run.status.capitalize()} after {done} steps, {seconds:.0f} s. {run.reason}")
+        seen = examples_seen(run, events, done)
+        after = f"{done} steps, {seconds:.0f} s" + (f", {seen}" if seen else "")
+        st.success(f"{run.status.capitalize()} after {after}. {run.reason}")
     for event in events:
         if isinstance(event, Notice):
             st.caption(event.message)
@@ -113,6 +118,12 @@ def show_status(run: Run, events: list[Event]) -> None:
             f"{last.tokens_computed} tokens computed where a padded batch would take "
             f"{last.tokens_padded}."
         )
+
+
+def examples_seen(run: Run, events: list[Event], step: int) -> str:
+    """How many of its examples a run has trained on by a step; "" before it has begun."""
+    n_train = next((e.n_train for e in events if isinstance(e, Started)), 0)
+    return seen_words(step * run.config_dict["optimizer"]["batch_size"], n_train) if n_train else ""
 
 
 def step_axis(n_steps: int) -> alt.X:

@@ -22,7 +22,7 @@ def line_columns(found: Sequence[Line]) -> dict[str, float | None]:
 
 
 def are_measured(rows: pd.DataFrame) -> bool:
-    return any(field in rows and rows[field].notna().any() for field in LINES)
+    return any(field in rows and bool(rows[field].notna().to_numpy().any()) for field in LINES)
 
 
 def line_marks(rows: pd.DataFrame, *, scale: alt.Scale, **encoding: Any) -> list[alt.Chart]:
@@ -38,10 +38,5 @@ def line_marks(rows: pd.DataFrame, *, scale: alt.Scale, **encoding: Any) -> list
             **encoding,
         )
         for field, name in LINES.items()
-        if field in rows and rows[field].notna().any()
+        if field in rows and bool(rows[field].notna().to_numpy().any())
     ]
-
-
-def shown(value: float | None) -> str:
-    """A share in a table: "0.63", or "–" where there is none."""
-    return "–" if value is None or pd.isna(value) else f"{value:.2f}"

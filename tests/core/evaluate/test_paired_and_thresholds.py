@@ -92,9 +92,9 @@ def test_curve_equals_scikit_learn(cases: list[tuple[float, bool]], threshold: f
     probabilities, is_label = [p for p, _ in cases], [yes for _, yes in cases]
     here = at_threshold(probabilities, is_label, threshold)
     p, r, f, _ = precision_recall_fscore_support(
-        is_label, [x >= threshold for x in probabilities], average="binary", zero_division=0
+        is_label, [x >= threshold for x in probabilities], average="binary", zero_division=np.nan
     )
-    assert (here.precision, here.recall, here.f1) == pytest.approx((p, r, f), abs=1e-9)
+    assert (here.precision, here.recall, here.f1) == pytest.approx((p, r, f), abs=1e-9, nan_ok=True)
     curve = precision_recall_curve(probabilities, is_label)
     wanted = average_precision_score(is_label, probabilities)
     assert average_precision(curve) == pytest.approx(wanted, abs=1e-9)
