@@ -19,6 +19,7 @@ from core.runs.states import RunStatus
 from core.runs.store import Run
 from pages.shared.colours import AMBER, BLUE, GREEN, GREY
 from pages.shared.engine import engine, events_of, spare_the_collector, store
+from pages.shared.plain import plain
 
 POLL_S = 1.0
 CHART_HEIGHT = 340
@@ -42,7 +43,7 @@ def _follow(run_id: str, draw: Callable[[Run, list[Event]], None], was_active: b
         show_status(run, events)
         draw(run, events)
     except UserError as error:  # app.py does not see what happens in a fragment
-        st.error(str(error))
+        st.error(plain(str(error)))
 
 
 def run_view(run_id: str) -> None:
@@ -94,13 +95,15 @@ def show_status(run: Run, events: list[Event]) -> None:
         text = f"Step {done} of {wanted}" if done else "Measuring the base model first"
         st.progress(done / wanted, text=f"{text}.{asked}")
     elif run.status is RunStatus.FAILED:
-        st.error(run.reason)
+        st.error(plain(run.reason))
     else:
         seconds = (run.ended_at or 0) - (run.started_at or run.created_at)
-        st.success(f"{run.status.capitalize()} after {done} steps, {seconds:.0f} s. {run.reason}")
+        st.success(
+            f"{run.status.capitalize()} after {done} steps, {seconds:.0f} s. {plain(run.reason)}"
+        )
     for event in events:
         if isinstance(event, Notice):
-            st.caption(event.message)
+            st.caption(plain(event.message))
     if cut := cut_lines([e for e in events if isinstance(e, Evaluation)]):
         st.caption(f"{'; '.join(cut)}.")
     if not run.status.is_over and st.button("Stop", key=f"live_stop_{run.id}"):
