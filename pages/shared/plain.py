@@ -10,13 +10,15 @@ import re
 
 JOINER = "\u2060"
 """The word joiner: of no width, and no line breaks at it."""
-MARKS = re.compile(r"([!-/:-@\[-`{-~])")
-"""ASCII punctuation: after a backslash, it is itself."""
+MARKS = re.compile(r"([!#$&*+:<=>@\[\]\\^_`{|}~-])")
+"""Punctuation that may mean something; after a backslash, it is itself."""
+NUMBERED = re.compile(r"^(\d+)(?=[.)])")
+"""What would begin a list."""
 REPLACED = re.compile(
-    r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)|(?<=:)(?=streamlit:)|(?<=-)(?=[->])|(?<=<)(?=[-=])|(?<=>)(?==)",
+    r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)|(?<=:)(?=\w+[:/])|(?<=-)(?=[->])|(?<=<)(?=[-=])|(?<=>)(?==)",
     re.IGNORECASE,
 )
-"""What is made a link, a logo or an arrow even where it is escaped: its parts are kept apart."""
+"""What is made a link, an icon or an arrow even where it is escaped: its parts are kept apart."""
 
 
 def plain(text: str) -> str:
@@ -34,4 +36,5 @@ def quoted(text: str) -> str:
 def _line(line: str) -> str:
     shown = line.lstrip()
     indent = len(line.expandtabs()) - len(line.expandtabs().lstrip())
-    return "\u00a0" * indent + MARKS.sub(r"\\\1", REPLACED.sub(JOINER, shown))
+    shown = MARKS.sub(r"\\\1", REPLACED.sub(JOINER, shown))
+    return "\u00a0" * indent + NUMBERED.sub(r"\1\\", shown)
