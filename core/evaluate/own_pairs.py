@@ -9,7 +9,7 @@ from core import catalog
 from core.config import EARLIER, DataConfig, RunConfig, check_choice
 from core.data.examples import Example, load_splits, task_examples
 from core.data.run_data import own_splits
-from core.errors import UserError
+from core.errors import UserError, shortened
 
 SPLITS = ("test", "validation", "train")
 
@@ -23,7 +23,7 @@ def own_examples(config: RunConfig, task: str = "", *, split: str = "test") -> l
     check_choice("The split", split, SPLITS)
     found: list[Example] = getattr(own_splits(config, task), split)
     if not found:
-        raise UserError(f"The run kept no {split} pairs; choose another split.")
+        raise UserError(f"The run kept no {shortened(split)} pairs; choose another split.")
     return found
 
 
