@@ -8,7 +8,7 @@ from dataclasses import asdict
 from core import catalog
 from core.cli.output import emit, say
 from core.config.command import names
-from core.errors import UserError
+from core.errors import UserError, quote
 from core.evaluate.form_and_label import line_words
 from core.evaluate.limits import cut_line_of
 from core.events import Evaluation, Event, Failed, Notice, Step
@@ -139,7 +139,9 @@ def _number(text: str, option: str, example: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise UserError(f"{option} wants a number, for example {example}; got {text!r}.") from error
+        raise UserError(
+            f"{option} wants a number, for example {example}; got {quote(text)}."
+        ) from error
 
 
 def show_event(event: Event) -> None:

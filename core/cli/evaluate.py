@@ -12,7 +12,7 @@ from core.cli.output import emit, say
 from core.config import check_choice, check_number
 from core.config.command import names
 from core.data.tokenizer import ChatTokenizer
-from core.errors import UserError
+from core.errors import UserError, shortened
 from core.evaluate.classification import UNPARSED
 from core.evaluate.compare_texts import compare_texts
 from core.evaluate.examples import (
@@ -262,4 +262,6 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, "utf-8")
     except OSError as error:
-        raise UserError(f"The file {path} cannot be written: {error.strerror}.") from error
+        raise UserError(
+            f"The file {shortened(path)} cannot be written: {error.strerror}."
+        ) from error

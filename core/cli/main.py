@@ -15,6 +15,7 @@ from core.cli import (
     data,
     evaluate,
     experiment,
+    faults,
     inspect,
     models,
     runs,
@@ -215,4 +216,6 @@ def _add_bench(actions: Actions) -> None:
     bench.add_options(parser)
     _json_option(parser)
     parser.set_defaults(run=bench.run_bench)
-    ablation.add_parser(parser.add_subparsers(metavar="[ablation]", parser_class=Parser))
+    more = parser.add_subparsers(metavar="[ablation|faults]", parser_class=Parser)
+    ablation.add_parser(more)
+    faults.add_parser(more, main=main, build_parser=build_parser)

@@ -6,7 +6,7 @@ from core.config import DataConfig, check_choice, check_number
 from core.data.examples import Example, load_splits
 from core.data.lengths import too_long
 from core.data.tokenizer import ChatTokenizer, Message
-from core.errors import UserError
+from core.errors import UserError, quote
 
 FORMS = ("chat", "text")
 """How solved examples are shown: as earlier turns of the chat, or all in one message."""
@@ -21,7 +21,9 @@ def draw_shots(task: str, k: int, *, seed: int) -> list[Example]:
     check_number("The number of examples shown", k, 0, MOST_SHOTS, whole=True)
     pool = load_splits(DataConfig(task=task), seed=seed).train
     if k > len(pool):
-        raise UserError(f"The task {task!r} has {len(pool)} training pairs; show at most as many.")
+        raise UserError(
+            f"The task {quote(task)} has {len(pool)} training pairs; show at most as many."
+        )
     return pool[:k]
 
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import UserError
+from core.errors import UserError, quote, shortened
 from core.paths import data_dir, writable
 
 
@@ -42,7 +42,7 @@ def keep(records: list[dict[str, Any]], source: Source | None = None) -> str:
     try:
         content = text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise UserError(f"The dataset cannot be saved: {error}.") from error
+        raise UserError(f"The dataset cannot be saved: {shortened(error)}.") from error
     address = hashlib.sha256(content).hexdigest()[:16]
     path = writable(folder()) / f"{address}.jsonl"
     if not path.is_file():
@@ -58,7 +58,7 @@ def _write(path: Path, content: bytes) -> None:
             f.write(content)
         os.replace(f.name, path)  # noqa: PTH105
     except OSError as error:
-        raise UserError(f"The dataset cannot be saved: {error}.") from error
+        raise UserError(f"The dataset cannot be saved: {shortened(error)}.") from error
 
 
 def source(address: str) -> Source:
@@ -75,7 +75,7 @@ def load(address: str) -> list[dict[str, Any]]:
     path = folder() / f"{address}.jsonl"
     if not re.fullmatch(r"[0-9a-f]{16}", address) or not path.is_file():
         raise UserError(
-            f"The uploaded dataset {address!r} is not on this machine; upload it again."
+            f"The uploaded dataset {quote(address)} is not on this machine; upload it again."
         )
     return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
 

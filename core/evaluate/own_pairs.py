@@ -10,7 +10,7 @@ from core.config import EARLIER, FINAL_EXAMPLES, DataConfig, RunConfig, check_ch
 from core.data.examples import Example, load_splits, task_examples
 from core.data.run_data import own_splits
 from core.data.test_sets import fixed_set
-from core.errors import UserError
+from core.errors import UserError, shortened
 
 SPLITS = ("test", "validation", "train")
 
@@ -29,7 +29,7 @@ def own_examples(
     check_choice("The split", split, SPLITS)
     found: list[Example] = getattr(own_splits(config, task), split)
     if not found:
-        raise UserError(f"The run kept no {split} pairs; choose another split.")
+        raise UserError(f"The run kept no {shortened(split)} pairs; choose another split.")
     if split == "test" and task != catalog.CUSTOM_TASK and not whole:
         return fixed_set(found, FINAL_EXAMPLES)
     return found

@@ -16,7 +16,7 @@ from core.config import (
     OptimizerConfig,
     RunConfig,
 )
-from core.errors import UserError
+from core.errors import UserError, quote
 
 LEARNED, KEPT = "sentiment", "names"
 GENERAL = "general"
@@ -165,7 +165,7 @@ def mitigation_config(mitigation: str, value: float, *, seed: int = 0) -> RunCon
 def find_mitigation(mitigation: str) -> Mitigation:
     if mitigation not in MITIGATIONS:
         raise UserError(
-            f"The cure {mitigation!r} is not known; choose one of: {', '.join(MITIGATIONS)}."
+            f"The cure {quote(mitigation)} is not known; choose one of: {', '.join(MITIGATIONS)}."
         )
     return MITIGATIONS[mitigation]
 

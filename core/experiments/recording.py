@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from core.errors import UserError
+from core.errors import UserError, shortened
 from core.machine import describe_machine
 from core.paths import data_dir, writable
 from core.quiet import Quietness, Watch, refuse
@@ -46,7 +46,9 @@ class Recorder:
         try:
             path.write_text(json.dumps(asdict(found), ensure_ascii=False), "utf-8")
         except OSError as error:
-            raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+            raise UserError(
+                f"{shortened(path)} cannot be written: {error.strerror or error}."
+            ) from error
         return found
 
     def stamps(self, keys: Sequence[str]) -> list[Stamp]:

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from core.errors import UserError
+from core.errors import UserError, shortened
 from core.inspect.results import Spectrum
 from core.methods.merge import weight_changes
 from core.models.layers import layer_of
@@ -35,7 +35,7 @@ def spectrum(tuned: nn.Module, base: LoadedModel, *, layer: int, module: str) ->
                 relative=(change.norm() / weight.float().norm()).item(),
                 shape=list(change.shape),
             )
-    raise UserError(f"This run did not change {module} of layer {layer}.")
+    raise UserError(f"This run did not change {shortened(module)} of layer {shortened(layer)}.")
 
 
 def effective_rank(values: torch.Tensor) -> float:

@@ -11,7 +11,7 @@ from torch import nn
 from core import catalog
 from core.answer import Answer
 from core.data.tokenizer import ChatTokenizer
-from core.errors import UserError
+from core.errors import UserError, quote
 from core.models import acquire
 
 PLAIN = "This model is computed by transformers’ own code, padded: slower, and the same numbers as elsewhere."
@@ -114,7 +114,9 @@ def best_device() -> torch.device:
         try:
             return torch.device(chosen)
         except RuntimeError as error:
-            raise UserError(f"TUNING_FORK_DEVICE={chosen!r} is not a device of torch.") from error
+            raise UserError(
+                f"TUNING_FORK_DEVICE={quote(chosen)} is not a device of torch."
+            ) from error
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

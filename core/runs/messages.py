@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 from core.config import RunConfig
-from core.errors import UserError
+from core.errors import UserError, quote
 from core.evaluate.examples import Judged
 from core.evaluate.thresholds import LabelRow
 from core.events import Evaluation
@@ -312,7 +312,7 @@ def request_from_json(line: dict[str, Any]) -> Request[Any]:
     """`UserError` for an operation that is not known."""
     kind = REQUESTS.get(line["op"])
     if kind is None:
-        raise UserError(f"The worker knows no operation {line['op']!r}.")
+        raise UserError(f"The worker knows no operation {quote(line['op'])}.")
     return read(kind, line["args"])
 
 

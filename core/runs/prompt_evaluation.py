@@ -14,7 +14,7 @@ from typing import Any, Self
 from core import catalog
 from core.config import FINAL_EXAMPLES, check_choice, check_number, check_type
 from core.data.shots import FORMS, MOST_SHOTS
-from core.errors import UserError
+from core.errors import UserError, quote
 from core.machine import describe_machine
 from core.paths import data_dir, writable
 from core.runs.identity import identity_of_answers
@@ -60,7 +60,7 @@ class PromptEvaluation:
         known = {f.name for f in fields(cls)}
         for name in values:
             if name not in known:
-                raise UserError(f"The setting {name!r} of a measurement is not known.")
+                raise UserError(f"The setting {quote(name)} of a measurement is not known.")
         return cls(**values)
 
     @property

@@ -14,7 +14,7 @@ from torch import nn
 from core import catalog
 from core.data.examples import task_examples
 from core.data.test_sets import fixed_set
-from core.errors import UserError
+from core.errors import UserError, quote
 from core.evaluate.task import evaluate_task
 from core.inspect.logits import all_logits
 from core.models import acquire
@@ -34,7 +34,7 @@ def original_folder(name: str, *, on_progress: Callable[[Progress], None]) -> Pa
         return acquire.prepare(catalog.find_model(name), on_progress=on_progress)
     if name.count("/") != 1:
         raise UserError(
-            f"The original {name!r} is neither a model folder nor the name of a repository on the hub; "
+            f"The original {quote(name)} is neither a model folder nor the name of a repository on the hub; "
             "give one with --original."
         )
     size_mb = catalog.MODELS[catalog.DEFAULT_MODEL].parameters * 2 // 10**6

@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from core.config import RunConfig
-from core.errors import UserError
+from core.errors import UserError, quote
 from core.events import Event, event_from_dict
 from core.runs import artifacts
 from core.runs.identity import identity_of
@@ -216,7 +216,7 @@ class RunStore:
         if not rows:
             raise unknown_run(run_id)
         if len(rows) > 1 and rows[0].id != wanted:
-            raise UserError(f"Several runs begin with {run_id!r}; give more of the id.")
+            raise UserError(f"Several runs begin with {quote(run_id)}; give more of the id.")
         return Run.from_row(rows[0])
 
     def runs(self, *, limit: int = 200) -> list[Run]:

@@ -20,6 +20,7 @@ from core.runs.states import RunStatus
 from core.runs.store import Run
 from pages.shared.colours import AMBER, BLUE, GREEN, GREY
 from pages.shared.engine import engine, events_of, spare_the_collector, store
+from pages.shared.plain import plain
 
 POLL_S = 1.0
 CHART_HEIGHT = 340
@@ -43,7 +44,7 @@ def _follow(run_id: str, draw: Callable[[Run, list[Event]], None], was_active: b
         show_status(run, events)
         draw(run, events)
     except UserError as error:  # app.py does not see what happens in a fragment
-        st.error(str(error))
+        st.error(plain(str(error)))
 
 
 def run_view(run_id: str) -> None:
@@ -97,15 +98,15 @@ def show_status(run: Run, events: list[Event]) -> None:
             text += f", {seen}"
         st.progress(done / wanted, text=f"{text}.{asked}")
     elif run.status is RunStatus.FAILED:
-        st.error(run.reason)
+        st.error(plain(run.reason))
     else:
         seconds = (run.ended_at or 0) - (run.started_at or run.created_at)
         seen = examples_seen(run, events, done)
         after = f"{done} steps, {seconds:.0f} s" + (f", {seen}" if seen else "")
-        st.success(f"{run.status.capitalize()} after {after}. {run.reason}")
+        st.success(f"{run.status.capitalize()} after {after}. {plain(run.reason)}")
     for event in events:
         if isinstance(event, Notice):
-            st.caption(event.message)
+            st.caption(plain(event.message))
     if cut := cut_lines([e for e in events if isinstance(e, Evaluation)]):
         st.caption(f"{'; '.join(cut)}.")
     if not run.status.is_over and st.button("Stop", key=f"live_stop_{run.id}"):

@@ -5,6 +5,7 @@ import streamlit as st
 from core.config import RunConfig
 from core.errors import UserError
 from pages.shared.engine import engine, store
+from pages.shared.plain import plain
 
 
 def run_button(config: RunConfig, label: str, *, key: str, name: str) -> str:
@@ -30,7 +31,7 @@ def run_in_url(name: str) -> str:
         return store().get(wanted).id
     except UserError:
         st.caption(
-            f"The run “{wanted}” in this page’s address is not on this machine; it may have been "
+            f"The run “{plain(wanted)}” in this page’s address is not on this machine; it may have been "
             "deleted. Start a new one."
         )
         return ""

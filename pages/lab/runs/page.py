@@ -10,6 +10,7 @@ from core.runs.store import Run
 from pages.lab.runs.tables import compare_runs, flat, run_table
 from pages.shared.engine import delete_run, engine, store
 from pages.shared.live import run_view
+from pages.shared.plain import plain
 from pages.shared.run_button import run_in_url
 
 
@@ -56,7 +57,7 @@ def show(run: Run) -> None:
         if run.config_dict["method"]["name"] == "lora":
             entry = catalog.find_model(run.config.model)
             st.caption(
-                f"Take the adapter out, for plain peft. Its base is called {entry.hub_name or entry.id}. "
+                f"Take the adapter out, for plain peft. Its base is called {plain(entry.hub_name or entry.id)}. "
                 f"{entry.rounding}"
             )
             st.code(f"python -m core export --run {run.id} --to my-adapter", language="bash")
@@ -72,7 +73,7 @@ def repeat_command(run: Run) -> None:
     try:
         st.code(command_of(run.config), language="bash", wrap_lines=True)
     except UserError as error:
-        st.caption(str(error))
+        st.caption(plain(str(error)))
 
 
 st.title("Runs")

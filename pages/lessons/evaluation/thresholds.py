@@ -1,5 +1,6 @@
 """Labels: the confusion matrix, and the trade between precision and recall over a threshold."""
 
+import html
 from collections.abc import Sequence
 
 import altair as alt
@@ -21,6 +22,7 @@ from core.evaluate.thresholds import (
 from core.evaluate.uncertainty import wilson_interval
 from core.evaluate.undefined import or_dash
 from pages.shared.colours import BLUE, GREY, ORANGE
+from pages.shared.plain import plain
 
 
 def report_of(rows: Sequence[Judged], labels: Sequence[str]) -> ClassificationReport:
@@ -83,8 +85,8 @@ def confusion_figure(labels: Sequence[str], confusion: Sequence[Sequence[int]]) 
     figure = go.Figure(
         go.Heatmap(
             z=[list(row) for row in confusion],
-            x=columns,
-            y=list(labels),
+            x=[html.escape(name) for name in columns],  # Plotly reads tags in its texts
+            y=[html.escape(label) for label in labels],
             colorscale=[
                 [0, "#e8edf2"],
                 [1, BLUE],
@@ -100,7 +102,7 @@ def confusion_figure(labels: Sequence[str], confusion: Sequence[Sequence[int]]) 
     )
     heading = confusion_finding(labels, confusion)
     return figure.update_layout(
-        title={"text": heading, "font": {"size": 15}},
+        title={"text": html.escape(heading), "font": {"size": 15}},
         xaxis={"title": "answer", "type": "category"},
         yaxis={"title": "right label", "autorange": "reversed", "type": "category"},
         height=140 + 56 * len(labels),
@@ -130,7 +132,7 @@ def show_thresholds(rows: Sequence[LabelRow], written: float) -> None:
     left, right = st.columns(2)
     label = left.selectbox("Label to find", labels, key="evaluation_label", bind="query-params")
     threshold = right.slider(
-        f"Say “{label}” from this probability on",
+        f"Say “{plain(label)}” from this probability on",
         0.0,
         1.0,
         0.5,

@@ -19,6 +19,7 @@ from core.events import Sample
 from core.runs.states import RunStatus
 from pages.shared.engine import events_of, require_model, store
 from pages.shared.forgetting import forgetting_view, how_sure, matrix_figure, scrub
+from pages.shared.plain import plain
 from pages.shared.run_button import run_button
 from pages.shared.settings import RATES
 
@@ -48,7 +49,7 @@ def predict(run_id: str) -> None:
         e.output for e in events_of(run_id) if isinstance(e, Sample) and e.prompt == WATCHED[0]
     ]
     if guess and answers:
-        st.caption(f"Your guess was {guess}. The tuned model answers: “{answers[-1]}”.")
+        st.caption(f"Your guess was {guess}. The tuned model answers: “{plain(answers[-1])}”.")
 
 
 def settings() -> RunConfig:

@@ -19,6 +19,7 @@ from pages.lessons.instruction.stepping import FORWARD, PSEUDOCODE, source_of, s
 from pages.shared.engine import current_model, engine, events_of, require_model, store, tokenizer
 from pages.shared.live import run_view
 from pages.shared.own_pairs import choose_file, edit_pairs, take_over_edits
+from pages.shared.plain import plain, quoted
 from pages.shared.run_button import run_in_url
 from pages.shared.settings import run_settings
 from pages.shared.tokens import show_marked
@@ -112,7 +113,7 @@ def browse(data: DataConfig, splits: Splits) -> None:
     b.metric("Validation pairs", len(splits.validation))
     c.metric("Test pairs", len(splits.test))
     for note in splits.notes:
-        st.caption(note)
+        st.caption(plain(note))
     edit_pairs(data)
 
 
@@ -189,7 +190,7 @@ def compare(run_id: str) -> None:
             settings=SamplingSettings(max_new_tokens=48),
         )
         for message in engine().ask(asked):
-            place.markdown(f"> {message.token.text or '…'}")
+            place.markdown(quoted(message.token.text))
 
 
 def lesson() -> None:
@@ -198,7 +199,7 @@ def lesson() -> None:
     splits = load_splits(data, seed=0)
     record = splits.train[0].fields
     fields = [name for name in record if name not in ("completion", "tags", "split")]
-    st.caption("Fields: " + ", ".join(f"{{{name}}}" for name in fields))
+    st.caption("Fields: " + plain(", ".join(f"{{{name}}}" for name in fields)))
     browse(data, splits)
     load_run_data(RunConfig(data=data), tokenizer())  # says what is too long, below the table
     preview(data, splits)

@@ -27,6 +27,7 @@ from pages.shared.engine import (
     require_model,
     store,
 )
+from pages.shared.plain import plain
 from pages.shared.queue import run_all
 from pages.shared.run_button import run_button
 
@@ -97,7 +98,7 @@ def train(config: RunConfig) -> str:
         return ""
     words = wandering_words(run_id) if store().get(run_id).status.is_over else ""
     if words:
-        st.markdown(words)
+        st.markdown(plain(words))
         st.caption(
             f"The map is flat, the embedding space has {model_shape().hidden} dimensions: two points that look near may be "
             "far apart. The cosines are taken in all dimensions; hover over a token to see them."
