@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 
 from core.runs import artifacts
 from core.runs.endings import Ending, Endings
-from core.runs.liveness import Silences, ended_unexpectedly, is_gone, left_behind
+from core.runs.liveness import Silences, ended_unexpectedly, is_gone, kill, left_behind
 from core.runs.record import Run
 from core.runs.schema import Database, StoreError, events, runs
 from core.runs.states import RunStatus, sources
@@ -60,6 +60,8 @@ class Healer:
                     ended = self._fail(row, left_behind)
                 elif is_gone(row.worker, **silent[row.id], stale_s=stale_s):
                     ended = self._fail(row, ended_unexpectedly)
+                    if ended:
+                        kill(row.worker)
                 else:
                     continue
                 self._endings.drop(row.id)
