@@ -60,7 +60,7 @@ def disk() -> Iterator[Disk]:
 
 def test_an_ending_that_the_store_cannot_take_is_recorded_when_it_can(disk: Disk) -> None:
     store = RunStore()
-    run, following = store.start(RunConfig(), worker=ME), store.submit(RunConfig())
+    run, following = store.start(RunConfig(), worker=ME), store.submit(RunConfig(seed=1))
     disk.is_full = True
     store.fail(run.id, WHY)
     assert store.get(run.id).status is RunStatus.RUNNING
@@ -170,18 +170,23 @@ def fill(folder: Path, *, leave: int = 0) -> Path:
     return filler
 
 
-def test_weights_that_do_not_fit_leave_nothing(small: Path) -> None:
-    for write in (
+@pytest.mark.parametrize(
+    "write",
+    [
         lambda folder: save_file({"a": torch.zeros(2**20)}, folder / "a.safetensors"),
         lambda folder: (folder / "a").write_bytes(bytes(2**22)),
-    ):
-        with (
-            pytest.raises(UserError, match="The disk is full: the tuned weights cannot be saved"),
-            artifacts.saving("some-run") as folder,
-        ):
+    ],
+    ids=["safetensors", "file"],
+)
+def test_weights_that_do_not_fit_leave_nothing(small: Path, write: Callable[[Path], None]) -> None:
+    def save() -> None:
+        with artifacts.saving("some-run") as folder:
             (folder / "config.json").write_text("{}")
             write(folder)
-        assert list((data_dir() / "runs").iterdir()) == []
+
+    with pytest.raises(UserError, match="The disk is full: the tuned weights cannot be saved"):
+        save()
+    assert list((data_dir() / "runs").iterdir()) == []
 
 
 def test_a_file_that_does_not_fit_leaves_nothing(small: Path) -> None:

@@ -188,7 +188,7 @@ def test_a_run_whose_worker_has_taken_another_is_ended(store: RunStore) -> None:
     lost = store.start(RunConfig(), worker=ME)
     store.append(lost.id, step(1))
     other = store.start(RunConfig(), worker=ELSEWHERE)
-    store.submit(RunConfig())
+    store.submit(RunConfig(seed=1))
     taken = store.claim(worker=ME)
     assert [run.id for run in store.reap()] == [lost.id]
     assert store.get(lost.id).reason == (
