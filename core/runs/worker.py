@@ -20,6 +20,7 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
+from filelock import FileLock
 
 from core import catalog
 from core.config import RunConfig
@@ -28,6 +29,8 @@ from core.models import load
 from core.models.acquire import is_ready
 from core.models.load import LoadedModel
 from core.models.probe import probe, resolve_dtype
+from core.paths import data_dir
+from core.runs.backoff import Backoff
 from core.runs.execute import execute, explain
 from core.runs.identity import remember_machine
 from core.runs.inference_session import InferenceSession
@@ -74,11 +77,20 @@ class BaseKeeper:
 def train_forever(store: RunStore) -> None:
     keeper, me = BaseKeeper(), worker_identity()
     threading.Thread(target=_exit_with_parent, args=(store, me), daemon=True).start()
+    lease = FileLock(data_dir() / "training.lock")  # of two servers on one home, one trains
+    lease.acquire(poll_interval=0.5)
     if is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
         keeper(RunConfig())
     say_ready()
+    trouble = Backoff(first_s=IDLE_S, most_s=10)
     while True:
-        run = store.claim(worker=me)
+        try:
+            run = store.claim(worker=me)
+        except UserError as error:  # such as a full disk
+            log.warning("no run can be taken: %s", error)
+            time.sleep(trouble.failed())
+            continue
+        trouble.worked()
         if run is None:
             time.sleep(IDLE_S)
             continue
@@ -90,16 +102,16 @@ def train_forever(store: RunStore) -> None:
 def _exit_with_parent(store: RunStore, me: str) -> None:
     """Wait for standard input to close, say so in the record of a run in progress, and go."""
     sys.stdin.read()
-    for run in store.active():
-        if run.worker == me:
-            with contextlib.suppress(
-                IllegalTransition, UserError
-            ):  # it may just have ended by itself
-                store.fail(
-                    run.id,
-                    "The app was closed during this run. What it recorded is kept; run it again.",
-                )
-    os._exit(0)
+    try:
+        for run in store.active():
+            if run.worker == me:
+                with contextlib.suppress(IllegalTransition):  # it may just have ended by itself
+                    store.fail(
+                        run.id,
+                        "The app was closed during this run. What it recorded is kept; run it again.",
+                    )
+    finally:
+        os._exit(0)
 
 
 def answer_forever(store: RunStore) -> None:
