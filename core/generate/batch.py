@@ -14,7 +14,8 @@ from transformers import DynamicCache
 from core.answer import Answer
 from core.errors import Stopped
 from core.generate.cache import spread
-from core.generate.logits import likeliest
+from core.generate.logits import float_logits, likeliest
+from core.generate.stream import next_logits
 from core.models.forward import run_layers, tree_outputs
 from core.models.fused.linear import Packing, packing
 from core.models.load import LoadedModel
@@ -64,6 +65,24 @@ def answer_greedily(
             for key, (ids, was_cut) in zip(group, found, strict=True):
                 known[key] = Answer(base.tokenizer.decode(ids).strip(), was_cut)
     return [known[key] for key in keys]
+
+
+@torch.no_grad()
+def logits_after(
+    model: nn.Module, base: LoadedModel, prompts: Sequence[Sequence[int]]
+) -> torch.Tensor:
+    """(B, V) logits of the token after each of B prompts (token ids), all read as one tree."""
+    if is_plain(model):
+        return torch.stack([next_logits(model, base, prompt) for prompt in prompts])
+    trie = Trie()
+    ends = [trie.insert(prompt)[-1] for prompt in prompts]
+    _, head = backbone_and_head(model)
+    tokens, depths, wanted = (
+        torch.tensor(values, device=base.device) for values in (trie.tokens, trie.depths, ends)
+    )
+    with autocast(base.device, base.dtype):
+        hidden = tree_outputs(model.eval(), tokens, depths, trie.parents, wanted=wanted)
+        return float_logits(head, hidden)
 
 
 class _Answerer:

@@ -16,6 +16,8 @@ from core.models import acquire
 
 PLAIN = "This model is computed by transformers’ own code, padded: slower, and the same numbers as elsewhere."
 """Said wherever a plain model is trained or checked."""
+NextChoices = tuple[int, tuple[tuple[int, float], ...]]
+"""The likeliest next token, and the probabilities of that one and others, highest first."""
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
 
 
@@ -43,6 +45,12 @@ class LoadedModel:
     """Precision of the matrix products: the dtype of the frozen weights."""
     answers: dict[tuple[int, ...], Answer] = field(default_factory=dict[tuple[int, ...], Answer])
     """Greedy answers the base model gave, by length limit and prompt ids."""
+    losses: dict[str, float] = field(default_factory=dict[str, float])
+    """Validation losses of the base model, by a checksum of the pairs."""
+    next_tokens: dict[tuple[int, ...], NextChoices] = field(
+        default_factory=dict[tuple[int, ...], NextChoices]
+    )
+    """What the base model says next, by prompt ids, -1, and ids whose probabilities were wanted, too."""
     checked: Checked = field(default_factory=Checked)
     """How the model is computed, and how exactly."""
 

@@ -1,5 +1,7 @@
 """What is measured while training: validation loss, scores on test examples, answers, movement."""
 
+import hashlib
+import json
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -14,10 +16,10 @@ from core.data.encode import Encoded
 from core.data.examples import Example
 from core.evaluate.task import answer_tasks, limit_of, score
 from core.events import Event, Movement, NextTokens, Sample, TokenProbability, Validation
-from core.generate.stream import next_logits
+from core.generate.batch import logits_after
 from core.inspect.movement import movement
 from core.methods.sharing import in_dtype
-from core.models.load import LoadedModel
+from core.models.load import LoadedModel, NextChoices
 from core.models.precision import autocast
 from core.models.trie import build, mean_loss
 from core.train.plan import Plan
@@ -28,9 +30,20 @@ TOP = 8
 """Likeliest next tokens shown for a watched prompt."""
 
 
-@torch.no_grad()
 def validation_loss(model: nn.Module, pairs: list[Encoded], base: LoadedModel) -> float:
-    """Mean loss per completion token over `pairs`, computed in tries of 16."""
+    """Mean loss per completion token over `pairs`; the base model's is remembered in `base.losses`."""
+    if model is not base.model:
+        return _validation_loss(model, pairs, base)
+    ids = json.dumps([(pair.prompt_ids, pair.completion_ids) for pair in pairs])
+    name = hashlib.sha256(ids.encode()).hexdigest()
+    if name not in base.losses:
+        base.losses[name] = _validation_loss(model, pairs, base)
+    return base.losses[name]
+
+
+@torch.no_grad()
+def _validation_loss(model: nn.Module, pairs: list[Encoded], base: LoadedModel) -> float:
+    """Computed in tries of 16."""
     total, count = 0.0, 0
     for start in range(0, len(pairs), 16):
         batch = build(pairs[start : start + 16]).to(base.device)
@@ -179,14 +192,30 @@ class NextTokenWatch:
 
     def __call__(self, model: nn.Module, step: int) -> Iterator[Event]:
         tokenizer = self.base.tokenizer
-        for prompt in self.prompts:
-            logits = next_logits(model, self.base, tokenizer.ask(prompt))
-            probabilities = logits.softmax(-1)
-            likely = probabilities.topk(TOP).indices.tolist()
-            first = self.first_choice.setdefault(prompt, likely[0])
-            shown = sorted({*likely, first, *self.labels}, key=lambda i: -float(probabilities[i]))
+        for prompt, (first, found) in zip(self.prompts, self._choices(model), strict=True):
+            first = self.first_choice.setdefault(prompt, first)
+            pieces = tokenizer.pieces([i for i, _ in found])
             rows = [
-                TokenProbability(token=piece, probability=float(probabilities[i]), first=i == first)
-                for i, piece in zip(shown, tokenizer.pieces(shown), strict=True)
+                TokenProbability(token=piece, probability=probability, first=i == first)
+                for (i, probability), piece in zip(found, pieces, strict=True)
             ]
             yield NextTokens(step=step, prompt=prompt, rows=rows)
+
+    def _choices(self, model: nn.Module) -> list[NextChoices]:
+        """Of each prompt; the base model's are remembered in `base.next_tokens`."""
+        asked = [self.base.tokenizer.ask(prompt) for prompt in self.prompts]
+        keys = [(*ids, -1, *self.labels) for ids in asked]
+        known = self.base.next_tokens if model is self.base.model else {}
+        new = [i for i, key in enumerate(keys) if key not in known]
+        if new:
+            logits = logits_after(model, self.base, [asked[i] for i in new])
+            for i, found in zip(new, logits, strict=True):
+                known[keys[i]] = self._choice(found, self.prompts[i])
+        return [known[key] for key in keys]
+
+    def _choice(self, logits: torch.Tensor, prompt: str) -> NextChoices:
+        probabilities = logits.softmax(-1)
+        likely = probabilities.topk(TOP).indices.tolist()
+        first = self.first_choice.get(prompt, likely[0])
+        shown = sorted({*likely, first, *self.labels}, key=lambda i: -float(probabilities[i]))
+        return likely[0], tuple((i, float(probabilities[i])) for i in shown)
