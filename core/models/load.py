@@ -51,6 +51,8 @@ class LoadedModel:
         default_factory=dict[tuple[int, ...], NextChoices]
     )
     """What the base model says next, by prompt ids, -1, and ids whose probabilities were wanted, too."""
+    norms: dict[str, torch.Tensor] = field(default_factory=dict[str, torch.Tensor])
+    """Of the base's matrices, by name, once somebody asked how far they moved."""
     checked: Checked = field(default_factory=Checked)
     """How the model is computed, and how exactly."""
 

@@ -146,7 +146,7 @@ class Checks:
                 was_cut=answer.was_cut,
             )
         yield from self.next_tokens(model, step)
-        if step and (rows := movement(self.model, self.base.model)):
+        if step and (rows := movement(self.model, self.base.model, norms=self.base.norms)):
             yield Movement(step=step, rows=rows)
 
     def _samples(
