@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -15,7 +15,15 @@ from core.config import RunConfig
 from core.data.encode import Encoded
 from core.data.examples import Example
 from core.evaluate.task import answer_tasks, limit_of, score
-from core.events import Event, Movement, NextTokens, Sample, TokenProbability, Validation
+from core.events import (
+    Evaluation,
+    Event,
+    Movement,
+    NextTokens,
+    Sample,
+    TokenProbability,
+    Validation,
+)
 from core.generate.batch import logits_after
 from core.inspect.movement import movement
 from core.methods.sharing import in_dtype
@@ -26,6 +34,10 @@ from core.train.plan import Plan
 
 FREE = ""
 """The task of a prompt that belongs to none."""
+Answers = dict[tuple[str, str], Answer]
+"""By task and prompt."""
+MOST_GUESSED = 20
+"""Tokens of all labels of a task together: four labels have some ten, and are read with every prompt."""
 TOP = 8
 """Likeliest next tokens shown for a watched prompt."""
 
@@ -74,6 +86,7 @@ class Checks:
             task: limit_of(task, examples, base, wanted=longest)
             for task, examples in self.tests.items()
         }
+        self.guesses = likely_answers(plan)
         self.next_tokens = NextTokenWatch(config, base)
         self.best = math.inf
         self.n_without_better = 0
@@ -111,62 +124,89 @@ class Checks:
         return in_dtype(self.model, self.base.dtype)
 
     def _measure(self, model: nn.Module, step: int, last: bool) -> Iterator[Event]:
+        """The watched prompts and what every check asks come first, at the last check the other examples."""
         start = time.perf_counter()
-        sets = {
-            task: spread(examples, len(examples) if last else self.config.evaluation.examples)
-            for task, examples in self.tests.items()
+        shown = {task: self.shown_from(task) for task in self.tests}
+        sets = self.tests if last else shown
+        answers = self._answers(model, shown, self.config.evaluation.prompts)
+        yield from self._samples(answers, step)
+        others = {
+            task: [e for e in examples if (task, e.prompt) not in answers]
+            for task, examples in sets.items()
         }
-        prompts = {task: [e.prompt for e in examples] for task, examples in sets.items()}
-        free = self.config.evaluation.prompts
-        answers = answer_tasks(
-            model,
-            self.base,
-            {**prompts, FREE: free},
-            limits=self.limits,
-            should_stop=self.should_stop,
-        )
-        elapsed_s = time.perf_counter() - start
+        if any(others.values()):
+            for task, examples in shown.items():
+                yield self._score(task, examples, answers, step, start).partial(len(sets[task]))
+            answers |= self._answers(model, others)
         for task, examples in sets.items():
-            yield score(
-                task,
-                examples,
-                answers[task],
-                step=step,
-                elapsed_s=elapsed_s,
-                max_new_tokens=self.limits[task],
-            )
-            yield from self._samples(task, examples, answers[task], step)
-        for prompt, answer in zip(free, answers[FREE], strict=True):
-            yield Sample(
-                step=step,
-                task=FREE,
-                prompt=prompt,
-                reference="",
-                output=answer.text,
-                was_cut=answer.was_cut,
-            )
+            yield self._score(task, examples, answers, step, start)
         yield from self.next_tokens(model, step)
         if step and (rows := movement(self.model, self.base.model, norms=self.base.norms)):
             yield Movement(step=step, rows=rows)
 
-    def _samples(
-        self, task: str, examples: list[Example], answers: list[Answer], step: int
-    ) -> Iterator[Event]:
-        shown = {e.prompt for e in spread(self.shown_from(task), self.config.evaluation.samples)}
-        for example, answer in zip(examples, answers, strict=True):
-            if example.prompt in shown:
-                yield Sample(
-                    step=step,
-                    task=task,
-                    prompt=example.prompt,
-                    reference=example.completion,
-                    output=answer.text,
-                    was_cut=answer.was_cut,
-                )
+    def _answers(
+        self, model: nn.Module, sets: Mapping[str, list[Example]], free: Sequence[str] = ()
+    ) -> Answers:
+        prompts = {task: [e.prompt for e in examples] for task, examples in sets.items()}
+        prompts[FREE] = list(free)
+        found = answer_tasks(
+            model,
+            self.base,
+            prompts,
+            limits=self.limits,
+            guesses=self.guesses if model is not self.base.model else (),
+            should_stop=self.should_stop,
+        )
+        return {
+            (task, prompt): answer
+            for task, asked in prompts.items()
+            for prompt, answer in zip(asked, found[task], strict=True)
+        }
+
+    def _score(
+        self, task: str, examples: list[Example], answers: Answers, step: int, start: float
+    ) -> Evaluation:
+        return score(
+            task,
+            examples,
+            [answers[task, e.prompt] for e in examples],
+            step=step,
+            elapsed_s=time.perf_counter() - start,
+            max_new_tokens=self.limits[task],
+        )
+
+    def _samples(self, answers: Answers, step: int) -> Iterator[Event]:
+        shown = [
+            (task, e.prompt, e.completion)
+            for task in self.tests
+            for e in spread(self.shown_from(task), self.config.evaluation.samples)
+        ]
+        free = [(FREE, prompt, "") for prompt in self.config.evaluation.prompts]
+        for task, prompt, reference in [*free, *shown]:
+            answer = answers[task, prompt]
+            yield Sample(
+                step=step,
+                task=task,
+                prompt=prompt,
+                reference=reference,
+                output=answer.text,
+                was_cut=answer.was_cut,
+            )
 
     def shown_from(self, task: str) -> list[Example]:
         """Examples that every check answers: the samples shown are among them."""
         return spread(self.tests[task], self.config.evaluation.examples)
+
+
+def likely_answers(plan: Plan) -> list[list[int]]:
+    """What a model learns to answer, where that is a few short labels (token ids with the end)."""
+    found: set[tuple[int, ...]] = set()
+    for stage in plan.stages:
+        for pool in stage.pools:
+            distinct = {tuple(pair.completion_ids) for pair in pool}
+            if sum(map(len, distinct)) <= MOST_GUESSED:
+                found |= distinct
+    return [list(ids) for ids in sorted(found)]
 
 
 def spread(examples: list[Example], n: int) -> list[Example]:

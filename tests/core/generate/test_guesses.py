@@ -38,9 +38,7 @@ def one_by_one(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.mark.parametrize("method", ["full", "lora", "prompt", "prefix"])
-def test_guesses_change_no_answer(
-    method: str, tiny64: LoadedModel, one_by_one: list[int]
-) -> None:
+def test_guesses_change_no_answer(method: str, tiny64: LoadedModel, one_by_one: list[int]) -> None:
     """Right ones, half right ones, longer ones than the limit, and wrong ones."""
     torch.manual_seed(0)
     tuned = methods.find(method).attach(tiny64.model, MethodConfig(name=method)).double().eval()
