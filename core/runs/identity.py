@@ -32,6 +32,7 @@ SOURCES = (
     "core/inspect",
     "core/methods",
     "core/models",
+    "core/runs/base_results.py",
     "core/runs/execute.py",
     "core/shape.py",
     "core/train",
