@@ -4,6 +4,7 @@
 """
 
 import os
+import secrets
 from pathlib import Path
 
 import platformdirs
@@ -42,3 +43,19 @@ def writable(folder: Path) -> Path:
             "Set TUNING_FORK_HOME to a folder you may write to."
         )
     return folder
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, also where several write it at once. `OSError` when it cannot be;
+    then nothing of it is left behind.
+    """
+    new = writable(path.parent) / f".{path.name}.{secrets.token_hex(4)}"
+    try:
+        with new.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut may leave the name without the content
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise

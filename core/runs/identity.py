@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 from core import catalog
 from core.config import RunConfig
 from core.models.acquire import model_dir
-from core.paths import ASSETS, ROOT, data_dir, writable
+from core.paths import ASSETS, ROOT, data_dir, write_whole
 
 SOURCES = (
     "core/answer.py",
@@ -166,13 +167,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write a small file whole or not at all. What is kept here can be found out again, so a full disk is no error."""
-    new = writable(path.parent) / f"{path.name}.{os.getpid()}"
-    try:
-        new.write_text(text, "utf-8")
-        new.replace(path)
-    except OSError:
-        new.unlink(missing_ok=True)
+    """What is kept here can be found out again, so a full disk is no error."""
+    with suppress(OSError):
+        write_whole(path, text.encode())
 
 
 LOADED = code_digest()

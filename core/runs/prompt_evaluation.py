@@ -6,7 +6,6 @@ machine, as seconds are no other machine's. So a reload loses nothing, and nothi
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +15,7 @@ from core.config import check_choice, check_number, check_type
 from core.data.shots import FORMS, MOST_SHOTS
 from core.errors import UserError
 from core.machine import describe_machine
-from core.paths import data_dir, writable
+from core.paths import data_dir, write_whole
 from core.runs.identity import identity_of_answers
 from core.typed_json import read
 
@@ -126,13 +125,10 @@ def _read(path: Path) -> Measured | None:
 
 def keep(measured: Measured) -> None:
     """Write figures, whole or not at all."""
-    path = writable(folder()) / f"{measured.asking.key}.json"
-    new = path.with_name(f"{path.name}.{os.getpid()}")
+    path = folder() / f"{measured.asking.key}.json"
     try:
-        new.write_text(json.dumps(asdict(measured), ensure_ascii=False), "utf-8")
-        new.replace(path)
+        write_whole(path, json.dumps(asdict(measured), ensure_ascii=False).encode())
     except OSError as error:
-        new.unlink(missing_ok=True)
         raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 

@@ -43,15 +43,9 @@ class Trained:
     config: RunConfig
 
     def save(self, folder: Path) -> None:
-        """Write the run's artifact; `UserError` when the disk refuses."""
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            methods.find(self.config.method.name).save(self.model, self.base.model, folder)
-        except OSError as error:
-            raise UserError(
-                f"The tuned weights cannot be saved ({error.strerror or error}); "
-                "free some disk space and run it again. The curves are kept."
-            ) from error
+        """Write the run's artifact."""
+        folder.mkdir(parents=True, exist_ok=True)
+        methods.find(self.config.method.name).save(self.model, self.base.model, folder)
 
 
 def make_optimizer(model: nn.Module, config: RunConfig) -> torch.optim.AdamW:

@@ -5,71 +5,35 @@ import math
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from sqlalchemy import Pool, event
 from sqlalchemy.exc import StatementError
 
 from core.config import DataConfig, RunConfig
 from core.errors import UserError
 from core.events import Unknown
-from core.paths import data_dir
-from core.runs import identity, record, schema
+from core.runs import identity, record
 from core.runs.states import ALLOWED, IllegalTransition, RunStatus
 from core.runs.store import Run, RunStore, RunSummary, worker_identity
+from tests.core.runs.processes import output_of, spawn, sql
 from tests.events import sample, step
 
-ROOT = Path(__file__).resolve().parents[3]
 ME = worker_identity()
 ELSEWHERE = "another-host:17:1.00"
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("TUNING_FORK_HOME", str(tmp_path))
-    monkeypatch.delenv("DATABASE_URL", raising=False)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("database")
 
 
 @pytest.fixture
 def store() -> RunStore:
     return RunStore()
-
-
-def spawn(code: str) -> subprocess.Popen[str]:
-    """Another process with its own store, on the same file."""
-    preamble = (
-        "import sys, time\n"
-        "from core.config import RunConfig\n"
-        "from core.runs.store import RunStore, worker_identity\n"
-        "from core.runs.store import RunSummary\n"
-        "from tests.events import sample, step\n"
-        "store = RunStore()\n"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", preamble + code],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def output_of(process: subprocess.Popen[str]) -> list[str]:
-    out, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
-    return out.split()
 
 
 def run_in(store: RunStore, status: RunStatus) -> Run:
@@ -90,14 +54,6 @@ def move(store: RunStore, run_id: str, status: RunStatus) -> None:
             store.fail(run_id, "no luck")
         case _:
             pass
-
-
-def sql(statement: str, *values: Any) -> None:
-    """Change the database behind the store's back."""
-    connection = sqlite3.connect(data_dir() / "runs.sqlite3")
-    with connection:
-        connection.execute(statement, values)
-    connection.close()
 
 
 # The state machine
@@ -307,16 +263,6 @@ def test_pages_keep_reading_while_a_writer_writes(store: RunStore) -> None:
     assert seen == list(range(1, 301))
 
 
-def test_reading_does_not_wait_for_an_open_write(store: RunStore) -> None:
-    run = store.submit(RunConfig())
-    writer = sqlite3.connect(data_dir() / "runs.sqlite3", isolation_level=None)
-    writer.execute("BEGIN IMMEDIATE")
-    writer.execute("UPDATE runs SET reason = 'not committed yet'")
-    assert store.get(run.id).reason == ""
-    writer.execute("ROLLBACK")
-    writer.close()
-
-
 # Workers that die
 
 
@@ -379,7 +325,7 @@ def test_a_store_that_takes_no_change_can_still_be_opened(
     def full(*_: object) -> int:
         raise UserError("The disk is full.")
 
-    monkeypatch.setattr("core.runs.store._last_step", full)
+    monkeypatch.setattr("core.runs.healing._last_step", full)
     assert RunStore().get(dead.id).status is RunStatus.RUNNING
 
 
@@ -400,9 +346,9 @@ def test_a_process_number_used_again_is_not_the_worker(store: RunStore) -> None:
 def test_a_worker_elsewhere_is_judged_by_its_heartbeat(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    silent = store.start(RunConfig(), worker=ELSEWHERE)
-    beating = store.start(RunConfig(), worker=ELSEWHERE)
-    writing = store.start(RunConfig(), worker=ELSEWHERE)
+    silent, beating, writing = (
+        store.start(RunConfig(), worker=f"another-host:{pid}:1.00") for pid in (17, 18, 19)
+    )
     later = time.time() + 300
     monkeypatch.setattr("core.runs.store.time.time", lambda: later)
     store.heartbeat(beating.id)
@@ -419,7 +365,7 @@ def test_a_worker_that_speaks_up_while_it_is_judged_is_spared(
         store.heartbeat(run.id)
         return True
 
-    monkeypatch.setattr("core.runs.store.is_gone", judge)
+    monkeypatch.setattr("core.runs.healing.is_gone", judge)
     assert store.reap() == []
     assert store.get(run.id).status is RunStatus.RUNNING
 
@@ -429,8 +375,8 @@ def test_a_worker_that_speaks_up_while_it_is_judged_is_spared(
 
 def test_a_unique_beginning_of_an_id_is_enough(store: RunStore) -> None:
     run, other = store.submit(RunConfig()), store.submit(RunConfig())
-    sql("UPDATE runs SET id = '20260101-000000-aaaaaa' WHERE id = ?", run.id)
-    sql("UPDATE runs SET id = '20260101-000000-aaab' WHERE id = ?", other.id)
+    sql("UPDATE runs SET id = '20260101-000000-aaaaaa' WHERE id = :id", id=run.id)
+    sql("UPDATE runs SET id = '20260101-000000-aaab' WHERE id = :id", id=other.id)
     assert store.get("20260101-000000-aaaa").id == "20260101-000000-aaaaaa"
     assert store.get(" 20260101-000000-AAAB ").id == "20260101-000000-aaab"
     with pytest.raises(UserError, match="Several runs begin with '2026'"):
@@ -499,7 +445,7 @@ def test_a_config_that_no_longer_works_can_still_be_listed(store: RunStore, home
 )
 def test_settings_of_another_version_raise_a_user_error(store: RunStore, stored: Any) -> None:
     run = store.submit(RunConfig())
-    sql("UPDATE runs SET config = ?", json.dumps(stored))
+    sql("UPDATE runs SET config = :stored", stored=json.dumps(stored))
     assert store.get(run.id).config_dict == stored
     with pytest.raises(UserError, match="no longer work"):
         _ = store.get(run.id).config
@@ -556,147 +502,3 @@ def test_a_run_whose_files_cannot_be_deleted_stays_listed(store: RunStore) -> No
 def test_a_path_is_not_an_id(store: RunStore, run_id: str) -> None:
     with pytest.raises(UserError, match="There is no run"):
         store.artifact_dir(run_id)
-
-
-# Opening the database, and trouble with it
-
-
-@pytest.mark.thorough
-def test_processes_that_create_the_database_at_once_all_succeed() -> None:
-    processes = [spawn("print(store.submit(RunConfig()).id)") for _ in range(4)]
-    ids = [run_id for process in processes for run_id in output_of(process)]
-    assert {r.id for r in RunStore().runs()} == set(ids)
-    assert len(ids) == 4
-
-
-def test_threads_that_create_the_database_at_once_all_succeed() -> None:
-    with ThreadPoolExecutor(8) as pool:
-        stores = list(pool.map(lambda _: RunStore(), range(8)))
-    run = stores[0].submit(RunConfig())
-    assert all(s.get(run.id) == run for s in stores)
-
-
-def test_the_file_is_in_write_ahead_mode(store: RunStore) -> None:
-    connection = sqlite3.connect(data_dir() / "runs.sqlite3")
-    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    connection.close()
-
-
-def test_the_address_comes_from_the_argument_or_the_environment(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{home}/named/by environment.sqlite3")
-    RunStore().submit(RunConfig())
-    RunStore(f"sqlite:///{home}/given.sqlite3")
-    assert (home / "named" / "by environment.sqlite3").is_file()
-    assert (home / "given.sqlite3").is_file()
-    assert not (home / "data" / "runs.sqlite3").exists()
-
-
-@pytest.mark.parametrize(
-    ("address", "said"),
-    [
-        ("no address", "is not understood"),
-        ("nosuch://host/name", "is not understood"),
-        ("sqlite://", "must be a file"),
-        ("sqlite:///:memory:", "must be a file"),
-    ],
-)
-def test_an_address_that_makes_no_sense_is_refused(address: str, said: str) -> None:
-    with pytest.raises(UserError, match=said):
-        RunStore(address)
-
-
-def test_a_missing_driver_is_named_and_the_password_is_not(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(UserError, match="needs the Python package") as caught:
-        RunStore("postgresql+psycopg://teacher:secret@host/tuning")
-    assert "secret" not in str(caught.value)
-
-
-def test_a_file_that_is_no_database_is_refused() -> None:
-    data_dir().mkdir(parents=True)
-    (data_dir() / "runs.sqlite3").write_text("these are not the bytes of a database" * 100)
-    with pytest.raises(UserError, match="is not a run database; move it away"):
-        RunStore()
-
-
-def test_a_folder_that_cannot_be_written_is_refused(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (home / "file").write_text("")
-    monkeypatch.setenv("TUNING_FORK_HOME", str(home / "file"))
-    with pytest.raises(UserError, match="cannot be created"):
-        RunStore()
-
-
-def test_a_folder_in_the_place_of_the_file_is_refused() -> None:
-    (data_dir() / "runs.sqlite3").mkdir(parents=True)
-    with pytest.raises(UserError, match="cannot be opened; check its permissions"):
-        RunStore()
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
-def test_a_read_only_file_is_refused(store: RunStore) -> None:
-    (data_dir() / "runs.sqlite3").chmod(0o444)
-    with pytest.raises(UserError, match="cannot be written; check its permissions"):
-        RunStore()
-
-
-@pytest.fixture
-def on_connect() -> Iterator[list[str]]:
-    """Statements that every new connection begins with."""
-    statements: list[str] = []
-
-    def begin(connection: sqlite3.Connection, _record: object) -> None:
-        for statement in statements:
-            connection.execute(statement)
-
-    event.listen(Pool, "connect", begin)
-    yield statements
-    event.remove(Pool, "connect", begin)
-
-
-def test_a_database_that_becomes_read_only(store: RunStore, on_connect: list[str]) -> None:
-    run = store.start(RunConfig(), worker=ME)
-    on_connect.append("PRAGMA query_only = ON")
-    reader = RunStore()
-    with pytest.raises(UserError, match="cannot be written; check its permissions"):
-        reader.append(run.id, step(1))
-    assert reader.get(run.id) == run
-
-
-def test_a_full_disk_loses_nothing_recorded_before(on_connect: list[str]) -> None:
-    on_connect.append("PRAGMA max_page_count = 40")
-    store = RunStore()
-    run = store.start(RunConfig(), worker=ME)
-    recorded = 0
-
-    def fill() -> None:
-        nonlocal recorded
-        while True:
-            recorded = store.append(run.id, sample(0, "qa", "word " * 200))
-
-    with pytest.raises(UserError, match="The disk is full"):
-        fill()
-    assert recorded > 5
-    assert [e["seq"] for e in store.messages(run.id)] == list(range(1, recorded + 1))
-    on_connect[:] = []
-    assert RunStore().append(run.id, sample(0, "qa", "word " * 200)) == recorded + 1
-
-
-def test_a_locked_database_loses_nothing_recorded_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema, "BUSY_TIMEOUT_S", 0.2)
-    store = RunStore()
-    run = store.start(RunConfig(), worker=ME)
-    store.append(run.id, step(1))
-    other = sqlite3.connect(data_dir() / "runs.sqlite3", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(UserError, match="is busy: another program"):
-        store.append(run.id, step(1))
-    other.execute("ROLLBACK")
-    other.close()
-    assert store.append(run.id, step(1)) == 2
-    assert [e["seq"] for e in store.messages(run.id)] == [1, 2]
