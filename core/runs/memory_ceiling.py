@@ -18,6 +18,8 @@ from core.memory import machine_memory_mb, memory_mb
 SETTING = "TUNING_FORK_MEMORY_MB"
 SHARE = 0.7
 """Of the machine's memory; two workers, the server and the reader's own programs share it."""
+LEAST_MB = 1500
+"""The small model needs about 1,200 MB to be tuned; with less, a worker would be started anew for ever."""
 LOOK_S = 0.1
 """Answering a prompt took 9 GB in 11 s before prompts had a limit: 80 MB in such a time."""
 MOST_GROWTH_MB = 1000
@@ -28,12 +30,12 @@ def ceiling_mb() -> float:
     """What one worker may use: TUNING_FORK_MEMORY_MB, or a share of what there is."""
     told = os.environ.get(SETTING, "")
     if not told:
-        return SHARE * machine_memory_mb()
+        return max(LEAST_MB, SHARE * machine_memory_mb())
     try:
         wanted = float(told)
     except ValueError as error:
         raise UserError(f"{SETTING} must be a number of megabytes; got {told[:40]!r}.") from error
-    check_number(SETTING, wanted, 100, 1e9)
+    check_number(SETTING, wanted, LEAST_MB, 1e9)
     return wanted
 
 
