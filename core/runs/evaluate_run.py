@@ -13,13 +13,13 @@ from torch import nn
 from core.answer import Answer
 from core.data.encode import encode
 from core.data.examples import Example
+from core.data.lengths import check_length
 from core.errors import Stopped, UserError
 from core.evaluate.examples import judge, labels_of
 from core.evaluate.limits import usual_limit
 from core.evaluate.task import limit_of, score
 from core.evaluate.thresholds import LabelRow, shares
 from core.generate.batch import answer_greedily
-from core.generate.stream import check_length
 from core.models.forward import tree_logits
 from core.models.load import LoadedModel
 from core.models.precision import autocast
