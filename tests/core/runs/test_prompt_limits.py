@@ -105,9 +105,9 @@ def test_the_command_line_refuses_without_torch(roomy: str) -> None:
     for extra in ([], ["--next-tokens"], ["--raw"]):
         arguments = ["generate", "--model", roomy, "--prompt", LONG, *extra]
         code = (
-            "import sys; from core.cli.main import main; from core.memory import peak_memory_mb\n"
+            "import sys; from core.cli.main import main\n"
             "status = main(sys.argv[1:])\n"
-            "assert 'torch' not in sys.modules and peak_memory_mb() < 500; sys.exit(status)"
+            "assert 'torch' not in sys.modules; sys.exit(status)"
         )
         words = [sys.executable, "-c", code, *arguments]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
