@@ -8,6 +8,7 @@ from dataclasses import asdict
 from core import catalog
 from core.cli.output import emit, say
 from core.config.command import names
+from core.data.lengths import check_length
 from core.errors import UserError, quote
 from core.evaluate.form_and_label import line_words
 from core.evaluate.limits import cut_line_of
@@ -64,12 +65,17 @@ def generate(arguments: Namespace) -> int:
         seed=arguments.seed,
     )
     model, text = catalog.find_model(arguments.model).id, check_prompt(arguments.prompt)
-    from core.runs.inference_session import InferenceSession
-
     store = RunStore()
     runs = [store.get(run_id) for run_id in arguments.adapter]
     if runs:
         model = runs[0].config.model
+    tokenizer = acquire.load_tokenizer(
+        model
+    )  # what is too long is refused before anything is loaded
+    room = 1 if arguments.next_tokens else settings.max_new_tokens
+    check_length(tokenizer.ask(text, raw=arguments.raw), tokenizer, room)
+    from core.runs.inference_session import InferenceSession
+
     session = InferenceSession(store)
     if len(runs) > 1:
         weights = _adapter_weights(arguments, [run.id for run in runs])

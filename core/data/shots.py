@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from core.config import DataConfig, check_choice, check_number
 from core.data.examples import Example, load_splits
-from core.data.lengths import too_long
+from core.data.lengths import Long, too_long
 from core.data.tokenizer import ChatTokenizer, Message
 from core.errors import UserError, quote
 
@@ -69,7 +69,9 @@ def ask_all_with_shots(
     asked = [ask_with_shots(question, shots, tokenizer, form=form) for question in questions]
     limit = tokenizer.longest_sequence - room
     long = [
-        (e.number, len(ids)) for e, ids in zip(questions, asked, strict=True) if len(ids) > limit
+        Long(e.number, len(ids))
+        for e, ids in zip(questions, asked, strict=True)
+        if len(ids) > limit
     ]
     if long:
         parts = f"a prompt that needs {room:,} more for its answer"

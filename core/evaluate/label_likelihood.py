@@ -19,9 +19,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
+from core.data.lengths import check_length
 from core.data.tokenizer import ChatTokenizer
 from core.errors import Stopped
-from core.generate.stream import check_length
 from core.models.forward import tree_logits
 from core.models.load import LoadedModel
 from core.models.precision import autocast

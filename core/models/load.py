@@ -81,10 +81,7 @@ def load(model: str, *, dtype: torch.dtype) -> LoadedModel:
     Raises `UserError` when it is not prepared or its folder is damaged.
     """
     entry = catalog.find_model(model)
-    folder = acquire.model_dir(entry)
-    if not acquire.is_ready(entry):
-        raise UserError(f"The model {entry.id} is not prepared yet; run: python -m core prepare")
-    return load_folder(folder, id=entry.id, dtype=dtype)
+    return load_folder(acquire.ready_dir(entry), id=entry.id, dtype=dtype)
 
 
 def load_folder(folder: Path, *, id: str, dtype: torch.dtype) -> LoadedModel:

@@ -12,6 +12,7 @@ from torch import nn
 
 from core.answer import Answer
 from core.data.examples import Example
+from core.data.lengths import check_length
 from core.errors import Stopped, UserError
 from core.evaluate.examples import judge, labels_of
 from core.evaluate.label_likelihood import label_log_probabilities
@@ -19,7 +20,6 @@ from core.evaluate.limits import usual_limit
 from core.evaluate.task import likeliest_labels, limit_of, score
 from core.evaluate.thresholds import LabelRow, shares
 from core.generate.batch import answer_greedily
-from core.generate.stream import check_length
 from core.models.load import LoadedModel
 from core.runs.messages import Answers, Evaluated, LabelProbabilities
 

@@ -25,6 +25,7 @@ from filelock import FileLock
 from core import catalog
 from core.config import RunConfig
 from core.errors import UserError
+from core.memory import memory_mb, release_memory
 from core.models import load
 from core.models.acquire import is_ready
 from core.models.load import LoadedModel
@@ -34,6 +35,7 @@ from core.runs.backoff import Backoff
 from core.runs.execute import execute, explain
 from core.runs.identity import remember_machine
 from core.runs.inference_session import InferenceSession
+from core.runs.memory_ceiling import Growth, watch_memory
 from core.runs.messages import Ready, Warm, message_to_json, request_from_json
 from core.runs.states import IllegalTransition
 from core.runs.store import RunStore, worker_identity
@@ -75,10 +77,11 @@ class BaseKeeper:
 
 
 def train_forever(store: RunStore) -> None:
-    keeper, me = BaseKeeper(), worker_identity()
+    keeper, me, growth = BaseKeeper(), worker_identity(), Growth()
     threading.Thread(target=_exit_with_parent, args=(store, me), daemon=True).start()
     lease = FileLock(data_dir() / "training.lock")  # of two servers on one home, one trains
     lease.acquire(poll_interval=0.5)
+    watch_memory(lambda said: _exit_failing_own(store, me, said))
     if is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
         keeper(RunConfig())
     say_ready()
@@ -97,20 +100,39 @@ def train_forever(store: RunStore) -> None:
         say({"state": "busy", "run": run.id})
         execute(run, store, keeper)
         say({"state": "idle"})
+        _exit_when_grown(growth)
 
 
 def _exit_with_parent(store: RunStore, me: str) -> None:
     """Wait for standard input to close, say so in the record of a run in progress, and go."""
     sys.stdin.read()
+    _exit_failing_own(
+        store, me, "The app was closed during this run. What it recorded is kept; run it again."
+    )
+
+
+def _exit_failing_own(store: RunStore, me: str, reason: str) -> None:
+    log.warning("training worker ends: %s", reason)
     try:
         for run in store.active():
             if run.worker == me:
-                with contextlib.suppress(IllegalTransition):  # it may just have ended by itself
-                    store.fail(
-                        run.id,
-                        "The app was closed during this run. What it recorded is kept; run it again.",
-                    )
+                # it may just have ended by itself
+                with contextlib.suppress(IllegalTransition, UserError):
+                    store.fail(run.id, reason)
     finally:
+        os._exit(0)
+
+
+def _exit_when_grown(growth: Growth) -> None:
+    """Between two pieces of work: the server starts a new worker for one that holds too much."""
+    release_memory()
+    used = memory_mb()
+    if growth.is_too_much(used):
+        log.warning(
+            "worker starts anew: it holds %.0f MB between two pieces of work, and held %.0f before",
+            used,
+            growth.least_mb,
+        )
         os._exit(0)
 
 
@@ -123,6 +145,8 @@ def answer_forever(store: RunStore) -> None:
     """
     requests: queue.Queue[dict[str, Any]] = queue.Queue()
     cancelled: set[int] = set()
+    answering: list[int] = []
+    """The request that is being answered."""
 
     def listen() -> None:
         for line in sys.stdin:
@@ -133,16 +157,27 @@ def answer_forever(store: RunStore) -> None:
                 requests.put(message)
         os._exit(0)
 
-    session = InferenceSession(store)
+    def exit_over_ceiling(reason: str) -> None:
+        log.warning("answering worker ends: %s", reason)
+        for number in answering:
+            say({"request": number, "error": reason})
+        os._exit(0)
+
+    session, growth = InferenceSession(store), Growth()
     threading.Thread(target=listen, daemon=True).start()
+    watch_memory(exit_over_ceiling)
     if is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
         list(session.warm(Warm(model=catalog.DEFAULT_MODEL)))
     say_ready()
     while True:
         request = requests.get()
         torch.set_num_threads(_threads_for(request["op"], store))
+        answering[:] = [request["request"]]
         _answer(session, request, lambda number=request["request"]: number in cancelled)
+        answering.clear()
         cancelled.discard(request["request"])
+        if requests.empty():
+            _exit_when_grown(growth)
 
 
 def _threads_for(operation: str, store: RunStore) -> int:
