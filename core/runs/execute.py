@@ -11,12 +11,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from core.config import RunConfig
 from core.errors import Stopped, UserError
 from core.events import Evaluation, Event, Failed, Finished, Started
 from core.events import Stopped as StoppedEvent
 from core.models.load import LoadedModel
 from core.runs import artifacts
+from core.runs.compute_lock import ComputeLock
 from core.runs.identity import identity_in, remember_machine
 from core.runs.states import IllegalTransition
 from core.runs.store import Run, RunStore, RunSummary
@@ -101,10 +104,12 @@ def _train_and_keep(
     keep_weights: bool,
 ) -> None:
     asked_at, stop = 0.0, False
+    lock = ComputeLock(n_threads=torch.get_num_threads())
 
     def should_stop() -> bool:
-        """Ask the store at most five times a second."""
+        """Wait for our turn to compute; ask the store at most five times a second."""
         nonlocal asked_at, stop
+        lock.turn()
         now = time.monotonic()
         if now - asked_at > 0.2:
             asked_at, stop = now, store.stop_requested(run.id)
@@ -123,6 +128,8 @@ def _train_and_keep(
         except StopIteration as end:
             trained: Trained = end.value
             break
+        finally:
+            lock.release()
         if isinstance(event, Started):
             event = replace(event, run_id=run.id)
         if isinstance(event, Evaluation):

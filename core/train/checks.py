@@ -12,6 +12,7 @@ from core.answer import Answer
 from core.config import RunConfig
 from core.data.encode import Encoded
 from core.data.examples import Example
+from core.errors import Stopped
 from core.evaluate.task import answer_tasks, limit_of, score
 from core.events import Event, Movement, NextTokens, Sample, TokenProbability, Validation
 from core.generate.stream import next_logits
@@ -80,6 +81,8 @@ class Checks:
 
         At step 0 the base model is asked; its answers are remembered for the next run.
         """
+        if self.should_stop():
+            raise Stopped
         model = self._to_ask(step)
         if self.watched:
             loss = validation_loss(model, self.watched, self.base)

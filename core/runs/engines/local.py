@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import json
 import logging
+import os
 import queue
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from core.data.run_data import load_run_data
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 from core.models.acquire import is_ready, model_dir
+from core.openmp import with_brief_spin
 from core.paths import ROOT, data_dir, writable
 from core.runs.messages import M, Ready, Request, message_from_json, request_to_json
 from core.runs.store import Run, RunStore
@@ -240,6 +242,7 @@ class LocalEngine:
                 stderr=errors,
                 text=True,
                 encoding="utf-8",
+                env=with_brief_spin(os.environ),
                 cwd=ROOT,
             )
 
