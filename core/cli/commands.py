@@ -82,13 +82,13 @@ def generate(arguments: Namespace) -> int:
         switch = Switch(
             model=model, adapters=tuple(weights), active=weights, text=text, settings=settings
         )
-        return _show_answer(session.switch(switch), arguments)
+        return _show_answer(session.answer(switch), arguments)
     run = runs[0].id if runs else ""
     if arguments.next_tokens:
         asked = NextTokensAfter(
             model=model, text=text, settings=settings, run=run, raw=arguments.raw
         )
-        for message in session.next_tokens(asked):
+        for message in session.answer(asked):
             for row in message.rows:
                 words = "  ".join(f"{k} {v:.4f}" for k, v in row.probabilities.items())
                 if arguments.json:
@@ -104,7 +104,7 @@ def generate(arguments: Namespace) -> int:
         raw=arguments.raw,
         scale=arguments.scale,
     )
-    return _show_answer(session.generate(answer), arguments)
+    return _show_answer(session.answer(answer), arguments)
 
 
 def _adapter_weights(arguments: Namespace, runs: list[str]) -> dict[str, float]:

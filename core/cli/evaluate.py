@@ -142,7 +142,7 @@ def _answers(
 ) -> tuple[list[Judged], Evaluated]:
     rows: list[Judged] = []
     found: Evaluated | None = None
-    for message in session.evaluate(Evaluate(on=asked, max_new_tokens=arguments.max_new_tokens)):
+    for message in session.answer(Evaluate(on=asked, max_new_tokens=arguments.max_new_tokens)):
         if isinstance(message, Evaluated):
             found = message
         else:
@@ -180,7 +180,7 @@ def _compare(
 def _labels(session: "InferenceSession", asked: ModelOnTestSet, arguments: Namespace) -> None:
     """One object per label, with its curve and the counts at --threshold."""
     rows: list[LabelRow] = []
-    for message in session.label_probabilities(AskLabels(on=asked)):
+    for message in session.answer(AskLabels(on=asked)):
         rows += message.rows
         say(f"labels of {message.answered} of {message.of} examples measured")
     for label in rows[0].probabilities:

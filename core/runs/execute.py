@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import torch
+
 from core.config import RunConfig
 from core.errors import Stopped, UserError
 from core.events import Evaluation, Event, Failed, Finished, Started, Step
@@ -16,6 +18,7 @@ from core.events import Stopped as StoppedEvent
 from core.models.load import LoadedModel
 from core.runs import artifacts
 from core.runs.base_results import BaseResults
+from core.runs.compute_lock import ComputeLock
 from core.runs.identity import identity_in, remember_machine
 from core.runs.liveness import beating
 from core.runs.states import IllegalTransition
@@ -110,10 +113,12 @@ def _train_and_keep(
     keep_weights: bool,
 ) -> None:
     asked_at, stop = 0.0, False
+    lock = ComputeLock(n_threads=torch.get_num_threads())
 
     def should_stop() -> bool:
-        """Ask the store at most five times a second."""
+        """Wait for our turn to compute; ask the store at most five times a second."""
         nonlocal asked_at, stop
+        lock.turn()
         now = time.monotonic()
         if now - asked_at > 0.2:
             asked_at, stop = now, was_ended() or store.stop_requested(run.id)
@@ -135,6 +140,8 @@ def _train_and_keep(
         except StopIteration as end:
             trained: Trained = end.value
             break
+        finally:
+            lock.release()
         if isinstance(event, Started):
             event = replace(event, run_id=run.id)
         if isinstance(event, Evaluation):

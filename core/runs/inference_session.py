@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from core import methods
@@ -34,6 +35,7 @@ from core.models.acquire import load_tokenizer
 from core.models.load import LoadedModel
 from core.models.probe import resolve_dtype
 from core.runs import evaluate_run
+from core.runs.compute_lock import ComputeLock, in_turns
 from core.runs.identity import remember_machine
 from core.runs.measure import measure
 from core.runs.messages import (
@@ -47,6 +49,7 @@ from core.runs.messages import (
     LookAtMatrices,
     LookAtSpectrum,
     Losses,
+    M,
     Measure,
     Merge,
     ModelOnTestSet,
@@ -54,6 +57,7 @@ from core.runs.messages import (
     NextTokenTable,
     PairLosses,
     Progress,
+    Request,
     ScoreText,
     StartLora,
     StepThrough,
@@ -92,6 +96,16 @@ class InferenceSession:
         self.stepper: Stepper | None = None
         self.stepped: list[Phase] = []
         """What the stepper's phases produced so far."""
+        self.lock = ComputeLock(n_threads=torch.get_num_threads())
+
+    def answer(self, request: Request[M], should_stop: Stop = never) -> Iterator[M]:
+        """Answer any request, computing by turns with the other processes on this machine."""
+
+        def wait_or_stop() -> bool:
+            self.lock.turn()
+            return should_stop()
+
+        return in_turns(getattr(self, request.operation)(request, wait_or_stop), self.lock)
 
     def model_for(self, model: str, run: str = "") -> tuple[nn.Module, LoadedModel]:
         """The base model's module, or that of a finished run, and the base it stands on."""

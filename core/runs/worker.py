@@ -171,7 +171,7 @@ def answer_forever(store: RunStore) -> None:
     say_ready()
     while True:
         request = requests.get()
-        torch.set_num_threads(_threads_for(request["op"], store))
+        torch.set_num_threads(_threads_for(request["op"]))
         answering[:] = [request["request"]]
         _answer(session, request, lambda number=request["request"]: number in cancelled)
         answering.clear()
@@ -180,14 +180,11 @@ def answer_forever(store: RunStore) -> None:
             _exit_when_grown(growth)
 
 
-def _threads_for(operation: str, store: RunStore) -> int:
-    """One thread beside a training run, all cores otherwise.
-
-    Two processes that each fill all cores wait for each other at every product: on two cores an
-    answer then came at 0.4 tokens a second, with one thread at 9. Reading the weights is what limits
-    an answer, so one thread costs it little (13.5 instead of 14.5 a second on an idle machine).
+def _threads_for(operation: str) -> int:
+    """One thread for an answer to one prompt: reading the weights is what limits it, so a second gains little
+    (14.5 instead of 13.5 tokens a second on two idle cores), and other programs disturb it less.
     """
-    return 1 if operation in ("generate", "switch") or store.active() else ALL_CORES
+    return 1 if operation in ("generate", "switch") else ALL_CORES
 
 
 def _answer(
@@ -196,7 +193,7 @@ def _answer(
     number = line["request"]
     try:
         request = request_from_json(line)
-        for message in getattr(session, request.operation)(request, is_cancelled):
+        for message in session.answer(request, is_cancelled):
             if is_cancelled():
                 break
             say({"request": number, **message_to_json(message)})

@@ -15,6 +15,7 @@ from core.config import RunConfig
 from core.data.encode import Encoded
 from core.data.examples import Example
 from core.data.test_sets import fixed_set
+from core.errors import Stopped
 from core.evaluate.task import answer_tasks, likeliest_labels, limit_of, score
 from core.events import (
     Evaluation,
@@ -107,6 +108,8 @@ class Checks:
 
         At step 0 the base model is asked; its answers are remembered for the next run.
         """
+        if self.should_stop():
+            raise Stopped
         model = self._to_ask(step)
         if self.watched:
             loss = validation_loss(model, self.watched, self.base)

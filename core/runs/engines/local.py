@@ -10,6 +10,7 @@ import itertools
 import json
 import logging
 import math
+import os
 import queue
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from core.data.run_data import load_run_data
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 from core.models.acquire import is_ready, model_dir
+from core.openmp import with_brief_spin
 from core.paths import ROOT, data_dir, writable
 from core.runs.backoff import Backoff
 from core.runs.messages import M, Ready, Request, message_from_json, request_to_json
@@ -248,6 +250,7 @@ class LocalEngine:
                 stderr=errors,
                 text=True,
                 encoding="utf-8",
+                env=with_brief_spin(os.environ),
                 cwd=ROOT,
             )
 

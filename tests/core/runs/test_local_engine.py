@@ -12,6 +12,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
+import psutil
 import pytest
 
 from core.config import DataConfig, EvaluationConfig, OptimizerConfig, RunConfig
@@ -19,6 +20,7 @@ from core.data import uploads
 from core.errors import UserError
 from core.events import Step
 from core.generate.settings import SamplingSettings
+from core.openmp import BRIEF
 from core.paths import ROOT
 from core.runs.engines.local import LocalEngine, Worker
 from core.runs.messages import Generate, Generated
@@ -79,6 +81,17 @@ def test_runs_wait_for_each_other_and_all_finish(
     assert one.ended_at <= two.started_at
     steps = [e.step for e in store.events(second.id) if isinstance(e, Step)]
     assert steps == [1, 2, 3]
+
+
+def test_workers_spin_briefly_unless_the_reader_wants_otherwise(
+    engine: LocalEngine, config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    monkeypatch.setenv("KMP_BLOCKTIME", "7")
+    ask(engine, config())
+    environment = psutil.Process(engine.workers["ask"].process.pid).environ()
+    assert environment["GOMP_SPINCOUNT"] == BRIEF["GOMP_SPINCOUNT"]
+    assert environment["KMP_BLOCKTIME"] == "7"
 
 
 def test_waiting_and_training_runs_can_be_stopped(
