@@ -77,8 +77,8 @@ def test_a_second_run_says_the_same_without_asking_the_base(
     first, n_first = events(), at_step_0(asked)
     second, n_second = events(), at_step_0(asked)
     assert second == first
-    # Two test examples, two watched prompts, and the tokens after these: only at the last step.
-    assert n_first - n_second == 2 + 2 + 2
+    # Four test examples, two watched prompts, and the tokens after these: only at the last step.
+    assert n_first - n_second == 4 + 2 + 2
 
 
 @pytest.mark.thorough

@@ -48,7 +48,7 @@ def questions(folder: Path, text: str) -> Iterator[Request]:
     yield Switch(model=model, text=text, adapters=(run,), active={run: 1.0})
     yield Merge(run=run, prompts=("cat", text))
     yield TakeAway(run=run, prompts=("cat", text))
-    yield ScoreText(model=model, task="sentiment", text=text, examples=2)
+    yield ScoreText(model=model, task="sentiment", text=text)
     yield Evaluate(on=on)
     yield AskLabels(on=on)
 
