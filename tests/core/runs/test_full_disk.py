@@ -219,7 +219,7 @@ def test_stopping_on_a_full_disk_ends_the_run_and_nothing_else(
     fillers = list[Path]()
 
     def stop(event: Event) -> None:
-        if isinstance(event, Step) and not fillers:
+        if isinstance(event, Step) and event.step == 2 and not fillers:
             store.request_stop(run.id)
             fillers.append(fill(small))
             time.sleep(0.3)  # so that it is asked for before the next event
