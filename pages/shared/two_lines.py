@@ -7,6 +7,7 @@ import altair as alt
 import pandas as pd
 
 from core.evaluate.form_and_label import LIKELIEST_LABEL, LINE_FIELDS, RIGHT_FORM, Line
+from core.evaluate.undefined import or_dash
 
 CAPTION = (
     f"Where answers are labels: | is the share of answers of the {RIGHT_FORM}, ◇ the share "
@@ -19,6 +20,11 @@ def line_columns(found: Sequence[Line]) -> dict[str, float | None]:
     """Both values for a row of a chart; None where they were not measured."""
     values = {line.field: line.value for line in found}
     return {field: values.get(field) for field in LINE_FIELDS}
+
+
+def line_cells(found: Sequence[Line]) -> dict[str, str]:
+    """Both lines for a row of a table, "–" where they were not measured."""
+    return {LINE_FIELDS[field]: or_dash(value) for field, value in line_columns(found).items()}
 
 
 def are_measured(rows: pd.DataFrame) -> bool:
