@@ -5,6 +5,7 @@ from itertools import groupby
 from statistics import fmean
 from typing import Any
 
+from core.evaluate.form_and_label import LINE_FIELDS, Line, mean_lines
 from core.experiments import mitigations
 from core.experiments.claims import LEARNED_ENOUGH, group
 from core.experiments.method_rows import method_row, method_settings
@@ -34,6 +35,7 @@ def report_mitigations(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
             "names": round(setting.names, 3),
             "names_range": [round(names_low, 3), round(names_high, 3)],
             "saw_names": setting.saw_names,
+            **line_fields(setting.lines),
         }
         general = f"{setting.general:.2f} [{low:.2f}, {high:.2f}]" if measured else "–"
         trained = ", trained on" if setting.saw_names else ""
@@ -76,8 +78,12 @@ def report_methods(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
             "seeds": len(setting.rows),
             "trainable_params": setting.rows[0].n_trained,
             "share": share,
-            **{name: setting.mean(name) for name in ("training_bytes", "artifact_bytes", "step_s")},
+            **{
+                name: setting.mean(name)
+                for name in ("training_bytes", "total_bytes", "artifact_bytes", "step_s")
+            },
             "scores": scores,
+            **line_fields(setting.lines),
         }
         said = "  ".join(
             f"{task} {fmean(values):.2f} [{min(values):.2f}, {max(values):.2f}]"
@@ -87,7 +93,8 @@ def report_methods(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
             row,
             (
                 f"{setting.title:36} {100 * share:9.4f} %  "
-                f"{row['training_bytes'] / 1e6:7.0f} MB to train  "
+                f"{row['total_bytes'] / 1e6:7.0f} MB in all, "
+                f"{row['training_bytes'] / 1e6:.0f} MB of it to train  "
                 f"{row['artifact_bytes'] / 1e6:7.2f} MB on disk  {row['step_s']:.2f} s/step  {said}"
             ),
         )
@@ -97,10 +104,12 @@ def report_soft_prompts(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
     """Each number of virtual tokens over its seeds."""
     made = (size_run(run.config_dict, store.events(run.id), is_recorded=False) for run in runs)
     by_size = sorted((r for r in made if r), key=lambda r: r.virtual_tokens)
-    for n, same in groupby(by_size, key=lambda r: r.virtual_tokens):
+    for n, group_of in groupby(by_size, key=lambda r: r.virtual_tokens):
+        same = list(group_of)
         scores = [r.score for r in same]
         low, high = min(scores), max(scores)
-        row = {"type": "size", "virtual_tokens": n, "scores": scores}
+        row: dict[str, Any] = {"type": "size", "virtual_tokens": n, "scores": scores}
+        row |= line_fields(mean_lines([r.lines for r in same]))
         words = f"{n:3d} virtual tokens: sentiment {fmean(scores):.2f} [{low:.2f}, {high:.2f}]"
         yield row, f"{words}  ({len(scores)} seeds)"
 
@@ -114,6 +123,12 @@ def report_sweep(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
         row = {"type": "cell", "rank": rank, "learning_rate": rate, "seed": run.config.seed}
         words = "  ".join(f"{task} {score:.2f}" for task, score in scores.items())
         yield row | {"scores": scores}, f"rank {rank:3d}, learning rate {rate:8g}: {words}"
+
+
+def line_fields(found: Sequence[Line]) -> dict[str, float | None]:
+    """Right form and likeliest label of a row; None where they were not measured."""
+    values = {line.field: round(line.value, 3) for line in found}
+    return {field: values.get(field) for field in LINE_FIELDS}
 
 
 REPORTS: dict[str, Callable[[Sequence[Run], RunStore], Iterator[Row]]] = {

@@ -19,7 +19,7 @@ from core.evaluate.uncertainty import wilson_interval
 from core.events import Evaluation, Event
 
 RIGHT_FORM, LIKELIEST_LABEL = "right form", "right by the likeliest label"
-LINES = {"right_form": RIGHT_FORM, "label_accuracy": LIKELIEST_LABEL}
+LINE_FIELDS = {"right_form": RIGHT_FORM, "label_accuracy": LIKELIEST_LABEL}
 """Fields of an `Evaluation`, and what readers call them."""
 
 
@@ -34,7 +34,7 @@ class Line:
     @property
     def words(self) -> str:
         low, high = self.interval
-        return f"{LINES[self.field]} {self.value:.2f} [{low:.2f}, {high:.2f}]"
+        return f"{LINE_FIELDS[self.field]} {self.value:.2f} [{low:.2f}, {high:.2f}]"
 
 
 class Scored(Protocol):
@@ -51,7 +51,7 @@ class Scored(Protocol):
 def lines(evaluation: Scored) -> list[Line]:
     """Those that were measured: none for free text, and in records from before they were."""
     found: list[Line] = []
-    for field in LINES:
+    for field in LINE_FIELDS:
         value: float | None = getattr(evaluation, field)
         if value is not None:
             interval = wilson_interval(round(value * evaluation.n), evaluation.n)
@@ -78,7 +78,7 @@ def mean_lines(seeds: Sequence[Sequence[Line]]) -> list[Line]:
                 fmean(found[field].interval[1] for found in by_field),
             ),
         )
-        for field in LINES
+        for field in LINE_FIELDS
         if by_field and all(field in found for found in by_field)
     ]
 
@@ -86,14 +86,15 @@ def mean_lines(seeds: Sequence[Sequence[Line]]) -> list[Line]:
 def what_was_taught(before: Sequence[Line], after: Sequence[Line]) -> str:
     """What a change of the score came from, in a sentence; "" where the lines were not measured."""
     starts, ends = ({one.field: one for one in found} for found in (before, after))
-    if not LINES.keys() <= starts.keys() & ends.keys():
+    if not LINE_FIELDS.keys() <= starts.keys() & ends.keys():
         return ""
     said = [
-        f"{LINES[field]} {starts[field].value:.2f} → {ends[field].value:.2f}" for field in LINES
+        f"{LINE_FIELDS[field]} {starts[field].value:.2f} → {ends[field].value:.2f}"
+        for field in LINE_FIELDS
     ]
     moved = {
         field: ends[field].value - starts[field].value
-        for field in LINES
+        for field in LINE_FIELDS
         if are_apart(starts[field].interval, ends[field].interval)
     }
     return f"{said[0][0].upper()}{said[0][1:]}, {said[1]}: {_finding(moved)}."
@@ -125,7 +126,7 @@ def what_came_first(events: Sequence[Event], task: str) -> str:
         (e for e in events if isinstance(e, Evaluation) and e.task == task), key=lambda e: e.step
     )
     risen: dict[str, int] = {}
-    for field in LINES:
+    for field in LINE_FIELDS:
         path = [(e.step, line) for e in found for line in lines(e) if line.field == field]
         if not path or path[0][0] != 0:
             return ""

@@ -12,12 +12,13 @@ from typing import Any
 from core import catalog
 from core.config import METHODS, MethodConfig, RunConfig, default_learning_rate
 from core.errors import UserError
+from core.evaluate.form_and_label import Line, lines, mean_lines
 from core.events import Evaluation, Event, Memory, Step
 from core.experiments.methods import method_config
 from core.experiments.mitigations import KEPT, LEARNED
 from core.runs.store import RunSummary
 
-FIGURES = ("share", "training_bytes", "step_s", "artifact_bytes")
+FIGURES = ("share", "training_bytes", "total_bytes", "step_s", "artifact_bytes")
 """What every row has, besides scores."""
 
 
@@ -38,6 +39,8 @@ class MethodRow:
     """Seconds per step: the median where each step was kept, else the mean."""
     scores: dict[str, float]
     """Of each task at the end, 0 to 1."""
+    lines: tuple[Line, ...]
+    """Right form and likeliest label on sentiment at the end; () in records from before they were measured."""
     n: int
     """Test examples of each score."""
     is_recorded: bool
@@ -54,6 +57,11 @@ class MethodRow:
         """What training keeps besides the weights."""
         memory = self.memory
         return memory.gradient_bytes + memory.optimizer_bytes + memory.activation_bytes
+
+    @property
+    def total_bytes(self) -> int:
+        """With the weights, frozen and trained: what has to fit."""
+        return self.training_bytes + self.memory.frozen_bytes + self.memory.trained_bytes
 
 
 def method_row(
@@ -85,6 +93,7 @@ def method_row(
         artifact_bytes=summary.artifact_bytes,
         step_s=_step_s(events, summary, step_s),
         scores={task: e.score for task, e in last.items()},
+        lines=tuple(lines(last[LEARNED])),
         n=last[KEPT].n,
         is_recorded=is_recorded,
         run_id=run_id,
@@ -155,6 +164,11 @@ class MethodSetting:
         if figure in FIGURES:
             return tuple(getattr(row, figure) for row in self.rows)
         return tuple(row.scores[figure] for row in self.rows if figure in row.scores)
+
+    @property
+    def lines(self) -> list[Line]:
+        """Right form and likeliest label on sentiment, seeds taken together."""
+        return mean_lines([row.lines for row in self.rows])
 
     def mean(self, figure: str) -> float | None:
         values = self.values(figure)

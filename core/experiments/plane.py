@@ -15,6 +15,7 @@ from statistics import fmean
 from typing import Any
 
 from core.config import EARLIER
+from core.evaluate.form_and_label import Line, lines, mean_lines
 from core.events import Evaluation, Event
 from core.experiments.mitigations import GENERAL, KEPT, LEARNED, mitigation_of
 
@@ -29,6 +30,8 @@ class Check:
     """General questions: no run sees them while it trains."""
     names: float
     n: int
+    lines: tuple[Line, ...] = ()
+    """Right form and likeliest label on sentiment; () in records from before they were measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +77,11 @@ class Setting:
         return fmean(p.end.names for p in self.points)
 
     @property
+    def lines(self) -> list[Line]:
+        """Right form and likeliest label on sentiment at the end, seeds taken together."""
+        return mean_lines([p.end.lines for p in self.points])
+
+    @property
     def saw_names(self) -> bool:
         return any(p.saw_names for p in self.points)
 
@@ -107,6 +115,7 @@ def point(
             general=by_task[GENERAL].score if GENERAL in by_task else None,
             names=by_task[KEPT].score,
             n=by_task[KEPT].n,
+            lines=tuple(lines(by_task[LEARNED])),
         )
         for step, by_task in sorted(scores.items())
         if LEARNED in by_task and KEPT in by_task

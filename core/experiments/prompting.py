@@ -24,7 +24,7 @@ from core.config import (
     default_learning_rate,
 )
 from core.data.listing import seen_words
-from core.evaluate.form_and_label import LINES, Line, lines, mean_lines
+from core.evaluate.form_and_label import LINE_FIELDS, Line, lines, mean_lines
 from core.evaluate.limits import cut_line
 from core.evaluate.uncertainty import median_interval
 from core.events import Event, Started, Step
@@ -204,7 +204,7 @@ def tuned_row(measured: Measured, config: dict[str, Any], events: Sequence[Event
 def _figures(measured: Measured) -> dict[str, Any]:
     return {
         name: getattr(measured, name)
-        for name in (*MEASURED, *LISTS, *LINES, "n_cut", "max_new_tokens")
+        for name in (*MEASURED, *LISTS, *LINE_FIELDS, "n_cut", "max_new_tokens")
     }
 
 

@@ -15,6 +15,7 @@ from core.config import (
     default_learning_rate,
     of_family,
 )
+from core.evaluate.form_and_label import Line, lines
 from core.events import Evaluation, Event, VirtualTokens, VocabularyMap
 from core.experiments.mitigations import KEPT, LEARNED
 
@@ -65,6 +66,8 @@ class SizeRun:
     interval: tuple[float, float]
     n: int
     is_recorded: bool
+    lines: tuple[Line, ...] = ()
+    """Right form and likeliest label; () in records from before they were measured."""
 
 
 def size_run(
@@ -91,6 +94,7 @@ def size_run(
         interval=found[-1].interval,
         n=found[-1].n,
         is_recorded=is_recorded,
+        lines=tuple(lines(found[-1])),
     )
 
 

@@ -28,6 +28,43 @@ class SamplingSettings:
         check_number("seed", self.seed, 0, 2**31 - 1, whole=True)
 
 
+@dataclass(frozen=True, kw_only=True)
+class SamplingStep:
+    """One step from the model's probabilities to those a token is drawn from."""
+
+    name: str
+    """As `NextToken.probabilities` calls it."""
+    setting: str
+    """What it is set to, in words."""
+    is_on: bool
+    """Whether it can change anything."""
+
+
+def sampling_steps(settings: SamplingSettings) -> list[SamplingStep]:
+    """The chain in its order. At temperature 0 one token is left, so nothing after it can change anything."""
+    s = settings
+    is_greedy = s.temperature == 0
+    return [
+        SamplingStep(name="model", setting="as it is", is_on=True),
+        SamplingStep(
+            name="repetition penalty",
+            setting=f"{s.repetition_penalty:g}",
+            is_on=s.repetition_penalty != 1,
+        ),
+        SamplingStep(
+            name="temperature",
+            setting="0: the likeliest token" if is_greedy else f"{s.temperature:g}",
+            is_on=s.temperature != 1,
+        ),
+        SamplingStep(
+            name="top-k",
+            setting=f"{s.top_k}" if s.top_k else "all",
+            is_on=s.top_k > 0 and not is_greedy,
+        ),
+        SamplingStep(name="top-p", setting=f"{s.top_p:g}", is_on=s.top_p < 1 and not is_greedy),
+    ]
+
+
 def check_prompt(text: str) -> str:
     """The prompt, or `UserError` when there is nothing to answer or it is no text."""
     if not text.strip():

@@ -1,6 +1,6 @@
 """What a run learned and what it lost, while it happens and afterwards, check by check."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
@@ -11,10 +11,13 @@ import streamlit as st
 
 from core import catalog
 from core.evaluate.forgetting import Forgetting
+from core.evaluate.form_and_label import lines, what_came_first, what_was_taught
 from core.evaluate.limits import sample_as_shown
 from core.evaluate.uncertainty import wilson_interval
 from core.events import Evaluation, Event, MatrixMovement, Movement, NextTokens, Sample
+from core.experiments.plane import tasks_seen
 from core.runs.store import Run
+from pages.shared.check_marks import SCORE, TRAINED_NOTE, check_marks, check_rows
 from pages.shared.colours import AMBER, BLUE, GREY, ORANGE, TASK_COLOURS
 from pages.shared.engine import events_of
 from pages.shared.live import follow, planned_steps, sample_table, step_axis
@@ -31,7 +34,10 @@ def forgetting_view(run_id: str) -> None:
 
 def _view(run: Run, events: list[Event]) -> None:
     if any(isinstance(e, Evaluation) for e in events):
-        st.altair_chart(curves(events, planned_steps(run.config_dict)), width="stretch")
+        seen = tasks_seen(run.config_dict)
+        chart = curves(events, planned_steps(run.config_dict), seen)
+        st.altair_chart(chart, width="stretch")
+        st.caption(curves_note(events, seen))
     watched = [e for e in events if isinstance(e, Sample) and not e.task]
     if watched:
         st.markdown("**The same prompts, asked again at every check**")
@@ -43,67 +49,63 @@ def of_type(events: Sequence[Event], kind: type[E]) -> list[E]:
     return [e for e in events if isinstance(e, kind)]
 
 
-def curve_rows(events: list[Event]) -> pd.DataFrame:
-    """One row per curve and check: "step", "curve", "share", its interval "low" to "high", "n"."""
+def curve_rows(events: list[Event], seen: Collection[str] = ()) -> pd.DataFrame:
+    """One row per curve, line and check: "step", "curve", "line", "value", its interval "low" to "high",
+    "n"; "hollow" where the task is among those `seen` in training."""
     rows: list[dict[str, Any]] = []
-    for e in of_type(events, Evaluation):
-        low, high = e.interval
-        title = catalog.task_title(e.task)
-        row = {"step": e.step, "curve": title, "share": e.score, "low": low, "high": high}
-        rows.append({**row, "n": e.n})
-    for step in dict.fromkeys(e.step for e in of_type(events, Evaluation)):
+    found = of_type(events, Evaluation)
+    for e in found:
+        rows += check_rows(e, catalog.task_title(e.task), is_trained=e.task in seen)
+    for step in dict.fromkeys(e.step for e in found):
         others = [
             (e.answered_with_sentiment, e.n)
-            for e in of_type(events, Evaluation)
+            for e in found
             if e.step == step and e.answered_with_sentiment is not None
         ]
         n = sum(n for _, n in others)
         if n:
             hits = round(sum(share * n for share, n in others))
             low, high = wilson_interval(hits, n)
-            row = {"step": step, "curve": SENTIMENT_SHARE, "share": hits / n}
-            rows.append({**row, "low": low, "high": high, "n": n})
+            row = {"step": step, "curve": SENTIMENT_SHARE, "line": SCORE, "value": hits / n}
+            rows.append({**row, "low": low, "high": high, "n": n, "hollow": False})
     return pd.DataFrame(rows)
 
 
-def curves(events: list[Event], n_steps: int) -> alt.LayerChart | alt.FacetChart:
+def curves(
+    events: list[Event], n_steps: int, seen: Collection[str] = ()
+) -> alt.LayerChart | alt.FacetChart:
     """The task being learned, what is being lost, and the prompts answered with a sentiment."""
-    frame = curve_rows(events)
+    frame = curve_rows(events, seen)
     tasks = list(dict.fromkeys(e.task for e in of_type(events, Evaluation)))
     shown = [*map(catalog.task_title, tasks), SENTIMENT_SHARE]
     colours = [*(TASK_COLOURS[task] for task in tasks), AMBER]
-    now = frame[frame.step == frame.step.max()].set_index("curve").share
+    scores = frame[frame.line == SCORE]
+    now = scores[scores.step == scores.step.max()].set_index("curve")["value"]
     title = ", ".join(f"{name} {now[name]:.2f}" for name in shown[:-1] if name in now)
-    x = step_axis(n_steps)
-    scale = alt.Scale(domain=[0, 1])
-    palette = alt.Scale(domain=shown, range=colours)
-    legend = alt.Legend(orient="top", labelLimit=320, symbolType="stroke", symbolStrokeWidth=3)
-    chart = alt.Chart(frame)
-    band = chart.mark_area(opacity=0.12).encode(
-        x=x,
-        y=alt.Y("low:Q", scale=scale, title="share of prompts"),
-        y2="high:Q",
-        color=alt.Color("curve:N", scale=palette, legend=None),
-    )
-    lines = chart.mark_line(point=True).encode(
-        x=x,
-        y=alt.Y("share:Q", scale=scale),
-        color=alt.Color("curve:N", title=None, scale=palette, legend=legend),
-        strokeDash=alt.condition(
-            alt.datum.curve == SENTIMENT_SHARE, alt.value([5, 4]), alt.value([1, 0])
-        ),
-        tooltip=[
-            "step",
-            "curve",
-            alt.Tooltip("share", format=".2f"),
-            alt.Tooltip("low", format=".2f"),
-            alt.Tooltip("high", format=".2f"),
-            "n",
-        ],
-    )
     heading = f"At step {frame.step.max()}: {title}"
-    layers = (band + lines).resolve_scale(color="independent")
-    return layers.properties(title=heading, height=360, description=heading)
+    marks = check_marks(
+        frame,
+        dict(zip(shown, colours, strict=True)),
+        x=step_axis(n_steps),
+        n_steps=n_steps,
+        title="share of prompts",
+    )
+    return marks.properties(title=heading, height=360, description=heading)
+
+
+def curves_note(events: list[Event], seen: Collection[str]) -> str:
+    """How to read the marks, and what training taught of the first task with labels."""
+    found = of_type(events, Evaluation)
+    notes = ["Bars: 95 % intervals; the first and the last check ask more examples."]
+    if any(e.task in seen for e in found):
+        notes.append(TRAINED_NOTE)
+    for task in dict.fromkeys(e.task for e in found if lines(e)):
+        mine = [e for e in found if e.task == task]
+        if task in seen and mine[-1].step:
+            taught = what_was_taught(lines(mine[0]), lines(mine[-1]))
+            said = " ".join(filter(None, (what_came_first(mine, task), taught)))
+            notes.append(f"{catalog.task_title(task)}: {said}")
+    return " ".join(notes)
 
 
 def scrub(run_id: str) -> None:

@@ -13,17 +13,36 @@ import streamlit as st
 from core import catalog
 from core.data.listing import seen_words
 from core.errors import UserError
+from core.evaluate.form_and_label import (
+    LIKELIEST_LABEL,
+    LINE_FIELDS,
+    RIGHT_FORM,
+    lines,
+    what_came_first,
+    what_was_taught,
+)
 from core.evaluate.limits import cut_lines, sample_as_shown
 from core.evaluate.overlap import WORDS_ONLY
+from core.evaluate.undefined import or_dash
 from core.events import Evaluation, Event, Notice, Sample, Started, Step, Validation
 from core.runs.states import RunStatus
 from core.runs.store import Run
+from pages.shared.check_marks import check_marks
 from pages.shared.colours import AMBER, BLUE, GREEN, GREY
 from pages.shared.engine import engine, events_of, spare_the_collector, store
 from pages.shared.plain import plain
 
 POLL_S = 1.0
 CHART_HEIGHT = 340
+WORDS = {"precision": "precision", "recall": "recall", "f1": "F1"}
+EXTRA = {
+    RIGHT_FORM: AMBER,
+    LIKELIEST_LABEL: GREEN,
+    "precision": AMBER,
+    "recall": GREEN,
+    "F1": "#CC79A7",
+}
+"""Colours of what stands beside the main score."""
 LINES = alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3)
 """A legend of lines: their marks would be drawn with the lines' dashes."""
 
@@ -60,9 +79,7 @@ def _view(run: Run, events: list[Event]) -> None:
         left.altair_chart(loss_chart(events, wanted), width="stretch")
         scores = score_chart(events, wanted, run.config_dict["data"]["task"])
         right.altair_chart(scores, width="stretch")
-        right.caption(
-            f"Precision, recall and F1: words shared with the right answer (ROUGE-1). {WORDS_ONLY}"
-        )
+        right.caption(score_note(events, run.config_dict["data"]["task"]))
     evaluations = [e for e in events if isinstance(e, Evaluation)]
     if evaluations:
         with st.expander("Scores in numbers, with 95 % intervals"):
@@ -71,6 +88,17 @@ def _view(run: Run, events: list[Event]) -> None:
     if samples:
         st.markdown("**The same prompts, asked again at every check**")
         st.dataframe(sample_table(samples), hide_index=True, width="stretch")
+
+
+def score_note(events: list[Event], task: str) -> str:
+    """How to read the scores of the trained task, and with labels what training taught."""
+    mine = [e for e in events if isinstance(e, Evaluation) and e.task == task]
+    bars = "Bars: 95 % intervals; the first and the last check ask more examples."
+    if not mine or not lines(mine[-1]):
+        words = "Precision, recall and F1: words shared with the right answer (ROUGE-1)."
+        return f"{bars} {words} {WORDS_ONLY}"
+    taught = what_was_taught(lines(mine[0]), lines(mine[-1])) if mine[-1].step else ""
+    return " ".join(filter(None, (what_came_first(mine, task), taught, bars)))
 
 
 def planned_steps(config: dict[str, Any]) -> int:
@@ -173,44 +201,36 @@ def loss_chart(events: list[Event], n_steps: int) -> alt.Chart | alt.LayerChart 
 def score_chart(
     events: list[Event], n_steps: int, task: str
 ) -> alt.Chart | alt.LayerChart | alt.FacetChart:
-    """Main score with its interval, precision, recall and F1 of the trained task."""
+    """The trained task at each check: its main score, and the two lines of a task with labels, or
+    precision, recall and F1 of the words; each with its interval."""
     found = [e for e in events if isinstance(e, Evaluation) and e.task == task]
     metric = found[-1].metric.replace("_", " ")
-    measures = {"score": metric, "precision": "precision", "recall": "recall", "f1": "F1"}
-    rows = [
-        {"step": e.step, "measure": name, "value": getattr(e, key), "n": e.n}
-        for e in found
-        for key, name in measures.items()
-    ]
-    bands = [{"step": e.step, "low": e.interval[0], "high": e.interval[1]} for e in found]
+    colours = {metric: BLUE}
+    rows: list[dict[str, Any]] = []
+    for e in found:
+        low, high = e.interval
+        row = {
+            "step": e.step,
+            "curve": metric,
+            "value": e.score,
+            "low": low,
+            "high": high,
+            "n": e.n,
+        }
+        rows.append(row)
+        more = {LINE_FIELDS[one.field]: (one.value, *one.interval) for one in lines(e)}
+        if not more:
+            measured = {name: (getattr(e, name), *e.intervals[name]) for name in e.intervals}
+            more = {WORDS[name]: values for name, values in measured.items() if name in WORDS}
+        for name, (value, low, high) in more.items():
+            rows.append({**row, "curve": name, "value": value, "low": low, "high": high})
+        colours |= {name: EXTRA[name] for name in more}
     title = f"{catalog.task_title(task)}: {metric} {found[-1].score:.2f}"
     title += f" on {found[-1].n} test examples"
-    x = step_axis(n_steps)
-    scale = alt.Scale(domain=[0, 1])
-    band = (
-        alt.Chart(pd.DataFrame(bands))
-        .mark_area(opacity=0.18, color=BLUE)
-        .encode(x=x, y=alt.Y("low:Q", scale=scale, title="share of 1"), y2="high:Q")
+    marks = check_marks(
+        pd.DataFrame(rows), colours, x=step_axis(n_steps), n_steps=n_steps, title="share of 1"
     )
-    lines = (
-        alt.Chart(pd.DataFrame(rows))
-        .mark_line(point=True)
-        .encode(
-            x=x,
-            y=alt.Y("value:Q", scale=scale),
-            color=alt.Color(
-                "measure:N",
-                title=None,
-                scale=alt.Scale(
-                    domain=list(measures.values()), range=[BLUE, AMBER, GREEN, "#CC79A7"]
-                ),
-                legend=LINES,
-            ),
-            strokeDash=alt.StrokeDash("measure:N", legend=None),
-            tooltip=["step", "measure", alt.Tooltip("value", format=".2f"), "n"],
-        )
-    )
-    return (band + lines).properties(title=title, height=CHART_HEIGHT, description=title)
+    return marks.properties(title=title, height=CHART_HEIGHT, description=title)
 
 
 def score_table(evaluations: list[Evaluation]) -> pd.DataFrame:
@@ -222,9 +242,10 @@ def score_table(evaluations: list[Evaluation]) -> pd.DataFrame:
                 "examples": e.n,
                 e.metric: round(e.score, 3),
                 "95 % interval": f"{e.interval[0]:.2f} to {e.interval[1]:.2f}",
-                "precision": round(e.precision, 3),
-                "recall": round(e.recall, 3),
-                "F1": round(e.f1, 3),
+                **{LINE_FIELDS[field]: or_dash(getattr(e, field)) for field in LINE_FIELDS},
+                "precision": or_dash(e.precision),
+                "recall": or_dash(e.recall),
+                "F1": or_dash(e.f1),
             }
             for e in evaluations
         ]

@@ -6,7 +6,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from core.evaluate.form_and_label import LIKELIEST_LABEL, LINES, RIGHT_FORM, Line
+from core.evaluate.form_and_label import LIKELIEST_LABEL, LINE_FIELDS, RIGHT_FORM, Line
+from core.evaluate.undefined import or_dash
 
 CAPTION = (
     f"Where answers are labels: | is the share of answers of the {RIGHT_FORM}, ◇ the share "
@@ -18,11 +19,18 @@ _SHAPES = {"right_form": "stroke", "label_accuracy": "diamond"}
 def line_columns(found: Sequence[Line]) -> dict[str, float | None]:
     """Both values for a row of a chart; None where they were not measured."""
     values = {line.field: line.value for line in found}
-    return {field: values.get(field) for field in LINES}
+    return {field: values.get(field) for field in LINE_FIELDS}
+
+
+def line_cells(found: Sequence[Line]) -> dict[str, str]:
+    """Both lines for a row of a table, "–" where they were not measured."""
+    return {LINE_FIELDS[field]: or_dash(value) for field, value in line_columns(found).items()}
 
 
 def are_measured(rows: pd.DataFrame) -> bool:
-    return any(field in rows and bool(rows[field].notna().to_numpy().any()) for field in LINES)
+    return any(
+        field in rows and bool(rows[field].notna().to_numpy().any()) for field in LINE_FIELDS
+    )
 
 
 def line_marks(rows: pd.DataFrame, *, scale: alt.Scale, **encoding: Any) -> list[alt.Chart]:
@@ -37,6 +45,6 @@ def line_marks(rows: pd.DataFrame, *, scale: alt.Scale, **encoding: Any) -> list
             tooltip=[alt.Tooltip(f"{field}:Q", format=".2f", title=name)],
             **encoding,
         )
-        for field, name in LINES.items()
+        for field, name in LINE_FIELDS.items()
         if field in rows and bool(rows[field].notna().to_numpy().any())
     ]

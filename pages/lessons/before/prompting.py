@@ -8,14 +8,15 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import UserError
-from core.generate.settings import SamplingSettings
+from core.generate.settings import SamplingSettings, SamplingStep, sampling_steps
 from core.generate.tokens import NextToken
 from core.runs.messages import Generate, Generated, NextTokensAfter
 from pages.shared.colours import BLUE, GREY
 from pages.shared.engine import current_model, engine, tokenizer
 from pages.shared.plain import plain
 
-STAGES = ("model", "repetition penalty", "temperature", "top-k", "top-p")
+SHOWN_IN_CHAIN = 6
+"""Tokens in the small chart of each step."""
 
 
 def sampling_panel(page: str) -> SamplingSettings:
@@ -114,9 +115,11 @@ def look_ahead(name: str, *, text: str, raw: bool, settings: SamplingSettings) -
             return
         memory |= {"asked": asked, "rows": found.rows}
     rows: list[NextToken] = memory["rows"]
-    stage = st.select_slider("After which setting?", STAGES, STAGES[-1], key=f"{name}_stage")
+    steps = sampling_steps(settings)
+    st.altair_chart(chain_chart(rows, steps), width="content")
+    st.caption("Step by step, from left to right. A grey step is off: it changes nothing.")
     picked = st.altair_chart(
-        next_token_chart(rows, stage),
+        next_token_chart(rows, last_on(steps)),
         width="stretch",
         key=f"{name}_chart_{len(forced)}",
         on_select="rerun",
@@ -150,8 +153,55 @@ def look_ahead(name: str, *, text: str, raw: bool, settings: SamplingSettings) -
         )
 
 
-def next_token_chart(rows: Sequence[NextToken], stage: str) -> alt.Chart:
-    """Grey: the bare model. Blue: after the chosen setting."""
+def last_on(steps: Sequence[SamplingStep]) -> SamplingStep:
+    """The last step that can change anything: what comes out of it, a token is drawn from."""
+    return [step for step in steps if step.is_on][-1]
+
+
+def chain_chart(rows: Sequence[NextToken], steps: Sequence[SamplingStep]) -> alt.HConcatChart:
+    """The likeliest tokens after each step in turn, those that are off in grey."""
+    words = [f"{step.name}: {step.setting if step.is_on else 'off'}" for step in steps]
+    panels: list[alt.Chart] = []
+    for number, step in enumerate(steps):
+        frame = pd.DataFrame(
+            [
+                {
+                    "token": f"{rank}. {row.token}".replace("\n", "↵"),
+                    "probability": row.probabilities[step.name],
+                }
+                for rank, row in enumerate(rows[:SHOWN_IN_CHAIN], start=1)
+            ]
+        )
+        axis = alt.Axis(labelOverlap=False, labelLimit=90) if number == 0 else None
+        heading = alt.TitleParams(
+            [f"→ {step.name}" if number else step.name, step.setting if step.is_on else "off"],
+            fontSize=12,
+            color=alt.Undefined if step.is_on else GREY,
+        )
+        panels.append(
+            alt.Chart(frame, title=heading, width=95, height=alt.Step(16))
+            .mark_bar(color=BLUE if step.is_on else GREY, opacity=1 if step.is_on else 0.35)
+            .encode(
+                y=alt.Y("token:N", sort=None, title=None, axis=axis),
+                x=alt.X(
+                    "probability:Q",
+                    title=None,
+                    scale=alt.Scale(domain=[0, 1]),
+                    axis=alt.Axis(values=[0, 1], format=".0%"),
+                ),
+                tooltip=["token", alt.Tooltip("probability", format=".4f")],
+            )
+        )
+    return alt.hconcat(*panels, spacing=12).properties(
+        description=f"Chain: {', then '.join(words)}"
+    )
+
+
+def next_token_chart(rows: Sequence[NextToken], last: SamplingStep) -> alt.Chart:
+    """Grey: the bare model. Blue: after the last step that is on; none where that is the model itself."""
+    stage, after = last.name, f"after {last.name} ({last.setting})"
+    both = (("bare model", "model"), (after, stage))[: 1 if stage == "model" else 2]
+    names = [name for name, _ in both]
     shown = [
         {
             "token": f"{rank}. {row.token}".replace("\n", "↵"),
@@ -160,7 +210,7 @@ def next_token_chart(rows: Sequence[NextToken], stage: str) -> alt.Chart:
             "id": row.id,
         }
         for rank, row in enumerate(rows, start=1)
-        for which, key in (("bare model", "model"), (f"after {stage}", stage))
+        for which, key in both
     ]
     first = rows[0]
     title = f"“{first.token.strip()}” is likeliest: {first.probabilities['model']:.0%} for the bare model"
@@ -169,12 +219,12 @@ def next_token_chart(rows: Sequence[NextToken], stage: str) -> alt.Chart:
         .mark_bar()
         .encode(
             y=alt.Y("token:N", sort=None, title=None, axis=alt.Axis(labelOverlap=False)),
-            yOffset=alt.YOffset("which:N", sort=["bare model", f"after {stage}"]),
+            yOffset=alt.YOffset("which:N", sort=names),
             x=alt.X("probability:Q", title="probability", scale=alt.Scale(domain=[0, 1])),
             color=alt.Color(
                 "which:N",
                 title=None,
-                scale=alt.Scale(domain=["bare model", f"after {stage}"], range=[GREY, BLUE]),
+                scale=alt.Scale(domain=names, range=[GREY, BLUE][: len(names)]),
                 legend=alt.Legend(orient="top"),
             ),
             tooltip=["token", "which", alt.Tooltip("probability", format=".4f")],

@@ -9,6 +9,7 @@ import streamlit as st
 from core.config import METHODS
 from core.errors import UserError
 from core.evaluate.apart import are_apart, interval_words
+from core.evaluate.form_and_label import LIKELIEST_LABEL
 from core.experiments import prompting_record
 from core.experiments.break_even import BreakEven, break_even
 from core.experiments.prompting import PROMPTED, Row, Way, prompt_row, tuned_row
@@ -16,6 +17,7 @@ from core.experiments.prompting_record import RecordedRows
 from core.runs import prompt_evaluation
 from pages.shared.colours import BLUE, GREY, ORANGE
 from pages.shared.engine import events_of, store
+from pages.shared.two_lines import line_cells
 
 FORM_TITLES = {"chat": "as turns of the chat", "text": "in one message"}
 LOOKS = {
@@ -26,7 +28,7 @@ LOOKS = {
 }
 MOST_REQUESTS = 1_000_000
 NEAR = 0.03
-"""Scores no further apart are as good as equal here: 40 test examples tell no finer."""
+"""Scores no further apart are as good as equal here: the test examples tell no finer."""
 
 
 def kind_title(kind: str) -> str:
@@ -137,6 +139,16 @@ def score_figure(found: Sequence[Way]) -> go.Figure:
             text=[f"{name_of(w)}, {len(w.rows)} seeds, n = {w.rows[0].n}" for w in mine],
             hovertemplate="%{text}: %{y:.2f}<extra></extra>",
         )
+        labels_of = [(x, one) for x, w in zip(at, mine, strict=True) for one in w.lines]
+        if marks := [(x, one.value) for x, one in labels_of if one.field == "label_accuracy"]:
+            figure.add_scatter(
+                x=[x for x, _ in marks],
+                y=[y for _, y in marks],
+                mode="markers",
+                marker={"color": colour, "symbol": "diamond-open", "size": 9},
+                hovertemplate=f"{name}, {LIKELIEST_LABEL}: %{{y:.2f}}<extra></extra>",
+                showlegend=False,
+            )
         seeds = [(x + 0.05, row.score) for x, w in zip(at, mine, strict=True) for row in w.rows]
         if len(seeds) > len(mine):
             figure.add_scatter(
@@ -170,6 +182,7 @@ def cost_table(found: Sequence[Way]) -> pd.DataFrame:
             {
                 "way": name_of(way),
                 "score": f"{way.score:.2f} ({low:.2f} to {high:.2f})",
+                **line_cells(way.lines),
                 "prompt tokens": round(way.prompt_tokens),
                 "answer tokens": round(way.answer_tokens, 1),
                 "ms a request": f"{1000 * cost.each:.0f} "

@@ -13,6 +13,7 @@ from core.experiments.mitigations import MITIGATIONS
 from core.experiments.plane import Point, Setting, pareto_front, point, settings
 from pages.shared.colours import GREY
 from pages.shared.engine import events_of, store
+from pages.shared.two_lines import line_cells
 
 COLOURS = {
     "full": "#D55E00",
@@ -239,6 +240,7 @@ def setting_table(found: Sequence[Setting]) -> pd.DataFrame:
             "knob": f"{MITIGATIONS[s.mitigation].knob} {s.value:g}",
             "seeds": len(s.points),
             "sentiment learned": _with_range(s, "learned"),
+            **line_cells(s.lines),
             "general questions kept": _with_range(s, "general") if s.general is not None else "–",
             "names": _with_range(s, "names"),
             "names in training": "yes" if s.saw_names else "no",

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from core import catalog
+from core.evaluate.form_and_label import LINE_FIELDS, lines
 from core.evaluate.learning_curves import (
     CheckValue,
     in_one_line,
@@ -16,9 +17,11 @@ from core.evaluate.learning_curves import (
 )
 from core.evaluate.limits import sample_as_shown
 from core.evaluate.overlap import WORDS_ONLY
+from core.evaluate.undefined import or_dash
 from core.events import Evaluation, Event, Sample, Step
 from core.runs.store import Run
 from pages.lessons.evaluation.thresholds import confusion_figure
+from pages.shared.check_marks import check_marks
 from pages.shared.colours import AMBER, GREEN, GREY
 from pages.shared.live import (
     CHART_HEIGHT,
@@ -81,14 +84,14 @@ def how_measured(evaluation: Evaluation) -> str:
         if is_macro(evaluation)
         else f"of the words shared with the reference (ROUGE-1), mean over examples. {WORDS_ONLY}"
     ).removesuffix(".")
-    bands = "Bands: 95 % intervals over these examples."
+    bands = "Bars: 95 % intervals over these examples."
     return f"Precision, recall and F1 are {what}. {n} test examples. {bands}"
 
 
 def metric_chart(
     values: Sequence[CheckValue], task: str, step: int, n_steps: int
 ) -> alt.LayerChart | alt.FacetChart:
-    """The three measures over the run, each with its band."""
+    """The three measures over the run, each with its interval."""
     frame = pd.DataFrame(
         [
             {
@@ -105,37 +108,16 @@ def metric_chart(
     now = frame[frame.step == step].set_index("measure").value
     heading = [
         f"{catalog.task_title(task)} at step {step}:",
-        ", ".join(f"{name} {now[name]:.2f}" for name in COLOURS),
+        ", ".join(f"{name} {or_dash(now[name])}" for name in COLOURS),
     ]
-    colour = alt.Color(
-        "measure:N",
-        title=None,
-        scale=alt.Scale(domain=list(COLOURS), range=list(COLOURS.values())),
-        legend=alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3, symbolOpacity=1),
+    marks = check_marks(
+        frame.rename(columns={"measure": "curve"}),
+        COLOURS,
+        x=step_axis(n_steps),
+        n_steps=n_steps,
+        title="share of 1",
     )
-    scale = alt.Scale(domain=[0, 1])
-    x = step_axis(n_steps)
-    chart = alt.Chart(frame)
-    bands = chart.mark_area(opacity=0.14).encode(
-        x=x, y=alt.Y("low:Q", scale=scale, title="share of 1"), y2="high:Q", color=colour
-    )
-    lines = chart.mark_line(point=True).encode(
-        x=x,
-        y=alt.Y("value:Q", scale=scale),
-        color=colour,
-        strokeDash=alt.StrokeDash("measure:N", legend=None),
-        tooltip=[
-            "step",
-            "measure",
-            alt.Tooltip("value", format=".3f"),
-            alt.Tooltip("low", format=".2f"),
-            alt.Tooltip("high", format=".2f"),
-            "n",
-        ],
-    )
-    return (bands + lines).properties(
-        title=heading, height=CHART_HEIGHT, description=" ".join(heading)
-    )
+    return marks.properties(title=heading, height=CHART_HEIGHT, description=" ".join(heading))
 
 
 def at_check(
@@ -146,10 +128,15 @@ def at_check(
     rows = [
         {
             "measure": TITLES[v.measure],
-            "value": round(v.value, 3),
+            "value": or_dash(v.value, 3),
             "95 % interval": "{:.2f} to {:.2f}".format(*v.interval) if v.interval else "",
         }
         for v in here
+    ]
+    rows += [
+        {"measure": LINE_FIELDS[line.field], "value": or_dash(line.value, 3)}
+        | {"95 % interval": "{:.2f} to {:.2f}".format(*line.interval)}
+        for line in lines(now)
     ]
     left.dataframe(rows, hide_index=True, width="stretch")
     shown = [

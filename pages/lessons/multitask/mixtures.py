@@ -136,7 +136,9 @@ def group_chart(rows: pd.DataFrame, name: str) -> Chart:
     title, colour = GROUPS[name]
     mine = rows.query("group == @name")
     recorded = mine.query("not own")
-    means = recorded.pivot_table(index="k", values=["score", "base"]).reset_index()
+    means = recorded.pivot_table(
+        index="k", values=["score", "low", "high", "base", "base_low", "base_high"]
+    ).reset_index()
     x = alt.X(
         "k:Q",
         title="tasks trained on at once",
@@ -145,14 +147,21 @@ def group_chart(rows: pd.DataFrame, name: str) -> Chart:
     )
     y = alt.Y("score:Q", title="mean score", scale=SCORE)
     tooltip = ["tasks", "seed", alt.Tooltip("score", format=".2f")]
-    start = alt.Chart(means).mark_line(strokeDash=[5, 4], color=GREY, strokeWidth=2)
-    line = alt.Chart(means).mark_line(color=colour, strokeWidth=3)
+    chart = alt.Chart(means)  # no line: each k has other tasks
+    base_bars = chart.mark_rule(color=GREY, strokeWidth=2, opacity=0.45, xOffset=-6)
+    start = chart.mark_point(color=GREY, filled=True, size=60, xOffset=-6, opacity=1)
+    bars = chart.mark_rule(color=colour, strokeWidth=3, opacity=0.45)
+    ends = chart.mark_point(color=colour, filled=True, size=110, shape="square", opacity=1)
     dots = alt.Chart(recorded).mark_circle(color=colour, size=45, opacity=0.6)
     own = mine.query("own")
     rings = alt.Chart(own).mark_point(color=colour, size=170, filled=False, strokeWidth=2)
     layers = (
-        start.encode(x=x, y=alt.Y("base:Q", title="mean score", scale=SCORE))
-        + line.encode(x=x, y=y)
+        base_bars.encode(
+            x=x, y=alt.Y("base_low:Q", title="mean score", scale=SCORE), y2="base_high:Q"
+        )
+        + start.encode(x=x, y=alt.Y("base:Q", scale=SCORE))
+        + bars.encode(x=x, y=alt.Y("low:Q", scale=SCORE), y2="high:Q")
+        + ends.encode(x=x, y=y)
         + dots.encode(x=x, y=y, tooltip=tooltip)
     )
     if not own.empty:  # an empty layer has nothing to say to a screen reader

@@ -17,6 +17,7 @@ from core.formulas.memory import in_this_app
 from core.shape import ModelShape
 from pages.shared.colours import BLUE, GREEN, GREY, ORANGE
 from pages.shared.engine import events_of, store
+from pages.shared.two_lines import line_cells
 
 COLOURS = {
     "selective": ORANGE,
@@ -28,16 +29,20 @@ COLOURS = {
 """Of the families; within one, methods are told apart by shape."""
 MEASURES = {
     "sentiment": "sentiment learned",
+    "general": "general questions kept",
     "names": "names kept",
-    "training_bytes": "memory to train",
+    "total_bytes": "memory, weights and all",
     "step_s": "seconds per step",
 }
 AXES = {
     "sentiment": "learned: sentiment score",
+    "general": "kept: general questions score",
     "names": "kept: names score",
-    "training_bytes": "gradients, optimizer and activations (MB)",
+    "total_bytes": "weights, gradients, optimizer and activations (MB)",
     "step_s": "seconds per step",
 }
+KEPT_WORDS = {"general": "general questions", "names": "names"}
+"""Tasks that none of these runs trained on."""
 MB = 1e6
 
 
@@ -77,9 +82,11 @@ def side_table(found: Sequence[MethodSetting]) -> pd.DataFrame:
                 "trained": s.rows[0].n_trained,
                 "share": 100 * s.rows[0].share,
                 "sentiment": with_range(s, "sentiment"),
-                "names": with_range(s, "names"),
+                **line_cells(s.lines),
                 "general": with_range(s, "general"),
-                "memory": (s.mean("training_bytes") or 0) / MB,
+                "names": with_range(s, "names"),
+                "memory": (s.mean("total_bytes") or 0) / MB,
+                "training": (s.mean("training_bytes") or 0) / MB,
                 "disk": (s.mean("artifact_bytes") or 0) / MB,
                 "step": s.mean("step_s"),
             }
@@ -94,9 +101,10 @@ SIDE_COLUMNS: dict[str, Any] = {
     "trained": st.column_config.NumberColumn("trained parameters", format="localized"),
     "share": st.column_config.NumberColumn("share of all (%)", format="%.3g"),
     "sentiment": st.column_config.TextColumn("sentiment learned"),
+    "general": st.column_config.TextColumn("general questions kept"),
     "names": st.column_config.TextColumn("names kept"),
-    "general": st.column_config.TextColumn("general kept"),
-    "memory": st.column_config.NumberColumn("memory to train (MB)", format="%.0f"),
+    "memory": st.column_config.NumberColumn("memory in all (MB)", format="%.0f"),
+    "training": st.column_config.NumberColumn("of it, besides weights (MB)", format="%.0f"),
     "disk": st.column_config.NumberColumn("on disk (MB)", format="%.2f"),
     "step": st.column_config.NumberColumn("s per step", format="%.2f"),
 }
@@ -114,7 +122,7 @@ def with_range(setting: MethodSetting, figure: str) -> str:
 def headline(found: Sequence[MethodSetting], measure: str) -> str:
     """What the chart shows of a measure, in one line."""
     enough = [s for s in found if (s.mean("sentiment") or 0) >= LEARNED_ENOUGH]
-    if measure in ("training_bytes", "step_s"):
+    if measure in ("total_bytes", "step_s"):
         least, most = _ends(found, measure)
         near = ["", ""]
         if measure == "step_s":  # bytes are counted, times vary
@@ -137,9 +145,12 @@ def headline(found: Sequence[MethodSetting], measure: str) -> str:
             f"{words}; of these {least.title} trains the smallest share, "
             f"{100 * least.rows[0].share:.2g} % ({runs_words(len(least.rows))})"
         )
-    _, best = _ends(enough, measure)
+    measured = [s for s in enough if s.values(measure)]
+    if not measured:
+        return f"No run that learned sentiment was asked {KEPT_WORDS[measure]}"
+    _, best = _ends(measured, measure)
     return (
-        f"Of those that learned sentiment to {LEARNED_ENOUGH} or more, {best.title} kept most names: {in_words(best, measure)}{_not_apart(best, enough, measure)}, "
+        f"Of those that learned sentiment to {LEARNED_ENOUGH} or more, {best.title} kept most {KEPT_WORDS[measure]}: {in_words(best, measure)}{_not_apart(best, measured, measure)}, "
         f"training {100 * best.rows[0].share:.2g} % of the parameters"
     )
 
@@ -159,7 +170,7 @@ def _ends(found: Sequence[MethodSetting], figure: str) -> tuple[MethodSetting, M
 
 def in_words(setting: MethodSetting, measure: str) -> str:
     mean = setting.mean(measure) or 0.0
-    if measure == "training_bytes":
+    if measure == "total_bytes":
         return f"{mean / MB:,.0f} MB"
     return f"{mean:.2f} s a step" if measure == "step_s" else f"{mean:.2f}"
 
@@ -181,7 +192,7 @@ def trade_off_figure(found: Sequence[MethodSetting], measure: str) -> go.Figure:
         legend={"orientation": "h", "y": -0.2, "entrywidth": 180},
     )
     figure.update_xaxes(dtick=1, tickformat="~g")
-    if measure in ("sentiment", "names"):
+    if measure in KEPT_WORDS or measure == "sentiment":
         return figure.update_yaxes(range=[-0.04, 1.08])
     return figure.update_yaxes(rangemode="tozero")
 
@@ -189,7 +200,7 @@ def trade_off_figure(found: Sequence[MethodSetting], measure: str) -> go.Figure:
 def _trace(
     method: str, mine: Sequence[MethodSetting], measure: str, *, is_recorded: bool
 ) -> go.Scatter:
-    unit = MB if measure == "training_bytes" else 1.0
+    unit = MB if measure == "total_bytes" else 1.0
     means = [(s.mean(measure) or 0.0) / unit for s in mine]
     values = [s.values(measure) for s in mine]
     title = METHODS[method].title

@@ -62,6 +62,7 @@ def test_a_row_holds_what_its_run_measured() -> None:
     assert (row.knob, row.seed, row.n) == ("rank 8", 3, 60)
     assert row.share == 0.01
     assert row.training_bytes == 4 + 8 + 100
+    assert row.total_bytes == row.training_bytes + 400 + 40
     assert row.step_s == 0.5
     assert row.scores == {"sentiment": 0.9, "names": 0.5}
     timed = [*happened(), *(step(n, step_s=s) for n, s in ((1, 0.1), (2, 0.3), (3, 9.0)))]

@@ -168,7 +168,7 @@ def test_a_run_on_own_data_offers_its_own_test_pairs(app: AppTest) -> None:
     assert prompts[0].startswith("Q: cat")
     shown.selectbox[0].set_value("names").run()
     asked, prompts = json.loads(shown.json[0].value)
-    assert (asked["pairs_of"], asked["template"], len(prompts)) == ("", "", 110)
+    assert (asked["pairs_of"], asked["template"], len(prompts)) == ("", "", 48)
     base = AppTest.from_function(chosen_set, kwargs={"run": ""}).run()
     assert "Its own test pairs" not in base.selectbox[0].options
 

@@ -59,7 +59,8 @@ def row(name: str, learned: float, kept: float, *, own: bool = False, n: int = 1
         memory=memory,
         artifact_bytes=4 * n,
         step_s=0.5,
-        scores={"sentiment": learned, "names": kept},
+        scores={"sentiment": learned, "names": kept, "general": kept},
+        lines=(),
         n=60,
         is_recorded=not own,
         run_id="mine" if own else "",
@@ -73,6 +74,7 @@ def test_the_table_and_the_chart_tell_yours_from_recorded() -> None:
     table = side_table(found).set_index("method")
     assert table.loc["LoRA", "runs"] == "recorded, 2"
     assert table.loc["LoRA", "sentiment"] == "0.85 (0.80 to 0.90)"
+    assert table.loc["LoRA", "right form"] == "–"  # a record from before it was measured
     assert table.loc["Full fine-tuning", "runs"] == "yours, 1"
     names = [trace.name for trace in trade_off_figure(found, "names").data]  # pyright: ignore
     assert names == ["LoRA", "yours: Full fine-tuning"]
@@ -88,9 +90,9 @@ def test_the_headline_names_the_smallest_share_that_learned() -> None:
     assert headline(unsteady, "sentiment").startswith(
         "1 of 2 reached 0.85 on sentiment in every run; of these LoRA"
     )
-    assert "LoRA kept most names: 0.60 (the other one cannot be told from it)" in headline(
-        found, "names"
-    )
+    for measure, words in (("names", "names"), ("general", "general questions")):
+        said = f"LoRA kept most {words}: 0.60 (the other one cannot be told from it)"
+        assert said in headline(found, measure)
     little = method_settings([row("ia3", 0.1, 0.9)])
     assert headline(little, "sentiment").startswith("No method has learned")
 

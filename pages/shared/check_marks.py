@@ -1,0 +1,100 @@
+"""Scores at the checks of a run: a mark with its interval at each check, and no line between them.
+
+Between two checks nothing was measured, the first and the last check ask more examples than those between, and
+it is one seed: a line through a handful of them would look like a smooth curve of learning that nobody saw.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from core.evaluate.form_and_label import LIKELIEST_LABEL, LINE_FIELDS, RIGHT_FORM, lines
+from core.events import Evaluation
+
+SCORE = "score"
+SHAPES = {SCORE: "circle", RIGHT_FORM: "stroke", LIKELIEST_LABEL: "diamond"}
+TRAINED_NOTE = (
+    "Hollow: the task was in training, so the mark says what was trained, not what was kept."
+)
+APART = 0.012
+"""Marks of one check stand beside each other, by this share of the axis."""
+
+
+def check_rows(e: Evaluation, curve: str, *, is_trained: bool = False) -> list[dict[str, Any]]:
+    """A row for the score, and for each of the two lines of a task with labels."""
+    row = {"step": e.step, "curve": curve, "n": e.n, "hollow": is_trained}
+    score = {"line": SCORE, "value": e.score, "low": e.interval[0], "high": e.interval[1]}
+    more = [
+        {
+            "line": LINE_FIELDS[one.field],
+            "value": one.value,
+            "low": one.interval[0],
+            "high": one.interval[1],
+        }
+        for one in lines(e)
+    ]
+    return [row | one for one in (score, *more)]
+
+
+def check_marks(
+    frame: pd.DataFrame, colours: Mapping[str, str], *, x: alt.X, n_steps: int, title: str
+) -> alt.LayerChart:
+    """`frame` has "step", "curve", "value", "low", "high", "n"; perhaps "line", a shape each, and "hollow"."""
+    frame = frame.assign(at=_beside(frame, n_steps))
+    for column, usual in (("line", SCORE), ("hollow", False)):
+        if column not in frame:
+            frame = frame.assign(**{column: usual})
+    names = list(colours)
+    palette = alt.Scale(domain=names, range=[colours[name] for name in names])
+    colour = alt.Color(
+        "curve:N",
+        title=None,
+        scale=palette,
+        legend=alt.Legend(orient="top", labelLimit=320, symbolType="circle", symbolOpacity=1),
+    )
+    shown = [line for line in SHAPES if line in set(frame.line)]
+    shape = alt.Shape(
+        "line:N",
+        title=None,
+        scale=alt.Scale(domain=shown, range=[SHAPES[line] for line in shown]),
+        legend=alt.Legend(orient="top", labelLimit=320) if len(shown) > 1 else None,
+    )
+    x = x.copy()
+    x.shorthand = "at:Q"
+    scale = alt.Scale(domain=[0, 1])
+    chart = alt.Chart(frame)
+    bars = chart.mark_rule(strokeWidth=2, opacity=0.4).encode(
+        x=x, y=alt.Y("low:Q", scale=scale, title=title), y2="high:Q", color=colour
+    )
+    marks = chart.mark_point(size=75, opacity=1, strokeWidth=2).encode(
+        x=x,
+        y=alt.Y("value:Q", scale=scale),
+        color=colour,
+        fill=alt.condition("datum.hollow", alt.value("transparent"), _fill(palette)),
+        shape=shape,
+        tooltip=[
+            "step",
+            "curve",
+            "line",
+            *(alt.Tooltip(name, format=".2f") for name in ("value", "low", "high")),
+            "n",
+        ],
+    )
+    return bars + marks
+
+
+def _fill(palette: alt.Scale) -> alt.Fill:
+    return alt.Fill("curve:N", scale=palette, legend=None)
+
+
+def _beside(frame: pd.DataFrame, n_steps: int) -> Sequence[float]:
+    """Where on the axis each row stands: its step, shifted by its place among the curves."""
+    kinds = [*zip(frame.curve, frame.get("line", frame.curve), strict=True)]
+    order = list(dict.fromkeys(kinds))
+    middle = (len(order) - 1) / 2
+    return [
+        step + (order.index(kind) - middle) * APART * n_steps
+        for step, kind in zip(frame.step, kinds, strict=True)
+    ]
