@@ -114,10 +114,14 @@ def report(tries: Iterable[Try], *, seed: int) -> Report:
 
 def _alike(bad: Sequence[Try]) -> list[dict[str, Any]]:
     """One example of those that ended alike in the same place, and how many there are."""
-    groups: dict[tuple[str, str, str], list[Try]] = {}
+    groups: dict[tuple[str, str, str, str], list[Try]] = {}
     for one in bad:
-        last = one.said.strip().splitlines()[-1][:80] if one.said.strip() else ""
-        groups.setdefault((one.kind, one.outcome, last), []).append(one)
+        lines = one.said.strip().splitlines() or [""]
+        frames = [line.strip() for line in lines if line.lstrip().startswith("File ")]
+        ours = [frame for frame in frames if "/core/" in frame or "/pages/" in frame]
+        place = ours[-1] if ours else ""
+        error = lines[-1].partition(":")[0] if ours else lines[-1][:80]
+        groups.setdefault((one.kind, one.outcome, place, error), []).append(one)
     return [{"times": len(alike), **asdict(alike[0])} for alike in groups.values()]
 
 
