@@ -3,6 +3,7 @@
 The disk is mounted for the campaign, which takes the rights to do so; without them nothing is tried.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -89,12 +90,8 @@ def _try(number: int, state: str, command: list[str], disk: Path, file: Path, *,
 
 def _fill(filling: Path, room: int) -> None:
     """Take all but so many bytes of the disk."""
-    with filling.open("wb") as f:
-        try:
-            while True:
-                f.write(b"\0" * 4_096)
-                f.flush()
-        except OSError:
+    with filling.open("wb", buffering=0) as f, contextlib.suppress(OSError):
+        while f.write(b"\0" * 4_096):
             pass
     os.truncate(filling, max(0, filling.stat().st_size - room))
 
