@@ -104,7 +104,7 @@ def read(
     needed, and `BadLinesError`, naming them all, unless they are to be skipped.
     """
     name = shortened(name)
-    table = read_table(_decoded(content, name), name)
+    table = read_table(_decoded(content, name), name, most=MAX_UPLOAD_PAIRS)
     if not table.rows:
         raise UserError(f"{name} holds no prompt-completion pairs.")
     if len(table.rows) > MAX_UPLOAD_PAIRS:
