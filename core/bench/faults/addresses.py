@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,7 +81,7 @@ class Server:
 
 
 @contextmanager
-def trying(place: Path) -> Iterator[Callable[[int, Random], Try]]:
+def trying(place: Path) -> Generator[Callable[[int, Random], Try]]:
     """With the prepared model where there is one; without it, pages end where they ask for it."""
     pages = [page.url_path for page in (*LESSONS, *LAB)]
     with serving(place) as server:
@@ -143,7 +143,7 @@ def _nodes(found: Any) -> Iterator[Tree]:
 
 
 @contextmanager
-def serving(place: Path) -> Iterator[Server]:
+def serving(place: Path) -> Generator[Server]:
     place.mkdir(parents=True, exist_ok=True)
     if cache_dir().is_dir() and not (place / "cache").exists():
         (place / "cache").symlink_to(cache_dir().resolve())

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -34,7 +34,7 @@ STATES = ("full", "full before anything is there", "read-only")
 
 
 @contextmanager
-def trying(place: Path) -> Iterator[Callable[[int, Random], Try]]:
+def trying(place: Path) -> Generator[Callable[[int, Random], Try]]:
     disk = place / "disk"
     disk.mkdir(parents=True, exist_ok=True)
     file = place / "pairs.jsonl"
