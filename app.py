@@ -4,6 +4,7 @@ Start it with `streamlit run app.py`. This script runs at every interaction: it 
 hands over to the chosen page.
 """
 
+from math import isfinite
 from urllib.parse import urlparse
 
 import streamlit as st
@@ -15,6 +16,26 @@ from pages.shared.engine import engine
 from pages.shared.plain import plain
 
 LAB_ICONS = {"runs": ":material/list:", "speed": ":material/speed:"}
+
+
+def leave_out_endless_numbers() -> None:
+    """Take `inf`, `nan` and `1e999` out of the address a browser came with: number fields cannot read them."""
+    if "address_is_read" in st.session_state:  # what stands there now was written by the page
+        return
+    st.session_state["address_is_read"] = True
+    names = [n for n in st.query_params if any(map(is_endless, st.query_params.get_all(n)))]
+    for name in names:
+        del st.query_params[name]
+    if names:
+        st.rerun()
+
+
+def is_endless(text: str) -> bool:
+    try:
+        return not isfinite(float(text))
+    except ValueError:
+        return False
+
 
 st.set_page_config(page_title="Tuning Fork", page_icon="🎼", layout="wide")
 
@@ -46,6 +67,7 @@ navigation = st.navigation(
 if is_first_visit and urlparse(st.context.url or "").path.strip("/"):
     st.html("<script>window.location.reload()</script>", unsafe_allow_javascript=True)
     st.stop()
+leave_out_endless_numbers()
 try:
     engine()  # workers warm up while the reader reads
     navigation.run()

@@ -30,14 +30,18 @@ def quote(value: object) -> str:
     "'poetry'"
     """
     if isinstance(value, str):
-        return repr(shortened(value))
+        return repr(_beginning(value))
     try:
-        return shortened(repr(value))
+        return _beginning(repr(value))
     except ValueError:  # Python writes no whole number of more than 4,300 digits
         return "a number of thousands of digits"
 
 
 def shortened(text: object) -> str:
-    """A text such as a file's name; the beginning of a long one."""
-    whole = str(text)
-    return whole if len(whole) <= LONGEST_QUOTE else whole[: LONGEST_QUOTE - 1] + "…"
+    """A text such as a file's name, in one line; the beginning of a long one."""
+    shown = _beginning(str(text))
+    return shown if shown.isprintable() else repr(shown)[1:-1]
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…"

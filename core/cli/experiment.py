@@ -84,17 +84,24 @@ def _configs(arguments: Namespace) -> Sequence[RunConfig]:
     if arguments.name == "soft_prompts":
         return list(soft_prompts.token_configs(seeds))
     if arguments.name == "sweep":
-        ranks, rates = _numbers(arguments.ranks, "--ranks"), _numbers(arguments.rates, "--rates")
-        grids = (Sweep(ranks=tuple(map(int, ranks)), rates=rates, seed=seed) for seed in seeds)
+        ranks, rates = _ranks(arguments.ranks), _rates(arguments.rates)
+        grids = (Sweep(ranks=ranks, rates=rates, seed=seed) for seed in seeds)
         return [config for grid in grids for config in grid.configs()]
     return list(mitigations.recorded_configs(names(arguments.cures), seeds))
 
 
-def _numbers(text: str, option: str) -> tuple[float, ...]:
+def _ranks(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in names(text))
+    except ValueError as error:
+        raise UserError(f"--ranks wants whole numbers: 1,8,64; got {quote(text)}.") from error
+
+
+def _rates(text: str) -> tuple[float, ...]:
     try:
         return tuple(float(number) for number in names(text))
     except ValueError as error:
-        raise UserError(f"{option} wants numbers: 1,8,64; got {quote(text)}.") from error
+        raise UserError(f"--rates wants numbers: 3e-4,1e-3; got {quote(text)}.") from error
 
 
 def _title(config: RunConfig, experiment: str) -> str:

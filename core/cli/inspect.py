@@ -148,6 +148,8 @@ def memory(arguments: Namespace) -> int:
     """Print trained parameters and each part of the memory with its formula. Needs no model."""
     shape = PUBLISHED.get(arguments.shape) or of_folder(Path(arguments.shape))
     method = config_of(arguments).method
+    check_number("--batch", arguments.batch, 1, 1_000_000, whole=True)
+    check_number("--sequence", arguments.sequence, 1, 10_000_000, whole=True)
     parts = memory_parts(
         method,
         shape,

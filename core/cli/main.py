@@ -1,6 +1,7 @@
 """Arguments of the command line, and how it ends: 0, 1 for a failed run, 2 for a user's mistake."""
 
 import argparse
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from core.cli import (
     runs,
     train,
 )
-from core.errors import Stopped, UserError
+from core.errors import Stopped, UserError, shortened
 from core.evaluate.examples import MEASURES
 
 
@@ -29,7 +30,32 @@ class Parser(argparse.ArgumentParser):
     """argparse, but a mistake is one clear line on standard error."""
 
     def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message} (see: {self.prog} --help)")
+        raise UserError(f"{_without_long_input(message)} (see: {self.prog} --help)")
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """argparse of Python 3.11 makes an empty list of "--"."""
+        if action.nargs is None and arg_strings == ["--"]:
+            value = self._get_value(action, "--")
+            self._check_value(action, value)
+            return value
+        return super()._get_values(action, arg_strings)
+
+
+def _without_long_input(message: str) -> str:
+    """What argparse says, in one line; it repeats what was typed as a whole."""
+    for tail in ("(choose from ", "could match "):
+        if tail in message:
+            said, _, choices = message.rpartition(tail)
+            return f"{_without_long_input(said)} {tail}{choices}"
+    if found := REPEATED.search(message):
+        message = message[: found.end()] + shortened(message[found.end() :])
+    return " ".join(message.split())
+
+
+REPEATED = re.compile(
+    r"(invalid \w+ value|invalid choice|unrecognized arguments|ambiguous option): |explicit argument "
+)
+"""What was typed comes after it."""
 
 
 Actions = Any  # argparse hides the type of what add_subparsers returns

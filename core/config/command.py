@@ -139,18 +139,14 @@ def _values(option: str, text: Any) -> dict[str, Any]:
     together = OPTIONS[option]
     first = together[0]
     if first.repeats:
-        return {first.path: tuple(map(_whole, text))}
+        return {first.path: tuple(text)}
     if len(together) == 1:
-        return {first.path: _read(first, _whole(text))}
+        return {first.path: _read(first, text)}
     if not text:
         return {}
-    texts = _whole(text).split(":", 1)
+    texts = text.split(":", 1)
     texts += [""] * (len(together) - len(texts))
     return {one.path: _read(one, part) for one, part in zip(together, texts, strict=True)}
-
-
-def _whole(text: Any) -> str:
-    return "--" if text == [] else text  # argparse of Python 3.11 makes an empty list of "--"
 
 
 def _read(one: Setting, text: str) -> Any:

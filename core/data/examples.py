@@ -50,10 +50,14 @@ class Splits:
 
 def task_records(task: str, split: str) -> list[dict[str, Any]]:
     """Raw records of a built-in split, e.g. ("sentiment", "test")."""
-    path = catalog.find_task(task).path(split)
-    if not path.is_file():
+    known = catalog.find_task(task)
+    if split not in known.splits:
         raise UserError(f"The task {quote(task)} has no {shortened(split)} split.")
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+    return [
+        json.loads(line)
+        for line in known.path(split).read_text("utf-8").splitlines()
+        if line.strip()
+    ]
 
 
 def task_examples(task: str, split: str, *, template: str = "") -> list[Example]:

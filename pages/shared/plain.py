@@ -10,8 +10,10 @@ import re
 
 JOINER = "\u2060"
 """The word joiner: of no width, and no line breaks at it."""
-MARKS = re.compile(r"([!#$&*+:<=>@\[\]\\^_`{|}~-])")
-"""Punctuation that may mean something; after a backslash, it is itself."""
+MARKS = re.compile(
+    r"([$&*<@\[\]\\`|~]|:(?=\S)|(?<![^\W_])_|_(?![^\W_])|^[#+=>-])",
+)
+"""What may mean something where it stands; after a backslash, it is itself."""
 NUMBERED = re.compile(r"^(\d+)(?=[.)])")
 """What would begin a list."""
 REPLACED = re.compile(

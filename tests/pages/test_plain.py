@@ -29,12 +29,12 @@ MADE_SAFE = {"plain", "quoted", "len", "sum", "int", "float", "round", "bool", "
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("![x](http://evil.invalid)", rf"\!\[x\](http\:{JOINER}//evil.invalid)"),
+        ("![x](http://evil.invalid)", rf"!\[x\](http\:{JOINER}//evil.invalid)"),
         ("[x](javascript:alert(1))", r"\[x\](javascript\:alert(1))"),
-        (r"$\frac{1}{2}$", r"\$\\frac\{1\}\{2\}\$"),
-        (":material/home: :red[hot]", rf"\:{JOINER}material/home\: \:red\[hot\]"),
-        ("<img src=x>", r"\<img src\=x\>"),
-        ("a -> b", rf"a \-{JOINER}\> b"),
+        (r"$\frac{1}{2}$", r"\$\\frac{1}{2}\$"),
+        (":material/home: :red[hot]", rf"\:{JOINER}material/home: \:red\[hot\]"),
+        ("<img src=x>", r"\<img src=x>"),
+        ("a -> b", rf"a -{JOINER}> b"),
         ("me@evil.invalid", rf"me{JOINER}\@evil.invalid"),
         ("    four blanks", "\u00a0" * 4 + "four blanks"),
         ("one\n\n# two\n", "one\\\n\\\n\\# two"),
@@ -43,6 +43,9 @@ MADE_SAFE = {"plain", "quoted", "len", "sum", "int", "float", "round", "bool", "
         ("Köln 東京 🎼", "Köln 東京 🎼"),
         ("12. first", r"12\. first"),
         ("is it 12.5?", "is it 12.5?"),
+        ("snake_case _slanted_", r"snake_case \_slanted\_"),
+        ("- item", r"\- item"),
+        ("line 10: 2 - 1 = 1", "line 10: 2 - 1 = 1"),
         ("", ""),
     ],
 )

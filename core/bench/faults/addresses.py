@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from core.bench.faults.hostile import VALUES, a_value, in_few_words
+from core.bench.faults.hostile import a_value, in_few_words
 from core.bench.faults.tries import (
     ECHO,
     HANG,
@@ -40,6 +40,11 @@ from core.paths import ROOT, cache_dir
 KIND = "addresses"
 NAMES = ("run", "mix", "sequence", "dataset", "tests", "phases")
 """Names in addresses that belong to no widget."""
+WITH = {
+    "dataset": {"instruction_task": "Your own pairs"},
+    "tests": {"evaluation_task": "Your own file"},
+}
+"""What else the address must hold for a name to be read."""
 START_S = 60
 Tree = dict[str, Any]
 
@@ -76,20 +81,18 @@ class Server:
 
 
 @contextmanager
-def trying(place: Path) -> Iterator[Callable[[int, Random], Try]]:
+def trying(place: Path) -> Generator[Callable[[int, Random], Try]]:
     """With the prepared model where there is one; without it, pages end where they ask for it."""
     pages = [page.url_path for page in (*LESSONS, *LAB)]
-    with _serving(place) as server:
+    with serving(place) as server:
         for page in pages:
             server.names_of(page)
 
         def one(number: int, random: Random) -> Try:
             page = pages[number % len(pages)]
             names = server.names_of(page)
-            turn = number // len(pages)
-            name = names[turn % len(names)]
-            value = VALUES[turn // len(names) % len(VALUES)] if turn % 2 else a_value(random)
-            return try_address(server, number, page, name, value)
+            name = names[number // len(pages) % len(names)]
+            return try_address(server, number, page, name, a_value(random))
 
         yield one
 
@@ -97,7 +100,8 @@ def trying(place: Path) -> Iterator[Callable[[int, Random], Try]]:
 def try_address(server: Server, number: int, page: str, name: str, value: str) -> Try:
     start, outcome, said = server.seconds(), SILENT, ""
     try:
-        found = server.open(page, {name: [value]})
+        also = {key: [text] for key, text in WITH.get(name, {}).items()}
+        found = server.open(page, {**also, name: [value]})
         said, outcome = _outcome(found, value)
     except TimeoutError:
         outcome = HANG
@@ -139,7 +143,7 @@ def _nodes(found: Any) -> Iterator[Tree]:
 
 
 @contextmanager
-def _serving(place: Path) -> Iterator[Server]:
+def serving(place: Path) -> Generator[Server]:
     place.mkdir(parents=True, exist_ok=True)
     if cache_dir().is_dir() and not (place / "cache").exists():
         (place / "cache").symlink_to(cache_dir().resolve())

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TextIO
 
 from core.bench.faults.tries import BAD, NOT_TRIED, OUTCOMES, Try
 from core.errors import UserError
@@ -44,28 +44,35 @@ def carry_out(
     done = done_before(record, seed) if resume else []
     if not resume and record.exists():
         raise UserError(f"{record} is there already; go on with --resume or choose another --out.")
+    with _opened(record) as file:
+        for kind, trying in kinds.items():
+            numbers = {one.number for one in done if one.kind == kind}
+            left = [number for number in range(n or USUAL[kind]) if number not in numbers]
+            if not left:
+                continue
+            with trying(out / "homes" / kind) as attempt:
+                for number in left:
+                    one = attempt(number, Random(f"{seed} {kind} {number}"))
+                    done.append(one)
+                    file.write(json.dumps({"seed": seed, **asdict(one)}) + "\n")
+                    file.flush()
+                    on_try(one)
+                    if one.outcome == NOT_TRIED:
+                        break  # the others of this kind lack the same
+    return done
+
+
+def _opened(record: Path) -> TextIO:
+    """The record, at its end; what a kill left of a line is cut off."""
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        with record.open("a", encoding="utf-8") as file:
-            for kind, trying in kinds.items():
-                numbers = {one.number for one in done if one.kind == kind}
-                left = [i for i in range(n or USUAL[kind]) if i not in numbers]
-                if not left:
-                    continue
-                with trying(out / "homes" / kind) as attempt:
-                    for number in left:
-                        one = attempt(number, Random(f"{seed} {kind} {number}"))
-                        done.append(one)
-                        file.write(json.dumps({"seed": seed, **asdict(one)}) + "\n")
-                        file.flush()
-                        on_try(one)
-                        if one.outcome == NOT_TRIED:
-                            break  # the others of this kind lack the same
+        record.parent.mkdir(parents=True, exist_ok=True)
+        whole = record.read_bytes() if record.exists() else b""
+        record.write_bytes(whole[: whole.rfind(b"\n") + 1])
+        return record.open("a", encoding="utf-8")
     except OSError as error:
         raise UserError(
-            f"The folder {out} cannot be written: {error.strerror or error}."
+            f"The folder {record.parent} cannot be written: {error.strerror or error}."
         ) from error
-    return done
 
 
 def done_before(record: Path, seed: int) -> list[Try]:
@@ -114,10 +121,14 @@ def report(tries: Iterable[Try], *, seed: int) -> Report:
 
 def _alike(bad: Sequence[Try]) -> list[dict[str, Any]]:
     """One example of those that ended alike in the same place, and how many there are."""
-    groups: dict[tuple[str, str, str], list[Try]] = {}
+    groups: dict[tuple[str, str, str, str], list[Try]] = {}
     for one in bad:
-        last = one.said.strip().splitlines()[-1][:80] if one.said.strip() else ""
-        groups.setdefault((one.kind, one.outcome, last), []).append(one)
+        lines = one.said.strip().splitlines() or [""]
+        frames = [line.strip() for line in lines if line.lstrip().startswith("File ")]
+        ours = [frame for frame in frames if "/core/" in frame or "/pages/" in frame]
+        place = ours[-1] if ours else ""
+        error = lines[-1].partition(":")[0] if ours else lines[-1][:80]
+        groups.setdefault((one.kind, one.outcome, place, error), []).append(one)
     return [{"times": len(alike), **asdict(alike[0])} for alike in groups.values()]
 
 

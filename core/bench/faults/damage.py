@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
@@ -36,7 +36,7 @@ Main = Callable[[Sequence[str]], int]
 
 
 @contextmanager
-def trying(place: Path, main: Main) -> Iterator[Callable[[int, Random], Try]]:
+def trying(place: Path, main: Main) -> Generator[Callable[[int, Random], Try]]:
     usual = os.environ.get("TUNING_FORK_HOME")
     place.mkdir(parents=True, exist_ok=True)
     os.environ["TUNING_FORK_HOME"] = str(place)

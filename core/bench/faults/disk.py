@@ -3,11 +3,12 @@
 The disk is mounted for the campaign, which takes the rights to do so; without them nothing is tried.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -33,7 +34,7 @@ STATES = ("full", "full before anything is there", "read-only")
 
 
 @contextmanager
-def trying(place: Path) -> Iterator[Callable[[int, Random], Try]]:
+def trying(place: Path) -> Generator[Callable[[int, Random], Try]]:
     disk = place / "disk"
     disk.mkdir(parents=True, exist_ok=True)
     file = place / "pairs.jsonl"
@@ -89,12 +90,8 @@ def _try(number: int, state: str, command: list[str], disk: Path, file: Path, *,
 
 def _fill(filling: Path, room: int) -> None:
     """Take all but so many bytes of the disk."""
-    with filling.open("wb") as f:
-        try:
-            while True:
-                f.write(b"\0" * 4_096)
-                f.flush()
-        except OSError:
+    with filling.open("wb", buffering=0) as f, contextlib.suppress(OSError):
+        while f.write(b"\0" * 4_096):
             pass
     os.truncate(filling, max(0, filling.stat().st_size - room))
 

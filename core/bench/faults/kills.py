@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
@@ -40,7 +40,7 @@ SMALL = RunConfig(
 
 
 @contextmanager
-def trying(place: Path) -> Iterator[Callable[[int, Random], Try]]:
+def trying(place: Path) -> Generator[Callable[[int, Random], Try]]:
     place.mkdir(parents=True, exist_ok=True)
     if not (place / "cache").exists():
         (place / "cache").symlink_to(cache_dir().resolve())

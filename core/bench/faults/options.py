@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from core.bench.faults.hostile import VALUES, in_few_words
+from core.bench.faults.hostile import a_value, in_few_words
 from core.bench.faults.tries import Try, attempt
 from core.config import RunConfig
 from core.runs.store import RunStore
@@ -76,12 +76,10 @@ def trying(
         store.stop(run)
 
         def one(number: int, random: Random) -> Try:
-            """In order through options and values, so that each meets each before any comes again."""
-            option = options[number % len(options)]
-            value = VALUES[number // len(options) % len(VALUES)]
-            if number >= len(options) * len(VALUES):
-                value *= random.choice((2, 10, 500))
-            return try_option(number, option, value, main, run)
+            return try_option(number, options[number % len(options)], a_value(random), main, run)
+
+        for command in ("generate", "inspect"):  # what they import takes seconds, once
+            run_quietly(main, [command, *NEEDED[command]])
 
         yield one
     finally:
@@ -109,7 +107,7 @@ def run_quietly(main: Main, arguments: Sequence[str]) -> str:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = main(arguments)
     said = err.getvalue().strip()
-    out.getvalue().encode("utf-8", "surrogateescape")  # as a terminal would have to
+    out.getvalue().encode()  # as a terminal would have to; standard error is lenient
     if status not in (0, 1, 2):
         raise AssertionError(f"status {status}: {said[:500]}")
     if status == 2 and (not said.startswith("error: ") or "\n" in said):

@@ -3,7 +3,7 @@
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -77,7 +77,7 @@ def echoes(said: str, given: Sequence[str]) -> bool:
 
 
 @contextmanager
-def _patience() -> Iterator[None]:
+def _patience() -> Generator[None]:
     before = signal.signal(signal.SIGALRM, _too_long)
     signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)
     try:

@@ -1,7 +1,7 @@
 """Good data files, damaged in a thousand ways, through the intake that pages and commands share."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -80,7 +80,7 @@ MUTATIONS: tuple[Callable[[bytearray, Random], None], ...] = (
 
 
 @contextmanager
-def trying(place: Path) -> Iterator[Callable[[int, Random], Try]]:
+def trying(place: Path) -> Generator[Callable[[int, Random], Try]]:
     del place
     yield one
 

@@ -85,6 +85,8 @@ def read_file(
         raise UserError(
             f"The data file {shortened(path)} cannot be read: {error.strerror}."
         ) from error
+    except ValueError as error:  # a zero byte, or half of a character
+        raise UserError(f"{shortened(path)} cannot be the name of a file.") from error
     return read(content, name=path.name, mapping=mapping, skip_bad_lines=skip_bad_lines)
 
 
@@ -102,7 +104,7 @@ def read(
     needed, and `BadLinesError`, naming them all, unless they are to be skipped.
     """
     name = shortened(name)
-    table = read_table(_decoded(content, name), name)
+    table = read_table(_decoded(content, name), name, most=MAX_UPLOAD_PAIRS)
     if not table.rows:
         raise UserError(f"{name} holds no prompt-completion pairs.")
     if len(table.rows) > MAX_UPLOAD_PAIRS:

@@ -8,8 +8,10 @@ cells as the header. A line that cannot be read is a row with a `problem`, so th
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from core.errors import UserError, quote
@@ -39,14 +41,17 @@ class Table:
     """Rows of a CSV without any content; a spreadsheet leaves them at the end."""
 
 
-def read_table(text: str, name: str) -> Table:
-    """The rows of a file's text. Raises `UserError` when the file as a whole cannot be read."""
+def read_table(text: str, name: str, *, most: int) -> Table:
+    """The rows of a file's text; of a file with more than `most` of them, one more than that.
+
+    Raises `UserError` when the file as a whole cannot be read.
+    """
     ending = name.lower().rpartition(".")[2]
     looks_like_json = text.lstrip()[:1] in ("{", "[")
     if ending in ("csv", "tsv") or (ending not in ("json", "jsonl") and not looks_like_json):
-        return _csv_table(text, name)
+        return _csv_table(text, name, most)
     array = _json_array(text)
-    rows = list(_jsonl_rows(text)) if array is None else array
+    rows = list(islice(_jsonl_rows(text) if array is None else array, most + 1))
     file_type = "JSONL" if array is None else "JSON array"
     columns = list(dict.fromkeys(column for row in rows for column in row.cells))
     return Table(file_type=file_type, rows=rows, columns=columns, empty_lines=[])
@@ -91,7 +96,7 @@ def _jsonl_rows(text: str) -> Iterator[Row]:
             yield Row(line=line, problem=f"not valid JSON ({error})")
 
 
-def _csv_table(text: str, name: str) -> Table:
+def _csv_table(text: str, name: str, most: int) -> Table:
     first, _, rest = text.partition("\n")
     first, skipped = first.strip().strip('"'), 0
     delimiter = ""
@@ -99,7 +104,8 @@ def _csv_table(text: str, name: str) -> Table:
         delimiter, text, skipped = first[4:] or "\t", rest, 1
     delimiter = delimiter or recognise_delimiter(text)
     try:
-        lines = [(line + skipped, cells) for line, cells in _csv_lines(text, delimiter)]
+        found = islice(_csv_lines(text, delimiter), most + 2)  # with the header
+        lines = [(line + skipped, cells) for line, cells in found]
     except csv.Error as error:
         line = error.args[1] + skipped
         raise UserError(f"{name}, line {line}: not valid CSV ({error.args[0]}).") from error
@@ -107,7 +113,7 @@ def _csv_table(text: str, name: str) -> Table:
     if not lines:
         return Table(file_type=kind, rows=[], columns=[], empty_lines=[])
     columns = [cell.strip() or f"column {n}" for n, cell in enumerate(lines[0][1], start=1)]
-    twice = next((c for c in columns if columns.count(c) > 1), "")
+    twice = next((c for c, n in Counter(columns).items() if n > 1), "")
     if twice:
         raise UserError(f"{name}: two columns are called {quote(twice)}; rename one of them.")
     rows, empty = list[Row](), list[int]()

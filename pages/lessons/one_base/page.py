@@ -4,7 +4,7 @@ import streamlit as st
 
 from core import catalog
 from core.experiments.adapters import ADAPTER_TASKS, Adapter, adapter_config, adapters
-from pages.shared.adapters import (
+from pages.lessons.one_base.adapters import (
     BASE_MODEL,
     adapter_table,
     answer,

@@ -22,6 +22,7 @@ from core.runs.store import RunStore
 
 PAIRS = "\n".join(f'{{"prompt": "cat {i}", "completion": "positive"}}' for i in range(20))
 STEP = {"step", "loss", "learning_rate", "grad_norm", "examples_per_s", "tokens_per_s", "elapsed_s"}
+SCORED = ("--reference", "a", "--output", "b")
 EVALUATION = {
     *("step", "task", "n", "score", "metric", "exact_match", "contains"),
     *("precision", "recall", "f1", "answered_with_sentiment"),
@@ -307,3 +308,37 @@ def test_a_reader_that_goes_away_is_no_error(
     assert process.stderr is not None
     assert "Traceback" not in process.stderr.read()
     process.wait(timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["generate", f"--scale={'x ' * 5_000}"], "invalid float value: 'x x "),
+        (["score", f"--n={'9' * 5_000}", *SCORED], "argument --n: invalid int value: '99"),
+        (["memory", f"--keep={'y' * 5_000}"], "(choose from"),
+        (["runs", "list", "z" * 5_000], "unrecognized arguments: zz"),
+        (["runs", "list", "one\ntwo"], "unrecognized arguments: one"),
+        (["generate", f"--json={'z' * 5_000}"], "ignored explicit argument 'zz"),
+        (["runs", "show", "r" * 5_000], "There is no run 'rr"),
+        (["train", f"--task={'t' * 5_000}"], "The task 'tt"),
+        (["train", f"--seed={'9' * 5_000}"], "--seed wants a whole number; got '99"),
+        (["train", f"--seed={'9' * 4_000}"], "seed (--seed) must be"),
+        (["train", "--data", "\0"], "cannot be the name of a file"),
+        (["train", "--data", "\ud800"], "cannot be the name of a file"),
+        (["train", "--data", "no\nfile"], r"The data file no\nfile cannot be read"),
+        (["evaluate", "--base", "--task", "sentiment", f"--split={'s' * 5_000}"], "has no ss"),
+        (["prepare", f"--wheel={'w' * 5_000}"], "There is no file ww"),
+        (["memory", f"--batch={'9' * 400}"], "--batch must be a whole number from 1"),
+        (["memory", "--shape", "\n"], "does not describe a model"),
+        (["experiment", "sweep", "--ranks=inf"], "--ranks wants whole numbers"),
+        (["experiment", "sweep", "--ranks=nan"], "--ranks wants whole numbers"),
+        (["experiment", "cures", "--cures=--"], "The cure '--' is not known"),
+        (["prepare", "--wheel=--"], "There is no file --;"),
+    ],
+)
+def test_hostile_input_gets_one_short_line(
+    arguments: list[str], said: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = refused(arguments, capsys)
+    assert said in line
+    assert len(line) < 500

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -304,3 +305,26 @@ def test_a_pair_per_row_whatever_the_delimiter() -> None:
         csv.writer(out, delimiter=delimiter).writerows([("prompt", "completion"), *rows])
         found = read(out.getvalue().encode("utf-8-sig"), name="a.csv")
         assert [(r["prompt"], r["completion"]) for r in found.records] == rows
+
+
+@pytest.mark.parametrize("name", ["pairs.csv", "pairs.tsv", "pairs.jsonl"])
+def test_of_a_file_with_too_many_pairs_no_more_is_read_than_tells_so(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.data.intake.dataset.MAX_UPLOAD_PAIRS", 3)
+    sign = "\t" if name.endswith("tsv") else ","
+    good = (
+        [f"a{sign}b"] * 4 if name != "pairs.jsonl" else ['{"prompt": "a", "completion": "b"}'] * 4
+    )
+    header = [f"prompt{sign}completion"] if name != "pairs.jsonl" else []
+    lines = [*header, *good, '"a cell that never ends', "a line"]
+    with pytest.raises(UserError, match=r"has more than 3 pairs; shorten it\."):
+        read("\n".join(lines).encode(), name=name)
+
+
+def test_a_header_of_thousands_of_columns_is_read_at_once() -> None:
+    header = ",".join(map(str, range(50_000)))
+    start = time.process_time()
+    with pytest.raises(UserError, match="which columns hold prompt and completion"):
+        read(f"{header}\n{header}\n".encode(), name="wide.csv")
+    assert time.process_time() - start < 2

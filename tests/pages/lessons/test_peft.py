@@ -22,6 +22,8 @@ from core.runs.messages import TextScore
 from core.shape import PUBLISHED, total_parameters
 from pages.lessons.lora.matrices import rank_figure, rank_finding, spectrum_finding
 from pages.lessons.lora.sweep import grid, heatmap, sweep_finding
+from pages.lessons.one_base.adapters import memory_finding as copies_finding
+from pages.lessons.one_base.adapters import memory_rows
 from pages.lessons.peft.calculator import calculator_heading, fits, parts_figure
 from pages.lessons.peft.pictures import layer_picture
 from pages.lessons.peft.shares import band_heading, share_rows, size_heading, size_rows
@@ -33,8 +35,6 @@ from pages.lessons.peft.side_by_side import (
     trade_off_figure,
 )
 from pages.lessons.soft_prompts.figures import against_words, map_chart, size_finding
-from pages.shared.adapters import memory_finding as copies_finding
-from pages.shared.adapters import memory_rows
 from tests.events import evaluation
 
 SHAPE = PUBLISHED["SmolLM2-135M"]

@@ -1,0 +1,181 @@
+"""The campaign of faults, in small: each kind finds what is wrong, resumes, and reports. Not the campaign itself."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from core.bench.faults import addresses, campaign, damage, options, uploads
+from core.bench.faults.tries import (
+    ECHO,
+    HANG,
+    NOT_TRIED,
+    SENTENCE,
+    SILENT,
+    TRACEBACK,
+    Try,
+    attempt,
+)
+from core.cli.main import build_parser, main
+from core.errors import UserError
+
+
+def raising(error: BaseException) -> Callable[[], str]:
+    def action() -> str:
+        raise error
+
+    return action
+
+
+@pytest.mark.parametrize(
+    ("action", "outcome"),
+    [
+        (lambda: "", SILENT),
+        (lambda: "The file is empty.", SENTENCE),
+        (raising(UserError("The file is empty.")), SENTENCE),
+        (raising(UserError(f"No run {'x' * 101}.")), ECHO),
+        (raising(UserError(f"No run {'x' * 99}….")), SENTENCE),
+        (raising(KeyError("gone")), TRACEBACK),
+        (raising(SystemExit(3)), TRACEBACK),
+    ],
+)
+def test_how_a_try_ends(action: Callable[[], str], outcome: str) -> None:
+    assert attempt(action, ["x" * 5_000]).outcome == outcome
+
+
+def test_what_takes_too_long_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.bench.faults.tries.PATIENCE_S", 0.05)
+
+    def for_ever() -> str:
+        while True:
+            pass
+
+    assert attempt(for_ever).outcome == HANG
+    monkeypatch.setattr("core.bench.faults.tries.LIMIT_S", 0.0)
+    assert attempt(lambda: str(sum(range(10_000)))).outcome == HANG
+
+
+@contextmanager
+def counting(place: Path) -> Iterator[Callable[[int, Random], Try]]:
+    """A kind whose third try ends badly."""
+
+    def one(number: int, random: Random) -> Try:
+        outcome = TRACEBACK if number == 2 else SILENT
+        return Try(kind="counting", number=number, what=str(random.random()), outcome=outcome)
+
+    yield one
+
+
+def carry_out(out: Path, n: int, *, seed: int = 0, resume: bool = False) -> list[Try]:
+    return campaign.carry_out({"counting": counting}, seed=seed, n=n, out=out, resume=resume)
+
+
+def test_a_stopped_campaign_goes_on_with_the_same_tries(tmp_path: Path) -> None:
+    whole = carry_out(tmp_path / "whole", 5)
+    carry_out(tmp_path / "parts", 3)
+    with (tmp_path / "parts" / campaign.TRIES).open("a") as file:
+        file.write('{"seed": 0, "kind": "coun')  # killed in the middle of a line
+    assert carry_out(tmp_path / "parts", 5, resume=True) == whole
+    assert campaign.done_before(tmp_path / "parts" / campaign.TRIES, 0) == whole
+    assert len({one.what for one in whole}) == 5
+    assert carry_out(tmp_path / "other", 5, seed=1) != whole
+
+
+def test_a_record_is_not_overwritten_nor_mixed(tmp_path: Path) -> None:
+    carry_out(tmp_path, 2)
+    with pytest.raises(UserError, match="is there already; go on with --resume"):
+        carry_out(tmp_path, 2)
+    with pytest.raises(UserError, match="made with another --seed"):
+        carry_out(tmp_path, 2, seed=1, resume=True)
+
+
+def test_the_report_counts_and_shows_what_ended_badly(tmp_path: Path) -> None:
+    found = campaign.report(carry_out(tmp_path, 5), seed=0)
+    assert (
+        found.counts["counting"] | {"tried": 5, SILENT: 4, TRACEBACK: 1} == found.counts["counting"]
+    )
+    assert found.n_bad == 1
+    campaign.write(found, tmp_path)
+    assert "| counting | 5 | 0 | 4 | 0 | 1 |" in (tmp_path / "faults.md").read_text()
+    assert json.loads((tmp_path / "faults.json").read_text())["found"][0]["number"] == 2
+
+
+def test_without_what_a_kind_needs_nothing_is_tried(tmp_path: Path) -> None:
+    @contextmanager
+    def lacking(place: Path) -> Iterator[Callable[[int, Random], Try]]:
+        yield lambda number, random: Try(
+            kind="lacking", number=number, what="no right to mount", outcome=NOT_TRIED
+        )
+
+    tries = campaign.carry_out({"lacking": lacking}, seed=0, n=9, out=tmp_path, resume=False)
+    assert len(tries) == 1
+    assert campaign.report(tries, seed=0).counts["lacking"]["tried"] == 0
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TUNING_FORK_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_damaged_uploads_end_in_sentences(home: Path) -> None:
+    with uploads.trying(home) as one:
+        tries = [one(number, Random(number)) for number in range(60)]
+    assert {t.outcome for t in tries} <= {SENTENCE, SILENT}, tries
+    assert {t.outcome for t in tries} == {SENTENCE, SILENT}
+
+
+def test_every_option_of_every_command_is_tried() -> None:
+    found = options.options_of(build_parser())
+    assert options.Option("train", "--lr") in found
+    assert options.Option("score", "--reference") in found
+    assert options.Option("data", "") in found
+    commands = {option.command for option in found}
+    assert {"train", "generate", "evaluate", "runs", "memory", "export"} <= commands
+    assert "bench" not in commands
+
+
+@pytest.mark.parametrize("broken", [raising(KeyError("x")), lambda: 7])
+def test_a_command_that_breaks_is_found(
+    broken: Callable[[], object], home: Path, tmp_path: Path
+) -> None:
+    option = options.Option("data", "--map")
+
+    def command(words: Sequence[str]) -> int:
+        return broken()  # type: ignore[return-value]
+
+    assert options.try_option(0, option, "x", command, "RUN").outcome == TRACEBACK
+
+
+@pytest.mark.thorough
+def test_hostile_options_end_in_sentences(tmp_path: Path) -> None:
+    with options.trying(tmp_path, main, build_parser()) as one:
+        tries = [one(number, Random(number)) for number in range(150)]
+    assert [t for t in tries if t.outcome not in (SENTENCE, SILENT)] == []
+
+
+@pytest.mark.thorough
+def test_damage_is_made_and_read(tmp_path: Path) -> None:
+    with damage.trying(tmp_path, main) as one:
+        tries = [one(number, Random(number)) for number in range(12)]
+    assert len({t.what for t in tries}) > 6
+    assert any(t.outcome in (SENTENCE, SILENT) for t in tries)
+
+
+@pytest.mark.thorough
+def test_hostile_addresses_end_in_sentences(home: Path) -> None:
+    with addresses.trying(home / "served") as one:
+        tries = [one(number, Random(number)) for number in range(26)]
+    assert [t for t in tries if t.outcome in (TRACEBACK, ECHO)] == []
+
+
+@pytest.mark.slow
+def test_endless_numbers_in_an_address_are_left_out(tmp_path: Path) -> None:
+    """The fields are there only once the model is."""
+    with addresses.serving(tmp_path) as server:
+        for value in ("inf", "-inf", "nan", "1e999", "9" * 400, "9" * 5_000):
+            tried = addresses.try_address(server, 0, "lora", "lora_seed", value)
+            assert tried.outcome == SILENT, tried
