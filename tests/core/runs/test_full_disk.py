@@ -23,8 +23,9 @@ from core.runs import artifacts, liveness
 from core.runs.engines.local import LocalEngine
 from core.runs.execute import execute
 from core.runs.states import RunStatus
-from core.runs.store import RunStore, worker_identity
+from core.runs.store import RunStore, RunSummary, worker_identity
 from tests.core.runs.processes import spawn
+from tests.events import step
 
 ME = worker_identity()
 WHY = "It is a long story. " * 1_000
@@ -193,6 +194,27 @@ def test_a_file_that_does_not_fit_leaves_nothing(small: Path) -> None:
     with pytest.raises(UserError, match="cannot be saved"):
         uploads.keep([{"prompt": "word " * 2**20, "completion": "x"}])
     assert list(uploads.folder().iterdir()) == []
+
+
+def test_deleting_a_run_frees_a_full_disk(small: Path) -> None:
+    store = RunStore()
+    run = store.start(RunConfig(), worker=ME)
+    for n in range(50):
+        store.append(run.id, step(n))
+    with artifacts.saving(run.id) as folder:
+        (folder / "weights").write_bytes(bytes(2**19))
+    store.finish(run.id, RunSummary())
+    fill(small)
+
+    def record() -> None:
+        for n in range(1_000):
+            store.append(run.id, step(n))
+
+    with pytest.raises(UserError, match="The disk is full"):
+        record()
+    RunStore().delete(run.id)
+    assert RunStore().runs() == []
+    assert list((data_dir() / "runs").iterdir()) == []
 
 
 @pytest.fixture
