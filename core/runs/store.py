@@ -30,7 +30,7 @@ from core.runs.healing import Healer
 from core.runs.identity import identity_of
 from core.runs.liveness import STALE_S, worker_identity
 from core.runs.record import RUN_ID, Run, RunSummary, new_run_id, strict_json, unknown_run
-from core.runs.schema import Database, StoreError, events, runs
+from core.runs.schema import Database, events, runs
 from core.runs.states import ACTIVE, OVER, IllegalTransition, RunStatus
 
 __all__ = ["Run", "RunStore", "RunSummary", "worker_identity"]
@@ -274,17 +274,12 @@ class RunStore:
         status = RunStatus(self._column("status", run_id))
         if not status.is_over:
             raise UserError(f"The run {run_id} is {status}; stop it before you delete it.")
-        try:
-            self._remove(run_id)
-        except StoreError:
-            self._remove(run_id)  # its files are gone now, so a disk that was full has room
-        artifacts.remove_partial(run_id)
-        self._healer.forget(run_id)
-
-    def _remove(self, run_id: str) -> None:
         with self._database.transaction() as connection:
             connection.execute(delete(runs).where(runs.c.id == run_id, runs.c.status.in_(OVER)))
-            artifacts.remove(artifacts.folder_of(run_id))  # if this fails, the run stays listed
+            # If this fails, the run stays listed. On a full disk it makes the room that recording takes.
+            artifacts.remove(artifacts.folder_of(run_id))
+        artifacts.remove_partial(run_id)
+        self._healer.forget(run_id)
 
     # Shared steps
 
