@@ -1,6 +1,7 @@
 """A disk that is full for a while: no ending is lost, nothing half-written stays, the process lives on."""
 
 import os
+import shlex
 import sqlite3
 import subprocess
 import time
@@ -13,10 +14,13 @@ import torch
 from safetensors.torch import save_file
 from sqlalchemy import Pool, event
 
+from core.cli.main import main
 from core.config import DataConfig, EvaluationConfig, MethodConfig, OptimizerConfig, RunConfig
+from core.config.command import command_of
 from core.data import uploads
 from core.errors import UserError
 from core.events import Event, Step
+from core.methods import full
 from core.models.load import LoadedModel
 from core.paths import data_dir, write_whole
 from core.runs import artifacts, liveness
@@ -134,6 +138,26 @@ def test_silence_on_a_full_disk_is_no_silence(disk: Disk) -> None:
     disk.is_full = False
     assert [r.id for r in store.reap(stale_s=0.2)] == [left.id]
     assert store.get(run.id).status is RunStatus.RUNNING
+
+
+@pytest.mark.thorough
+def test_a_command_says_that_its_end_is_not_recorded_and_the_next_one_records_it(
+    disk: Disk,
+    config: Callable[..., RunConfig],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fill_disk(*_: object) -> None:
+        disk.is_full = True
+        raise RuntimeError(WHY)
+
+    monkeypatch.setattr(full, "save", fill_disk)
+    assert main([*shlex.split(command_of(config()))[3:]]) == 2
+    assert "cannot be recorded now; the disk may be full" in capsys.readouterr().err
+    disk.is_full = False
+    assert main(["runs", "list"]) == 0
+    assert "failed" in capsys.readouterr().out
+    assert RunStore().runs()[0].reason == f"Training failed: {WHY}"
 
 
 # A real small disk
