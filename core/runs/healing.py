@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 
 from core.runs import artifacts
 from core.runs.endings import Ending, Endings
-from core.runs.liveness import Silences, ended_unexpectedly, is_gone, kill, left_behind
+from core.runs.liveness import Silences, ended_unexpectedly, is_gone, left_behind
 from core.runs.record import Run
 from core.runs.schema import Database, StoreError, events, runs
 from core.runs.states import RunStatus, sources
@@ -45,8 +45,11 @@ class Healer:
     def forget(self, run_id: str) -> None:
         self._endings.drop(run_id)
 
-    def heal(self, *, stale_s: float) -> list[Run]:
-        """End the running runs that nobody carries out any more, and return them."""
+    def heal(self, *, stale_s: float, given_up: Callable[[str], None]) -> list[Run]:
+        """End the running runs that nobody carries out any more, and return them.
+
+        `given_up` is told of each process that is gone or silent.
+        """
         query = select(runs).where(runs.c.status == RunStatus.RUNNING).order_by(runs.c.number)
         running = self._database.rows(query)
         silent = self._silences.of({row.id: row.heartbeat_at for row in running})
@@ -61,7 +64,7 @@ class Healer:
                 elif is_gone(row.worker, **silent[row.id], stale_s=stale_s):
                     ended = self._fail(row, ended_unexpectedly)
                     if ended:
-                        kill(row.worker)
+                        given_up(row.worker)
                 else:
                     continue
                 self._endings.drop(row.id)
@@ -76,11 +79,11 @@ class Healer:
         """The number of the last run that each of their workers took."""
         oldest = min((row.number for row in running), default=0)
         query = (
-            select(runs.c.worker, func.max(runs.c.number))
+            select(runs.c.worker, func.max(runs.c.number).label("latest"))
             .where(runs.c.worker != "", runs.c.number >= oldest)
             .group_by(runs.c.worker)
         )
-        return {row[0]: row[1] for row in self._database.rows(query)} if running else {}
+        return {row.worker: row.latest for row in self._database.rows(query)} if running else {}
 
     def _fail(self, row: Row[Any], why: Callable[[int], str]) -> Row[Any] | None:
         with self._database.transaction() as connection:
@@ -104,7 +107,9 @@ def _write(
     connection: Connection, run_id: str, ending: Ending, *conditions: ColumnElement[bool]
 ) -> Row[Any] | None:
     """The run's row as it is now; None if it was in no status that may end so."""
-    query = update(runs).where(runs.c.id == run_id, runs.c.status.in_(sources(ending.status)))
+    query = update(runs).where(
+        runs.c.id == run_id, runs.c.status.in_(sources(RunStatus(ending.status)))
+    )
     values = asdict(ending)
     return connection.execute(query.where(*conditions).values(values).returning(runs)).first()
 

@@ -22,6 +22,5 @@ def limit() -> int:
 
 def full(n_waiting: int) -> UserError:
     return UserError(
-        f"The queue is full: {n_waiting} runs are waiting. Stop some of them, or try again when "
-        "some are done."
+        f"The queue is full ({n_waiting} waiting). Stop a run, or try again when some are done."
     )

@@ -22,7 +22,7 @@ from core.events import Step
 from core.generate.settings import SamplingSettings
 from core.openmp import BRIEF
 from core.paths import ROOT
-from core.runs.engines.local import LocalEngine, Worker
+from core.runs.engines.local import LocalEngine
 from core.runs.messages import Generate, Generated
 from core.runs.states import RunStatus
 from core.runs.store import RunStore
@@ -215,7 +215,7 @@ def test_the_watch_outlives_what_nobody_foresaw(
 ) -> None:
     raised = list[float]()
 
-    def reap() -> None:
+    def reap(**_: object) -> None:
         raised.append(time.monotonic())
         raise ArithmeticError("never seen before")
 
@@ -232,21 +232,21 @@ def test_a_worker_that_cannot_start_is_not_started_all_the_time(
     engine: LocalEngine, config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = list[float]()
-    start = engine._start
+    spawn = engine._spawn
 
-    def broken(role: str) -> Worker:
-        if role == "train":
-            started.append(time.monotonic())
-            monkeypatch.setenv("DATABASE_URL", "nonsense")
-        worker = start(role)
-        monkeypatch.delenv("DATABASE_URL", raising=False)
-        return worker
+    def broken(command: list[str]) -> subprocess.Popen[str]:
+        if command[-1] != "train":
+            return spawn(command)
+        started.append(time.monotonic())
+        return spawn(["false"])
 
-    monkeypatch.setattr(engine, "_start", broken)
+    monkeypatch.setattr(engine, "_spawn", broken)
     engine.submit(config())
-    wait_for(lambda: len(started) >= 4, limit_s=120)
+    wait_for(lambda: len(started) >= 4)
     pauses = [later - earlier for earlier, later in pairwise(started)]
-    assert pauses[2] > pauses[0] + 2
+    assert [pause > least for pause, least in zip(pauses, (0.9, 1.9, 3.9), strict=True)] == [
+        True
+    ] * 3
 
 
 SERVER = """

@@ -198,7 +198,7 @@ def test_the_queue_takes_so_many_runs_and_no_more(
     monkeypatch.setenv("TUNING_FORK_QUEUE", "3")
     store.start(RunConfig(), worker=ME)  # it does not wait
     waiting = [store.submit(RunConfig(seed=n)) for n in (1, 2, 3)]
-    with pytest.raises(UserError, match="The queue is full: 3 runs are waiting"):
+    with pytest.raises(UserError, match=r"The queue is full \(3 waiting\)"):
         store.submit(RunConfig(seed=4))
     assert store.submit(RunConfig(seed=3)) == waiting[-1]
     store.request_stop(waiting[0].id)
