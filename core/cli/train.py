@@ -51,6 +51,11 @@ def train(arguments: Namespace) -> int:
     run = store.start(config, worker=worker_identity())
     execute(run, store, BaseKeeper(), on_event=emit_event if arguments.json else show_event)
     ended = store.get(run.id)
+    if not ended.status.is_over:
+        raise UserError(
+            f"How run {run.id} ended cannot be recorded now; the disk may be full. It is kept beside the "
+            "runs if there is room, and recorded when they are next opened with space to spare."
+        )
     if not arguments.json:
         say(f"run {run.id}: {ended.status}{' - ' + ended.reason if ended.reason else ''}")
     return 0 if ended.status == "finished" else 1

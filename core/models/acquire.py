@@ -9,7 +9,6 @@ what is interrupted is never half-used, and the next attempt clears it away. Imp
 
 import errno
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Callable, Generator
@@ -189,18 +188,12 @@ def _publish(built: Path, final: Path, source: str) -> None:
     """Flush everything to disk, add the marker, and give the folder its name in one step."""
     files = [file for file in sorted(built.rglob("*")) if file.is_file()]
     sizes = {file.relative_to(built).as_posix(): file.stat().st_size for file in files}
-    for file in files:
-        _flush(file)
     marker = built / MARKER
     marker.write_text(json.dumps({"source": source, "files": sizes}, indent=2) + "\n", "utf-8")
-    _flush(marker)
     for file in files:  # safetensors writes for the owner only; a classroom shares the folder
         file.chmod(marker.stat().st_mode)
+    paths.flush(built)
     if final.exists():  # damaged, or of an older layout
         shutil.rmtree(final)
     built.rename(final)
-
-
-def _flush(file: Path) -> None:
-    with file.open("r+b") as stream:
-        os.fsync(stream.fileno())
+    paths.flush_names(final.parent)

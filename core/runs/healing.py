@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 
 from core.runs import artifacts
 from core.runs.endings import Ending, Endings
-from core.runs.liveness import Silences, ended_unexpectedly, is_gone, left_behind
+from core.runs.liveness import Silences, ended_unexpectedly, is_gone, kill, left_behind
 from core.runs.record import Run
 from core.runs.schema import Database, StoreError, events, runs
 from core.runs.states import RunStatus, sources
@@ -60,6 +60,8 @@ class Healer:
                     ended = self._fail(row, left_behind)
                 elif is_gone(row.worker, **silent[row.id], stale_s=stale_s):
                     ended = self._fail(row, ended_unexpectedly)
+                    if ended:
+                        kill(row.worker)
                 else:
                     continue
                 self._endings.drop(row.id)
@@ -74,11 +76,11 @@ class Healer:
         """The number of the last run that each of their workers took."""
         oldest = min((row.number for row in running), default=0)
         query = (
-            select(runs.c.worker, func.max(runs.c.number))
+            select(runs.c.worker, func.max(runs.c.number).label("latest"))
             .where(runs.c.worker != "", runs.c.number >= oldest)
             .group_by(runs.c.worker)
         )
-        return {row[0]: row[1] for row in self._database.rows(query)} if running else {}
+        return {row.worker: row.latest for row in self._database.rows(query)} if running else {}
 
     def _fail(self, row: Row[Any], why: Callable[[int], str]) -> Row[Any] | None:
         with self._database.transaction() as connection:
@@ -102,7 +104,9 @@ def _write(
     connection: Connection, run_id: str, ending: Ending, *conditions: ColumnElement[bool]
 ) -> Row[Any] | None:
     """The run's row as it is now; None if it was in no status that may end so."""
-    query = update(runs).where(runs.c.id == run_id, runs.c.status.in_(sources(ending.status)))
+    query = update(runs).where(
+        runs.c.id == run_id, runs.c.status.in_(sources(RunStatus(ending.status)))
+    )
     values = asdict(ending)
     return connection.execute(query.where(*conditions).values(values).returning(runs)).first()
 

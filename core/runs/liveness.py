@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypedDict
 
 import psutil
@@ -92,26 +92,40 @@ def beating(beat: Callable[[], bool]) -> Generator[Callable[[], bool]]:
 
 
 def is_gone(worker: str, *, silent_s: float, watched_s: float, stale_s: float) -> bool:
-    """Whether the process named by `worker` has ended, or does nothing any more.
+    """Whether the process named by `worker` has ended, or is given up.
 
     A process of this host is looked up; one that is there is given up when it was watched being silent
     for more than `stale_s` seconds. One that cannot be looked up, such as one of another host,
     counts as ended once it has been silent for that long.
     """
+    try:
+        found = _process(worker)
+    except LookupError:
+        return silent_s > stale_s
+    return found is None or watched_s > stale_s
+
+
+def kill(worker: str) -> None:
+    """End the process named by `worker` if it is one of this host, so that it does not train beside the next."""
+    with suppress(LookupError, psutil.Error):
+        if found := _process(worker):
+            found.kill()
+
+
+def _process(worker: str) -> psutil.Process | None:
+    """The process named by `worker`; None when it has ended. `LookupError` when that cannot be known."""
     host, _, process = worker.partition(":")
     pid, _, created_at = process.partition(":")
     if host != socket.gethostname() or not pid.isdecimal():
-        return silent_s > stale_s
+        raise LookupError(worker)
     try:
         found = psutil.Process(int(pid))
         same = abs(found.create_time() - float(created_at)) <= CREATE_TIME_TOLERANCE_S
-        if not same or found.status() == psutil.STATUS_ZOMBIE:
-            return True
-        return watched_s > stale_s
+        return found if same and found.status() != psutil.STATUS_ZOMBIE else None
     except psutil.NoSuchProcess:
-        return True
-    except (psutil.AccessDenied, ValueError):
-        return silent_s > stale_s
+        return None
+    except (psutil.AccessDenied, ValueError) as error:
+        raise LookupError(worker) from error
 
 
 def ended_unexpectedly(last_step: int) -> str:

@@ -94,6 +94,12 @@ events = Table(
 )
 
 
+ALONE = {
+    "sqlite": "BEGIN IMMEDIATE",  # Python begins none before the first change
+    "postgresql": "LOCK TABLE runs IN SHARE ROW EXCLUSIVE MODE",
+}
+
+
 class StoreError(UserError):
     """The database can do nothing now, such as on a full disk; what was recorded before stays."""
 
@@ -136,10 +142,15 @@ class Database:
             self._engine.dispose()  # the next connection has its foreign keys again
 
     @contextmanager
-    def transaction(self) -> Generator[Connection]:
-        """All that is executed within is recorded together at the end, or not at all."""
+    def transaction(self, *, alone: bool = False) -> Generator[Connection]:
+        """All that is executed within is recorded together at the end, or not at all.
+
+        `alone`: what it reads of the runs, no other process changes until then.
+        """
         try:
             with self._engine.begin() as connection:
+                if alone:
+                    connection.exec_driver_sql(ALONE[connection.dialect.name])
                 yield connection
         except (DataError, IntegrityError, ProgrammingError):
             raise  # a mistake of ours

@@ -19,12 +19,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Select, delete, func, insert, select, update
 
 from core.config import RunConfig
 from core.errors import UserError
 from core.events import Event, event_from_dict
-from core.runs import artifacts
+from core.runs import artifacts, queue
 from core.runs.endings import Ending
 from core.runs.healing import Healer
 from core.runs.identity import identity_of
@@ -59,13 +59,27 @@ class RunStore:
     # From the queue to the end
 
     def submit(self, config: RunConfig) -> Run:
-        """Put a new run at the end of the queue."""
-        return self._insert(config, status=RunStatus.QUEUED)
+        """Put a new run at the end of the queue, or give the equal one that waits or trains already.
+
+        `UserError` when the queue is full.
+        """
+        new, equal = _new_row(config), self._equal_active(config)
+        waiting = select(func.count()).where(runs.c.status == RunStatus.QUEUED)
+        with self._database.transaction(alone=True) as connection:
+            row = connection.execute(equal).first()
+            if row is None:
+                n_waiting = connection.execute(waiting).scalar_one()
+                if n_waiting >= queue.limit():
+                    raise queue.full(n_waiting)
+                row = connection.execute(insert(runs).values(new).returning(runs)).one()
+        return Run.from_row(row)
 
     def start(self, config: RunConfig, *, worker: str) -> Run:
         """Record a new run that this process carries out at once, past the queue."""
         self._healer.catch_up()
-        return self._insert(config, **_running(worker))
+        new = _new_row(config) | _running(worker)
+        with self._database.transaction() as connection:
+            return Run.from_row(connection.execute(insert(runs).values(new).returning(runs)).one())
 
     def claim(self, *, worker: str) -> Run | None:
         """Take the oldest queued run, now running; None when the queue is empty.
@@ -234,6 +248,17 @@ class RunStore:
         rows = self._database.rows(query)
         return Run.from_row(rows[0]) if rows else None
 
+    def find_active(self, config: RunConfig) -> Run | None:
+        """The run that `submit` would join."""
+        rows = self._database.rows(self._equal_active(config))
+        return Run.from_row(rows[0]) if rows else None
+
+    def finished(self, *, limit: int = 50) -> list[Run]:
+        """The latest finished runs, newest first."""
+        query = select(runs).where(runs.c.status == RunStatus.FINISHED)
+        query = query.order_by(runs.c.number.desc()).limit(limit)
+        return [Run.from_row(row) for row in self._database.rows(query)]
+
     # Artifacts
 
     def artifact_dir(self, run_id: str) -> Path:
@@ -256,18 +281,16 @@ class RunStore:
 
     # Shared steps
 
-    def _insert(self, config: RunConfig, **values: Any) -> Run:
-        now = time.time()
-        query = insert(runs).values(
-            id=new_run_id(now),
-            config=config.to_dict(),
-            config_hash=config.hash,
-            version=identity_of(config),
-            created_at=now,
-            **values,
+    def _equal_active(self, config: RunConfig) -> Select[*tuple[Any, ...]]:
+        """One that waits has no identity of its own yet; one that is to stop will not be finished."""
+        as_here = (runs.c.status == RunStatus.RUNNING) & (runs.c.version == identity_of(config))
+        return (
+            select(runs)
+            .where(runs.c.config_hash == config.hash, runs.c.stop_requested.is_(False))
+            .where((runs.c.status == RunStatus.QUEUED) | as_here)
+            .order_by(runs.c.number)
+            .limit(1)
         )
-        with self._database.transaction() as connection:
-            return Run.from_row(connection.execute(query.returning(runs)).one())
 
     def _end(
         self, run_id: str, status: RunStatus, *, reason: str = "", summary: Any = None
@@ -281,6 +304,18 @@ class RunStore:
         if not rows:
             raise unknown_run(run_id)
         return rows[0][0]
+
+
+def _new_row(config: RunConfig) -> dict[str, Any]:
+    now = time.time()
+    return {
+        "id": new_run_id(now),
+        "config": config.to_dict(),
+        "config_hash": config.hash,
+        "version": identity_of(config),
+        "status": RunStatus.QUEUED,
+        "created_at": now,
+    }
 
 
 def _running(worker: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
+from filelock import FileLock
 
 from core import catalog
 from core.config import RunConfig
@@ -29,6 +30,8 @@ from core.models import load
 from core.models.acquire import is_ready
 from core.models.load import LoadedModel
 from core.models.probe import probe, resolve_dtype
+from core.paths import data_dir
+from core.runs.backoff import Backoff
 from core.runs.execute import execute, explain
 from core.runs.identity import remember_machine
 from core.runs.inference_session import InferenceSession
@@ -77,11 +80,20 @@ def train_forever(store: RunStore) -> None:
     keeper, me, growth = BaseKeeper(), worker_identity(), Growth()
     threading.Thread(target=_exit_with_parent, args=(store, me), daemon=True).start()
     watch_memory(lambda said: _exit_failing_own(store, me, said))
+    lease = FileLock(data_dir() / "training.lock")  # of two servers on one home, one trains
+    lease.acquire(poll_interval=0.5)
     if is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
         keeper(RunConfig())
     say_ready()
+    trouble = Backoff(first_s=IDLE_S, most_s=10)
     while True:
-        run = store.claim(worker=me)
+        try:
+            run = store.claim(worker=me)
+        except UserError as error:  # such as a full disk
+            log.warning("no run can be taken: %s", error)
+            time.sleep(trouble.failed())
+            continue
+        trouble.worked()
         if run is None:
             time.sleep(IDLE_S)
             continue
@@ -104,8 +116,7 @@ def _exit_failing_own(store: RunStore, me: str, reason: str) -> None:
     try:
         for run in store.active():
             if run.worker == me:
-                # it may just have ended by itself
-                with contextlib.suppress(IllegalTransition, UserError):
+                with contextlib.suppress(IllegalTransition):  # it may just have ended by itself
                     store.fail(run.id, reason)
     finally:
         os._exit(0)

@@ -10,7 +10,7 @@ from core.runs.store import Run
 from pages.lab.runs.tables import compare_runs, flat, run_table
 from pages.shared.engine import delete_run, engine, store
 from pages.shared.live import run_view
-from pages.shared.run_button import run_in_url
+from pages.shared.run_button import run_in_url, start_button
 
 
 def choose(runs: list[Run]) -> list[Run]:
@@ -39,10 +39,8 @@ def show(run: Run) -> None:
     st.header(f"{catalog.task_title(task)}, {method_title(method)}")
     st.caption(f"Run {run.id}, learning rate {config['optimizer']['learning_rate']:g}")
     again, delete = st.columns(2)
-    if again.button("Run again", key="runs_again", width="stretch"):
-        st.query_params["run"] = engine().submit(run.config).id
-        del st.session_state["runs_table"]
-        st.rerun()
+    with again:
+        run_again(run)
     if run.status.is_over:
         with delete.popover("Delete", width="stretch"):
             st.write("Its curves, answers and weights go for good.")
@@ -65,6 +63,18 @@ def show(run: Run) -> None:
             for k, v in flat(run.config_dict).items()
         ]
         st.dataframe(rows, hide_index=True, width="stretch")
+
+
+def run_again(run: Run) -> None:
+    """The button that starts a run with the same settings, where they still work."""
+    try:
+        config = run.config
+    except UserError:  # said in place of the command
+        return
+    if start_button(config, "Run again", key="runs_again"):
+        st.query_params["run"] = engine().submit(config).id
+        del st.session_state["runs_table"]
+        st.rerun()
 
 
 def repeat_command(run: Run) -> None:

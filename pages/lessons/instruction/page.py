@@ -19,7 +19,7 @@ from pages.lessons.instruction.stepping import FORWARD, PSEUDOCODE, source_of, s
 from pages.shared.engine import current_model, engine, events_of, require_model, store, tokenizer
 from pages.shared.live import run_view
 from pages.shared.own_pairs import choose_file, edit_pairs, take_over_edits
-from pages.shared.run_button import run_in_url
+from pages.shared.run_button import run_in_url, say_active, start_button
 from pages.shared.settings import run_settings
 from pages.shared.tokens import show_marked
 
@@ -150,12 +150,14 @@ def start(config: RunConfig) -> None:
     done = store().find_finished(config)
     label = "Run again" if done else "Run"
     go, show = st.columns(2)
-    if go.button(label, type="primary", key="instruction_run", width="stretch"):
-        st.query_params["run"] = engine().submit(config).id
-        st.rerun()
+    with go:
+        if start_button(config, label, key="instruction_run"):
+            st.query_params["run"] = engine().submit(config).id
+            st.rerun()
     if done and show.button("Show the finished run", key="instruction_show", width="stretch"):
         st.query_params["run"] = done.id
         st.rerun()
+    say_active(config)
     if done:
         st.caption("A run with exactly these settings is finished already on this machine.")
 

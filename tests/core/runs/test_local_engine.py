@@ -8,6 +8,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -155,6 +157,83 @@ def test_closing_an_answer_early_frees_the_worker(
     answers.close()
     assert engine.waiting_questions() == 0
     assert ask(engine, config())
+
+
+def test_two_servers_on_one_home_train_one_run_at_a_time(
+    engine: LocalEngine, config: Callable[..., RunConfig]
+) -> None:
+    store = engine.store
+    first = engine.submit(config(steps=LONG))
+    wait_for(lambda: store.get(first.id).status is RunStatus.RUNNING)
+    other = LocalEngine(RunStore())
+    try:
+        wait_for(lambda: other.is_warm("ask"))  # its worker for training started before this one
+        second = other.submit(config(steps=LONG, seed=1))
+        assert other.submit(config(steps=LONG)).id == first.id
+        time.sleep(2)
+        assert store.get(second.id).status is RunStatus.QUEUED
+        assert store.get(first.id).status is RunStatus.RUNNING
+        engine.close()
+        wait_for(lambda: store.get(second.id).status is RunStatus.RUNNING)
+        assert store.get(second.id).worker.split(":")[1] == str(other.workers["train"].process.pid)
+        assert store.get(first.id).status is RunStatus.FAILED
+        other.cancel(second.id)
+        wait_for(lambda: not store.active())
+    finally:
+        other.close()
+
+
+def test_a_worker_that_hangs_is_replaced_and_its_run_ends(
+    engine: LocalEngine, config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = engine.store
+    run, following = engine.submit(config(steps=LONG)), engine.submit(config(seed=1))
+    wait_for(lambda: any(isinstance(e, Step) for e in store.events(run.id)))
+    monkeypatch.setattr(store, "reap", partial(store.reap, stale_s=3.0))
+    os.kill(engine.workers["train"].process.pid, signal.SIGSTOP)
+    wait_for(lambda: store.get(following.id).status.is_over)
+    assert store.get(run.id).status is RunStatus.FAILED
+    assert "ended unexpectedly" in store.get(run.id).reason
+    assert store.get(following.id).status is RunStatus.FINISHED
+
+
+def test_the_watch_outlives_what_nobody_foresaw(
+    engine: LocalEngine, config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raised = list[float]()
+
+    def reap() -> None:
+        raised.append(time.monotonic())
+        raise ArithmeticError("never seen before")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.store, "reap", reap)
+        wait_for(lambda: len(raised) >= 3)
+        run = engine.submit(config())
+    wait_for(lambda: engine.store.get(run.id).status.is_over)
+    assert engine.store.get(run.id).status is RunStatus.FINISHED
+    assert raised[2] - raised[1] > 1.5 * (raised[1] - raised[0])  # it does not fill the log
+
+
+def test_a_worker_that_cannot_start_is_not_started_all_the_time(
+    engine: LocalEngine, config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = list[float]()
+    spawn = engine._spawn
+
+    def broken(command: list[str]) -> subprocess.Popen[str]:
+        if command[-1] != "train":
+            return spawn(command)
+        started.append(time.monotonic())
+        return spawn(["false"])
+
+    monkeypatch.setattr(engine, "_spawn", broken)
+    engine.submit(config())
+    wait_for(lambda: len(started) >= 4)
+    pauses = [later - earlier for earlier, later in pairwise(started)]
+    assert [pause > least for pause, least in zip(pauses, (0.9, 1.9, 3.9), strict=True)] == [
+        True
+    ] * 3
 
 
 SERVER = """

@@ -2,18 +2,12 @@
 
 import json
 import math
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from sqlalchemy.exc import StatementError
 
@@ -103,7 +97,7 @@ def test_a_run_from_the_queue_to_its_end(store: RunStore) -> None:
 
 def test_failing_with_a_file_name_that_is_no_text(store: RunStore) -> None:
     run = store.start(RunConfig(), worker=ME)
-    store.fail(run.id, "Cannot read caf\udce9.jsonl")
+    store.fail(run.id, "Cannot read caf\udce9\0.jsonl")
     assert store.get(run.id).reason == "Cannot read caf?.jsonl"
 
 
@@ -129,7 +123,7 @@ def test_the_order_survives_a_clock_that_goes_back(
     first = store.submit(RunConfig())
     with monkeypatch.context() as patch:
         patch.setattr("core.runs.store.time.time", lambda: 1000.0)
-        second = store.submit(RunConfig())
+        second = store.submit(RunConfig(seed=1))
     assert second.created_at < first.created_at
     assert [r.id for r in store.runs()] == [second.id, first.id]
     assert store.queue_position(first.id) == 1
@@ -167,6 +161,61 @@ def test_threads_that_claim_at_once_get_each_run_once(store: RunStore) -> None:
     assert Counter(run.id for run in claimed if run) == Counter(ids)
 
 
+def test_an_equal_run_that_waits_or_trains_is_joined(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = RunConfig(seed=1)
+    first = store.submit(config)
+    assert store.find_active(config) == first
+    assert store.submit(config) == first
+    assert store.submit(RunConfig(seed=2)).id != first.id
+    claimed = store.claim(worker=ME)
+    assert store.submit(config) == claimed
+    with monkeypatch.context() as patch:  # what trains is of older code
+        patch.setattr(identity, "_libraries", lambda: "torch 9.9")
+        assert store.find_active(config) is None
+    store.request_stop(first.id)
+    assert store.submit(config).id != first.id
+    assert len(store.active()) == 3
+
+
+def test_an_equal_run_that_is_over_is_run_again(store: RunStore) -> None:
+    first = store.submit(RunConfig())
+    store.stop(first.id)
+    assert store.find_active(RunConfig()) is None
+    assert store.submit(RunConfig()).id != first.id
+
+
+def test_threads_that_submit_the_same_at_once_get_one_run(store: RunStore) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        ids = list(pool.map(lambda n: RunStore().submit(RunConfig(seed=n % 2)).id, range(16)))
+    assert len(set(ids)) == len(store.active()) == 2
+
+
+def test_the_queue_takes_so_many_runs_and_no_more(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUNING_FORK_QUEUE", "3")
+    store.start(RunConfig(), worker=ME)  # it does not wait
+    waiting = [store.submit(RunConfig(seed=n)) for n in (1, 2, 3)]
+    with pytest.raises(UserError, match=r"The queue is full \(3 waiting\)"):
+        store.submit(RunConfig(seed=4))
+    assert store.submit(RunConfig(seed=3)) == waiting[-1]
+    store.request_stop(waiting[0].id)
+    store.submit(RunConfig(seed=4))
+    with pytest.raises(UserError, match="The queue is full"):
+        store.submit(RunConfig(seed=5))
+
+
+@pytest.mark.parametrize("wanted", ["none", "0", "-1", "3.5", "9" * 5_000, "²"])
+def test_a_limit_that_is_no_number_is_said(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, wanted: str
+) -> None:
+    monkeypatch.setenv("TUNING_FORK_QUEUE", wanted)
+    with pytest.raises(UserError, match="TUNING_FORK_QUEUE must be a whole number from 1"):
+        store.submit(RunConfig())
+
+
 # Stopping
 
 
@@ -202,7 +251,7 @@ def test_stopping_a_run_that_is_over_changes_nothing(store: RunStore, status: Ru
 
 
 def test_events_are_counted_from_one_and_read_from_anywhere(store: RunStore) -> None:
-    run, other = store.submit(RunConfig()), store.submit(RunConfig())
+    run, other = store.submit(RunConfig()), store.submit(RunConfig(seed=1))
     assert [store.append(run.id, step(n)) for n in range(3)] == [1, 2, 3]
     assert store.append(other.id, sample(0, "qa", "yes")) == 1
     assert store.events(run.id, after=1) == [step(1), step(2)]
@@ -239,7 +288,7 @@ def test_events_are_strict_json(store: RunStore) -> None:
 
 def test_a_payload_that_is_no_json_keeps_its_traceback(store: RunStore) -> None:
     run = store.submit(RunConfig())
-    with pytest.raises(StatementError, match="not JSON serializable"):
+    with pytest.raises((StatementError, TypeError), match="not JSON serializable"):
         store.append(run.id, Unknown(message={"type": "odd", "loss": object()}))
     assert store.append(run.id, step(1)) == 1
 
@@ -263,118 +312,11 @@ def test_pages_keep_reading_while_a_writer_writes(store: RunStore) -> None:
     assert seen == list(range(1, 301))
 
 
-# Workers that die
-
-
-def test_a_killed_worker_fails_its_run_and_keeps_its_events(store: RunStore) -> None:
-    mine = store.start(RunConfig(), worker=ME)
-    worker = spawn(
-        "run = store.start(RunConfig(), worker=worker_identity())\n"
-        "for n in (1, 2, 3): store.append(run.id, step(n))\n"
-        "store.append(run.id, sample(3, 'qa', 'yes'))\n"
-        "print(run.id, flush=True)\n"
-        "time.sleep(600)\n"
-    )
-    assert worker.stdout is not None
-    run_id = worker.stdout.readline().strip()
-    assert store.reap(stale_s=0.0) == []
-
-    os.kill(worker.pid, signal.SIGKILL)
-    os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)  # dead, but still a zombie
-    reaped = store.reap()
-    worker.communicate()
-
-    assert [r.id for r in reaped] == [run_id]
-    assert reaped == [store.get(run_id)]
-    assert reaped[0].status is RunStatus.FAILED
-    assert reaped[0].reason == (
-        "The training process ended unexpectedly (it was stopped, or the machine ran out of "
-        "memory). Everything up to step 3 was kept; run it again."
-    )
-    assert len(store.events(run_id)) == 4
-    assert store.get(mine.id).status is RunStatus.RUNNING
-    assert store.reap() == []
-
-
-def test_whoever_opens_the_store_ends_the_runs_that_are_dead(store: RunStore) -> None:
-    worker = spawn(
-        "run = store.start(RunConfig(), worker=worker_identity())\n"
-        "store.append(run.id, step(1))\n"
-        "print(run.id, flush=True)\n"
-        "time.sleep(600)\n"
-    )
-    assert worker.stdout is not None
-    run_id = worker.stdout.readline().strip()
-    assert RunStore().get(run_id).status is RunStatus.RUNNING
-    worker.kill()
-    worker.communicate()
-    healed = RunStore().get(run_id)
-    assert healed.status is RunStatus.FAILED
-    assert "Everything up to step 1 was kept" in healed.reason
-    store.delete(run_id)
-    assert store.runs() == []
-
-
-def test_a_store_that_takes_no_change_can_still_be_opened(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    dead = store.start(RunConfig(), worker=f"{socket.gethostname()}:{process.pid}:1.00")
-
-    def full(*_: object) -> int:
-        raise UserError("The disk is full.")
-
-    monkeypatch.setattr("core.runs.healing._last_step", full)
-    assert RunStore().get(dead.id).status is RunStatus.RUNNING
-
-
-def test_a_worker_that_is_gone_before_the_first_step(store: RunStore) -> None:
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    store.start(RunConfig(), worker=f"{socket.gethostname()}:{process.pid}:1.00")
-    assert "No step was completed" in store.reap()[0].reason
-
-
-def test_a_process_number_used_again_is_not_the_worker(store: RunStore) -> None:
-    began_at = psutil.Process().create_time()
-    again = f"{socket.gethostname()}:{os.getpid()}:{began_at - 60:.2f}"
-    run = store.start(RunConfig(), worker=again)
-    assert [r.id for r in store.reap()] == [run.id]
-
-
-def test_a_worker_elsewhere_is_judged_by_its_heartbeat(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    silent, beating, writing = (
-        store.start(RunConfig(), worker=f"another-host:{pid}:1.00") for pid in (17, 18, 19)
-    )
-    later = time.time() + 300
-    monkeypatch.setattr("core.runs.store.time.time", lambda: later)
-    store.heartbeat(beating.id)
-    store.append(writing.id, step(1))
-    assert [r.id for r in store.reap()] == [silent.id]
-
-
-def test_a_worker_that_speaks_up_while_it_is_judged_is_spared(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = store.start(RunConfig(), worker=ELSEWHERE)
-
-    def judge(worker: str, **_: float) -> bool:
-        store.heartbeat(run.id)
-        return True
-
-    monkeypatch.setattr("core.runs.healing.is_gone", judge)
-    assert store.reap() == []
-    assert store.get(run.id).status is RunStatus.RUNNING
-
-
 # Looking up
 
 
 def test_a_unique_beginning_of_an_id_is_enough(store: RunStore) -> None:
-    run, other = store.submit(RunConfig()), store.submit(RunConfig())
+    run, other = store.submit(RunConfig()), store.submit(RunConfig(seed=1))
     sql("UPDATE runs SET id = '20260101-000000-aaaaaa' WHERE id = :id", id=run.id)
     sql("UPDATE runs SET id = '20260101-000000-aaab' WHERE id = :id", id=other.id)
     assert store.get("20260101-000000-aaaa").id == "20260101-000000-aaaaaa"
@@ -395,6 +337,8 @@ def test_an_unknown_id_is_named(store: RunStore, wanted: str) -> None:
 
 
 def test_every_change_of_an_unknown_run_is_refused(store: RunStore) -> None:
+    with pytest.raises(UserError, match="There is no run"):
+        store.request_stop("noth\0ing\udce9")
     for change in (
         lambda: store.append("nothing", step(1)),
         lambda: store.finish("nothing", RunSummary()),

@@ -1,0 +1,85 @@
+"""The button that starts a run: an equal one is joined, a long one asks first, a full queue says so."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import pages.shared.engine
+from core.config import OptimizerConfig, RunConfig
+from core.runs.store import RunStore, RunSummary
+from tests.pages.fake_engine import FakeEngine
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]:
+    monkeypatch.setenv("TUNING_FORK_HOME", str(tmp_path))
+    monkeypatch.setattr(pages.shared.engine, "LocalEngine", FakeEngine)
+    st.cache_resource.clear()
+    yield RunStore()
+    st.cache_resource.clear()
+
+
+def button(settings: dict[str, Any]) -> None:
+    import streamlit as st
+
+    from core.config import RunConfig
+    from core.errors import UserError
+    from pages.shared.run_button import run_button
+
+    try:
+        run_button(RunConfig.from_dict(settings), "Run", key="page", name="run")
+    except UserError as error:  # as app.py does
+        st.error(str(error))
+
+
+def opened(config: RunConfig) -> AppTest:
+    return AppTest.from_function(button, kwargs={"settings": config.to_dict()}).run()
+
+
+def said(app: AppTest) -> str:
+    assert not app.exception
+    return " ".join(text.value for text in [*app.caption, *app.markdown, *app.error])
+
+
+def test_an_equal_run_is_joined_and_the_page_says_so(store: RunStore) -> None:
+    app = opened(RunConfig())
+    assert said(app) == ""
+    app.button(key="page_start").click().run()
+    (run,) = store.runs()
+    assert app.query_params["run"] == run.id
+    again = opened(RunConfig())
+    assert said(again) == (
+        "A run with exactly these settings is waiting already; it is not started twice."
+    )
+    again.button(key="page_start").click().run()
+    assert [r.id for r in store.runs()] == [run.id]
+    assert again.query_params["run"] == run.id
+    store.claim(worker="another-host:1:1.00")
+    assert "is training already" in said(opened(RunConfig()))
+
+
+def test_a_long_run_asks_first_and_says_how_long_it_takes(store: RunStore) -> None:
+    done = store.start(RunConfig(), worker="another-host:1:1.00")
+    store.finish(done.id, RunSummary(steps=20, train_s=10.0, elapsed_s=10.0))
+    assert said(opened(RunConfig())) == ""
+    long = RunConfig(optimizer=OptimizerConfig(steps=10_000))
+    app = opened(long)
+    assert said(app) == "This run will take about 83 minutes. Other runs wait meanwhile."
+    assert app.button(key="page_start").label == "Start it"
+    assert len(store.runs()) == 1
+    app.button(key="page_start").click().run()
+    assert store.runs()[0].config == long
+
+
+def test_a_full_queue_is_said(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNING_FORK_QUEUE", "1")
+    store.submit(RunConfig(seed=1))
+    app = opened(RunConfig()).button(key="page_start").click().run()
+    assert said(app) == (
+        "The queue is full (1 waiting). Stop a run, or try again when some are done."
+    )
+    assert len(store.runs()) == 1
