@@ -20,6 +20,7 @@ from core.cli import (
     runs,
     train,
 )
+from core.checks import check_text
 from core.errors import Stopped, UserError
 from core.evaluate.examples import MEASURES
 
@@ -60,6 +61,8 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _stop_by_signal)
     json_wanted = "--json" in arguments
     try:
+        for word in arguments:
+            check_text("An option", word)  # bytes that are no UTF-8 arrive as half characters
         chosen = build_parser().parse_args(arguments)
         return chosen.run(chosen)
     except UserError as error:
