@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core import catalog
+from core.checks import check_text
 from core.cli import (
     ablation,
     bench,
@@ -20,7 +21,6 @@ from core.cli import (
     runs,
     train,
 )
-from core.checks import check_text
 from core.errors import Stopped, UserError
 from core.evaluate.examples import MEASURES
 

@@ -1,6 +1,7 @@
 """Damaged rows, files and options: one clear sentence each, no traceback, and the rest still works."""
 
 import json
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -32,7 +33,7 @@ class Place:
 
     @property
     def database(self) -> Path:
-        return next((self.home / "data").glob("*.db*"))
+        return self.home / "data" / "runs.sqlite3"
 
     @property
     def weights(self) -> Path:
@@ -100,12 +101,11 @@ DELETE = ["runs", "delete", RUN]
 
 CASES: dict[str, tuple[Callable[[Place], None], list[str], str]] = {
     "config is no JSON": (row("config", "'{not json'"), SHOW, "damaged"),
-    "config is null": (row("config", "'null'"), ASK_RUN, "no longer work"),
-    "config is a list": (row("config", "'[1, 2]'"), ASK_RUN, "no longer work"),
+    "config is null": (row("config", "'null'"), SHOW, "damaged"),
+    "config is a list": (row("config", "'[1, 2]'"), SHOW, "damaged"),
     "status is unknown": (row("status", "'sleeping'"), SHOW, "damaged"),
     "time is a word": (row("created_at", "'yesterday'"), SHOW, "damaged"),
     "summary is no JSON": (row("summary", "'{'"), SHOW, "damaged"),
-    "event is no JSON": (event("'{'"), EXPORT, "damaged"),
     "adapter's weights are gone": (gone(weights), EXPORT, "damaged or incomplete"),
     "adapter's weights are cut": (cut(weights), EXPORT, "damaged or incomplete"),
     "adapter's weights are overwritten": (overwrite(weights), EXPORT, "damaged or incomplete"),
@@ -143,8 +143,6 @@ def test_damage_is_one_sentence(
     status = main(filled)
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert (status, len(errors)) == (2, 1), errors
-    import re
-
     assert re.search(said, errors[0]), errors
     assert len(errors[0]) < 500
     assert not (place.home / "out").exists()
@@ -154,6 +152,31 @@ def test_damage_is_one_sentence(
     if arguments in (SHOW, EXPORT):
         assert main(["runs", "delete", place.run]) == 0  # what is damaged can be cleared away
         assert main(["export", "--run", place.good, "--to", str(place.home / "good")]) == 0
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("value", ["'{'", "'null'", "'[1]'", '\'{"type": "step"}\''])
+def test_a_damaged_event_hides_no_other(
+    value: str, place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    n = len(RunStore().events(place.run))
+    event(value)(place)
+    assert len(RunStore().events(place.run)) == n
+    for arguments in (
+        ["runs", "show", place.run],
+        ["export", "--run", place.run, "--to", f"{place.home}/out"],
+    ):
+        assert main(arguments) == 0, capsys.readouterr().err
+
+
+@pytest.mark.thorough
+def test_a_damaged_run_that_waits_is_passed_over(place: Place) -> None:
+    store = RunStore()
+    waiting, good = (store.submit(store.get(run).config) for run in (place.run, place.good))
+    place.sql(f"UPDATE runs SET config = '[]' WHERE id = '{waiting.id}'")
+    claimed = store.claim(worker="test")
+    assert claimed and claimed.id == good.id
+    assert store.claim(worker="test") is None
 
 
 @pytest.mark.thorough
