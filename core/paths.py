@@ -45,6 +45,26 @@ def writable(folder: Path) -> Path:
     return folder
 
 
+def flush(folder: Path) -> None:
+    """Have everything in a folder on the disk, so that a power cut leaves no name without its content."""
+    for inner, _, names in os.walk(folder):
+        for name in names:
+            with Path(inner, name).open("r+b") as file:
+                os.fsync(file.fileno())
+        flush_names(Path(inner))
+
+
+def flush_names(folder: Path) -> None:
+    """Have a folder's list of names on the disk; after a file in it was renamed."""
+    if os.name == "nt":
+        return  # it opens no folders
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, also where several write it at once. `OSError` when it cannot be;
     then nothing of it is left behind.
@@ -56,6 +76,7 @@ def write_whole(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())  # else a power cut may leave the name without the content
         new.replace(path)
+        flush_names(path.parent)
     except BaseException:
         new.unlink(missing_ok=True)
         raise

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core import catalog
+from core.checks import check_text
 from core.cli import (
     ablation,
     bench,
@@ -87,6 +88,8 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _stop_by_signal)
     json_wanted = "--json" in arguments
     try:
+        for word in arguments:
+            check_text("An option", word)  # bytes that are no UTF-8 arrive as half characters
         chosen = build_parser().parse_args(arguments)
         return chosen.run(chosen)
     except UserError as error:

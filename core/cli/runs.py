@@ -8,6 +8,7 @@ from typing import Any
 from core.cli.commands import show_event
 from core.cli.output import emit, say
 from core.config.command import command_of
+from core.runs.record import DamagedRun
 from core.runs.store import Run, RunStore
 
 
@@ -92,7 +93,10 @@ def stop_run(arguments: Namespace) -> int:
 
 def delete_run(arguments: Namespace) -> int:
     store = RunStore()
-    run = store.get(arguments.run_id)
-    store.delete(run.id)
-    say(f"run {run.id}: deleted")
+    try:
+        run_id = store.get(arguments.run_id).id
+    except DamagedRun as damaged:
+        run_id = damaged.run_id
+    store.delete(run_id)
+    say(f"run {run_id}: deleted")
     return 0

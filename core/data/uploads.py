@@ -73,7 +73,10 @@ def load(address: str) -> list[dict[str, Any]]:
         raise UserError(
             f"The uploaded dataset {quote(address)} is not on this machine; upload it again."
         )
-    return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
+    try:
+        return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
+    except (OSError, ValueError) as error:
+        raise UserError(f"The kept dataset {path} is damaged; upload it again.") from error
 
 
 def is_here(address: str) -> bool:

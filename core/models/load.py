@@ -13,6 +13,7 @@ from core.answer import Answer
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError, quote
 from core.models import acquire
+from core.models.checksum import verify
 
 PLAIN = "This model is computed by transformers’ own code, padded: slower, and the same numbers as elsewhere."
 """Said wherever a plain model is trained or checked."""
@@ -81,7 +82,10 @@ def load(model: str, *, dtype: torch.dtype) -> LoadedModel:
     Raises `UserError` when it is not prepared or its folder is damaged.
     """
     entry = catalog.find_model(model)
-    return load_folder(acquire.ready_dir(entry), id=entry.id, dtype=dtype)
+    folder = acquire.ready_dir(entry)
+    if not entry.is_local:
+        verify(folder)
+    return load_folder(folder, id=entry.id, dtype=dtype)
 
 
 def load_folder(folder: Path, *, id: str, dtype: torch.dtype) -> LoadedModel:
@@ -103,10 +107,17 @@ def load_folder(folder: Path, *, id: str, dtype: torch.dtype) -> LoadedModel:
             use_safetensors=True,
             local_files_only=True,
         )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise UserError(f"The model in {folder} cannot be loaded: {error}") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged files make transformers and safetensors raise anything
+        raise UserError(f"The model in {folder} cannot be loaded: {_first_line(error)}") from error
     model.requires_grad_(False).eval().to(best_device())
     return LoadedModel(id, model, tokenizer, dtype, checked=check(model, tokenizer))
+
+
+def _first_line(error: Exception) -> str:
+    text = f"{error}".strip() or type(error).__name__
+    return text.splitlines()[0][:300]
 
 
 def wants_fused() -> bool:

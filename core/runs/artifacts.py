@@ -9,7 +9,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from core.errors import UserError
-from core.paths import data_dir
+from core.paths import data_dir, flush, flush_names
 from core.runs.record import RUN_ID, unknown_run
 
 
@@ -32,7 +32,9 @@ def saving(run_id: str, *, keep: bool = True) -> Generator[Path]:
         partial.mkdir(parents=True)
         yield partial
         if keep:
+            flush(partial)
             partial.replace(folder_of(run_id))
+            flush_names(partial.parent)
     except (OSError, SafetensorError) as error:
         raise UserError(_not_saved(error)) from error
     finally:

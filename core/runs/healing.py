@@ -7,6 +7,7 @@ out one at a time.
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -15,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 from core.runs import artifacts
 from core.runs.endings import Ending, Endings
 from core.runs.liveness import Silences, ended_unexpectedly, is_gone, left_behind
-from core.runs.record import Run
+from core.runs.record import DamagedRun, Run
 from core.runs.schema import Database, StoreError, events, runs
 from core.runs.states import RunStatus, sources
 
@@ -69,7 +70,8 @@ class Healer:
                     continue
                 self._endings.drop(row.id)
                 if ended:
-                    healed.append(Run.from_row(ended))
+                    with suppress(DamagedRun):
+                        healed.append(Run.from_row(ended))
         except StoreError:
             self._silences.forget()  # what cannot be recorded now includes signs of life
             raise

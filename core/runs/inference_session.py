@@ -4,8 +4,10 @@ Each operation answers one request of core/runs/messages with messages from ther
 passes over a pipe. Needs torch.
 """
 
+import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,6 +78,7 @@ from core.train.phases import Phase
 from core.train.stepper import Stepper, pair_losses
 from core.train.time_ablations import time_ablations
 
+log = logging.getLogger(__name__)
 Stop = Callable[[], bool]
 TUNED_KEPT = 3
 """Tuned models kept in memory; the one unused longest goes first."""
@@ -197,9 +200,9 @@ class InferenceSession:
             or self.adapter_set.names != names
             or self.adapter_set.base is not base.model
         ):
-            self.adapter_set = AdapterSet(
-                base.model, {name: self._lora_folder(name, base) for name in names}
-            )
+            folders = {name: self._lora_folder(name, base) for name in names}
+            with reading_weights(*names):
+                self.adapter_set = AdapterSet(base.model, folders)
         switch_s = self.adapter_set.switch(asked.active)
         yield Switched(
             switch_ms=1000 * switch_s,
@@ -328,7 +331,23 @@ def load_run(store: RunStore, run_id: str, base: LoadedModel) -> nn.Module:
     """The tuned model of a finished or stopped run; `UserError` when it left none behind."""
     run = store.get(run_id)
     folder = saved_folder(store, run, base)
-    return methods.find(run.config.method.name).load(base.model, folder)
+    with reading_weights(run_id):
+        return methods.find(run.config.method.name).load(base.model, folder)
+
+
+@contextmanager
+def reading_weights(*run_ids: str) -> Generator[None]:
+    """Say in words that saved weights cannot be read: a file is missing, cut or overwritten."""
+    try:
+        yield
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:  # peft, safetensors and torch raise anything
+        log.exception("weights of %s", run_ids)
+        runs = f"the run {run_ids[0]}" if len(run_ids) == 1 else f"the runs {', '.join(run_ids)}"
+        raise UserError(
+            f"The saved weights of {runs} are damaged or incomplete; run it again."
+        ) from error
 
 
 def saved_folder(store: RunStore, run: Run, base: LoadedModel) -> Path:

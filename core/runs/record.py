@@ -1,5 +1,6 @@
 """What the store gives out: a `Run`, and how it gets its id and its JSON."""
 
+import json
 import math
 import re
 import secrets
@@ -12,7 +13,7 @@ from sqlalchemy import Row
 
 from core.config import RunConfig
 from core.errors import UserError, quote
-from core.runs.states import RunStatus
+from core.runs.states import STATUSES, RunStatus
 from core.typed_json import read
 
 RUN_ID = re.compile(r"[0-9a-z-]{1,40}")
@@ -82,7 +83,9 @@ class Run:
 
     @classmethod
     def from_row(cls, row: Row[Any]) -> "Run":
-        """The run of a whole row of the table `runs`."""
+        """The run of a whole row of the table `runs`; `DamagedRun` where that cannot be read."""
+        if wrong := _damaged_column(row):
+            raise DamagedRun(str(row.id), wrong)
         return cls(
             id=row.id,
             config_dict=row.config,
@@ -97,6 +100,38 @@ class Run:
             worker=row.worker,
             summary_dict=row.summary,
         )
+
+
+class DamagedRun(UserError):
+    """A row that does not hold what this app writes; other runs are not concerned."""
+
+    def __init__(self, run_id: str, column: str) -> None:
+        super().__init__(
+            f"The record of the run {run_id} is damaged ({column}). "
+            f"Delete it: python -m core runs delete {run_id}"
+        )
+        self.run_id = run_id
+
+
+def _damaged_column(row: Row[Any]) -> str:
+    """The name of a column that holds something else than it should; empty when all is well."""
+    numbers = (row.created_at, row.started_at or 0.0, row.ended_at or 0.0)
+    sound = {
+        "config": isinstance(row.config, dict) and {"data", "method"} <= row.config.keys(),
+        "summary": isinstance(row.summary, dict),
+        "status": row.status in STATUSES,
+        "time": all(isinstance(number, (int, float)) for number in numbers),
+        "text": all(isinstance(text, str) for text in (row.id, row.reason, row.worker)),
+    }
+    return next((name for name, is_sound in sound.items() if not is_sound), "")
+
+
+def read_json(text: str) -> Any:
+    """As the store's tables hold it; None for what is no JSON, so that other rows can still be read."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def new_run_id(now: float) -> str:

@@ -53,6 +53,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core.errors import UserError
 from core.paths import data_dir, writable
+from core.runs.record import read_json
 
 BUSY_TIMEOUT_S = 30.0
 """How long a writer waits for another one before it gives up."""
@@ -197,7 +198,10 @@ def _parse(address: str) -> URL:
 
 
 def _engine(url: URL) -> Engine:
-    options: dict[str, Any] = {"json_serializer": partial(json.dumps, allow_nan=False)}
+    options: dict[str, Any] = {
+        "json_serializer": partial(json.dumps, allow_nan=False),
+        "json_deserializer": read_json,
+    }
     if url.get_backend_name() == "sqlite":
         _check_file(Path(url.database or ""))
         options["connect_args"] = {"timeout": BUSY_TIMEOUT_S}

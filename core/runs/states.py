@@ -31,6 +31,7 @@ ALLOWED: dict[RunStatus, frozenset[RunStatus]] = {
     RunStatus.FAILED: frozenset(),
 }
 """Status -> the statuses that may follow it."""
+STATUSES = frozenset(map(str, RunStatus))
 ACTIVE = tuple(status for status in RunStatus if not status.is_over)
 OVER = tuple(status for status in RunStatus if status.is_over)
 

@@ -12,15 +12,17 @@ so of two processes that want the same run only one gets it.
     store.events(run.id, after=0)                # [Notice(step=0, message="…")]
 """
 
+import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import Row, Select, delete, func, insert, select, update
 
 from core.config import RunConfig
 from core.errors import UserError, quote
@@ -30,12 +32,21 @@ from core.runs.endings import Ending
 from core.runs.healing import Healer
 from core.runs.identity import identity_of
 from core.runs.liveness import STALE_S, worker_identity
-from core.runs.record import RUN_ID, Run, RunSummary, new_run_id, strict_json, unknown_run
+from core.runs.record import (
+    RUN_ID,
+    DamagedRun,
+    Run,
+    RunSummary,
+    new_run_id,
+    strict_json,
+    unknown_run,
+)
 from core.runs.schema import Database, events, runs
-from core.runs.states import ACTIVE, OVER, IllegalTransition, RunStatus
+from core.runs.states import ACTIVE, IllegalTransition, RunStatus
 
 __all__ = ["Run", "RunStore", "RunSummary", "worker_identity"]
 
+log = logging.getLogger(__name__)
 SHORTEST_PREFIX = 4
 
 
@@ -107,8 +118,12 @@ class RunStore:
                     .values(**_running(worker))
                     .returning(runs)
                 ).first()
-            if row is not None:  # else another process was faster: look at the next one
+            if row is None:  # another process was faster: look at the next one
+                continue
+            try:
                 return Run.from_row(row)
+            except DamagedRun as damaged:
+                self.fail(damaged.run_id, str(damaged))
 
     def request_stop(self, run_id: str) -> None:
         """Stop a queued run at once, ask a running one to stop; one that is over stays as it is."""
@@ -201,7 +216,10 @@ class RunStore:
             .where(events.c.run_id == run_id, events.c.seq > after)
             .order_by(events.c.seq)
         )
-        return [{**row.payload, "seq": row.seq, "at": row.at} for row in self._database.rows(query)]
+        return [
+            {**_message(row.payload), "seq": row.seq, "at": row.at}
+            for row in self._database.rows(query)
+        ]
 
     # Looking up
 
@@ -224,12 +242,12 @@ class RunStore:
     def runs(self, *, limit: int = 200) -> list[Run]:
         """The latest runs, newest first."""
         query = select(runs).order_by(runs.c.number.desc()).limit(limit)
-        return [Run.from_row(row) for row in self._database.rows(query)]
+        return _sound(self._database.rows(query))
 
     def active(self) -> list[Run]:
         """Queued and running runs, oldest first."""
         query = select(runs).where(runs.c.status.in_(ACTIVE)).order_by(runs.c.number)
-        return [Run.from_row(row) for row in self._database.rows(query)]
+        return _sound(self._database.rows(query))
 
     def queue_position(self, run_id: str) -> int:
         """1 for the run that is taken next; 0 for one that is not queued."""
@@ -260,7 +278,7 @@ class RunStore:
         """The latest finished runs, newest first."""
         query = select(runs).where(runs.c.status == RunStatus.FINISHED)
         query = query.order_by(runs.c.number.desc()).limit(limit)
-        return [Run.from_row(row) for row in self._database.rows(query)]
+        return _sound(self._database.rows(query))
 
     # Artifacts
 
@@ -274,11 +292,12 @@ class RunStore:
 
     def delete(self, run_id: str) -> None:
         """Remove a run with its events and artifacts. `UserError` while it is active."""
-        status = RunStatus(self._column("status", run_id))
-        if not status.is_over:
+        status = self._column("status", run_id)
+        if status in ACTIVE:
             raise UserError(f"The run {run_id} is {status}; stop it before you delete it.")
         with self._database.transaction() as connection:
-            connection.execute(delete(runs).where(runs.c.id == run_id, runs.c.status.in_(OVER)))
+            over = runs.c.status.not_in(ACTIVE)  # or damaged
+            connection.execute(delete(runs).where(runs.c.id == run_id, over))
             # If this fails, the run stays listed. On a full disk it makes the room that recording takes.
             artifacts.remove(artifacts.folder_of(run_id))
         artifacts.remove_partial(run_id)
@@ -321,6 +340,28 @@ def _new_row(config: RunConfig) -> dict[str, Any]:
         "status": RunStatus.QUEUED,
         "created_at": now,
     }
+
+
+def _message(payload: Any) -> dict[str, Any]:
+    """An event as it is stored; one that is damaged reads as one of a version that is not known."""
+    return payload if isinstance(payload, dict) else {"type": "damaged"}
+
+
+def _sound(rows: Sequence[Row[Any]]) -> list[Run]:
+    """The runs of all rows that can be read; a damaged one hides no other."""
+    found: list[Run] = []
+    for row in rows:
+        try:
+            found.append(Run.from_row(row))
+        except DamagedRun as damaged:
+            _warn_once(str(damaged))
+    return found
+
+
+@cache
+def _warn_once(text: str) -> None:
+    """Pages look at the runs every second."""
+    log.warning("%s", text)
 
 
 def _running(worker: str) -> dict[str, Any]:

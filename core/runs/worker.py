@@ -79,9 +79,9 @@ class BaseKeeper:
 def train_forever(store: RunStore) -> None:
     keeper, me, growth = BaseKeeper(), worker_identity(), Growth()
     threading.Thread(target=_exit_with_parent, args=(store, me), daemon=True).start()
+    watch_memory(lambda said: _exit_failing_own(store, me, said))
     lease = FileLock(data_dir() / "training.lock")  # of two servers on one home, one trains
     lease.acquire(poll_interval=0.5)
-    watch_memory(lambda said: _exit_failing_own(store, me, said))
     if is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
         keeper(RunConfig())
     say_ready()
@@ -116,8 +116,7 @@ def _exit_failing_own(store: RunStore, me: str, reason: str) -> None:
     try:
         for run in store.active():
             if run.worker == me:
-                # it may just have ended by itself
-                with contextlib.suppress(IllegalTransition, UserError):
+                with contextlib.suppress(IllegalTransition):  # it may just have ended by itself
                     store.fail(run.id, reason)
     finally:
         os._exit(0)
