@@ -12,6 +12,7 @@ from core.cli import (
     ablation,
     bench,
     commands,
+    contention,
     data,
     evaluate,
     experiment,
@@ -209,4 +210,6 @@ def _add_bench(actions: Actions) -> None:
     bench.add_options(parser)
     _json_option(parser)
     parser.set_defaults(run=bench.run_bench)
-    ablation.add_parser(parser.add_subparsers(metavar="[ablation]", parser_class=Parser))
+    more = parser.add_subparsers(metavar="[ablation | contention]", parser_class=Parser)
+    ablation.add_parser(more)
+    contention.add_parser(more)
