@@ -142,13 +142,6 @@ PARTS: dict[str, Part] = {
             workloads=("lora", "answer"),
         ),
         Part(
-            id="wide_products",
-            title="Wide products in blocks",
-            code="core/models/fused/linear.py: times",
-            off="one product each",
-            workloads=("lora", "full"),
-        ),
-        Part(
             id="kept_memory",
             title="Freed memory kept",
             code="core/train/allocator.py",

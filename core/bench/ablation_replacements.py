@@ -119,10 +119,6 @@ def no_packs(weights: Sequence[torch.Tensor], dtype: torch.dtype) -> None:
     del weights, dtype
 
 
-def one_product(x: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
-    return x @ matrix
-
-
 def copied(weights: Sequence[torch.Tensor], dtype: torch.dtype) -> torch.Tensor:
     return torch.cat([weight.to(dtype) for weight in weights])
 
@@ -166,7 +162,6 @@ REPLACED: dict[str, tuple[Replacement, ...]] = {
     "trained_linear": ((FusedLinear, "forward", nn.Linear.forward),),
     "few_rows": ((linear, "FEW", 0),),
     "laid_together": ((linear, "joined", copied), (product, "joined", copied)),
-    "wide_products": ((product, "times", one_product),),
     "packing": ((linear, "packed", no_packs), (product, "packed", no_packs)),
     "room": ((answers, "spread", growing),),
     "near_ties": ((answers, "likeliest", highest),),

@@ -155,22 +155,3 @@ def _copied(weights: Sequence[torch.Tensor], dtype: torch.dtype) -> torch.Tensor
     for part, weight in zip(matrix.split(rows), weights, strict=True):
         part.copy_(weight)
     return matrix
-
-
-def times(x: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
-    """x·M, in blocks of at most 576 rows and 1,024 of the numbers summed over, where bf16 products are wide.
-
-    On two cores oneDNN computes large products on one of them when their result is narrow: 490 rows
-    times (3072, 576) took 1.9 ms, in three blocks 1.2 ms.
-    """
-    n_summed = x.shape[1]
-    if x.dtype is not torch.bfloat16 or n_summed <= 2048 or len(x) < 320:
-        return x @ matrix
-    product = x.new_empty(len(x), matrix.shape[1])
-    rows, parts = -(-len(x) // 576), -(-n_summed // 1024)
-    for own, out in zip(x.tensor_split(rows), product.tensor_split(rows), strict=True):
-        first, *others = zip(own.tensor_split(parts, 1), matrix.tensor_split(parts), strict=True)
-        torch.mm(*first, out=out)
-        for more in others:
-            out.addmm_(*more)
-    return product
