@@ -107,13 +107,6 @@ PARTS: dict[str, Part] = {
             workloads=("lora", "full", "answer"),
         ),
         Part(
-            id="softmax",
-            title="Softmax in float32",
-            code="core/models/fused/attention.py: softmax",
-            off="in the precision of the scores",
-            workloads=("lora",),
-        ),
-        Part(
             id="wanted_rows",
             title="Last layer only where predicted",
             code="core/models/fused/layer.py: rows; core/models/fused/attention.py: rows",

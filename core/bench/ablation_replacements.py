@@ -123,10 +123,6 @@ def copied(weights: Sequence[torch.Tensor], dtype: torch.dtype) -> torch.Tensor:
     return torch.cat([weight.to(dtype) for weight in weights])
 
 
-def softmax_as_it_comes(scores: torch.Tensor) -> torch.Tensor:
-    return scores.softmax(-1)
-
-
 def no(*args: Any) -> bool:
     del args
     return False
@@ -157,7 +153,6 @@ REPLACED: dict[str, tuple[Replacement, ...]] = {
     "norm_gradient": ((layer, "normed_gradient", norm_by_autograd),),
     "gate_gradient": ((layer, "gated_gradient", gate_by_autograd),),
     "blocks": ((fused_forward, "cut", one_block),),
-    "softmax": ((attention, "softmax", softmax_as_it_comes),),
     "wanted_rows": ((forward, "fused_forward", last_layer_everywhere),),
     "trained_linear": ((FusedLinear, "forward", nn.Linear.forward),),
     "few_rows": ((linear, "FEW", 0),),

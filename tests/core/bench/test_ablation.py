@@ -59,10 +59,10 @@ def test_memory_is_compared_across_processes() -> None:
 @pytest.mark.parametrize(
     ("part", "ratios", "verdict"),
     [
-        ("softmax", [1.02] * 9, "gains less than 10 %"),
-        ("softmax", [0.9] * 9, "gains less than 10 %"),
-        ("softmax", [1.0, 1.2] * 4, "not decided"),
-        ("softmax", [1.11] * 9, "kept"),
+        ("row_attention", [1.02] * 9, "gains less than 10 %"),
+        ("row_attention", [0.9] * 9, "gains less than 10 %"),
+        ("row_attention", [1.0, 1.2] * 4, "not decided"),
+        ("row_attention", [1.11] * 9, "kept"),
         ("near_ties", [0.98] * 9, "kept for exact answers"),
     ],
 )
@@ -70,7 +70,7 @@ def test_a_verdict_wants_intervals_on_one_side(
     part: str, ratios: list[float], verdict: str
 ) -> None:
     workload = PARTS[part].workloads[0]
-    on = timed(ALL_ON, [1.0] * len(ratios), workload=workload)
+    on = timed(PARTS[part].against, [1.0] * len(ratios), workload=workload)
     found = gains(made(on, timed(part, ratios, workload=workload)))
     assert ablation.verdict(found) == verdict
 
