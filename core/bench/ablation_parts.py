@@ -114,20 +114,6 @@ PARTS: dict[str, Part] = {
             workloads=("lora", "full"),
         ),
         Part(
-            id="trained_linear",
-            title="A trained layer’s lighter gradient",
-            code="core/models/fused/linear.py: FusedLinear, TrainedProduct",
-            off="PyTorch’s linear layer",
-            workloads=("full",),
-        ),
-        Part(
-            id="few_rows",
-            title="Few rows in float32",
-            code="core/models/fused/linear.py: FEW",
-            off="weights cast for every product",
-            workloads=("full",),
-        ),
-        Part(
             id="laid_together",
             title="Weights of a joint product laid together",
             code="core/models/fused/linear.py: lay_together, joined",

@@ -154,8 +154,6 @@ REPLACED: dict[str, tuple[Replacement, ...]] = {
     "gate_gradient": ((layer, "gated_gradient", gate_by_autograd),),
     "blocks": ((fused_forward, "cut", one_block),),
     "wanted_rows": ((forward, "fused_forward", last_layer_everywhere),),
-    "trained_linear": ((FusedLinear, "forward", nn.Linear.forward),),
-    "few_rows": ((linear, "FEW", 0),),
     "laid_together": ((linear, "joined", copied), (product, "joined", copied)),
     "packing": ((linear, "packed", no_packs), (product, "packed", no_packs)),
     "room": ((answers, "spread", growing),),
