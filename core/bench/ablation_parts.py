@@ -107,13 +107,6 @@ PARTS: dict[str, Part] = {
             workloads=("lora", "full", "answer"),
         ),
         Part(
-            id="wanted_rows",
-            title="Last layer only where predicted",
-            code="core/models/fused/layer.py: rows; core/models/fused/attention.py: rows",
-            off="the last layer at all nodes",
-            workloads=("lora", "full"),
-        ),
-        Part(
             id="laid_together",
             title="Weights of a joint product laid together",
             code="core/models/fused/linear.py: lay_together, joined",

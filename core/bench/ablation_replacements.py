@@ -61,13 +61,6 @@ def one_block(parents: Sequence[int]) -> Blocks:
     )
 
 
-def last_layer_everywhere(
-    model: nn.Module, *tree: Any, wanted: torch.Tensor | None = None, cache: Any = None
-) -> torch.Tensor:
-    outputs = fused_forward.fused_forward(model, *tree, cache=cache)
-    return outputs if wanted is None else outputs[wanted]
-
-
 def each_product(x: torch.Tensor, modules: Sequence[nn.Module]) -> torch.Tensor:
     return torch.cat([module(x) for module in modules], dim=-1)
 
@@ -153,7 +146,6 @@ REPLACED: dict[str, tuple[Replacement, ...]] = {
     "norm_gradient": ((layer, "normed_gradient", norm_by_autograd),),
     "gate_gradient": ((layer, "gated_gradient", gate_by_autograd),),
     "blocks": ((fused_forward, "cut", one_block),),
-    "wanted_rows": ((forward, "fused_forward", last_layer_everywhere),),
     "laid_together": ((linear, "joined", copied), (product, "joined", copied)),
     "packing": ((linear, "packed", no_packs), (product, "packed", no_packs)),
     "room": ((answers, "spread", growing),),

@@ -37,7 +37,6 @@ class FusedAttention(LlamaAttention):
         cache: Any = None,
         *,
         blocks: Blocks | None = None,
-        rows: torch.Tensor | None = None,
         **kwargs: Any,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         if blocks is None and (cache is None or torch.is_grad_enabled()):
@@ -49,7 +48,7 @@ class FusedAttention(LlamaAttention):
         cos, sin = turns(position_embeddings, n_rows, qkv.dtype)
         if blocks is not None and cache is None:
             mixed: Any = BlockSparseAttention.apply(qkv, cos, sin, self.heads(blocks))
-            return self.o_proj(mixed if rows is None else mixed[rows])[None], None
+            return self.o_proj(mixed)[None], None
         mixed = self.attend_cached(qkv, cos, sin, attention_mask, cache, n_rows, blocks)
         return self.o_proj(mixed.view(n_rows, n_new, -1)), None
 
