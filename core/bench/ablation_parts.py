@@ -30,8 +30,6 @@ class Part:
     workloads: tuple[str, ...]
     against: str = ALL_ON
     """The part that is off on both sides of the comparison."""
-    own_process: bool = False
-    """Whether it cannot take turns with the others in one process."""
     is_for_speed: bool = True
     """Else it costs time, and is there for exact answers."""
 
@@ -114,14 +112,6 @@ PARTS: dict[str, Part] = {
             workloads=("lora", "answer"),
         ),
         Part(
-            id="kept_memory",
-            title="Freed memory kept",
-            code="core/train/allocator.py",
-            off="given back to the system after each step",
-            workloads=("full",),
-            own_process=True,
-        ),
-        Part(
             id="packing",
             title="Packed weights",
             code="core/models/fused/linear.py: Packing, packing, packed, multiply",
@@ -162,8 +152,7 @@ def variants(parts: list[Part]) -> dict[str, tuple[str, ...]]:
     """
     found: dict[str, tuple[str, ...]] = {ALL_ON: ()}
     for part in parts:
-        if not part.own_process:
-            if part.against:
-                found.setdefault(part.against, (part.against,))
-            found[part.id] = (part.against, part.id) if part.against else (part.id,)
+        if part.against:
+            found.setdefault(part.against, (part.against,))
+        found[part.id] = (part.against, part.id) if part.against else (part.id,)
     return found
