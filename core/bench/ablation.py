@@ -1,15 +1,14 @@
 """What each part of our speed gains: all on against one off, by turns, many rounds. Imports no torch.
 
 A gain is the median over rounds of the ratio of two times in the same round, with the 95 % interval of that
-median: a slower minute of the machine meets both. Whether freed memory is kept cannot be changed back within
-a process, so its two sides take turns in fresh ones.
+median: a slower minute of the machine meets both.
 """
 
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from statistics import median
@@ -28,9 +27,6 @@ from core.stamp import Stamp
 NAME = "ablation"
 ROUNDS = {"lora": 9, "full": 8, "answer": 6}
 """With nine rounds the interval leaves out the lowest and the highest; with fewer than six it says nothing."""
-PAIRS, IN_PAIR = 3, 4
-"""Pairs of fresh processes for what needs its own, and rounds in each."""
-KEPT, RETURNED = "kept", "returned"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,12 +109,9 @@ def measure(
 
     for workload in workloads:
         parts, began = parts_of(workload, only), time.monotonic()
-        wanted = rounds or ROUNDS[workload]
-        if names := [part.id for part in parts if not part.own_process]:
+        if names := [part.id for part in parts]:
+            wanted = rounds or ROUNDS[workload]
             timed += run(workload, "--rounds", f"{wanted}", "--parts", ",".join(names))
-        for name, memory, first in _processes(parts):
-            found = run(workload, "--rounds", f"{min(wanted, IN_PAIR)}", "--memory", memory)
-            timed += [replace(one, part=name, round=first + one.round) for one in found]
         on_progress(f"{WORKLOADS[workload]}: {time.monotonic() - began:.0f} s")
     stamp = Stamp.now(dtype=last.get("dtype", ""), device=last.get("device", ""), quiet=watch.found)
     return Ablation(
@@ -128,21 +121,6 @@ def measure(
         timed=tuple(timed),
         stamp=stamp,
     )
-
-
-def _processes(parts: Sequence[Part]) -> Iterator[tuple[str, str, int]]:
-    """(variant, what becomes of freed memory, rounds before) of the fresh processes, both sides by turns."""
-    for part in parts:
-        if part.own_process:
-            for pair in range(PAIRS):
-                sides = (part.id, RETURNED), (_on(part), KEPT)
-                for name, memory in sides[:: -1 if pair % 2 else 1]:
-                    yield name, memory, pair * IN_PAIR
-
-
-def _on(part: Part) -> str:
-    """The variant that a part is compared with."""
-    return f"{part.id} on" if part.own_process else part.against
 
 
 def _run(workload: str, *options: str) -> dict[str, Any]:
@@ -169,7 +147,7 @@ def _gain(timed: Iterable[Timed], part: Part, workload: str) -> Gain | None:
         if one.workload == workload:
             rounds.setdefault(one.part, {})[one.round] = one.seconds
     off = rounds.get(part.id, {})
-    on = rounds.get(_on(part), {})
+    on = rounds.get(part.against, {})
     pairs = [(on[number], seconds) for number, seconds in off.items() if number in on]
     if not pairs:
         return None
@@ -226,7 +204,7 @@ def differences(found: Ablation) -> dict[str, float]:
     gaps: dict[str, float] = {}
     for one in found.timed:
         on = usual.get((one.workload, one.round))
-        if on is not None and not one.part.startswith("kept_memory"):
+        if on is not None and one.part in PARTS:
             gaps[one.workload] = max(gaps.get(one.workload, 0.0), _gap(one, on))
     return gaps
 

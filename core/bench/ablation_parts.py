@@ -30,8 +30,6 @@ class Part:
     workloads: tuple[str, ...]
     against: str = ALL_ON
     """The part that is off on both sides of the comparison."""
-    own_process: bool = False
-    """Whether it cannot take turns with the others in one process."""
     is_for_speed: bool = True
     """Else it costs time, and is there for exact answers."""
 
@@ -107,54 +105,11 @@ PARTS: dict[str, Part] = {
             workloads=("lora", "full", "answer"),
         ),
         Part(
-            id="softmax",
-            title="Softmax in float32",
-            code="core/models/fused/attention.py: softmax",
-            off="in the precision of the scores",
-            workloads=("lora",),
-        ),
-        Part(
-            id="wanted_rows",
-            title="Last layer only where predicted",
-            code="core/models/fused/layer.py: rows; core/models/fused/attention.py: rows",
-            off="the last layer at all nodes",
-            workloads=("lora", "full"),
-        ),
-        Part(
-            id="trained_linear",
-            title="A trained layer’s lighter gradient",
-            code="core/models/fused/linear.py: FusedLinear, TrainedProduct",
-            off="PyTorch’s linear layer",
-            workloads=("full",),
-        ),
-        Part(
-            id="few_rows",
-            title="Few rows in float32",
-            code="core/models/fused/linear.py: FEW",
-            off="weights cast for every product",
-            workloads=("full",),
-        ),
-        Part(
             id="laid_together",
             title="Weights of a joint product laid together",
             code="core/models/fused/linear.py: lay_together, joined",
             off="copied together for every product",
             workloads=("lora", "answer"),
-        ),
-        Part(
-            id="wide_products",
-            title="Wide products in blocks",
-            code="core/models/fused/linear.py: times",
-            off="one product each",
-            workloads=("lora", "full"),
-        ),
-        Part(
-            id="kept_memory",
-            title="Freed memory kept",
-            code="core/train/allocator.py",
-            off="given back to the system after each step",
-            workloads=("full",),
-            own_process=True,
         ),
         Part(
             id="packing",
@@ -197,8 +152,7 @@ def variants(parts: list[Part]) -> dict[str, tuple[str, ...]]:
     """
     found: dict[str, tuple[str, ...]] = {ALL_ON: ()}
     for part in parts:
-        if not part.own_process:
-            if part.against:
-                found.setdefault(part.against, (part.against,))
-            found[part.id] = (part.against, part.id) if part.against else (part.id,)
+        if part.against:
+            found.setdefault(part.against, (part.against,))
+        found[part.id] = (part.against, part.id) if part.against else (part.id,)
     return found

@@ -1,7 +1,7 @@
 """One workload with parts of our speed switched off by turns, in a process of its own. Needs torch.
 
     python -m core.bench.ablation_process lora --rounds 9
-    python -m core.bench.ablation_process full --rounds 4 --memory returned
+    python -m core.bench.ablation_process full --rounds 4 --parts blocks
 
 Every variant in a round takes the same batch from the same weights: the learning rate is 0, so AdamW does
 all its work and moves nothing. Losses and gradient norms must therefore agree. Each round begins with a step
@@ -37,7 +37,6 @@ from core.generate.batch import answer_greedily
 from core.models.load import LoadedModel
 from core.models.seed import seed_everything
 from core.models.trie import build
-from core.train.allocator import kept_memory
 from core.train.loop import make_optimizer, take_step
 from core.train.plan import make_batches
 
@@ -47,28 +46,23 @@ Timed = Callable[[], tuple[float, Row]]
 
 
 def measure(
-    base: LoadedModel, workload: str, *, rounds: int, only: tuple[str, ...] = (), memory: str = ""
+    base: LoadedModel, workload: str, *, rounds: int, only: tuple[str, ...] = ()
 ) -> Iterator[Row]:
-    """{"part", "round", "seconds", …what came of it} of every variant in rounds 1, 2, …
-
-    `memory` ("kept" or "returned") measures everything on only, with freed memory treated that way.
-    """
-    parts = [] if memory else parts_of(workload, only)
-    compared = variants(parts)
-    with kept_memory(wanted=workload == "full" and memory != "returned"):
-        for number, timed in enumerate(_work(base, workload, rounds + 1)):
-            timed()
-            if not number:
-                for off in compared.values():
-                    with without(off):
-                        timed()
-                continue
-            order = list(compared)
-            order = order[number % len(order) :] + order[: number % len(order)]
-            for name in order:
-                with without(compared[name]):
-                    seconds, found = timed()
-                yield {"part": memory or name, "round": number, "seconds": seconds, **found}
+    """{"part", "round", "seconds", …what came of it} of every variant in rounds 1, 2, …"""
+    compared = variants(parts_of(workload, only))
+    for number, timed in enumerate(_work(base, workload, rounds + 1)):
+        timed()
+        if not number:
+            for off in compared.values():
+                with without(off):
+                    timed()
+            continue
+        order = list(compared)
+        order = order[number % len(order) :] + order[: number % len(order)]
+        for name in order:
+            with without(compared[name]):
+                seconds, found = timed()
+            yield {"part": name, "round": number, "seconds": seconds, **found}
 
 
 def _work(base: LoadedModel, workload: str, n: int) -> Iterator[Timed]:
@@ -119,7 +113,6 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("workload", choices=tuple(WORKLOADS))
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--parts", default="", help="only these")
-    parser.add_argument("--memory", default="", choices=("", "kept", "returned"))
     parser.add_argument("--model", default=DEFAULT_MODEL)
     chosen = parser.parse_args(arguments)
     try:
@@ -134,7 +127,6 @@ def main(arguments: list[str]) -> int:
             chosen.workload,
             rounds=chosen.rounds,
             only=tuple(names(chosen.parts)),
-            memory=chosen.memory,
         ):
             rows.append(row)
             say("timed", part=row["part"], round=row["round"], seconds=row["seconds"])

@@ -61,13 +61,6 @@ def one_block(parents: Sequence[int]) -> Blocks:
     )
 
 
-def last_layer_everywhere(
-    model: nn.Module, *tree: Any, wanted: torch.Tensor | None = None, cache: Any = None
-) -> torch.Tensor:
-    outputs = fused_forward.fused_forward(model, *tree, cache=cache)
-    return outputs if wanted is None else outputs[wanted]
-
-
 def each_product(x: torch.Tensor, modules: Sequence[nn.Module]) -> torch.Tensor:
     return torch.cat([module(x) for module in modules], dim=-1)
 
@@ -119,16 +112,8 @@ def no_packs(weights: Sequence[torch.Tensor], dtype: torch.dtype) -> None:
     del weights, dtype
 
 
-def one_product(x: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
-    return x @ matrix
-
-
 def copied(weights: Sequence[torch.Tensor], dtype: torch.dtype) -> torch.Tensor:
     return torch.cat([weight.to(dtype) for weight in weights])
-
-
-def softmax_as_it_comes(scores: torch.Tensor) -> torch.Tensor:
-    return scores.softmax(-1)
 
 
 def no(*args: Any) -> bool:
@@ -161,12 +146,7 @@ REPLACED: dict[str, tuple[Replacement, ...]] = {
     "norm_gradient": ((layer, "normed_gradient", norm_by_autograd),),
     "gate_gradient": ((layer, "gated_gradient", gate_by_autograd),),
     "blocks": ((fused_forward, "cut", one_block),),
-    "softmax": ((attention, "softmax", softmax_as_it_comes),),
-    "wanted_rows": ((forward, "fused_forward", last_layer_everywhere),),
-    "trained_linear": ((FusedLinear, "forward", nn.Linear.forward),),
-    "few_rows": ((linear, "FEW", 0),),
     "laid_together": ((linear, "joined", copied), (product, "joined", copied)),
-    "wide_products": ((product, "times", one_product),),
     "packing": ((linear, "packed", no_packs), (product, "packed", no_packs)),
     "room": ((answers, "spread", growing),),
     "near_ties": ((answers, "likeliest", highest),),

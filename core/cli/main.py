@@ -14,6 +14,7 @@ from core.cli import (
     ablation,
     bench,
     commands,
+    contention,
     data,
     evaluate,
     experiment,
@@ -245,6 +246,7 @@ def _add_bench(actions: Actions) -> None:
     bench.add_options(parser)
     _json_option(parser)
     parser.set_defaults(run=bench.run_bench)
-    more = parser.add_subparsers(metavar="[ablation|faults]", parser_class=Parser)
+    more = parser.add_subparsers(metavar="[ablation|contention|faults]", parser_class=Parser)
     ablation.add_parser(more)
+    contention.add_parser(more)
     faults.add_parser(more, main=main, build_parser=build_parser)

@@ -148,8 +148,6 @@ class MethodSpec:
     """It trains a low-rank change beside chosen matrices (`target_modules`)."""
     is_own: Callable[[ModelShape], bool] = trains_none
     """Whether what it trains are the model's own weights, instead of some that it adds."""
-    has_large_gradients: bool = False
-    """A gradient takes so much memory that it is worth keeping from step to step."""
     has_large_artifact: bool = False
     """What a run leaves behind takes as much as the model."""
     adds_tokens: bool = False

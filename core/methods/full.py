@@ -46,7 +46,6 @@ SPEC = MethodSpec(
     count=count,
     picture=picture,
     is_own=trains_own,
-    has_large_gradients=True,
     has_large_artifact=True,
 )
 

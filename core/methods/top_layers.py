@@ -59,7 +59,6 @@ SPEC = MethodSpec(
     ),
     depth="layers",
     is_own=trains_own,
-    has_large_gradients=True,
 )
 
 

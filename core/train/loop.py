@@ -24,7 +24,6 @@ from core.models.precision import autocast
 from core.models.roles import fused_note
 from core.models.seed import seed_everything
 from core.models.trie import TrieBatch, build, mean_loss, tokens_computed
-from core.train.allocator import kept_memory
 from core.train.batches import mixed_batches
 from core.train.checks import Checks
 from core.train.footprint import measured
@@ -92,13 +91,6 @@ def train(
     Raises `UserError` for data that cannot be used or training that diverges, and `Stopped`, with
     the model so far in `partial`, when `should_stop` says so.
     """
-    with kept_memory(wanted=METHODS[config.method.name].has_large_gradients):
-        return (yield from _train(config, base, should_stop))
-
-
-def _train(
-    config: RunConfig, base: LoadedModel, should_stop: Callable[[], bool]
-) -> Generator[Event, None, Trained]:
     started_at = time.perf_counter()
     seed_everything(config.seed)
     plan = make_plan(config, base.tokenizer)

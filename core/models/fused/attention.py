@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.nn import functional as F
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.llama.modeling_llama import LlamaAttention, eager_attention_forward
 
@@ -38,7 +37,6 @@ class FusedAttention(LlamaAttention):
         cache: Any = None,
         *,
         blocks: Blocks | None = None,
-        rows: torch.Tensor | None = None,
         **kwargs: Any,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         if blocks is None and (cache is None or torch.is_grad_enabled()):
@@ -50,7 +48,7 @@ class FusedAttention(LlamaAttention):
         cos, sin = turns(position_embeddings, n_rows, qkv.dtype)
         if blocks is not None and cache is None:
             mixed: Any = BlockSparseAttention.apply(qkv, cos, sin, self.heads(blocks))
-            return self.o_proj(mixed if rows is None else mixed[rows])[None], None
+            return self.o_proj(mixed)[None], None
         mixed = self.attend_cached(qkv, cos, sin, attention_mask, cache, n_rows, blocks)
         return self.o_proj(mixed.view(n_rows, n_new, -1)), None
 
@@ -162,17 +160,10 @@ def _attend(qkv: torch.Tensor, turned: torch.Tensor, heads: Heads) -> tuple[torc
     v = qkv.view(-1, size).index_select(0, rows.values).view(k.shape)
     with no_autocast(q):
         scores = torch.baddbmm(blocks.mask(q.dtype, n_heads, n_groups), q, k.transpose(1, 2))
-        weights = softmax(scores)
+        weights = scores.softmax(-1)
         mixed = torch.bmm(weights, v)
     mixed = mixed.view(-1, size).index_select(0, rows.slots).view(n_nodes, n_heads * size)
     return mixed, q, k, v, weights
-
-
-def softmax(scores: torch.Tensor) -> torch.Tensor:
-    """In float32 where scores are coarser: it is more exact, and on CPUs faster, too."""
-    if scores.dtype is torch.float64:
-        return scores.softmax(-1)
-    return F.softmax(scores, -1, dtype=torch.float32).to(scores.dtype)
 
 
 def _rotated(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """The forward pass of a tree with fused parts: `tree_forward` of core/models/forward.py, faster.
 
-Attention runs over blocks of the tree instead of all pairs of nodes, and the last layer ends with the
-outputs that are wanted. Virtual tokens of a soft prompt are nodes, too: a chain that the tree hangs on.
+Attention runs over blocks of the tree instead of all pairs of nodes. Virtual tokens of a soft prompt are
+nodes, too: a chain that the tree hangs on.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,6 @@ def fused_forward(
         embedded = torch.cat([virtual.to(embedded.dtype), embedded])
         depths = torch.cat([torch.arange(n, device=depths.device), depths + n])
         parents = [*range(-1, n - 1), *(parent + n for parent in parents)]
-        wanted = None if wanted is None else wanted + n
     outputs = backbone(
         inputs_embeds=embedded[None],
         position_ids=depths[None],
@@ -50,8 +49,5 @@ def fused_forward(
         cache=cache,
         use_cache=cache is not None,
         blocks=cut(parents).to(tokens.device),
-        rows=wanted if cache is None else None,
-    ).last_hidden_state[0]
-    if wanted is None:
-        return outputs[-len(tokens) :]
-    return outputs if cache is None else outputs[wanted]
+    ).last_hidden_state[0, -len(tokens) :]
+    return outputs if wanted is None else outputs[wanted]

@@ -38,10 +38,7 @@ Attend = Callable[[torch.Tensor], tuple[torch.Tensor, Kept]]
 
 
 class FusedLayer(LlamaDecoderLayer):
-    """A decoder layer as one operation, where it has the usual parts only.
-
-    The last one ends with the outputs `rows` that are asked for.
-    """
+    """A decoder layer as one operation, where it has the usual parts only."""
 
     def forward(
         self,
@@ -51,14 +48,10 @@ class FusedLayer(LlamaDecoderLayer):
         position_embeddings: Any = None,
         cache: Any = None,
         blocks: Blocks | None = None,
-        rows: torch.Tensor | None = None,
         **kwargs: Any,
     ) -> torch.Tensor:
-        attention: Any = self.self_attn
-        is_last = attention.layer_idx == attention.config.num_hidden_layers - 1
-        rows = rows if is_last else None
         is_known = blocks is not None or (cache is not None and not torch.is_grad_enabled())
-        whole = Whole.of(self) if rows is None and is_known else None
+        whole = Whole.of(self) if is_known else None
         if whole is not None:
             return self._as_whole(
                 whole, hidden_states, attention_mask, position_embeddings, cache, blocks
@@ -71,11 +64,7 @@ class FusedLayer(LlamaDecoderLayer):
         }
         if blocks is not None:
             given["blocks"] = blocks
-        if rows is None:
-            return super().forward(hidden_states, *args, **given)
-        mixed, _ = attention(self.input_layernorm(hidden_states), *args, rows=rows, **given)
-        hidden_states = hidden_states[:, rows] + mixed
-        return hidden_states + self.mlp(self.post_attention_layernorm(hidden_states))
+        return super().forward(hidden_states, *args, **given)
 
     def _as_whole(
         self,

@@ -1,7 +1,4 @@
-"""Linear layers: a lighter gradient, several as one matrix, and weights packed for oneDNN. Needs torch."""
-
-# autograd.Function declares other signatures than it calls.
-# pyright: reportIncompatibleMethodOverride=false
+"""Linear layers: several as one matrix, and weights packed for oneDNN. Needs torch."""
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -12,51 +9,19 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from core.models.fused.precision import no_autocast, product_dtype
+from core.models.fused.precision import product_dtype
 
 
 class FusedLinear(nn.Linear):
-    """A linear layer with a lighter gradient where it is trained, and packed weights inside `packing`."""
+    """A linear layer that takes packed weights inside `packing`."""
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         bias: Any = self.bias
-        if bias is not None:
-            return super().forward(input)
-        if not torch.is_grad_enabled():
+        pack = None
+        if bias is None and not torch.is_grad_enabled():
             pack = packed([self.weight], product_dtype(input))
-            return super().forward(input) if pack is None else multiply(input, pack)
-        if self.weight.requires_grad:
-            out: Any = TrainedProduct.apply(input, self.weight)
-            return out
-        return super().forward(input)
-
-
-FEW = 64
-"""Rows up to which a trained layer computes in its weights' own precision: to cast them (28 million of an
-output layer), and their gradient back, takes longer than a bf16 product saves."""
-
-
-class TrainedProduct(torch.autograd.Function):
-    """y = x·Wᵀ, dx = dy·W, and dW = dyᵀ·x in the order of W, where autograd's own would be transposed."""
-
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        is_few = x.numel() <= FEW * x.shape[-1]
-        dtype = weight.dtype if is_few else product_dtype(x)
-        ctx.dtypes = x.dtype, weight.dtype
-        x, weight = x.to(dtype), weight.to(dtype)
-        ctx.save_for_backward(x, weight)
-        with no_autocast(x):
-            return F.linear(x, weight)
-
-    @staticmethod
-    def backward(ctx: Any, dy: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor]:
-        x, weight = ctx.saved_tensors
-        dx = (dy @ weight).to(ctx.dtypes[0]) if ctx.needs_input_grad[0] else None
-        dw = dy.reshape(-1, dy.shape[-1]).t() @ x.reshape(-1, x.shape[-1])
-        return dx, dw.to(ctx.dtypes[1])
+        return super().forward(input) if pack is None else multiply(input, pack)
 
 
 @dataclass
@@ -155,22 +120,3 @@ def _copied(weights: Sequence[torch.Tensor], dtype: torch.dtype) -> torch.Tensor
     for part, weight in zip(matrix.split(rows), weights, strict=True):
         part.copy_(weight)
     return matrix
-
-
-def times(x: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
-    """x·M, in blocks of at most 576 rows and 1,024 of the numbers summed over, where bf16 products are wide.
-
-    On two cores oneDNN computes large products on one of them when their result is narrow: 490 rows
-    times (3072, 576) took 1.9 ms, in three blocks 1.2 ms.
-    """
-    n_summed = x.shape[1]
-    if x.dtype is not torch.bfloat16 or n_summed <= 2048 or len(x) < 320:
-        return x @ matrix
-    product = x.new_empty(len(x), matrix.shape[1])
-    rows, parts = -(-len(x) // 576), -(-n_summed // 1024)
-    for own, out in zip(x.tensor_split(rows), product.tensor_split(rows), strict=True):
-        first, *others = zip(own.tensor_split(parts, 1), matrix.tensor_split(parts), strict=True)
-        torch.mm(*first, out=out)
-        for more in others:
-            out.addmm_(*more)
-    return product

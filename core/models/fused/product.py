@@ -11,7 +11,7 @@ import torch
 from peft.tuners.lora import Linear as LoraLinear
 from torch import nn
 
-from core.models.fused.linear import FusedLinear, joined, multiply, packed, times
+from core.models.fused.linear import FusedLinear, joined, multiply, packed
 from core.models.fused.precision import no_autocast, product_dtype
 
 
@@ -81,7 +81,7 @@ class Product:
         """dx = dy·W + (dy·B)·A; and dW = dyᵀ·x, dA = (dy·B)ᵀ·x, dB = dyᵀ·(x·Aᵀ), in the order of `tensors`."""
         w, *more = kept
         dy = dy.to(w.dtype)
-        dx = times(dy, w) if needs_x else None
+        dx = dy @ w if needs_x else None
         found: list[torch.Tensor | None] = [None] * len(self.weights)
         if any(weight.requires_grad for weight in self.weights):
             dw = (dy.t() @ more[0]).split([len(weight) for weight in self.weights])

@@ -48,21 +48,13 @@ def test_a_part_inside_another_is_compared_without_that_other() -> None:
     assert {g.part.id: round(g.ratio, 3) for g in gains(found)} == {"layer": 2.0, "norm": 1.1}
 
 
-def test_memory_is_compared_across_processes() -> None:
-    found = made(
-        timed("kept_memory on", [1.0] * 6, workload="full"),
-        timed("kept_memory", [1.5] * 6, workload="full"),
-    )
-    assert [gain.ratio for gain in gains(found)] == [1.5]
-
-
 @pytest.mark.parametrize(
     ("part", "ratios", "verdict"),
     [
-        ("softmax", [1.02] * 9, "gains less than 10 %"),
-        ("softmax", [0.9] * 9, "gains less than 10 %"),
-        ("softmax", [1.0, 1.2] * 4, "not decided"),
-        ("softmax", [1.11] * 9, "kept"),
+        ("row_attention", [1.02] * 9, "gains less than 10 %"),
+        ("row_attention", [0.9] * 9, "gains less than 10 %"),
+        ("row_attention", [1.0, 1.2] * 4, "not decided"),
+        ("row_attention", [1.11] * 9, "kept"),
         ("near_ties", [0.98] * 9, "kept for exact answers"),
     ],
 )
@@ -70,7 +62,7 @@ def test_a_verdict_wants_intervals_on_one_side(
     part: str, ratios: list[float], verdict: str
 ) -> None:
     workload = PARTS[part].workloads[0]
-    on = timed(ALL_ON, [1.0] * len(ratios), workload=workload)
+    on = timed(PARTS[part].against, [1.0] * len(ratios), workload=workload)
     found = gains(made(on, timed(part, ratios, workload=workload)))
     assert ablation.verdict(found) == verdict
 
@@ -107,9 +99,8 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
     def follow(words: list[str], is_first: Any) -> tuple[dict[str, Any], float]:
         options = dict(zip(words[4::2], words[5::2], strict=True))
-        memory = options.get("--memory", "")
         names = [name for name in options.get("--parts", "").split(",") if name]
-        compared = [memory] if memory else variants([PARTS[name] for name in names])
+        compared = variants([PARTS[name] for name in names])
         rows = [
             {"part": name, "round": n, "seconds": 2.0 if name else 1.0, "loss": 1.0}
             for n in range(1, int(options["--rounds"]) + 1)

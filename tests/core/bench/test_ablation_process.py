@@ -12,8 +12,6 @@ from core.bench.ablation_replacements import REPLACED, without
 from core.errors import UserError
 from core.models.load import LoadedModel
 
-SWITCHED = [part for part in PARTS.values() if not part.own_process]
-
 
 @pytest.fixture
 def base(tiny64: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> LoadedModel:
@@ -49,7 +47,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, part: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("part", "workload"), [(part.id, w) for part in SWITCHED for w in part.workloads]
+    ("part", "workload"), [(part.id, w) for part in PARTS.values() for w in part.workloads]
 )
 def test_a_part_that_is_off_is_replaced_and_changes_no_result(
     base: LoadedModel, part: str, workload: str, monkeypatch: pytest.MonkeyPatch
@@ -70,11 +68,11 @@ def test_a_part_that_is_off_is_replaced_and_changes_no_result(
 
 def test_variants_take_turns_at_the_same_weights(base: LoadedModel) -> None:
     before = {name: p.clone() for name, p in base.model.named_parameters()}
-    found = list(measure(base, "full", rounds=3, only=("blocks", "few_rows")))
+    found = list(measure(base, "full", rounds=3, only=("norm_gradient", "blocks")))
     assert [row["part"] for row in found] == [
-        *("blocks", "few_rows", ALL_ON),
-        *("few_rows", ALL_ON, "blocks"),
-        *(ALL_ON, "blocks", "few_rows"),
+        *("norm_gradient", "blocks", ALL_ON),
+        *("blocks", ALL_ON, "norm_gradient"),
+        *(ALL_ON, "norm_gradient", "blocks"),
     ]
     losses = {row["round"]: row["loss"] for row in found}
     assert len(set(losses.values())) == 3  # another batch in each round
@@ -90,14 +88,9 @@ def test_everything_is_put_back() -> None:
 
 
 def test_every_part_has_a_replacement_and_what_it_is_compared_with() -> None:
-    assert {part.id for part in SWITCHED} == set(REPLACED)
+    assert set(PARTS) == set(REPLACED)
     for part in PARTS.values():
         assert part.against in {ALL_ON, *PARTS}
         assert variants([part])
     with pytest.raises(UserError, match="The part"):
         parts_of("lora", ("magic",))
-
-
-def test_memory_is_measured_by_itself(base: LoadedModel) -> None:
-    found = list(measure(base, "full", rounds=2, memory="returned"))
-    assert [row["part"] for row in found] == ["returned", "returned"]
