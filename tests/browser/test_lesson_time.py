@@ -66,7 +66,8 @@ def test_the_lesson_from_click_to_finished(own_app: str, page: Page) -> None:
     page.goto(f"{own_app}/forgetting?forgetting_guess=a+name")
     kept = run_once(page, "Run again")
     for base, found in (("computed", computed), ("kept", kept)):
-        print(json.dumps({"type": "lesson_in_browser", "base": base, **found}))
+        row = {"type": "lesson_in_browser", "base": base, **found}
+        print(json.dumps(row))  # noqa: T201
     assert kept["first_loss_s"] < FIRST_LOSS_S
     assert kept["finished_s"] < FINISHED_S
     around = kept["cpu_s"]["server"] + kept["cpu_s"]["browser"]
