@@ -20,6 +20,7 @@ from core.cli import (
     experiment,
     faults,
     inspect,
+    lesson,
     models,
     runs,
     train,
@@ -246,7 +247,8 @@ def _add_bench(actions: Actions) -> None:
     bench.add_options(parser)
     _json_option(parser)
     parser.set_defaults(run=bench.run_bench)
-    more = parser.add_subparsers(metavar="[ablation|contention|faults]", parser_class=Parser)
+    more = parser.add_subparsers(metavar="[ablation|contention|faults|lesson]", parser_class=Parser)
     ablation.add_parser(more)
     contention.add_parser(more)
     faults.add_parser(more, main=main, build_parser=build_parser)
+    lesson.add_parser(more)

@@ -41,8 +41,8 @@ from core.runs.states import IllegalTransition
 from core.runs.store import RunStore, worker_identity
 
 log = logging.getLogger(__name__)
-IDLE_S = 0.15
-"""Pause between two looks at an empty queue."""
+IDLE_S = 0.5
+"""Pause between two looks at an empty queue, for runs of other servers: our own says when it queues one."""
 ALL_CORES = torch.get_num_threads()
 say_lock = threading.Lock()
 
@@ -78,7 +78,8 @@ class BaseKeeper:
 
 def train_forever(store: RunStore) -> None:
     keeper, me, growth = BaseKeeper(), worker_identity(), Growth()
-    threading.Thread(target=_exit_with_parent, args=(store, me), daemon=True).start()
+    is_queued = threading.Event()
+    threading.Thread(target=_heed_parent, args=(store, me, is_queued), daemon=True).start()
     watch_memory(lambda said: _exit_failing_own(store, me, said))
     lease = FileLock(data_dir() / "training.lock")  # of two servers on one home, one trains
     lease.acquire(poll_interval=0.5)
@@ -95,7 +96,8 @@ def train_forever(store: RunStore) -> None:
             continue
         trouble.worked()
         if run is None:
-            time.sleep(IDLE_S)
+            is_queued.wait(IDLE_S)
+            is_queued.clear()
             continue
         say({"state": "busy", "run": run.id})
         execute(run, store, keeper)
@@ -103,9 +105,11 @@ def train_forever(store: RunStore) -> None:
         _exit_when_grown(growth)
 
 
-def _exit_with_parent(store: RunStore, me: str) -> None:
-    """Wait for standard input to close, say so in the record of a run in progress, and go."""
-    sys.stdin.read()
+def _heed_parent(store: RunStore, me: str, is_queued: threading.Event) -> None:
+    """A line on standard input says that a run was queued. When it closes, say so in the record of a run in
+    progress, and go."""
+    for _ in sys.stdin:
+        is_queued.set()
     _exit_failing_own(
         store, me, "The app was closed during this run. What it recorded is kept; run it again."
     )
