@@ -12,6 +12,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from core.course.lessons import LAB, LESSONS
 from core.errors import UserError
 from pages.shared.engine import engine
+from pages.shared.plain import plain
 
 LAB_ICONS = {"runs": ":material/list:", "speed": ":material/speed:"}
 
@@ -49,4 +50,4 @@ try:
     engine()  # workers warm up while the reader reads
     navigation.run()
 except UserError as error:
-    st.error(str(error))
+    st.error(plain(str(error)))

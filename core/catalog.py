@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import UserError
+from core.errors import UserError, quote, shortened
 from core.paths import ASSETS
 
 
@@ -126,12 +126,14 @@ def find_model(model: str) -> ModelEntry:
         folder, is_folder = Path(), False
     if is_folder:
         if not (folder / "config.json").is_file():
-            raise UserError(f"The folder {model} has no config.json, so it is not a model folder.")
+            raise UserError(
+                f"The folder {shortened(model)} has no config.json, so it is not a model folder."
+            )
         return ModelEntry(
             id=str(folder.resolve()), title=folder.name, licence="", parameters=0, download_mb=0
         )
     raise UserError(
-        f"The model {model!r} is not known; choose one of: {', '.join(MODELS)}, or a local folder."
+        f"The model {quote(model)} is not known; choose one of: {', '.join(MODELS)}, or a local folder."
     )
 
 
@@ -293,7 +295,7 @@ TASKS: dict[str, Task] = {
 
 def find_task(task: str) -> Task:
     if task not in TASKS:
-        raise UserError(f"The task {task!r} is not known; choose one of: {', '.join(TASKS)}.")
+        raise UserError(f"The task {quote(task)} is not known; choose one of: {', '.join(TASKS)}.")
     return TASKS[task]
 
 

@@ -127,7 +127,13 @@ class Evaluation(Event):
     intervals: dict[str, tuple[float, float]] = field(
         default_factory=dict[str, tuple[float, float]]
     )
-    """95 % intervals of `precision`, `recall` and `f1`."""
+    """95 % intervals of `precision`, `recall` and `f1`; with labels, of `right_form` and `label_accuracy`
+    as well (Wilson's)."""
+    right_form: float | None = None
+    """Share of answers that are exactly one of the labels, right or wrong; None for free text."""
+    label_accuracy: float | None = None
+    """Share of examples whose right label is the model's likeliest one, whatever it wrote; None for free
+    text. See `core.evaluate.label_likelihood`."""
     n_cut: int = 0
     """Answers that the length limit ended, not the model."""
     max_new_tokens: int = 0
@@ -291,6 +297,8 @@ class Finished(Event):
     elapsed_s: float
     train_s: float
     """Time in optimizer steps alone."""
+    examples_seen: int = 0
+    """In all batches together: with few steps, fewer than there are to train on; 0 in older records."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@
 """
 
 import os
+import secrets
 from pathlib import Path
 
 import platformdirs
@@ -27,16 +28,6 @@ def data_dir() -> Path:
     return Path(home) / "data" if home else Path(platformdirs.user_data_dir("tuning-fork"))
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Write a small file whole or not at all; for what can be found out again, so a full disk is no error."""
-    new = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        new.write_text(text, "utf-8")
-        new.replace(path)
-    except OSError:
-        new.unlink(missing_ok=True)
-
-
 def writable(folder: Path) -> Path:
     """Create `folder` if needed and return it; raise `UserError` when it cannot be written."""
     try:
@@ -52,3 +43,19 @@ def writable(folder: Path) -> Path:
             "Set TUNING_FORK_HOME to a folder you may write to."
         )
     return folder
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, also where several write it at once. `OSError` when it cannot be;
+    then nothing of it is left behind.
+    """
+    new = writable(path.parent) / f".{path.name}.{secrets.token_hex(4)}"
+    try:
+        with new.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut may leave the name without the content
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.checks import check_number
-from core.errors import UserError
+from core.errors import UserError, quote, shortened
 
 ROLES = ("query", "key", "value", "output", "gate", "up", "down")
 """What the matrices of a decoder layer are for; core/models/roles.py knows each model's names."""
@@ -122,13 +122,15 @@ def of_folder(folder: Path) -> ModelShape:
         kind = found["model_type"]
         if kind not in READERS:
             raise UserError(
-                f"Models of kind {kind!r} are not known here; known are: {', '.join(READERS)}."
+                f"Models of kind {quote(kind)} are not known here; known are: {', '.join(READERS)}."
             )
         return READERS[kind](found, folder.name)
     except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, UserError):
             raise
-        raise UserError(f"{folder / 'config.json'} does not describe a model: {error}.") from error
+        raise UserError(
+            f"{shortened(folder / 'config.json')} does not describe a model: {shortened(error)}."
+        ) from error
 
 
 def _llama(found: dict[str, Any], title: str) -> ModelShape:

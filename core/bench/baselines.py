@@ -26,6 +26,7 @@ from core.bench.workloads import Workload, product_dtype, run_config
 from core.catalog import find_model
 from core.config import MethodConfig, RunConfig
 from core.data.encode import Encoded
+from core.data.test_sets import fixed_set
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 from core.evaluate.task import evaluate_task
@@ -34,7 +35,6 @@ from core.models.load import LoadedModel
 from core.models.probe import resolve_dtype
 from core.models.roles import modules_for
 from core.models.seed import seed_everything
-from core.train.checks import spread
 from core.train.plan import batches_of, make_plan
 from core.train.schedule import learning_rate
 
@@ -98,7 +98,7 @@ def measure_training(
         bare = causal.get_base_model() if hasattr(tuned, "get_base_model") else tuned
         base = LoadedModel("tuned elsewhere", bare, tokenizer, dtype)
         task = config.data.task
-        examples = spread(plan.tests[task], n_scored)
+        examples = fixed_set(plan.tests[task], n_scored)
         score, _ = evaluate_task(tuned.eval(), base, task, examples)
         found |= {"score": score.score, "n_scored": score.n}
     return found

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
-from core.errors import UserError
+from core.errors import UserError, shortened
 from core.experiments.record import FOLDER
 from core.stamp import Stamp, check_alike
 
@@ -132,7 +132,9 @@ def write(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise UserError(
+            f"{shortened(path)} cannot be written: {error.strerror or error}."
+        ) from error
 
 
 @cache

@@ -15,7 +15,7 @@ from core.bench.workloads import SIDES, WORKLOADS, find_workload
 from core.cli.output import emit, say
 from core.config import check_choice, check_number
 from core.config.command import names
-from core.errors import UserError
+from core.errors import UserError, quote
 from core.experiments.record import FOLDER
 from core.models import acquire
 from core.quiet import Watch, refuse
@@ -103,7 +103,9 @@ def _settings(arguments: Namespace) -> dict[str, Any]:
     try:
         seeds = [int(seed) for seed in names(arguments.seeds)]
     except ValueError as error:
-        raise UserError(f"--seeds wants whole numbers: 0,1,2; got {arguments.seeds!r}.") from error
+        raise UserError(
+            f"--seeds wants whole numbers: 0,1,2; got {quote(arguments.seeds)}."
+        ) from error
     return {
         "workloads": [] if arguments.growth_only else chosen,
         "sides": names(arguments.sides),

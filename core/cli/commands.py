@@ -8,7 +8,9 @@ from dataclasses import asdict
 from core import catalog
 from core.cli.output import emit, say
 from core.config.command import names
-from core.errors import UserError
+from core.data.lengths import check_length
+from core.errors import UserError, quote
+from core.evaluate.form_and_label import line_words
 from core.evaluate.limits import cut_line_of
 from core.events import Evaluation, Event, Failed, Notice, Step
 from core.generate.settings import SamplingSettings, check_prompt
@@ -63,25 +65,30 @@ def generate(arguments: Namespace) -> int:
         seed=arguments.seed,
     )
     model, text = catalog.find_model(arguments.model).id, check_prompt(arguments.prompt)
-    from core.runs.inference_session import InferenceSession
-
     store = RunStore()
     runs = [store.get(run_id) for run_id in arguments.adapter]
     if runs:
         model = runs[0].config.model
+    tokenizer = acquire.load_tokenizer(
+        model
+    )  # what is too long is refused before anything is loaded
+    room = 1 if arguments.next_tokens else settings.max_new_tokens
+    check_length(tokenizer.ask(text, raw=arguments.raw), tokenizer, room)
+    from core.runs.inference_session import InferenceSession
+
     session = InferenceSession(store)
     if len(runs) > 1:
         weights = _adapter_weights(arguments, [run.id for run in runs])
         switch = Switch(
             model=model, adapters=tuple(weights), active=weights, text=text, settings=settings
         )
-        return _show_answer(session.switch(switch), arguments)
+        return _show_answer(session.answer(switch), arguments)
     run = runs[0].id if runs else ""
     if arguments.next_tokens:
         asked = NextTokensAfter(
             model=model, text=text, settings=settings, run=run, raw=arguments.raw
         )
-        for message in session.next_tokens(asked):
+        for message in session.answer(asked):
             for row in message.rows:
                 words = "  ".join(f"{k} {v:.4f}" for k, v in row.probabilities.items())
                 if arguments.json:
@@ -97,7 +104,7 @@ def generate(arguments: Namespace) -> int:
         raw=arguments.raw,
         scale=arguments.scale,
     )
-    return _show_answer(session.generate(answer), arguments)
+    return _show_answer(session.answer(answer), arguments)
 
 
 def _adapter_weights(arguments: Namespace, runs: list[str]) -> dict[str, float]:
@@ -138,7 +145,9 @@ def _number(text: str, option: str, example: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise UserError(f"{option} wants a number, for example {example}; got {text!r}.") from error
+        raise UserError(
+            f"{option} wants a number, for example {example}; got {quote(text)}."
+        ) from error
 
 
 def show_event(event: Event) -> None:
@@ -152,6 +161,8 @@ def show_event(event: Event) -> None:
                 f"[{low:.2f}, {high:.2f}]  F1 {event.f1:.2f}  (n = {event.n})"
                 + (f"  {line}" if (line := cut_line_of(event)) else "")
             )
+            if both := line_words(event):
+                print(f"           {both}")
         case Notice():
             say(event.message)
         case Failed():

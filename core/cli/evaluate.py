@@ -12,7 +12,8 @@ from core.cli.output import emit, say
 from core.config import check_choice, check_number
 from core.config.command import names
 from core.data.tokenizer import ChatTokenizer
-from core.errors import UserError
+from core.errors import UserError, shortened
+from core.evaluate.classification import UNPARSED
 from core.evaluate.compare_texts import compare_texts
 from core.evaluate.examples import (
     MEASURES,
@@ -23,6 +24,7 @@ from core.evaluate.examples import (
     to_csv,
     usual_measure,
 )
+from core.evaluate.form_and_label import forms_of_two
 from core.evaluate.learning_curves import in_one_line as movement_line
 from core.evaluate.learning_curves import movements, values_over_time
 from core.evaluate.limits import cut_lines
@@ -35,6 +37,7 @@ from core.evaluate.thresholds import (
     likeliest_accuracy,
     precision_recall_curve,
 )
+from core.evaluate.undefined import or_dash
 from core.evaluate.words import Cutting
 from core.events import Evaluation
 from core.models.acquire import is_ready, model_dir
@@ -92,7 +95,7 @@ def evaluate(arguments: Namespace) -> int:
 
 
 def _test_sets(run: Run | None, arguments: Namespace) -> list[ModelOnTestSet]:
-    """What is scored, the model not named yet; without --task and --data the run's own.
+    """What is scored, the model not named yet; without --task and --data the run's own, of the base all.
 
     A run is asked in its own template, unless another is given. Raises `UserError` for a set that
     is not there.
@@ -101,9 +104,9 @@ def _test_sets(run: Run | None, arguments: Namespace) -> list[ModelOnTestSet]:
     tasks = names(arguments.task)
     if tasks and arguments.data:
         raise UserError("Give either --task or --data to evaluate on.")
-    if not tasks and not arguments.data:
-        if not run:
-            raise UserError("Give --task or --data; only a run has test pairs of its own.")
+    if not tasks and not arguments.data and not run:
+        tasks = tuple(catalog.TASKS)
+    if not tasks and not arguments.data and run:
         if template:
             raise UserError(
                 "The run's own pairs have its own template; --template goes with --data."
@@ -111,7 +114,10 @@ def _test_sets(run: Run | None, arguments: Namespace) -> list[ModelOnTestSet]:
         for task in run.config.data.tasks:
             own_examples(run.config, task, split=split)
         tasks = run.config.data.tasks
-        return [ModelOnTestSet(model="", task=t, split=split, pairs_of=run.id) for t in tasks]
+        return [
+            ModelOnTestSet(model="", task=t, split=split, pairs_of=run.id, whole=arguments.whole)
+            for t in tasks
+        ]
     data = read_data(arguments.data, arguments) if arguments.data else None
     entry = catalog.find_model(run.config.model if run else arguments.model)
     sets: list[ModelOnTestSet] = []
@@ -119,10 +125,14 @@ def _test_sets(run: Run | None, arguments: Namespace) -> list[ModelOnTestSet]:
         form = template or (template_of(run.config, task) if run else "")
         if form and not template:
             say(f"Asked in the run's own template, “{form}”; --template chooses another.")
-        examples = examples_of(task, data.records if data else (), split=split, template=form)
+        examples = examples_of(
+            task, data.records if data else (), split=split, template=form, whole=arguments.whole
+        )
         if data and is_ready(entry):
             check_test_data(data, examples, ChatTokenizer.load(model_dir(entry)))
-        sets.append(ModelOnTestSet(model="", task=task, split=split, template=form))
+        sets.append(
+            ModelOnTestSet(model="", task=task, split=split, template=form, whole=arguments.whole)
+        )
     dataset = keep_data(data) if data else ""
     return [replace(one, dataset=dataset) for one in sets]
 
@@ -132,7 +142,7 @@ def _answers(
 ) -> tuple[list[Judged], Evaluated]:
     rows: list[Judged] = []
     found: Evaluated | None = None
-    for message in session.evaluate(Evaluate(on=asked, max_new_tokens=arguments.max_new_tokens)):
+    for message in session.answer(Evaluate(on=asked, max_new_tokens=arguments.max_new_tokens)):
         if isinstance(message, Evaluated):
             found = message
         else:
@@ -156,6 +166,9 @@ def _compare(
 ) -> None:
     found = compare_paired(scores(rows, measure), scores(others, measure))
     line = in_one_line(found, *models)
+    parsed = [[row.label != UNPARSED for row in its if row.label] for its in (rows, others)]
+    if warning := forms_of_two(parsed, models):
+        line += f" {warning}"
     if arguments.json:
         difference = {"difference": found.difference, "is_clear": found.is_clear, "line": line}
         who = {"first_model": models[0], "second_model": models[1], "measure": measure}
@@ -167,7 +180,7 @@ def _compare(
 def _labels(session: "InferenceSession", asked: ModelOnTestSet, arguments: Namespace) -> None:
     """One object per label, with its curve and the counts at --threshold."""
     rows: list[LabelRow] = []
-    for message in session.label_probabilities(AskLabels(on=asked)):
+    for message in session.answer(AskLabels(on=asked)):
         rows += message.rows
         say(f"labels of {message.answered} of {message.of} examples measured")
     for label in rows[0].probabilities:
@@ -182,7 +195,8 @@ def _labels(session: "InferenceSession", asked: ModelOnTestSet, arguments: Names
         else:
             print(
                 f"{label}: average precision {average_precision(curve):.2f}; at {here.threshold:g} "
-                f"precision {here.precision:.2f}, recall {here.recall:.2f}, F1 {here.f1:.2f}"
+                f"precision {or_dash(here.precision)}, recall {or_dash(here.recall)}, "
+                f"F1 {or_dash(here.f1)}"
             )
     mass = sum(row.mass for row in rows) / len(rows)
     likeliest = likeliest_accuracy(rows)
@@ -207,10 +221,10 @@ def _checks(arguments: Namespace) -> int:
             if arguments.json:
                 emit({"type": "check", "task": task, **asdict(value)})
             else:
-                low, high = value.interval or (float("nan"), float("nan"))
+                low, high = map(or_dash, value.interval or (None, None))
                 print(
-                    f"step {value.step:4d}  {task}: {value.measure} {value.value:.2f} "
-                    f"[{low:.2f}, {high:.2f}]  (n = {value.n})"
+                    f"step {value.step:4d}  {task}: {value.measure} {or_dash(value.value)} "
+                    f"[{low}, {high}]  (n = {value.n})"
                 )
         line = movement_line(movements(events, task))
         if arguments.json:
@@ -248,4 +262,6 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, "utf-8")
     except OSError as error:
-        raise UserError(f"The file {path} cannot be written: {error.strerror}.") from error
+        raise UserError(
+            f"The file {shortened(path)} cannot be written: {error.strerror}."
+        ) from error

@@ -9,7 +9,7 @@ from core.cli.output import emit, emit_event, say
 from core.cli.prompting import run_prompting
 from core.config import RunConfig
 from core.config.command import names
-from core.errors import UserError
+from core.errors import UserError, quote
 from core.experiments import methods, mitigations, mixtures, record, soft_prompts
 from core.experiments.recording import Recorder
 from core.experiments.sweep import Sweep
@@ -70,7 +70,9 @@ def _seeds(arguments: Namespace) -> list[int]:
     try:
         return [int(seed) for seed in arguments.seeds.split(",")]
     except ValueError as error:
-        raise UserError(f"--seeds wants whole numbers: 0,1,2; got {arguments.seeds!r}.") from error
+        raise UserError(
+            f"--seeds wants whole numbers: 0,1,2; got {quote(arguments.seeds)}."
+        ) from error
 
 
 def _configs(arguments: Namespace) -> Sequence[RunConfig]:
@@ -92,7 +94,7 @@ def _numbers(text: str, option: str) -> tuple[float, ...]:
     try:
         return tuple(float(number) for number in names(text))
     except ValueError as error:
-        raise UserError(f"{option} wants numbers: 1,8,64; got {text!r}.") from error
+        raise UserError(f"{option} wants numbers: 1,8,64; got {quote(text)}.") from error
 
 
 def _title(config: RunConfig, experiment: str) -> str:

@@ -88,19 +88,19 @@ def _found(
 
     session, what = InferenceSession(RunStore()), arguments.what
     if what == "start":
-        return session.lora_start(StartLora(config=config_of(arguments)))
+        return session.answer(StartLora(config=config_of(arguments)))
     if not arguments.run_id:
         raise UserError(f"inspect {what} wants a run: --run ID.")
     run = session.store.get(arguments.run_id).id
     prompts = tuple(arguments.prompt or PROMPTS)
     layer, module = arguments.layer, arguments.module
     if what == "merge":
-        return session.merge(Merge(run=run, prompts=prompts))
+        return session.answer(Merge(run=run, prompts=prompts))
     if what == "take-away":
-        return session.take_away(TakeAway(run=run, prompts=prompts))
+        return session.answer(TakeAway(run=run, prompts=prompts))
     if what == "matrices":
-        return session.matrices(LookAtMatrices(run=run, layer=layer, module=module))
-    return session.spectrum(LookAtSpectrum(run=run, layer=layer, module=module))
+        return session.answer(LookAtMatrices(run=run, layer=layer, module=module))
+    return session.answer(LookAtSpectrum(run=run, layer=layer, module=module))
 
 
 def _rounding(arguments: Namespace) -> Iterator[dict[str, Any]]:

@@ -15,6 +15,7 @@ from core.cli import (
     data,
     evaluate,
     experiment,
+    faults,
     inspect,
     lesson,
     models,
@@ -140,12 +141,18 @@ def _add_experiment(actions: Actions) -> None:
 
 def _add_evaluate(actions: Actions) -> None:
     parser = actions.add_parser(
-        "evaluate", help="score a run (without --task or --data on its own test pairs) or the base"
+        "evaluate",
+        help="score a run (without --task or --data on its own test pairs) or the base (on all tasks)",
     )
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--run", dest="run_id", metavar="ID", default="")
     which.add_argument("--base", action="store_true")
-    parser.add_argument("--task", default="", help="one or more: sentiment,names")
+    parser.add_argument(
+        "--task", default="", help="one or more: sentiment,names; of the base all without it"
+    )
+    parser.add_argument(
+        "--whole", action="store_true", help="score all test examples, not those of the final set"
+    )
     parser.add_argument("--data", type=Path, help="JSONL, JSON or CSV (see: data --help)")
     data.add_data_options(parser)
     parser.add_argument("--template", default="", help="prompt template with {field} placeholders")
@@ -210,6 +217,7 @@ def _add_bench(actions: Actions) -> None:
     bench.add_options(parser)
     _json_option(parser)
     parser.set_defaults(run=bench.run_bench)
-    more = parser.add_subparsers(metavar="[ablation | lesson]", parser_class=Parser)
+    more = parser.add_subparsers(metavar="[ablation|faults|lesson]", parser_class=Parser)
     ablation.add_parser(more)
+    faults.add_parser(more, main=main, build_parser=build_parser)
     lesson.add_parser(more)

@@ -66,7 +66,8 @@ def _shown(rows: Iterable[Row], before: int, of: int, *, json_wanted: bool) -> l
 
 def _title(way: Way) -> str:
     if way.is_tuned:
-        return f"{way.kind}, {way.labels} training examples"
+        seen = f" ({way.seen_words})" if way.seen_words else ""
+        return f"{way.kind}, {way.labels} training examples{seen}"
     return f"{way.labels} shots" + (f" as {way.form}" if way.form else "")
 
 
@@ -80,6 +81,7 @@ def _report(found: Sequence[Way], asked: Sequence[dict[str, Any]], *, json_wante
             "seeds": len(way.rows),
             "score": round(way.score, 3),
             "interval": [round(edge, 3) for edge in way.interval],
+            **{line.field: round(line.value, 3) for line in way.lines},
             "prompt_tokens": round(way.prompt_tokens, 1),
             "answer_tokens": round(way.answer_tokens, 1),
             "latency_s": round(cost.each, 4),

@@ -20,30 +20,35 @@ def report_mitigations(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
     points = [point(run.config_dict, store.events(run.id), run_id=run.id) for run in runs]
     found = settings([p for p in points if p])
     for setting in found:
-        low, high = setting.spread("kept")
+        measured = setting.general is not None
+        low, high = setting.spread("general") if measured else (None, None)
+        names_low, names_high = setting.spread("names")
         row: dict[str, Any] = {
             "type": "setting",
             "cure": setting.mitigation,
             "value": setting.value,
             "seeds": len(setting.points),
             "learned": round(setting.learned, 3),
-            "kept": round(setting.kept, 3),
-            "kept_range": [round(low, 3), round(high, 3)],
             "general": setting.general,
+            "general_range": [low, high],
+            "names": round(setting.names, 3),
+            "names_range": [round(names_low, 3), round(names_high, 3)],
+            "saw_names": setting.saw_names,
         }
+        general = f"{setting.general:.2f} [{low:.2f}, {high:.2f}]" if measured else "–"
+        trained = ", trained on" if setting.saw_names else ""
         yield (
             row,
             (
                 f"{mitigations.MITIGATIONS[setting.mitigation].title:22} {setting.value:8g}  "
-                f"sentiment {setting.learned:.2f}  names {setting.kept:.2f} "
-                f"[{low:.2f}, {high:.2f}]  general {setting.general or 0:.2f}  "
-                f"({len(setting.points)} seeds)"
+                f"sentiment {setting.learned:.2f}  general {general}  names {setting.names:.2f} "
+                f"[{names_low:.2f}, {names_high:.2f}{trained}]  ({len(setting.points)} seeds)"
             ),
         )
     for mitigation in mitigations.MITIGATIONS.values():
-        enough = group(found, mitigation.id, "kept", mitigation.title, least=LEARNED_ENOUGH)
+        enough = group(found, mitigation.id, "general", mitigation.title, least=LEARNED_ENOUGH)
         if enough.values:
-            words = f"sentiment of at least {LEARNED_ENOUGH}: {mitigation.title:22} names {enough.words}"
+            words = f"sentiment of at least {LEARNED_ENOUGH}: {mitigation.title:22} general {enough.words}"
             yield {"type": "at_equal_learning", "cure": mitigation.id, "kept": enough.values}, words
 
 

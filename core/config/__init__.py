@@ -7,7 +7,7 @@ sentence a student understands.
 
 from core.checks import check_choice, check_number, check_type
 from core.config.data import ORDERS, DataConfig
-from core.config.evaluation import EvaluationConfig
+from core.config.evaluation import FINAL_EXAMPLES, LIVE_EXAMPLES, EvaluationConfig
 from core.config.method import PROMPT_STARTS, MethodConfig, default_learning_rate
 from core.config.run import DTYPES, SETTINGS, RunConfig
 from core.config.specification import (
@@ -32,6 +32,8 @@ __all__ = [
     "DTYPES",
     "EARLIER",
     "FAMILIES",
+    "FINAL_EXAMPLES",
+    "LIVE_EXAMPLES",
     "LLAMA_NAMES",
     "METHODS",
     "ORDERS",

@@ -15,7 +15,7 @@ from core import catalog
 from core.config.method import default_learning_rate
 from core.config.run import SETTINGS, RunConfig
 from core.config.settings import Setting
-from core.errors import UserError
+from core.errors import UserError, quote
 
 PROGRAM = ("python", "-m", "core", "train")
 ALWAYS_SAID = {"data.task", "method.name"}
@@ -162,7 +162,7 @@ def _read(one: Setting, text: str) -> Any:
         kind = "numbers" if one.is_list else "a whole number" if one.kind is int else "a number"
         example = OPTIONS[one.option][0].example
         wanted = f"{kind}, for example {example}" if example else kind
-        raise UserError(f"{one.option} wants {wanted}; got {text!r}.") from error
+        raise UserError(f"{one.option} wants {wanted}; got {quote(text)}.") from error
 
 
 def _words(option: str, together: list[Setting], values: Mapping[str, Any]) -> list[str]:

@@ -6,6 +6,9 @@ from core import catalog
 from core.config.settings import check_settings, setting
 from core.errors import UserError
 
+LIVE_EXAMPLES, FINAL_EXAMPLES = 12, 48
+"""Test examples of a task: at the checks while training, and before and after (core/data/test_sets)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationConfig:
@@ -21,9 +24,10 @@ class EvaluationConfig:
         10, "--eval-every", "Steps between two evaluations while training.", low=1, high=10_000
     )
     examples: int = setting(
-        16,
+        LIVE_EXAMPLES,
         "--eval-examples",
-        "Test examples per task at each evaluation while training; the last one takes them all.",
+        "Test examples per task at each evaluation while training; the first and the last take "
+        "those of --final-examples.",
         low=1,
         high=10_000,
     )
@@ -35,9 +39,9 @@ class EvaluationConfig:
         high=50,
     )
     final_examples: int = setting(
-        0,
+        FINAL_EXAMPLES,
         "--final-examples",
-        "Test examples per task at the last evaluation; 0 takes all.",
+        "Test examples per task before and after training; 0 takes all.",
         low=0,
         high=10_000,
     )

@@ -12,7 +12,7 @@ from core.config.method import MethodConfig
 from core.config.settings import check_settings, setting, settings_of
 from core.config.specification import METHODS
 from core.config.training import EARLIER, MitigationConfig, OptimizerConfig
-from core.errors import UserError
+from core.errors import UserError, quote
 
 DTYPES = ("auto", "float32", "bfloat16")
 
@@ -98,11 +98,13 @@ def _plain(value: Any) -> Any:
 
 def _known(part: type, values: Any) -> dict[str, Any]:
     if not isinstance(values, dict):
-        raise UserError(f"Expected settings for {part.__name__}, got {values!r}.")
+        raise UserError(f"Expected settings for {part.__name__}, got {quote(values)}.")
     names = [f.name for f in fields(part)]
     for name in values:
         if name not in names:
-            raise UserError(f"The setting {name!r} is not known; known are: {', '.join(names)}.")
+            raise UserError(
+                f"The setting {quote(name)} is not known; known are: {', '.join(names)}."
+            )
     return values
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from core.data.example import Example
-from core.data.tokenizer import ChatTokenizer
+from core.data.tokenizer import MOST_CHARACTERS, ChatTokenizer
 from core.errors import UserError
 
 MAX_TOKENS = 1024
@@ -33,6 +33,11 @@ def encode(example: Example, tokenizer: ChatTokenizer) -> Encoded:
     answering. Raises `UserError` when the pair is longer than the model's context or MAX_TOKENS;
     `run_data` finds all such pairs of a run before it begins.
     """
+    if len(example.completion) > MOST_CHARACTERS:
+        raise UserError(
+            f"A completion has {len(example.completion):,} characters; at most {MOST_CHARACTERS:,} "
+            "can be read. Shorten or remove it."
+        )
     encoded = Encoded(
         tokenizer.ask(example.prompt),
         [*tokenizer.encode(example.completion), tokenizer.end_id],

@@ -26,7 +26,7 @@ from core.data.split import (
     without_prompts_of,
 )
 from core.data.template import placeholders
-from core.errors import UserError
+from core.errors import UserError, quote, shortened
 
 CUSTOM_TEMPLATE = "{prompt}"
 PARTS = ("train", "validation", "test")
@@ -52,7 +52,7 @@ def task_records(task: str, split: str) -> list[dict[str, Any]]:
     """Raw records of a built-in split, e.g. ("sentiment", "test")."""
     path = catalog.find_task(task).path(split)
     if not path.is_file():
-        raise UserError(f"The task {task!r} has no {split} split.")
+        raise UserError(f"The task {quote(task)} has no {shortened(split)} split.")
     return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
 
 

@@ -5,17 +5,49 @@ gets the same sentence whatever the seed. A prompt that is answered needs room f
 """
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from core.data import encode as encoding
 from core.data.example import Example
 from core.data.listing import count, first_few
-from core.data.tokenizer import ChatTokenizer
+from core.data.tokenizer import MOST_CHARACTERS, ChatTokenizer
 from core.errors import UserError
 
-MOST_CHARACTERS = 100_000
-"""Of a longer text, so much is read: it is too long by far."""
-Long = tuple[int, int]
-"""The number of a pair, and its tokens."""
+
+class Long(NamedTuple):
+    """A pair or prompt that is too long."""
+
+    number: int
+    n_tokens: int
+    is_more: bool = False
+    """There are more tokens: a text of more than `MOST_CHARACTERS` is too long by far, and not read to its end."""
+
+    @property
+    def words(self) -> str:
+        """ "1,100 tokens", "more than 30,000 tokens" """
+        return f"{'more than ' if self.is_more else ''}{self.n_tokens:,} tokens"
+
+
+def check_length(ids: Sequence[int], tokenizer: ChatTokenizer, max_new_tokens: int) -> None:
+    """`UserError` when a prompt is empty or leaves no room for its answer: the one limit of all that is asked."""
+    if not ids:
+        raise UserError("The prompt is empty; type something for the model to answer.")
+    n, limit = len(ids), tokenizer.longest_sequence
+    if n > limit:
+        raise UserError(
+            f"The prompt has {n:,} tokens; at most {limit:,} can be answered. Shorten it."
+        )
+    if n + max_new_tokens > limit:
+        raise UserError(
+            f"The prompt has {n:,} tokens and the answer up to {max_new_tokens:,}; together at most "
+            f"{limit:,} are possible. Shorten one of them."
+        )
+
+
+def check_lengths(prompts: Iterable[str], tokenizer: ChatTokenizer, max_new_tokens: int) -> None:
+    """`UserError` for the first of the prompts that is too long to be answered."""
+    for prompt in prompts:
+        check_length(tokenizer.ask(prompt), tokenizer, max_new_tokens)
 
 
 def pair_limit(tokenizer: ChatTokenizer) -> int:
@@ -32,8 +64,9 @@ def long_pairs(examples: Iterable[Example], tokenizer: ChatTokenizer) -> list[Lo
             continue
         completion = len(tokenizer.encode(e.completion[:MOST_CHARACTERS]))
         n = len(tokenizer.ask(e.prompt[:MOST_CHARACTERS])) + completion + 1
-        if n > limit:
-            found.append((e.number, n))
+        is_more = max(len(e.prompt), len(e.completion)) > MOST_CHARACTERS
+        if n > limit or is_more:
+            found.append(Long(e.number, n, is_more))
     return found
 
 
@@ -47,8 +80,9 @@ def long_prompts(
         if _is_surely_short(prompt, limit - around):
             continue
         n = len(tokenizer.ask(prompt[:MOST_CHARACTERS]))
-        if n > limit:
-            found.append((number, n))
+        is_more = len(prompt) > MOST_CHARACTERS
+        if n > limit or is_more:
+            found.append(Long(number, n, is_more))
     return found
 
 
@@ -62,7 +96,7 @@ def too_long(found: Sequence[Long], limit: int, *, what: str, word: str, parts: 
     """The sentence for what is too long; empty when nothing is."""
     if not found:
         return ""
-    named = first_few([f"{word} {number} ({n:,} tokens)" for number, n in found])
+    named = first_few([f"{word} {one.number} ({one.words})" for one in found])
     it = "it" if len(found) == 1 else "them"
     return (
         f"{what}: {count(len(found), word)} over the limit of {limit:,} tokens for {parts}: {named}. "

@@ -33,3 +33,14 @@ def count(n: int, word: str) -> str:
     ('1 pair', '1,200 pairs')
     """
     return f"{n:,} {word}{'' if n == 1 else 's'}"
+
+
+def seen_words(seen: int, n_train: int) -> str:
+    """How many examples training has seen, of how many there are.
+
+    >>> seen_words(160, 395), seen_words(160, 16)
+    ('160 of 395 training examples seen', '160 examples seen: each of the 16 about 10 times')
+    """
+    if seen <= n_train:
+        return f"{seen:,} of {n_train:,} training examples seen"
+    return f"{seen:,} examples seen: each of the {n_train:,} about {seen / n_train:.3g} times"

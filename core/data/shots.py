@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from core.config import DataConfig, check_choice, check_number
 from core.data.examples import Example, load_splits
-from core.data.lengths import too_long
+from core.data.lengths import Long, too_long
 from core.data.tokenizer import ChatTokenizer, Message
-from core.errors import UserError
+from core.errors import UserError, quote
 
 FORMS = ("chat", "text")
 """How solved examples are shown: as earlier turns of the chat, or all in one message."""
@@ -21,7 +21,9 @@ def draw_shots(task: str, k: int, *, seed: int) -> list[Example]:
     check_number("The number of examples shown", k, 0, MOST_SHOTS, whole=True)
     pool = load_splits(DataConfig(task=task), seed=seed).train
     if k > len(pool):
-        raise UserError(f"The task {task!r} has {len(pool)} training pairs; show at most as many.")
+        raise UserError(
+            f"The task {quote(task)} has {len(pool)} training pairs; show at most as many."
+        )
     return pool[:k]
 
 
@@ -67,7 +69,9 @@ def ask_all_with_shots(
     asked = [ask_with_shots(question, shots, tokenizer, form=form) for question in questions]
     limit = tokenizer.longest_sequence - room
     long = [
-        (e.number, len(ids)) for e, ids in zip(questions, asked, strict=True) if len(ids) > limit
+        Long(e.number, len(ids))
+        for e, ids in zip(questions, asked, strict=True)
+        if len(ids) > limit
     ]
     if long:
         parts = f"a prompt that needs {room:,} more for its answer"

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from core.errors import UserError
+from core.errors import UserError, shortened
 
 _PLACE = re.compile(r"\{(\w+)\}")
 _ONE_SPACE = re.compile(r"\A (?=\S)")
@@ -29,7 +29,9 @@ def fill(template: str, record: dict[str, Any]) -> str:
         name = placeholder.group(1)
         if name not in record:
             known = ", ".join(f"{{{key}}}" for key in record if key != "completion")
-            raise UserError(f"The template asks for {{{name}}}; the data has {known}.")
+            raise UserError(
+                f"The template asks for {{{shortened(name)}}}; the data has {shortened(known)}."
+            )
         return str(record[name])
 
     return trimmed(_PLACE.sub(value, template))

@@ -24,7 +24,9 @@ from tokenizers import Tokenizer
 from core.errors import UserError
 
 LONGEST_SEQUENCE = 2048
-"""Longest prompt and answer together; a longer one would make a lesson wait."""
+"""Longest prompt and answer together; a longer one would make a lesson wait, and take gigabytes."""
+MOST_CHARACTERS = 100_000
+"""Of a prompt. To cut a text of so many into tokens takes a tenth of a second."""
 MARK = "The answer stands here."
 Message = dict[str, str]
 """One turn of a chat: {"role": "user", "content": "…"}."""
@@ -194,22 +196,29 @@ class ChatTokenizer:
 
     def typed(self, prompt: str, *, raw: bool = False) -> list[bool]:
         """For each token of `ask(prompt)`: does it hold text of the prompt, not of the template?"""
+        n_all = len(self.ask(prompt, raw=raw))
         if raw:
             n_typed = len(self.encode(prompt, control=True))
-            return [False] * (len(self.ask(prompt, raw=True)) - n_typed) + [True] * n_typed
+            return [False] * (n_all - n_typed) + [True] * n_typed
         text = self.chat([{"role": "user", "content": prompt}])
         head = self.chat([{"role": "user", "content": "\0"}]).split("\0")[0]
         begin = text.find(prompt, len(head))
         end = begin + len(prompt)
         cut = self._cut_chat([{"role": "user", "content": prompt}])
         marks = [begin <= start and stop <= end for _, start, stop in cut]
-        return [False] * (len(self.ask(prompt)) - len(marks)) + marks
+        return [False] * (n_all - len(marks)) + marks
 
     def ask(self, prompt: str, *, raw: bool = False) -> list[int]:
         """Token ids of one prompt: as a user's turn in the chat template, or `raw` as it stands.
 
         In a raw prompt the reader writes the template by hand: control tokens are what they say.
+        `UserError` for a text that is too long by far, before it is cut into tokens.
         """
+        if len(prompt) > MOST_CHARACTERS:
+            raise UserError(
+                f"The prompt has {len(prompt):,} characters; at most {MOST_CHARACTERS:,} can be read. "
+                "Shorten it."
+            )
         if raw:
             return self._started(self.encode(prompt, control=True))
         ids = self.encode_chat([{"role": "user", "content": prompt}])

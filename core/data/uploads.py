@@ -6,16 +6,14 @@ sentence can name the line to mend.
 
 import hashlib
 import json
-import os
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import UserError
-from core.paths import data_dir, writable
+from core.errors import UserError, quote, shortened
+from core.paths import data_dir, write_whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +40,9 @@ def keep(records: list[dict[str, Any]], source: Source | None = None) -> str:
     try:
         content = text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise UserError(f"The dataset cannot be saved: {error}.") from error
+        raise UserError(f"The dataset cannot be saved: {shortened(error)}.") from error
     address = hashlib.sha256(content).hexdigest()[:16]
-    path = writable(folder()) / f"{address}.jsonl"
+    path = folder() / f"{address}.jsonl"
     if not path.is_file():
         _write(path, content)
     if source:
@@ -54,11 +52,9 @@ def keep(records: list[dict[str, Any]], source: Source | None = None) -> str:
 
 def _write(path: Path, content: bytes) -> None:
     try:
-        with tempfile.NamedTemporaryFile(dir=folder(), delete=False) as f:
-            f.write(content)
-        os.replace(f.name, path)  # noqa: PTH105
+        write_whole(path, content)
     except OSError as error:
-        raise UserError(f"The dataset cannot be saved: {error}.") from error
+        raise UserError(f"The dataset cannot be saved: {shortened(error)}.") from error
 
 
 def source(address: str) -> Source:
@@ -75,7 +71,7 @@ def load(address: str) -> list[dict[str, Any]]:
     path = folder() / f"{address}.jsonl"
     if not re.fullmatch(r"[0-9a-f]{16}", address) or not path.is_file():
         raise UserError(
-            f"The uploaded dataset {address!r} is not on this machine; upload it again."
+            f"The uploaded dataset {quote(address)} is not on this machine; upload it again."
         )
     return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
 

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from math import isnan, nan
 from typing import Any
 
 import numpy as np
 
 from core.evaluate.answers import normalise
 from core.evaluate.uncertainty import wilson_interval
+from core.evaluate.undefined import share
 from core.events import ClassificationReport, ClassScores
 
 UNPARSED = "unparsed"
@@ -30,7 +32,12 @@ def _column(output: str, labels: Sequence[str]) -> int:
 def classification_report(
     references: Sequence[str], outputs: Sequence[str], labels: Sequence[str]
 ) -> ClassificationReport:
-    """Accuracy, per-class and macro precision, recall, F1. Dividing by zero gives 0."""
+    """Accuracy, per-class and macro precision, recall, F1.
+
+    The precision of a label that no answer is, is 0/0 and so NaN, as is the recall of one that is never right;
+    F1 = 2 TP / (2 TP + FP + FN) is NaN for a label that is neither. In a macro average these count as 0, as
+    in scikit-learn's by default; where no label has a figure, the average is NaN, too.
+    """
     table = [[0] * (len(labels) + 1) for _ in labels]
     for reference, output in zip(references, outputs, strict=True):
         # By place, not by name: a data set may have a label that reads "unparsed".
@@ -38,22 +45,21 @@ def classification_report(
     per_class: dict[str, ClassScores] = {}
     for k, label in enumerate(labels):
         hits = table[k][k]
-        precision = _share(hits, sum(row[k] for row in table))
-        recall = _share(hits, sum(table[k]))
+        n_said, n_there = sum(row[k] for row in table), sum(table[k])
         per_class[label] = ClassScores(
-            precision=precision,
-            recall=recall,
-            f1=_share(2 * precision * recall, precision + recall),
-            support=sum(table[k]),
+            precision=share(hits, n_said),
+            recall=share(hits, n_there),
+            f1=share(2 * hits, n_said + n_there),
+            support=n_there,
         )
     scores = list(per_class.values())
     return ClassificationReport(
         labels=tuple(labels),
-        accuracy=_share(sum(table[k][k] for k in range(len(labels))), len(outputs)),
+        accuracy=share(sum(table[k][k] for k in range(len(labels))), len(outputs)),
         per_class=per_class,
-        macro_precision=_share(sum(s.precision for s in scores), len(scores)),
-        macro_recall=_share(sum(s.recall for s in scores), len(scores)),
-        macro_f1=_share(sum(s.f1 for s in scores), len(scores)),
+        macro_precision=_macro([s.precision for s in scores]),
+        macro_recall=_macro([s.recall for s in scores]),
+        macro_f1=_macro([s.f1 for s in scores]),
         confusion=table,
     )
 
@@ -103,5 +109,6 @@ def _divided(part: Any, whole: Any) -> Any:
     return np.divide(part, whole, out=np.zeros(part.shape), where=whole != 0)
 
 
-def _share(part: float, whole: float) -> float:
-    return part / whole if whole else 0.0
+def _macro(values: Sequence[float]) -> float:
+    known = [value for value in values if not isnan(value)]
+    return sum(known) / len(values) if known else nan

@@ -9,6 +9,7 @@ from typing import Any
 from core import catalog
 from core.config import check_choice
 from core.data.examples import CUSTOM_TEMPLATE, Example, make_example, task_examples
+from core.data.test_sets import final_set
 from core.errors import UserError
 from core.evaluate.answers import contains, exact_match
 from core.evaluate.bleu import sentence_bleu
@@ -88,10 +89,20 @@ def judge(
 
 
 def examples_of(
-    task: str, records: Sequence[dict[str, Any]] = (), *, split: str = "test", template: str = ""
+    task: str,
+    records: Sequence[dict[str, Any]] = (),
+    *,
+    split: str = "test",
+    template: str = "",
+    whole: bool = False,
 ) -> list[Example]:
-    """A task's test examples, or those of an uploaded file's records for the custom task."""
+    """A task's test examples, or those of an uploaded file's records for the custom task.
+
+    Those are the task's final set (core/data/test_sets), or with `whole` all of the file.
+    """
     if task != catalog.CUSTOM_TASK:
+        if split == "test" and not whole:
+            return final_set(task, template=template)
         return task_examples(task, split, template=template)
     if not records:
         raise UserError("Upload a test file with prompt and completion first.")

@@ -16,8 +16,9 @@ class CheckValue:
     step: int
     measure: str
     value: float
+    """NaN where it is 0/0."""
     interval: tuple[float, float] | None
-    """95 %; None in records of runs that did not measure it."""
+    """95 %; None of 0/0, and in records of runs that did not measure it."""
     n: int
 
 
@@ -40,9 +41,8 @@ def values_over_time(events: Sequence[Event], task: str) -> list[CheckValue]:
         known = macro_intervals(report.confusion) if report else e.intervals
         for measure in MEASURES:
             value = getattr(report, f"macro_{measure}") if report else getattr(e, measure)
-            row = CheckValue(
-                step=e.step, measure=measure, value=value, interval=known.get(measure), n=e.n
-            )
+            interval = None if isnan(value) else known.get(measure)
+            row = CheckValue(step=e.step, measure=measure, value=value, interval=interval, n=e.n)
             rows.append(row)
     return rows
 

@@ -6,16 +6,22 @@ They come out of its config, as they did when it trained: the same split, the sa
 from collections.abc import Sequence
 
 from core import catalog
-from core.config import EARLIER, DataConfig, RunConfig, check_choice
+from core.config import EARLIER, FINAL_EXAMPLES, DataConfig, RunConfig, check_choice
 from core.data.examples import Example, load_splits, task_examples
 from core.data.run_data import own_splits
-from core.errors import UserError
+from core.data.test_sets import fixed_set
+from core.errors import UserError, shortened
 
 SPLITS = ("test", "validation", "train")
 
 
-def own_examples(config: RunConfig, task: str = "", *, split: str = "test") -> list[Example]:
-    """A split of the task that a run trains on, or of another of its tasks."""
+def own_examples(
+    config: RunConfig, task: str = "", *, split: str = "test", whole: bool = False
+) -> list[Example]:
+    """A split of the task that a run trains on, or of another of its tasks.
+
+    Of a task of the catalogue the test pairs are its final set (core/data/test_sets), or with `whole` all.
+    """
     task = task or config.data.task
     check_choice("The task of the run", task, config.data.tasks)
     if split not in SPLITS and task != catalog.CUSTOM_TASK:
@@ -23,7 +29,9 @@ def own_examples(config: RunConfig, task: str = "", *, split: str = "test") -> l
     check_choice("The split", split, SPLITS)
     found: list[Example] = getattr(own_splits(config, task), split)
     if not found:
-        raise UserError(f"The run kept no {split} pairs; choose another split.")
+        raise UserError(f"The run kept no {shortened(split)} pairs; choose another split.")
+    if split == "test" and task != catalog.CUSTOM_TASK and not whole:
+        return fixed_set(found, FINAL_EXAMPLES)
     return found
 
 

@@ -103,14 +103,14 @@ def in_one_line(found: Paired, first: str, second: str) -> str:
     )
     if found.p_value is None:
         return line + (
-            "The interval leaves out 0, so it is hardly luck."
+            "The interval leaves out 0."
             if found.is_clear
-            else "The interval holds 0, so it may be luck."
+            else "The interval holds 0, so the examples do not decide."
         )
     return line + (
         f"Only {second} is right on {found.only_second}, only {first} on {found.only_first}. Were both "
         f"equally good, a split at least this uneven would come up with probability "
-        f"{small(found.p_value)}, so it is {'hardly' if found.is_clear else 'possibly'} luck."
+        f"{small(found.p_value)}{'' if found.is_clear else ', so the examples do not decide'}."
     )
 
 

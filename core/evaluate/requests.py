@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from core.data.lengths import check_length
 from core.errors import Stopped
-from core.generate.stream import Decoder, check_length
+from core.generate.stream import Decoder
 from core.models.load import LoadedModel
 
 

@@ -9,7 +9,9 @@ from core import catalog
 from core.answer import Answer
 from core.data.examples import Example
 from core.evaluate.answers import answered_with_sentiment, contains, exact_match
-from core.evaluate.classification import MEASURES, classification_report, labels_among
+from core.evaluate.classification import MEASURES, classification_report
+from core.evaluate.examples import labels_of
+from core.evaluate.label_likelihood import label_log_probabilities, likeliest
 from core.evaluate.limits import FREE_TOKENS, answer_limit
 from core.evaluate.overlap import ngram_overlap, unicode_words
 from core.evaluate.uncertainty import mean_interval, score_interval, wilson_interval
@@ -34,9 +36,36 @@ def evaluate_task(
     answers = answer_tasks(model, base, prompts, limits={task: limit}, should_stop=should_stop)
     elapsed_s = time.perf_counter() - start
     found = score(
-        task, examples, answers[task], step=step, elapsed_s=elapsed_s, max_new_tokens=limit
+        task,
+        examples,
+        answers[task],
+        step=step,
+        elapsed_s=elapsed_s,
+        max_new_tokens=limit,
+        likeliest=likeliest_labels(model, base, task, examples, should_stop=should_stop),
     )
     return found, answers[task]
+
+
+def likeliest_labels(
+    model: nn.Module,
+    base: LoadedModel,
+    task: str,
+    examples: Sequence[Example],
+    *,
+    prompts: Sequence[Sequence[int]] = (),
+    should_stop: Callable[[], bool] = lambda: False,
+) -> list[str]:
+    """The label that `model` finds likeliest at each example; [] for free text.
+
+    `prompts` are the examples' token ids where they are not asked by themselves.
+    """
+    labels = labels_of(task, examples)
+    asked = prompts or [base.tokenizer.ask(example.prompt) for example in examples]
+    if not labels:
+        return []
+    every = label_log_probabilities(model, base, asked, labels, should_stop=should_stop)
+    return [likeliest(logs) for logs in every]
 
 
 def limit_of(task: str, examples: Sequence[Example], base: LoadedModel, *, wanted: int = 0) -> int:
@@ -86,8 +115,12 @@ def score(
     step: int,
     elapsed_s: float,
     max_new_tokens: int,
+    likeliest: Sequence[str] = (),
 ) -> Evaluation:
-    """Compare answers with references by every measure we show."""
+    """Compare answers with references by every measure we show.
+
+    `likeliest` is what `likeliest_labels` found; without it the label accuracy stays unknown.
+    """
     known, texts = catalog.TASKS.get(task), [answer.text for answer in answers]
     references = [example.completion for example in examples]
     pairs = list(zip(references, texts, strict=True))
@@ -98,9 +131,15 @@ def score(
     metric = known.metric if known else "exact_match"
     f1 = [o.f1 for o in overlaps]
     hits = held if metric == "contains" else exact
-    labels = known.labels if known else labels_among(references)
+    labels = labels_of(task, examples)
     report = classification_report(references, texts, labels) if labels else None
     is_sentiment = set(labels) == set(catalog.SENTIMENT_LABELS)
+    n_label_right = (
+        sum(r == a for r, a in zip(references, likeliest, strict=True)) if likeliest else 0
+    )
+    n_formed = n - sum(row[-1] for row in report.confusion) if report else 0
+    shares = {"right_form": n_formed} if report else {}
+    shares |= {"label_accuracy": n_label_right} if likeliest else {}
     return Evaluation(
         step=step,
         task=task,
@@ -118,8 +157,11 @@ def score(
         ),
         classification=report,
         intervals={
-            measure: score_interval([getattr(o, measure) for o in overlaps]) for measure in MEASURES
+            **{m: score_interval([getattr(o, m) for o in overlaps]) for m in MEASURES},
+            **{name: wilson_interval(hits, n) for name, hits in shares.items()},
         },
+        right_form=shares["right_form"] / n if report else None,
+        label_accuracy=n_label_right / n if likeliest else None,
         elapsed_s=elapsed_s,
         n_cut=sum(answer.was_cut for answer in answers),
         max_new_tokens=max_new_tokens,

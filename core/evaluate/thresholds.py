@@ -10,6 +10,7 @@ from math import exp
 from typing import Any
 
 from core.config import check_number
+from core.evaluate.undefined import share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,18 +38,17 @@ class AtThreshold:
 
     @property
     def precision(self) -> float:
-        said = self.true_positives + self.false_positives
-        return self.true_positives / said if said else 0.0
+        """NaN at a threshold that nothing reaches; likewise recall and F1 of a label that is not there."""
+        return share(self.true_positives, self.true_positives + self.false_positives)
 
     @property
     def recall(self) -> float:
-        there = self.true_positives + self.false_negatives
-        return self.true_positives / there if there else 0.0
+        return share(self.true_positives, self.true_positives + self.false_negatives)
 
     @property
     def f1(self) -> float:
         wrong = self.false_positives + self.false_negatives
-        return 2 * self.true_positives / d if (d := 2 * self.true_positives + wrong) else 0.0
+        return share(2 * self.true_positives, 2 * self.true_positives + wrong)
 
     def to_dict(self) -> dict[str, Any]:
         rates = {"precision": self.precision, "recall": self.recall, "f1": self.f1}

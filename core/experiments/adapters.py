@@ -24,7 +24,7 @@ def adapter_config(task: str, *, seed: int = 0) -> RunConfig:
         data=DataConfig(task=task),
         method=MethodConfig(name="lora"),
         optimizer=OptimizerConfig(learning_rate=1e-3, schedule="linear"),
-        evaluation=EvaluationConfig(every=1000, examples=8, final_examples=30, samples=1),
+        evaluation=EvaluationConfig(every=1000, samples=1),
         seed=seed,
     )
 

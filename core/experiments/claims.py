@@ -12,6 +12,8 @@ from statistics import fmean
 from core.experiments.mitigations import TEXTBOOK_RATE
 from core.experiments.plane import Point, Setting
 
+KEPT_WORDS = "General questions kept"
+"""What no run saw while it trained."""
 LEARNED_ENOUGH = 0.85
 """Runs are compared at equal learning where the new task's score is at least this."""
 
@@ -105,7 +107,7 @@ def group(
     value: float | None = None,
     least: float = 0.0,
 ) -> Group:
-    """`learned`, `kept` or `general` at the end of the runs of a cure: of one value of its knob, and of
+    """`learned`, `general` or `names` at the end of the runs of a cure: of one value of its knob, and of
     those whose new task reached `least`."""
 
     def is_wanted(p: Point) -> bool:
@@ -133,9 +135,9 @@ def claims(found: Sequence[Setting]) -> list[Claim]:
         return group(found, "full", score, "full at 3e-04", value=textbook, least=least)
 
     def enough(mitigation: str, title: str) -> Group:
-        return group(found, mitigation, "kept", title, least=LEARNED_ENOUGH)
+        return group(found, mitigation, "general", title, least=LEARNED_ENOUGH)
 
-    equal = f"Names kept, only runs with sentiment of at least {LEARNED_ENOUGH}"
+    equal = f"{KEPT_WORDS}, only runs with sentiment of at least {LEARNED_ENOUGH}"
     return [
         Claim(
             source="Biderman et al. 2024, “LoRA Learns Less and Forgets Less”",
@@ -150,9 +152,14 @@ def claims(found: Sequence[Setting]) -> list[Claim]:
                     second=full("learned"),
                 ),
                 Comparison(
-                    score="Names kept",
-                    first=group(found, "lora", "kept", "LoRA at 1e-03", value=1e-3),
-                    second=full("kept"),
+                    score=KEPT_WORDS,
+                    first=group(found, "lora", "general", "LoRA at 1e-03", value=1e-3),
+                    second=full("general"),
+                ),
+                Comparison(
+                    score="Names kept, which neither trained on",
+                    first=group(found, "lora", "names", "LoRA at 1e-03", value=1e-3),
+                    second=full("names"),
                 ),
                 Comparison(
                     score=equal + ", all rates",
@@ -168,7 +175,7 @@ def claims(found: Sequence[Setting]) -> list[Claim]:
                 Comparison(
                     score=equal,
                     first=enough("l2sp", "L2-SP"),
-                    second=full("kept", least=LEARNED_ENOUGH),
+                    second=full("general", least=LEARNED_ENOUGH),
                 ),
                 Comparison(
                     score=equal,
@@ -190,9 +197,14 @@ def claims(found: Sequence[Setting]) -> list[Claim]:
                     second=full("learned"),
                 ),
                 Comparison(
-                    score="Names kept",
-                    first=group(found, "ewc", "kept", "EWC"),
-                    second=full("kept"),
+                    score=KEPT_WORDS,
+                    first=group(found, "ewc", "general", "EWC"),
+                    second=full("general"),
+                ),
+                Comparison(
+                    score="Names, whose prompts EWC was given (the claim is about such a task)",
+                    first=group(found, "ewc", "names", "EWC"),
+                    second=full("names"),
                 ),
                 Comparison(score=equal, first=enough("ewc", "EWC"), second=enough("l2sp", "L2-SP")),
             ),

@@ -24,8 +24,6 @@ def collapse(
         evaluation=EvaluationConfig(
             tasks=("names", "general"),
             every=max(1, steps // 4),
-            examples=12,
-            final_examples=40,
             prompts=WATCHED,
         ),
         seed=seed,

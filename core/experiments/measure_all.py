@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from core import catalog
-from core.config import METHODS, RunConfig
+from core.config import FINAL_EXAMPLES, METHODS, RunConfig
 from core.errors import UserError
 from core.evaluate.limits import as_shown
 from core.events import Event
@@ -42,7 +42,7 @@ class Measurer:
         for wanted in evaluations:
             yield prompt_row(self._measure(wanted))
 
-    def tuned(self, configs: Iterable[RunConfig], *, n_test: int = 40) -> Iterator[Row]:
+    def tuned(self, configs: Iterable[RunConfig], *, n_test: int = FINAL_EXAMPLES) -> Iterator[Row]:
         """Train what is not trained yet, and measure it."""
         for config in configs:
             run = self._measurable(config, n_test)

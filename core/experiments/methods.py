@@ -28,8 +28,6 @@ def method_config(method: str, *, seed: int = 0, **knobs: Any) -> RunConfig:
         evaluation=EvaluationConfig(
             tasks=(KEPT, "general"),
             every=10,
-            examples=16,
-            final_examples=60,
             samples=2,
             prompts=PROMPTS,
         ),

@@ -16,9 +16,10 @@ from core.config import (
     OptimizerConfig,
     RunConfig,
 )
-from core.errors import UserError
+from core.errors import UserError, quote
 
 LEARNED, KEPT = "sentiment", "names"
+GENERAL = "general"
 TEXTBOOK_RATE = 3e-4
 """At this rate full fine-tuning for 20 steps loses the names."""
 PROMPTS = ("What is your name?", "What is the capital of France?")
@@ -151,10 +152,8 @@ def mitigation_config(mitigation: str, value: float, *, seed: int = 0) -> RunCon
     return RunConfig(
         data=DataConfig(task=LEARNED),
         evaluation=EvaluationConfig(
-            tasks=(KEPT, "general"),
+            tasks=(KEPT, GENERAL),
             every=5,
-            examples=16,
-            final_examples=60,
             samples=2,
             prompts=PROMPTS,
         ),
@@ -166,7 +165,7 @@ def mitigation_config(mitigation: str, value: float, *, seed: int = 0) -> RunCon
 def find_mitigation(mitigation: str) -> Mitigation:
     if mitigation not in MITIGATIONS:
         raise UserError(
-            f"The cure {mitigation!r} is not known; choose one of: {', '.join(MITIGATIONS)}."
+            f"The cure {quote(mitigation)} is not known; choose one of: {', '.join(MITIGATIONS)}."
         )
     return MITIGATIONS[mitigation]
 

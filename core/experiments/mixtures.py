@@ -5,11 +5,13 @@ The order of `TRAINED` decides which tasks a mixture of k has: the first k.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from core import catalog
 from core.config import DataConfig, EvaluationConfig, MethodConfig, OptimizerConfig, RunConfig
-from core.evaluate.apart import mean_of_independent
+from core.evaluate.apart import are_apart, mean_of_independent
+from core.evaluate.form_and_label import Line, lines, mean_lines, what_was_taught
 from core.events import Evaluation, Event
 
 TRAINED = ("sentiment", "names", "topic", "emotion", "qa", "summary", "paraphrase")
@@ -20,8 +22,6 @@ SCORED = (*TRAINED, HELD_OUT, GENERAL)
 METHOD, RATE, STEPS = "full", 1e-4, 30
 SIZES = (1, 2, 4, len(TRAINED))
 """How many tasks the recorded mixtures have."""
-FINAL_EXAMPLES = 30
-"""Test examples of each task before and after a run."""
 
 
 def mixture_config(
@@ -36,7 +36,7 @@ def mixture_config(
 ) -> RunConfig:
     """Tune on `tasks` together and score every task before and after; each batch mixes by `weights`.
 
-    `every` steps, a third of the examples is scored in between.
+    `every` steps, the live set is scored in between.
     """
     return RunConfig(
         data=DataConfig(task=tasks[0], others=tuple(tasks[1:]), weights=tuple(weights)),
@@ -45,8 +45,6 @@ def mixture_config(
         evaluation=EvaluationConfig(
             tasks=tuple(task for task in SCORED if task not in tasks),
             every=every,
-            examples=FINAL_EXAMPLES if every >= steps else FINAL_EXAMPLES // 3,
-            final_examples=FINAL_EXAMPLES,
             samples=1,
         ),
         seed=seed,
@@ -73,6 +71,9 @@ class TaskScore:
     """95 % interval of `after`, over test examples."""
     before_interval: tuple[float, float]
     n: int
+    lines_before: tuple[Line, ...] = ()
+    """Right form and likeliest label, where the task has labels and they were measured."""
+    lines: tuple[Line, ...] = ()
 
     @property
     def change(self) -> float:
@@ -133,6 +134,8 @@ def mixture(
             interval=e.interval,
             before_interval=first_of[e.task].interval,
             n=e.n,
+            lines_before=tuple(lines(first_of[e.task])),
+            lines=tuple(lines(e)),
         )
         for e in found
         if e.step == last and e.task in first_of
@@ -145,4 +148,34 @@ def mixture(
         scores=scores,
         run_id=run_id,
         is_recorded=is_recorded,
+    )
+
+
+def mean_task_lines(found: Sequence[Mixture], task: str, *, before: bool = False) -> list[Line]:
+    """Right form and likeliest label of a task, seeds taken together; [] where they were not measured."""
+    scores = [m.scores[task] for m in found]
+    return mean_lines([s.lines_before if before else s.lines for s in scores])
+
+
+def carried_over(found: Sequence[Mixture]) -> str:
+    """What tuning on other tasks did for the held-out one, in sentences, seeds taken together.
+
+    A score that rose from 0 may be the form of the answer alone, so both lines are said.
+    """
+    scores = [m.scores[HELD_OUT] for m in found]
+    before, after = (
+        tuple(fmean(ends) for ends in zip(*intervals, strict=True))
+        for intervals in ([s.before_interval for s in scores], [s.interval for s in scores])
+    )
+    if not are_apart(before, after):
+        return "The 95 % intervals overlap, so these runs do not show that anything carries over."
+    if after[0] < before[0]:
+        return "The 95 % intervals do not overlap: it got worse, so nothing good carried over."
+    taught = what_was_taught(
+        mean_task_lines(found, HELD_OUT, before=True), mean_task_lines(found, HELD_OUT)
+    )
+    said = "The 95 % intervals do not overlap. "
+    return said + (
+        taught
+        or "Whether more than the form of the answer carried over was not measured in these runs."
     )

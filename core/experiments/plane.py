@@ -1,5 +1,10 @@
 """The learning-forgetting plane: how well the new task was learned against what of the old was kept.
 
+Kept is what a run never saw and can still do: general questions, which no cure is told of, come first. Names
+are the second measure, but some cures look at training pairs of names (rehearsal at pairs, EWC and KL at
+prompts): what such a run answers about names it was trained for, so `saw_names` marks it, and it is not
+counted as kept.
+
 After Biderman et al. 2024, "LoRA Learns Less and Forgets Less", section 4, where each run is a point
 and each method a curve.
 """
@@ -9,8 +14,9 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from core.config import EARLIER
 from core.events import Evaluation, Event
-from core.experiments.mitigations import KEPT, LEARNED, mitigation_of
+from core.experiments.mitigations import GENERAL, KEPT, LEARNED, mitigation_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +25,9 @@ class Check:
 
     step: int
     learned: float
-    kept: float
     general: float | None
+    """General questions: no run sees them while it trains."""
+    names: float
     n: int
 
 
@@ -36,6 +43,8 @@ class Point:
     """From the base model (step 0) to the end."""
     is_recorded: bool
     """Shipped with the app, not run on this machine."""
+    saw_names: bool = False
+    """Its training looked at training pairs or prompts of names."""
     run_id: str = ""
 
     @property
@@ -56,16 +65,24 @@ class Setting:
         return fmean(p.end.learned for p in self.points)
 
     @property
-    def kept(self) -> float:
-        return fmean(p.end.kept for p in self.points)
-
-    @property
     def general(self) -> float | None:
         found = [p.end.general for p in self.points if p.end.general is not None]
         return fmean(found) if found else None
 
+    @property
+    def names(self) -> float:
+        return fmean(p.end.names for p in self.points)
+
+    @property
+    def saw_names(self) -> bool:
+        return any(p.saw_names for p in self.points)
+
+    def kept(self, score: str) -> float | None:
+        """`general` or `names`, where it says what was kept: None where it was trained or not measured."""
+        return None if score == "names" and self.saw_names else getattr(self, score)
+
     def spread(self, name: str) -> tuple[float, float]:
-        """Lowest and highest `learned`, `kept` or `general` over the seeds that measured it."""
+        """Lowest and highest `learned`, `general` or `names` over the seeds that measured it."""
         values = [v for p in self.points if (v := getattr(p.end, name)) is not None]
         return min(values), max(values)
 
@@ -87,8 +104,8 @@ def point(
         Check(
             step=step,
             learned=by_task[LEARNED].score,
-            kept=by_task[KEPT].score,
-            general=by_task["general"].score if "general" in by_task else None,
+            general=by_task[GENERAL].score if GENERAL in by_task else None,
+            names=by_task[KEPT].score,
             n=by_task[KEPT].n,
         )
         for step, by_task in sorted(scores.items())
@@ -104,7 +121,17 @@ def point(
         path=path,
         run_id=run_id,
         is_recorded=is_recorded,
+        saw_names=KEPT in tasks_seen(config),
     )
+
+
+def tasks_seen(config: dict[str, Any]) -> frozenset[str]:
+    """Tasks whose training pairs or prompts a run of this config looks at."""
+    data, cure = config.get("data", {}), config.get("cure", {})
+    seen = {data.get("task", ""), *data.get("others", ()), cure.get("rehearse", "")}
+    if cure.get("regularizer") in ("ewc", "kl"):
+        seen |= set(cure.get("keep", ()))
+    return frozenset(seen - {"", EARLIER})
 
 
 def settings(points: Iterable[Point]) -> list[Setting]:
@@ -118,13 +145,16 @@ def settings(points: Iterable[Point]) -> list[Setting]:
     ]
 
 
-def pareto_front(found: Sequence[Setting]) -> list[Setting]:
+def pareto_front(found: Sequence[Setting], score: str) -> list[tuple[Setting, float]]:
     """Settings whose means no other beats in both scores (equal in one and better in the other also
-    beats), from least to most learned. Means of few seeds: who draws the front says so."""
-    front = [s for s in found if not any(_beats(other, s) for other in found)]
-    return sorted(front, key=lambda s: (s.learned, s.kept))
+    beats), from least to most learned, each with what it kept. Settings that trained on `score` are left
+    out. Means of few seeds: who draws the front says so."""
+    known = [(s, kept) for s in found if (kept := s.kept(score)) is not None]
+    front = [one for one in known if not any(_beats(other, one) for other in known)]
+    return sorted(front, key=lambda one: (one[0].learned, one[1]))
 
 
-def _beats(a: Setting, b: Setting) -> bool:
-    no_worse = a.learned >= b.learned and a.kept >= b.kept
-    return no_worse and (a.learned > b.learned or a.kept > b.kept)
+def _beats(a: tuple[Setting, float], b: tuple[Setting, float]) -> bool:
+    (one, kept), (other, other_kept) = a, b
+    no_worse = one.learned >= other.learned and kept >= other_kept
+    return no_worse and (one.learned > other.learned or kept > other_kept)

@@ -13,6 +13,7 @@ from typing import Any
 
 from core import catalog
 from core.config import (
+    FINAL_EXAMPLES,
     DataConfig,
     EvaluationConfig,
     MethodConfig,
@@ -22,6 +23,8 @@ from core.config import (
     check_number,
     default_learning_rate,
 )
+from core.data.listing import seen_words
+from core.evaluate.form_and_label import LINES, Line, lines, mean_lines
 from core.evaluate.limits import cut_line
 from core.evaluate.uncertainty import median_interval
 from core.events import Event, Started, Step
@@ -45,7 +48,7 @@ def prompt_evaluations(
     seeds: Sequence[int],
     *,
     form: str = "chat",
-    n_test: int = 40,
+    n_test: int = FINAL_EXAMPLES,
     model: str = catalog.DEFAULT_MODEL,
 ) -> Iterator[PromptEvaluation]:
     """Every number of examples with every seed; without examples seeds are alike, and one is enough."""
@@ -57,7 +60,9 @@ def prompt_evaluations(
             )  # fmt: skip
 
 
-def tuned_evaluation(config: RunConfig, run_id: str, *, n_test: int = 40) -> PromptEvaluation:
+def tuned_evaluation(
+    config: RunConfig, run_id: str, *, n_test: int = FINAL_EXAMPLES
+) -> PromptEvaluation:
     """A finished run of `tuned_configs`, asked like the base model."""
     return PromptEvaluation(
         task=config.data.task,
@@ -92,7 +97,7 @@ def tuned_config(
         optimizer=OptimizerConfig(
             learning_rate=default_learning_rate(method), steps=steps, schedule="linear"
         ),
-        evaluation=EvaluationConfig(every=10_000, examples=8, final_examples=16, samples=1),
+        evaluation=EvaluationConfig(every=10_000, samples=1),
         seed=seed,
     )
 
@@ -144,6 +149,11 @@ class Row:
     """Of single requests, nothing computed before."""
     cached_seconds: tuple[float, ...]
     """Of the same requests, the shared beginning computed before."""
+    right_form: float | None = None
+    """As in an `Evaluation`, likewise the label accuracy; None in records from before they were measured."""
+    label_accuracy: float | None = None
+    seen: int = 0
+    """Training: examples in all batches together; 0 for prompts, and in older records."""
     n_cut: int = 0
     """Answers of the n that the length limit ended; likewise that limit, 0 where it was not kept."""
     max_new_tokens: int = 0
@@ -186,13 +196,15 @@ def tuned_row(measured: Measured, config: dict[str, Any], events: Sequence[Event
         form="",
         once_s=sum(e.step_s for e in steps),
         once_tokens=round(sum(e.tokens_per_s * e.step_s for e in steps)),
+        seen=len(steps) * config["optimizer"]["batch_size"],
         **_figures(measured),
     )
 
 
 def _figures(measured: Measured) -> dict[str, Any]:
     return {
-        name: getattr(measured, name) for name in (*MEASURED, *LISTS, "n_cut", "max_new_tokens")
+        name: getattr(measured, name)
+        for name in (*MEASURED, *LISTS, *LINES, "n_cut", "max_new_tokens")
     }
 
 
@@ -221,6 +233,17 @@ class Way:
         """
         low, high = zip(*(row.interval for row in self.rows), strict=True)
         return fmean(low), fmean(high)
+
+    @property
+    def lines(self) -> list[Line]:
+        """Right form and likeliest label, seeds taken together; [] where they were not measured."""
+        return mean_lines([lines(row) for row in self.rows])
+
+    @property
+    def seen_words(self) -> str:
+        """How many of its examples a tuned model saw; "" for a prompt, and where it was not kept."""
+        seen = min(row.seen for row in self.rows)
+        return seen_words(seen, self.labels) if seen else ""
 
     @property
     def prompt_tokens(self) -> float:

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from core.errors import UserError
+from core.errors import UserError, shortened
 from core.experiments.prompting import Row
 from core.experiments.record import FOLDER
 from core.machine import describe_machine
@@ -61,7 +61,9 @@ def save(found: RecordedRows, path: Path) -> None:
     try:
         path.write_text(text, "utf-8")
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise UserError(
+            f"{shortened(path)} cannot be written: {error.strerror or error}."
+        ) from error
 
 
 @cache

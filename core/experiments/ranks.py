@@ -29,9 +29,7 @@ def rank_config(method: MethodConfig, *, rate: float, seed: int = 0) -> RunConfi
         data=DataConfig(task=LEARNED),
         method=method,
         optimizer=OptimizerConfig(learning_rate=rate, steps=STEPS, schedule="linear"),
-        evaluation=EvaluationConfig(
-            tasks=(KEPT,), every=10, examples=16, final_examples=40, samples=2
-        ),
+        evaluation=EvaluationConfig(tasks=(KEPT,), every=10, samples=2),
         seed=seed,
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from core.errors import UserError
+from core.errors import UserError, shortened
 from core.events import Evaluation, Event, Memory, Step, event_from_dict
 from core.machine import describe_machine
 from core.paths import ASSETS
@@ -29,6 +29,8 @@ KEPT_FIELDS = (
     "metric",
     "interval",
     "answered_with_sentiment",
+    "right_form",
+    "label_accuracy",
 )
 
 
@@ -157,7 +159,9 @@ def save(found: Recorded, path: Path) -> None:
     try:
         path.write_text(text, "utf-8")
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise UserError(
+            f"{shortened(path)} cannot be written: {error.strerror or error}."
+        ) from error
 
 
 @cache

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from core.errors import UserError
+from core.errors import UserError, shortened
 from core.machine import describe_machine
-from core.paths import data_dir, writable
+from core.paths import data_dir, write_whole
 from core.quiet import Quietness, Watch, refuse
 from core.stamp import Stamp
 
@@ -42,11 +42,13 @@ class Recorder:
         load = self.watch.look()
         quiet = Quietness(before=self.watch.before, during=load)
         found = Stamp.now(dtype=dtype, device=device, quiet=quiet)
-        path = writable(_folder()) / f"{key}.json"
+        path = _folder() / f"{key}.json"
         try:
-            path.write_text(json.dumps(asdict(found), ensure_ascii=False), "utf-8")
+            write_whole(path, json.dumps(asdict(found), ensure_ascii=False).encode())
         except OSError as error:
-            raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+            raise UserError(
+                f"{shortened(path)} cannot be written: {error.strerror or error}."
+            ) from error
         return found
 
     def stamps(self, keys: Sequence[str]) -> list[Stamp]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from core.config import RunConfig
 from core.data.examples import task_examples
+from core.data.test_sets import fixed_set
 from core.errors import UserError
 from core.evaluate.task import evaluate_task
 from core.events import Evaluation, Event, Started
@@ -11,7 +12,6 @@ from core.experiments.recording import Recorder
 from core.runs.execute import execute
 from core.runs.store import Run, RunStore, worker_identity
 from core.runs.worker import BaseKeeper
-from core.train.checks import spread
 
 
 def carry_out(
@@ -65,8 +65,7 @@ def score_base(config: RunConfig, keeper: BaseKeeper) -> list[Evaluation]:
     """The base model's evaluations on the very examples that the last check of `config` scores."""
     base, found = keeper(config), list[Evaluation]()
     for task in config.evaluation_tasks():
-        examples = task_examples(task, "test")
-        limit = config.evaluation.final_examples or len(examples)
-        evaluation, _ = evaluate_task(base.model, base, task, spread(examples, limit))
+        examples = fixed_set(task_examples(task, "test"), config.evaluation.final_examples)
+        evaluation, _ = evaluate_task(base.model, base, task, examples)
         found.append(evaluation)
     return found

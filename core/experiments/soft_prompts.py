@@ -42,9 +42,7 @@ def prompt_config(
             name=method, virtual_tokens=virtual_tokens, prompt_start=start, prompt_text=text
         ),
         optimizer=OptimizerConfig(learning_rate=rate, steps=steps, schedule="linear"),
-        evaluation=EvaluationConfig(
-            tasks=(KEPT,), every=10, examples=16, final_examples=60, samples=2
-        ),
+        evaluation=EvaluationConfig(tasks=(KEPT,), every=10, samples=2),
         seed=seed,
     )
 

@@ -74,9 +74,7 @@ class Sweep:
             data=DataConfig(task=LEARNED),
             method=MethodConfig(name=self.method, rank=rank),
             optimizer=OptimizerConfig(learning_rate=rate, steps=self.steps, schedule="linear"),
-            evaluation=EvaluationConfig(
-                tasks=(KEPT,), every=NO_CHECKS, examples=8, final_examples=30, samples=0
-            ),
+            evaluation=EvaluationConfig(tasks=(KEPT,), every=NO_CHECKS, samples=0),
             seed=self.seed,
         )
 

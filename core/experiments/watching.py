@@ -19,8 +19,6 @@ def watched_config(task: str, *, seed: int = 0) -> RunConfig:
         evaluation=EvaluationConfig(
             tasks=("names",),
             every=6 if is_long else 3,
-            examples=20,
-            final_examples=32,
             samples=3,
         ),
         seed=seed,

@@ -5,7 +5,7 @@ is computed once and nothing is padded; then every answer grows by a token at a 
 those of one-by-one greedy decoding (tests/core/generate/test_batch.py).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import ceil
 
 import torch
@@ -31,6 +31,9 @@ WORTH_MOVING = 0.9
 WORTH_PACKING = 5
 """Answers of so many tokens are likely to go on; with packed weights, 64 answers of up to 24 tokens took
 2.0 s instead of 2.25. Labels of one or two words end before."""
+TOKENS_AT_ONCE = 8192
+"""Of a group, answers included: each keeps 23 kB of keys and values of the small model in bf16. Only groups of
+long prompts are smaller for it."""
 PROMPTS_AT_ONCE = 64
 """On two cores 160 reviews took 5.0 s in groups of 16 and 5.5 s of 64 (short answers); 110 questions
 with answers of 20 tokens took 21 s in groups of 16, 13 s of 32 and 11 s of 64."""
@@ -64,12 +67,24 @@ def answer_greedily(
         answerer = _Answerer(model, base, packs, guesses, should_stop)
         n_groups = ceil(len(new) / PROMPTS_AT_ONCE)
         size = 1 if is_plain(model) and not can_pad(model) else ceil(len(new) / n_groups)
-        for start in range(0, len(new), size):
-            group = new[start : start + size]
+        for group in _groups(new, size):
             found = answerer.answer([list(key[1:]) for key in group], [key[0] for key in group])
             for key, (ids, was_cut) in zip(group, found, strict=True):
                 known[key] = Answer(base.tokenizer.decode(ids).strip(), was_cut)
     return [known[key] for key in keys]
+
+
+def _groups(keys: Sequence[tuple[int, ...]], most: int) -> Iterator[list[tuple[int, ...]]]:
+    """Prompts to be read together, each behind its limit; those of like length follow each other."""
+    group: list[tuple[int, ...]] = []
+    for key in keys:
+        n_tokens = len(key) + key[0]
+        if group and (len(group) == most or (len(group) + 1) * n_tokens > TOKENS_AT_ONCE):
+            yield group
+            group = []
+        group.append(key)
+    if group:
+        yield group
 
 
 @torch.no_grad()

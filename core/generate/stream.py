@@ -7,8 +7,7 @@ import torch
 from torch import nn
 from transformers import DynamicCache
 
-from core.data.tokenizer import ChatTokenizer
-from core.errors import UserError
+from core.data.lengths import check_length
 from core.generate.logits import float_logits
 from core.generate.sampling import final_probabilities, stages
 from core.generate.settings import SamplingSettings
@@ -18,18 +17,6 @@ from core.models.load import LoadedModel
 from core.models.plain import new_cache, own_logits
 from core.models.precision import autocast
 from core.models.structure import backbone_and_head, is_plain
-
-
-def check_length(ids: Sequence[int], tokenizer: ChatTokenizer, max_new_tokens: int) -> None:
-    """`UserError` when the prompt is empty or leaves no room in the context."""
-    if not ids:
-        raise UserError("The prompt is empty; type something for the model to answer.")
-    limit = tokenizer.longest_sequence
-    if len(ids) + max_new_tokens > limit:
-        raise UserError(
-            f"The prompt is {len(ids)} tokens and the answer up to {max_new_tokens}; "
-            f"together the limit is {limit}. Shorten one of them."
-        )
 
 
 @torch.no_grad()

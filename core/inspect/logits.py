@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from core.generate.stream import check_length
+from core.data.lengths import check_length
 from core.models.forward import run_layers
 from core.models.load import LoadedModel
 from core.models.plain import unrolled_logits

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from core import methods
 from core.config import METHODS, RunConfig
-from core.errors import UserError
+from core.errors import UserError, shortened
 from core.inspect.logits import PROMPTS, all_logits
 from core.inspect.results import LoraStart, Matrices
 from core.models.layers import layer_of
@@ -51,7 +51,9 @@ def matrices(tuned: nn.Module, base: LoadedModel, *, layer: int, module: str) ->
     }
     module = module_named(base.model, module)
     if (layer, module) not in pairs:
-        raise UserError(f"This run has no LoRA pair at {module} of layer {layer}.")
+        raise UserError(
+            f"This run has no LoRA pair at {shortened(module)} of layer {shortened(layer)}."
+        )
     found: Any = pairs[layer, module]
     A, B = _weight(found.lora_A["default"]), _weight(found.lora_B["default"])
     modules: dict[str, list[int]] = {}

@@ -40,6 +40,10 @@ class Spectrum:
     relative: float
     """‖W' − W‖ / ‖W‖"""
     shape: list[int]
+    control_values: list[float]
+    """Of a random matrix of the same shape, norm and rank: what a low effective rank is measured by."""
+    control_rank: float
+    """The control's effective rank."""
 
 
 @dataclass(frozen=True, kw_only=True)

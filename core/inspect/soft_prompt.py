@@ -14,6 +14,9 @@ from core.inspect.logits import all_logits
 from core.inspect.results import TakenAway
 from core.models.load import LoadedModel
 
+MOST_TOKENS = 24
+"""Of an answer."""
+
 
 def take_away(tuned: nn.Module, base: LoadedModel, prompts: Sequence[str]) -> TakenAway:
     """The base's answers, those with a soft prompt, and those after it is taken away again."""
@@ -22,7 +25,7 @@ def take_away(tuned: nn.Module, base: LoadedModel, prompts: Sequence[str]) -> Ta
     ids = [base.tokenizer.ask(prompt) for prompt in prompts]
     bare: Any = tuned.get_base_model()
     answers = {
-        name: answer_greedily(model, base, ids, max_new_tokens=24)
+        name: answer_greedily(model, base, ids, max_new_tokens=MOST_TOKENS)
         for name, model in (("base", base.model), ("with", tuned), ("without", bare))
     }
     rows = [

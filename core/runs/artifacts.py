@@ -2,8 +2,11 @@
 
 import os
 import shutil
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from safetensors import SafetensorError
 
 from core.errors import UserError
 from core.paths import data_dir
@@ -15,6 +18,43 @@ def folder_of(run_id: str) -> Path:
     if not RUN_ID.fullmatch(run_id):
         raise unknown_run(run_id)
     return data_dir() / "runs" / run_id
+
+
+@contextmanager
+def saving(run_id: str, *, keep: bool = True) -> Generator[Path]:
+    """A folder to write a run's files into. It takes its place when all are written; without `keep` it goes.
+
+    `UserError` when the disk refuses; nothing is left behind then.
+    """
+    partial = _partial(run_id)
+    try:
+        remove_partial(run_id)
+        partial.mkdir(parents=True)
+        yield partial
+        if keep:
+            partial.replace(folder_of(run_id))
+    except (OSError, SafetensorError) as error:
+        raise UserError(_not_saved(error)) from error
+    finally:
+        remove_partial(run_id)
+
+
+def _not_saved(error: Exception) -> str:
+    if "No space left" in str(error):
+        return (
+            "The disk is full: the tuned weights cannot be saved. The curves are kept. "
+            "Free some space, then run it again."
+        )
+    return f"The tuned weights cannot be saved ({error}). The curves are kept."
+
+
+def remove_partial(run_id: str) -> None:
+    """Delete what was left of a saving that was interrupted."""
+    shutil.rmtree(_partial(run_id), ignore_errors=True)
+
+
+def _partial(run_id: str) -> Path:
+    return folder_of(run_id).with_name(f"{run_id}.partial")
 
 
 def size_bytes(folder: Path) -> int:

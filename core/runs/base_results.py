@@ -16,7 +16,7 @@ from typing import Any
 from core.answer import Answer
 from core.errors import UserError
 from core.models.load import LoadedModel
-from core.paths import data_dir, replace_text, writable
+from core.paths import data_dir, write_whole
 
 MOST_BYTES = 4 * 2**20
 """Of one file: some 5,000 answers. The oldest results go first."""
@@ -53,8 +53,7 @@ class BaseResults:
         text = "\n".join(reversed(lines))
         self.kept = set(found)
         with suppress(UserError, OSError):
-            writable(self.path.parent)
-            replace_text(self.path, f"{_checksum(text)}\n{text}")
+            write_whole(self.path, f"{_checksum(text)}\n{text}".encode())
             _drop_oldest(self.path.parent)
 
     def _lines(self) -> list[str]:
@@ -77,6 +76,10 @@ def _lines_of(base: LoadedModel) -> Iterator[str]:
     """One JSON line a result: its kind, its key, what was found."""
     for key, answer in base.answers.items():
         yield json.dumps(["answer", key, answer.text, answer.was_cut])
+    for key, logs in base.label_logs.items():
+        yield json.dumps(["labels", key, logs])
+    for key, logs in base.label_logs.items():
+        yield json.dumps(["labels", key, logs])
     for name, loss in base.losses.items():
         yield json.dumps(["loss", name, loss])
     for key, (first, rows) in base.next_tokens.items():
@@ -87,6 +90,12 @@ def _recall(base: LoadedModel, found: list[Any]) -> None:
     kind, key, *values = found
     if kind == "answer":
         base.answers.setdefault(tuple(key), Answer(*values))
+    elif kind == "labels":
+        labels, prompt = key
+        base.label_logs.setdefault((tuple(labels), tuple(prompt)), tuple(values[0]))
+    elif kind == "labels":
+        labels, ids = key
+        base.label_logs.setdefault((tuple(labels), tuple(ids)), tuple(*values))
     elif kind == "loss":
         base.losses.setdefault(key, *values)
     else:

@@ -6,24 +6,21 @@ Operations of the answering worker: they yield as they go, so that a page shows 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from math import exp
 
-import torch
 from torch import nn
 
 from core.answer import Answer
-from core.data.encode import encode
 from core.data.examples import Example
+from core.data.lengths import check_length
 from core.errors import Stopped, UserError
 from core.evaluate.examples import judge, labels_of
+from core.evaluate.label_likelihood import label_log_probabilities
 from core.evaluate.limits import usual_limit
-from core.evaluate.task import limit_of, score
+from core.evaluate.task import likeliest_labels, limit_of, score
 from core.evaluate.thresholds import LabelRow, shares
 from core.generate.batch import answer_greedily
-from core.generate.stream import check_length
-from core.models.forward import tree_logits
 from core.models.load import LoadedModel
-from core.models.precision import autocast
-from core.models.trie import Trie
 from core.runs.messages import Answers, Evaluated, LabelProbabilities
 
 AT_ONCE = 16
@@ -85,12 +82,23 @@ def evaluate(
         ]
         yield more(answered=first + len(group), rows=rows)
     elapsed_s = time.perf_counter() - start
-    found = score(task, examples, answers, step=0, elapsed_s=elapsed_s, max_new_tokens=limit)
+    try:
+        likeliest = likeliest_labels(model, base, task, examples, should_stop=should_stop)
+    except Stopped:
+        return
+    found = score(
+        task,
+        examples,
+        answers,
+        step=0,
+        elapsed_s=elapsed_s,
+        max_new_tokens=limit,
+        likeliest=likeliest,
+    )
     n_trained_on = None if trained_on is None else sum(trained_on)
     yield Evaluated(evaluation=found, n_trained_on=n_trained_on, labels=list(labels))
 
 
-@torch.no_grad()
 def label_probabilities(
     model: nn.Module,
     base: LoadedModel,
@@ -103,37 +111,19 @@ def label_probabilities(
     labels = labels_of(task, examples)
     if not labels:
         raise UserError("This test set has no labels: its right answers are free text.")
-    model = model.eval()
     for first in range(0, len(examples), PAIRS_AT_ONCE):
         if should_stop():
             return
         group = examples[first : first + PAIRS_AT_ONCE]
-        trie = Trie()
-        nodes: list[int] = []
-        targets: list[int] = []
-        ends: list[int] = []
-        for example in group:
-            for label in labels:
-                pair = encode(Example(prompt=example.prompt, completion=label), base.tokenizer)
-                path = trie.insert(pair.ids[:-1])
-                nodes += path[len(pair.prompt_ids) - 1 :]
-                targets += pair.completion_ids
-                ends.append(len(nodes))
-        position_ids = torch.tensor(trie.depths, device=base.device)
-        tokens = torch.tensor(trie.tokens, device=base.device)
-        with autocast(base.device, base.dtype):
-            wanted = torch.tensor(nodes, device=base.device)  # each label's tokens only
-            logits = tree_logits(model, tokens, position_ids, trie.parents, wanted=wanted)  # (M, V)
-        each = logits.float().log_softmax(-1).cpu()[torch.arange(len(nodes)), targets]
-        sums = each.double().cumsum(0)[[end - 1 for end in ends]]
-        logs = (sums - torch.cat([sums.new_zeros(1), sums[:-1]])).view(len(group), len(labels))
+        prompts = [base.tokenizer.ask(example.prompt) for example in group]
+        logs = label_log_probabilities(model, base, prompts, labels)
         rows = [
             LabelRow(
                 number=first + i + 1,
                 reference=example.completion,
-                probabilities=shares(dict(zip(labels, row.tolist(), strict=True))),
-                mass=float(row.exp().sum()),
+                probabilities=shares(found),
+                mass=sum(map(exp, found.values())),
             )
-            for i, (example, row) in enumerate(zip(group, logs, strict=True))
+            for i, (example, found) in enumerate(zip(group, logs, strict=True))
         ]
         yield LabelProbabilities(answered=first + len(group), of=len(examples), rows=rows)

@@ -5,11 +5,11 @@ Used by worker processes and by `python -m core train`; both leave the same reco
 
 import contextlib
 import logging
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+
+import torch
 
 from core.config import RunConfig
 from core.errors import Stopped, UserError
@@ -18,7 +18,9 @@ from core.events import Stopped as StoppedEvent
 from core.models.load import LoadedModel
 from core.runs import artifacts
 from core.runs.base_results import BaseResults
+from core.runs.compute_lock import ComputeLock
 from core.runs.identity import identity_in, remember_machine
+from core.runs.liveness import beating
 from core.runs.states import IllegalTransition
 from core.runs.store import Run, RunStore, RunSummary
 from core.train.loop import Trained, train
@@ -44,21 +46,32 @@ def execute(
         store.append(run.id, event)
         on_event(event)
 
-    def fail(reason: str) -> None:
+    def end(event: Event, as_recorded: Callable[[str, str], None], reason: str) -> None:
         with contextlib.suppress(UserError):  # a full disk may refuse the event, or the run is gone
-            record(Failed(run_id=run.id, reason=reason))
+            record(event)
         with contextlib.suppress(UserError, IllegalTransition):
-            store.fail(run.id, reason)
+            as_recorded(run.id, reason)
+
+    def fail(reason: str) -> None:
+        end(Failed(run_id=run.id, reason=reason), store.fail, reason)
 
     try:
-        _train_and_keep(run, store, load_base, record, keep_weights=keep_weights)
-    except Stopped as stopped:
-        if isinstance(stopped.partial, Trained):
-            stopped.partial.save(store.artifact_dir(run.id))
-        record(StoppedEvent(run_id=run.id))
-        store.stop(run.id, "Stopped by the reader.")
+        try:
+            with beating(lambda: store.heartbeat(run.id)) as was_ended:
+                _train_and_keep(
+                    run, store, load_base, record, was_ended=was_ended, keep_weights=keep_weights
+                )
+        except Stopped as stopped:
+            reason = "Stopped by the reader."
+            if isinstance(stopped.partial, Trained):
+                try:
+                    _save(stopped.partial, run.id, keep=keep_weights)
+                except UserError as error:
+                    reason = f"{reason} {error}"
+            end(StoppedEvent(run_id=run.id), store.stop, reason)
     except KeyboardInterrupt:
-        store.stop(run.id, "Stopped from the keyboard.")
+        with contextlib.suppress(UserError, IllegalTransition):
+            store.stop(run.id, "Stopped from the keyboard.")
         raise
     except IllegalTransition:
         log.warning("run %s was ended from outside", run.id)
@@ -83,14 +96,11 @@ def explain(error: Exception) -> str:
     return f"Training failed: {text.splitlines()[0] if text else type(error).__name__}"
 
 
-def _save(trained: Trained, folder: Path, *, keep: bool) -> int:
+def _save(trained: Trained, run_id: str, *, keep: bool) -> int:
     """Write what the run leaves behind; returns its size. Without `keep` it is gone again then."""
-    if keep:
+    with artifacts.saving(run_id, keep=keep) as folder:
         trained.save(folder)
         return artifacts.size_bytes(folder)
-    with tempfile.TemporaryDirectory() as passing:
-        trained.save(Path(passing))
-        return artifacts.size_bytes(Path(passing))
 
 
 def _train_and_keep(
@@ -99,16 +109,19 @@ def _train_and_keep(
     load_base: Callable[[RunConfig], LoadedModel],
     record: Callable[[Event], None],
     *,
+    was_ended: Callable[[], bool],
     keep_weights: bool,
 ) -> None:
     asked_at, stop = 0.0, False
+    lock = ComputeLock(n_threads=torch.get_num_threads())
 
     def should_stop() -> bool:
-        """Ask the store at most five times a second."""
+        """Wait for our turn to compute; ask the store at most five times a second."""
         nonlocal asked_at, stop
+        lock.turn()
         now = time.monotonic()
         if now - asked_at > 0.2:
-            asked_at, stop = now, store.stop_requested(run.id)
+            asked_at, stop = now, was_ended() or store.stop_requested(run.id)
         return stop
 
     base = load_base(run.config)
@@ -127,6 +140,8 @@ def _train_and_keep(
         except StopIteration as end:
             trained: Trained = end.value
             break
+        finally:
+            lock.release()
         if isinstance(event, Started):
             event = replace(event, run_id=run.id)
         if isinstance(event, Evaluation):
@@ -139,7 +154,7 @@ def _train_and_keep(
             continue
         record(event)
     assert finished is not None
-    artifact_bytes = _save(trained, store.artifact_dir(run.id), keep=keep_weights)
+    artifact_bytes = _save(trained, run.id, keep=keep_weights)
     record(finished)
     summary = RunSummary(
         scores=scores,

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from core import catalog
-from core.errors import UserError
+from core.errors import UserError, shortened
 from core.runs.model_card import model_card
 from core.runs.store import RunStore
 
@@ -33,12 +33,14 @@ def export_peft(store: RunStore, run_id: str, to: Path) -> Path:
         )
     try:
         if to.exists() and any(to.iterdir()):
-            raise UserError(f"The folder {to} is not empty; choose a new one.")
+            raise UserError(f"The folder {shortened(to)} is not empty; choose a new one.")
         shutil.copytree(source, to, dirs_exist_ok=True)
         _name_base(to / ADAPTER_CONFIG, catalog.find_model(run.config.model))
         (to / CARD).write_text(model_card(run, store.events(run.id)), "utf-8")
     except OSError as error:
-        raise UserError(f"The folder {to} cannot be written: {error.strerror or error}.") from error
+        raise UserError(
+            f"The folder {shortened(to)} cannot be written: {error.strerror or error}."
+        ) from error
     return to
 
 

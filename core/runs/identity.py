@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 from core import catalog
 from core.config import RunConfig
 from core.models.acquire import model_dir
-from core.paths import ASSETS, ROOT, data_dir, replace_text, writable
+from core.paths import ASSETS, ROOT, data_dir, write_whole
 
 SOURCES = (
     "core/answer.py",
@@ -71,7 +72,7 @@ def remember_machine(*, device: str, dtype: str = "") -> None:
     known = _read(_machine_file())
     found = {"device": device, "dtype": dtype or known.get("dtype", "")}
     if found != known:
-        _write(_machine_file(), json.dumps(found))
+        _replace(_machine_file(), json.dumps(found))
 
 
 def code_digest() -> str:
@@ -144,7 +145,7 @@ def _kept_digest(folder: Path, signature: Signature) -> str:
     if isinstance(kept, dict) and kept.get("files") == wanted:
         return str(kept.get("digest"))
     digest = _digest(signature)
-    _write(kept_in, json.dumps(everything | {name: {"files": wanted, "digest": digest}}))
+    _replace(kept_in, json.dumps(everything | {name: {"files": wanted, "digest": digest}}))
     return digest
 
 
@@ -166,9 +167,10 @@ def _read(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _write(path: Path, text: str) -> None:
-    writable(path.parent)
-    replace_text(path, text)
+def _replace(path: Path, text: str) -> None:
+    """What is kept here can be found out again, so a full disk is no error."""
+    with suppress(OSError):
+        write_whole(path, text.encode())
 
 
 LOADED = code_digest()

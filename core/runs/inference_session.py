@@ -9,15 +9,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from core import methods
 from core.config import METHODS, check_number
 from core.data import uploads
 from core.data.encode import encode
-from core.data.examples import Example, task_examples
+from core.data.examples import Example
+from core.data.lengths import check_length, check_lengths
+from core.data.test_sets import final_set
+from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 from core.evaluate.examples import examples_of
+from core.evaluate.limits import usual_limit
 from core.evaluate.own_pairs import own_examples, trained_on
 from core.evaluate.task import evaluate_task
 from core.generate.settings import check_prompt
@@ -26,9 +31,11 @@ from core.inspect import lora, merge, soft_prompt, spectrum
 from core.inspect.results import LoraStart, Matrices, Merged, Spectrum, TakenAway
 from core.methods.adapter_set import AdapterSet, scaled
 from core.models import load
+from core.models.acquire import load_tokenizer
 from core.models.load import LoadedModel
 from core.models.probe import resolve_dtype
 from core.runs import evaluate_run
+from core.runs.compute_lock import ComputeLock, in_turns
 from core.runs.identity import remember_machine
 from core.runs.measure import measure
 from core.runs.messages import (
@@ -42,6 +49,7 @@ from core.runs.messages import (
     LookAtMatrices,
     LookAtSpectrum,
     Losses,
+    M,
     Measure,
     Merge,
     ModelOnTestSet,
@@ -49,6 +57,7 @@ from core.runs.messages import (
     NextTokenTable,
     PairLosses,
     Progress,
+    Request,
     ScoreText,
     StartLora,
     StepThrough,
@@ -63,7 +72,6 @@ from core.runs.messages import (
 from core.runs.prompt_evaluation import Measured
 from core.runs.store import Run, RunStore
 from core.train.ablations import TimedStep
-from core.train.checks import spread
 from core.train.phases import Phase
 from core.train.stepper import Stepper, pair_losses
 from core.train.time_ablations import time_ablations
@@ -88,6 +96,16 @@ class InferenceSession:
         self.stepper: Stepper | None = None
         self.stepped: list[Phase] = []
         """What the stepper's phases produced so far."""
+        self.lock = ComputeLock(n_threads=torch.get_num_threads())
+
+    def answer(self, request: Request[M], should_stop: Stop = never) -> Iterator[M]:
+        """Answer any request, computing by turns with the other processes on this machine."""
+
+        def wait_or_stop() -> bool:
+            self.lock.turn()
+            return should_stop()
+
+        return in_turns(getattr(self, request.operation)(request, wait_or_stop), self.lock)
 
     def model_for(self, model: str, run: str = "") -> tuple[nn.Module, LoadedModel]:
         """The base model's module, or that of a finished run, and the base it stands on."""
@@ -106,6 +124,20 @@ class InferenceSession:
         self.tuned.move_to_end(run)
         return self.tuned[run], self.base
 
+    def _tokenizer(self, model: str) -> ChatTokenizer:
+        """Also before the model is loaded, so that what is too long is refused at once."""
+        is_here = self.base is not None and self.base.id == model
+        return self.base.tokenizer if self.base and is_here else load_tokenizer(model)
+
+    def _ids(self, asked: Generate | NextTokensAfter | Switch, room: int) -> list[int]:
+        """The tokens of a prompt that leaves `room` to its answer, and of the answer so far."""
+        tokenizer = self._tokenizer(asked.model)
+        is_switch = isinstance(asked, Switch)
+        ids = tokenizer.ask(check_prompt(asked.text), raw=not is_switch and asked.raw)
+        ids += () if is_switch else asked.forced
+        check_length(ids, tokenizer, room)
+        return ids
+
     # Each answers one kind of request of core/runs/messages.
 
     def warm(self, asked: Warm, should_stop: Stop = never) -> Iterator[Warmed]:
@@ -117,10 +149,10 @@ class InferenceSession:
     def generate(self, asked: Generate, should_stop: Stop = never) -> Iterator[Generated]:
         """Stream an answer."""
         check_number("The scale", asked.scale, -10, 10)
+        ids = self._ids(asked, asked.settings.max_new_tokens)
         module, base = self.model_for(asked.model, asked.run)
         if asked.scale != 1:
             module = scaled(module, asked.scale)
-        ids = [*base.tokenizer.ask(check_prompt(asked.text), raw=asked.raw), *asked.forced]
         begun = base.tokenizer.decode(list(asked.forced)) if asked.forced else ""
         for token in stream(module, base, ids, asked.settings, should_stop=should_stop):
             yield Generated(n_prompt=len(ids), token=replace(token, text=begun + token.text))
@@ -130,8 +162,8 @@ class InferenceSession:
     ) -> Iterator[NextTokenTable]:
         """The distribution of the token that comes next, after every sampling stage."""
         del should_stop
+        ids = self._ids(asked, 1)
         module, base = self.model_for(asked.model, asked.run)
-        ids = [*base.tokenizer.ask(check_prompt(asked.text), raw=asked.raw), *asked.forced]
         yield NextTokenTable(rows=next_tokens(module, base, ids, asked.settings))
 
     def step_through(self, asked: StepThrough, should_stop: Stop = never) -> Iterator[Phase]:
@@ -150,12 +182,14 @@ class InferenceSession:
     def losses(self, asked: Losses, should_stop: Stop = never) -> Iterator[PairLosses]:
         """Loss at each completion token of one pair, for the template preview."""
         del should_stop
+        example = Example(prompt=asked.prompt, completion=asked.completion)
+        pair = encode(example, self._tokenizer(asked.model))
         module, base = self.model_for(asked.model, asked.run)
-        pair = encode(Example(prompt=asked.prompt, completion=asked.completion), base.tokenizer)
         yield PairLosses(tokens=pair_losses(module, base, pair))
 
     def switch(self, asked: Switch, should_stop: Stop = never) -> Iterator[Switched | Generated]:
         """The first message says how long the switch took; then the answer streams."""
+        ids = self._ids(asked, asked.settings.max_new_tokens)
         _, base = self.model_for(asked.model)
         names = tuple(sorted(asked.adapters))
         if (
@@ -166,7 +200,6 @@ class InferenceSession:
             self.adapter_set = AdapterSet(
                 base.model, {name: self._lora_folder(name, base) for name in names}
             )
-        ids = base.tokenizer.ask(check_prompt(asked.text))
         switch_s = self.adapter_set.switch(asked.active)
         yield Switched(
             switch_ms=1000 * switch_s,
@@ -203,19 +236,26 @@ class InferenceSession:
     def merge(self, asked: Merge, should_stop: Stop = never) -> Iterator[Merged]:
         """Merge a run's adapter, take it out of the same weights again, and compare after each."""
         del should_stop
-        method = self.store.get(asked.run).config.method.name
-        prompts = [check_prompt(p) for p in asked.prompts]
+        method, prompts = self.store.get(asked.run).config.method.name, self._prompts(asked)
         yield merge.merge(*self._run(asked.run), prompts, method=method)
 
     def take_away(self, asked: TakeAway, should_stop: Stop = never) -> Iterator[TakenAway]:
         """Answers with and without a run's soft prompt."""
         del should_stop
-        yield soft_prompt.take_away(*self._run(asked.run), [check_prompt(p) for p in asked.prompts])
+        prompts = self._prompts(asked, room=soft_prompt.MOST_TOKENS)
+        yield soft_prompt.take_away(*self._run(asked.run), prompts)
+
+    def _prompts(self, asked: Merge | TakeAway, *, room: int = 1) -> list[str]:
+        prompts = [check_prompt(prompt) for prompt in asked.prompts]
+        check_lengths(prompts, self._tokenizer(self.store.get(asked.run).config.model), room)
+        return prompts
 
     def score_text(self, asked: ScoreText, should_stop: Stop = never) -> Iterator[TextScore]:
+        text, chosen = asked.text, final_set(asked.task)
+        examples = [replace(e, prompt=f"{text}\n\n{e.prompt}") for e in chosen]
+        prompts = [check_prompt(text), *(e.prompt for e in examples)]
+        check_lengths(prompts, self._tokenizer(asked.model), usual_limit(asked.task))
         _, base = self.model_for(asked.model)
-        text, chosen = asked.text, spread(task_examples(asked.task, "test"), asked.examples)
-        examples = [replace(e, prompt=f"{check_prompt(text)}\n\n{e.prompt}") for e in chosen]
         found, _ = evaluate_task(base.model, base, asked.task, examples, should_stop=should_stop)
         yield TextScore(
             score=found.score,
@@ -229,6 +269,8 @@ class InferenceSession:
     def evaluate(self, asked: Evaluate, should_stop: Stop = never) -> Iterator[Answers | Evaluated]:
         """Answer a whole test set and judge every answer."""
         on, examples = asked.on, self._examples(asked.on)
+        room = asked.max_new_tokens or usual_limit(on.task)
+        check_lengths((e.prompt for e in examples), self._tokenizer(on.model), room)
         module, base = self.model_for(on.model, on.run)
         yield from evaluate_run.evaluate(
             module,
@@ -245,6 +287,7 @@ class InferenceSession:
     ) -> Iterator[LabelProbabilities]:
         """The probability of each label at every example of a test set."""
         examples = self._examples(asked.on)
+        check_lengths((e.prompt for e in examples), self._tokenizer(asked.on.model), 1)
         module, base = self.model_for(asked.on.model, asked.on.run)
         yield from evaluate_run.label_probabilities(
             module, base, asked.on.task, examples, should_stop=should_stop
@@ -252,9 +295,11 @@ class InferenceSession:
 
     def _examples(self, on: ModelOnTestSet) -> list[Example]:
         if on.pairs_of:
-            return own_examples(self.store.get(on.pairs_of).config, on.task, split=on.split)
+            return own_examples(
+                self.store.get(on.pairs_of).config, on.task, split=on.split, whole=on.whole
+            )
         records = uploads.load(on.dataset) if on.dataset else ()
-        return examples_of(on.task, records, split=on.split, template=on.template)
+        return examples_of(on.task, records, split=on.split, template=on.template, whole=on.whole)
 
     def measure(self, asked: Measure, should_stop: Stop = never) -> Iterator[Progress | Measured]:
         """Score and time one way to do a task (see `core.runs.measure`)."""

@@ -9,17 +9,17 @@ from torch import nn
 from core.answer import Answer
 from core.data.examples import task_examples
 from core.data.shots import ask_all_with_shots, draw_shots
+from core.data.test_sets import fixed_set
 from core.errors import UserError
 from core.evaluate.limits import answer_limit, as_shown
 from core.evaluate.requests import answer_one_by_one
-from core.evaluate.task import score
+from core.evaluate.task import likeliest_labels, score
 from core.generate.batch import answer_greedily
 from core.models.load import LoadedModel
 from core.runs import prompt_evaluation
 from core.runs.messages import Progress
 from core.runs.prompt_evaluation import Measured, PromptEvaluation
 from core.runs.store import RunStore
-from core.train.checks import spread
 
 AT_ONCE = 20
 """Test examples answered between two messages about progress."""
@@ -39,7 +39,7 @@ def measure(
     """
     _refuse_beside_training(store)
     shots = draw_shots(wanted.task, wanted.shots, seed=wanted.seed)
-    examples = spread(task_examples(wanted.task, "test"), wanted.n_test)
+    examples = fixed_set(task_examples(wanted.task, "test"), wanted.n_test)
     references = [e.completion for e in examples]
     limit = answer_limit(wanted.task, references, base.tokenizer, longest_prompt=0)
     prompts = ask_all_with_shots(examples, shots, base.tokenizer, form=wanted.form, room=limit)
@@ -51,8 +51,18 @@ def measure(
         answers += answer_greedily(
             model, base, group, max_new_tokens=limit, should_stop=should_stop
         )
-    found = score(wanted.task, examples, answers, step=0, elapsed_s=0.0, max_new_tokens=limit)
-    timed = [prompts[examples.index(e)] for e in spread(examples, wanted.n_timed)]
+    found = score(
+        wanted.task,
+        examples,
+        answers,
+        step=0,
+        elapsed_s=0.0,
+        max_new_tokens=limit,
+        likeliest=likeliest_labels(
+            model, base, wanted.task, examples, prompts=prompts, should_stop=should_stop
+        ),
+    )
+    timed = prompts[: wanted.n_timed]
     seconds: dict[bool, list[float]] = {}
     n_answer, n_left = 0.0, 0.0
     for cached in (False, True):
@@ -74,6 +84,8 @@ def measure(
         score=found.score,
         metric=found.metric,
         interval=found.interval,
+        right_form=found.right_form,
+        label_accuracy=found.label_accuracy,
         n=found.n,
         n_cut=found.n_cut,
         max_new_tokens=limit,

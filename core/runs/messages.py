@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 from core.config import RunConfig
-from core.errors import UserError
+from core.errors import UserError, quote
 from core.evaluate.examples import Judged
 from core.evaluate.thresholds import LabelRow
 from core.events import Evaluation
@@ -229,7 +229,6 @@ class ScoreText(Request[TextScore]):
     model: str
     task: str
     text: str
-    examples: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,6 +242,8 @@ class ModelOnTestSet:
     split: str = "test"
     template: str = ""
     pairs_of: str = ""
+    whole: bool = False
+    """Of a task of the catalogue all test examples, not those of the final set."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -311,7 +312,7 @@ def request_from_json(line: dict[str, Any]) -> Request[Any]:
     """`UserError` for an operation that is not known."""
     kind = REQUESTS.get(line["op"])
     if kind is None:
-        raise UserError(f"The worker knows no operation {line['op']!r}.")
+        raise UserError(f"The worker knows no operation {quote(line['op'])}.")
     return read(kind, line["args"])
 
 

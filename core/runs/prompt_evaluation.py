@@ -6,17 +6,16 @@ machine, as seconds are no other machine's. So a reload loses nothing, and nothi
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
 from core import catalog
-from core.config import check_choice, check_number, check_type
+from core.config import FINAL_EXAMPLES, check_choice, check_number, check_type
 from core.data.shots import FORMS, MOST_SHOTS
-from core.errors import UserError
+from core.errors import UserError, quote
 from core.machine import describe_machine
-from core.paths import data_dir, writable
+from core.paths import data_dir, write_whole
 from core.runs.identity import identity_of_answers
 from core.typed_json import read
 
@@ -34,8 +33,8 @@ class PromptEvaluation:
     """One of `FORMS`."""
     run: str = ""
     """A finished run to ask instead of the base model; it is shown no examples."""
-    n_test: int = 40
-    """Test examples scored, spread over the test split."""
+    n_test: int = FINAL_EXAMPLES
+    """Test examples scored: the first of the fixed order (core/data/test_sets)."""
     n_timed: int = 10
     """Of these, how many are answered one by one, on the clock."""
     model: str = catalog.DEFAULT_MODEL
@@ -60,7 +59,7 @@ class PromptEvaluation:
         known = {f.name for f in fields(cls)}
         for name in values:
             if name not in known:
-                raise UserError(f"The setting {name!r} of a measurement is not known.")
+                raise UserError(f"The setting {quote(name)} of a measurement is not known.")
         return cls(**values)
 
     @property
@@ -97,6 +96,9 @@ class Measured:
     metric: str
     interval: tuple[float, float]
     n: int
+    right_form: float | None = None
+    """Of all answers, as in an `Evaluation`; likewise the label accuracy."""
+    label_accuracy: float | None = None
     n_cut: int = 0
     max_new_tokens: int = 0
     prompt_tokens: float
@@ -126,13 +128,10 @@ def _read(path: Path) -> Measured | None:
 
 def keep(measured: Measured) -> None:
     """Write figures, whole or not at all."""
-    path = writable(folder()) / f"{measured.asking.key}.json"
-    new = path.with_name(f"{path.name}.{os.getpid()}")
+    path = folder() / f"{measured.asking.key}.json"
     try:
-        new.write_text(json.dumps(asdict(measured), ensure_ascii=False), "utf-8")
-        new.replace(path)
+        write_whole(path, json.dumps(asdict(measured), ensure_ascii=False).encode())
     except OSError as error:
-        new.unlink(missing_ok=True)
         raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 

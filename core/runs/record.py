@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from core.config import RunConfig
-from core.errors import UserError
+from core.errors import UserError, quote
 from core.runs.states import RunStatus
 from core.typed_json import read
 
@@ -105,7 +105,9 @@ def new_run_id(now: float) -> str:
 
 
 def unknown_run(run_id: str) -> UserError:
-    return UserError(f"There is no run {run_id!r}; list the runs with: python -m core runs list")
+    return UserError(
+        f"There is no run {quote(run_id)}; list the runs with: python -m core runs list"
+    )
 
 
 def strict_json(value: Any) -> Any:

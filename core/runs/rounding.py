@@ -13,14 +13,14 @@ from torch import nn
 
 from core import catalog
 from core.data.examples import task_examples
-from core.errors import UserError
+from core.data.test_sets import fixed_set
+from core.errors import UserError, quote
 from core.evaluate.task import evaluate_task
 from core.inspect.logits import all_logits
 from core.models import acquire
 from core.models.download import Progress
 from core.models.layers import layer_of
 from core.models.load import LoadedModel, load, load_folder
-from core.train.checks import spread
 
 PROMPTS_PER_TASK = 4
 
@@ -34,7 +34,7 @@ def original_folder(name: str, *, on_progress: Callable[[Progress], None]) -> Pa
         return acquire.prepare(catalog.find_model(name), on_progress=on_progress)
     if name.count("/") != 1:
         raise UserError(
-            f"The original {name!r} is neither a model folder nor the name of a repository on the hub; "
+            f"The original {quote(name)} is neither a model folder nor the name of a repository on the hub; "
             "give one with --original."
         )
     size_mb = catalog.MODELS[catalog.DEFAULT_MODEL].parameters * 2 // 10**6
@@ -53,7 +53,7 @@ def compare(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[dict[str, Any]]:
     """The relative error of each layer's weights and of all; then logits, choices and scores of both."""
-    chosen = spread(task_examples(task, "test"), examples)
+    chosen = fixed_set(task_examples(task, "test"), examples)
     ours = load(model, dtype=torch.float32)
     theirs = load_folder(original, id=str(original), dtype=torch.float32)
     errors = weight_errors(ours.model, theirs.model)
@@ -108,7 +108,7 @@ def _logits(ours: LoadedModel, original: LoadedModel) -> dict[str, Any]:
     """The next-token logits after every token of the app's own test prompts."""
     largest, same, n, last_same, n_prompts = 0.0, 0, 0, 0, 0
     for task in catalog.TASKS.values():
-        for example in spread(task_examples(task.id, "test"), PROMPTS_PER_TASK):
+        for example in fixed_set(task_examples(task.id, "test"), PROMPTS_PER_TASK):
             one, other = (all_logits(m.model, m, [example.prompt]) for m in (ours, original))
             largest = max(largest, (one - other).abs().max().item())
             equal = one.argmax(-1) == other.argmax(-1)

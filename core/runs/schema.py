@@ -43,8 +43,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import (
     ArgumentError,
-    DatabaseError,
     DataError,
+    DBAPIError,
     IntegrityError,
     NoSuchModuleError,
     ProgrammingError,
@@ -61,6 +61,7 @@ SCHEMA_VERSION = "0001"
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 metadata = MetaData()
+
 
 runs = Table(
     "runs",
@@ -93,8 +94,18 @@ events = Table(
 )
 
 
+ALONE = {
+    "sqlite": "BEGIN IMMEDIATE",  # Python begins none before the first change
+    "postgresql": "LOCK TABLE runs IN SHARE ROW EXCLUSIVE MODE",
+}
+
+
+class StoreError(UserError):
+    """The database can do nothing now, such as on a full disk; what was recorded before stays."""
+
+
 class Database:
-    """An open database. Errors of the machine leave it as `UserError`."""
+    """An open database. Errors of the machine leave it as `StoreError`."""
 
     def __init__(self, address: str) -> None:
         """Connect to `address` (empty: the SQLite file in the data folder); bring its tables up to date.
@@ -131,14 +142,19 @@ class Database:
             self._engine.dispose()  # the next connection has its foreign keys again
 
     @contextmanager
-    def transaction(self) -> Generator[Connection]:
-        """All that is executed within is recorded together at the end, or not at all."""
+    def transaction(self, *, alone: bool = False) -> Generator[Connection]:
+        """All that is executed within is recorded together at the end, or not at all.
+
+        `alone`: what it reads of the runs, no other process changes until then.
+        """
         try:
             with self._engine.begin() as connection:
+                if alone:
+                    connection.exec_driver_sql(ALONE[connection.dialect.name])
                 yield connection
         except (DataError, IntegrityError, ProgrammingError):
             raise  # a mistake of ours
-        except (DatabaseError, PoolTimeout) as error:
+        except (DBAPIError, PoolTimeout) as error:
             raise explain(error, self._url) from error
 
     def rows(self, query: Select[*tuple[Any, ...]]) -> list[Row[Any]]:
@@ -185,6 +201,8 @@ def _engine(url: URL) -> Engine:
     if url.get_backend_name() == "sqlite":
         _check_file(Path(url.database or ""))
         options["connect_args"] = {"timeout": BUSY_TIMEOUT_S}
+    else:
+        options["pool_pre_ping"] = True  # the database's server may have been restarted
     try:
         engine = create_engine(url, **options)
     except ModuleNotFoundError as error:
@@ -194,7 +212,26 @@ def _engine(url: URL) -> Engine:
         ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "before_cursor_execute", _with_plain_texts, retval=True)
     return engine
+
+
+def _with_plain_texts(
+    _connection: Connection, _cursor: object, statement: str, parameters: Any, *_: object
+) -> tuple[str, Any]:
+    return statement, _plain(parameters)
+
+
+def _plain(value: Any) -> Any:
+    """Without NUL, which PostgreSQL refuses, and with a question mark for what is no text, as in a file name
+    of another encoding. What is JSON has both spelled out."""
+    if isinstance(value, str):
+        return value.replace("\0", "").encode(errors="replace").decode()
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_plain(each) for each in value)
+    return value
 
 
 def _check_file(file: Path) -> None:
@@ -233,12 +270,12 @@ SENTENCES = (
 """What the database says -> what we say."""
 
 
-def explain(error: DatabaseError | PoolTimeout, url: URL) -> UserError:
+def explain(error: DBAPIError | PoolTimeout, url: URL) -> StoreError:
     """A sentence for trouble with the machine."""
     if isinstance(error, PoolTimeout):
-        return UserError("Too many requests wait for the run database; try again in a moment.")
+        return StoreError("Too many requests wait for the run database; try again in a moment.")
     cause = str(error.orig)
     for said, sentence in SENTENCES:
         if said in cause:
-            return UserError(sentence.format(where=describe(url)))
-    return UserError(f"The run database {describe(url)} cannot be used: {cause.strip()}.")
+            return StoreError(sentence.format(where=describe(url)))
+    return StoreError(f"The run database {describe(url)} cannot be used: {cause.strip()}.")

@@ -19,17 +19,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Select, delete, func, insert, select, update
 
 from core.config import RunConfig
-from core.errors import UserError
+from core.errors import UserError, quote
 from core.events import Event, event_from_dict
-from core.runs import artifacts
+from core.runs import artifacts, queue
+from core.runs.endings import Ending
+from core.runs.healing import Healer
 from core.runs.identity import identity_of
-from core.runs.liveness import ended_unexpectedly, is_gone, worker_identity
+from core.runs.liveness import STALE_S, worker_identity
 from core.runs.record import RUN_ID, Run, RunSummary, new_run_id, strict_json, unknown_run
 from core.runs.schema import Database, events, runs
-from core.runs.states import ACTIVE, OVER, IllegalTransition, RunStatus, sources
+from core.runs.states import ACTIVE, OVER, IllegalTransition, RunStatus
 
 __all__ = ["Run", "RunStore", "RunSummary", "worker_identity"]
 
@@ -40,33 +42,52 @@ class RunStore:
     """Safe to share between threads; each process makes its own.
 
     Every method raises `UserError` when the database is full, locked for too long or damaged;
-    what was recorded before stays. Methods that take a run id want a whole one, except `get`.
+    what was recorded before stays. Only an ending is never refused: it is kept until it can be recorded.
+    Methods that take a run id want a whole one, except `get`.
     """
 
     def __init__(self, url: str | None = None) -> None:
         """Open `url`, else `DATABASE_URL`, else the SQLite file in the data folder.
 
-        Whoever opens the store marks the runs whose process is gone, so none stays "running" for good.
+        Whoever opens the store ends the runs that nobody carries out any more, so none stays "running".
         """
         self._database = Database(url or os.environ.get("DATABASE_URL", ""))
+        self._healer = Healer(self._database)
         with suppress(UserError):  # a full disk takes no change, but what is recorded can be read
             self.reap()
 
     # From the queue to the end
 
     def submit(self, config: RunConfig) -> Run:
-        """Put a new run at the end of the queue."""
-        return self._insert(config, status=RunStatus.QUEUED)
+        """Put a new run at the end of the queue, or give the equal one that waits or trains already.
+
+        `UserError` when the queue is full.
+        """
+        new, equal = _new_row(config), self._equal_active(config)
+        waiting = select(func.count()).where(runs.c.status == RunStatus.QUEUED)
+        with self._database.transaction(alone=True) as connection:
+            row = connection.execute(equal).first()
+            if row is None:
+                n_waiting = connection.execute(waiting).scalar_one()
+                if n_waiting >= queue.limit():
+                    raise queue.full(n_waiting)
+                row = connection.execute(insert(runs).values(new).returning(runs)).one()
+        return Run.from_row(row)
 
     def start(self, config: RunConfig, *, worker: str) -> Run:
         """Record a new run that this process carries out at once, past the queue."""
-        return self._insert(config, **_running(worker))
+        self._healer.catch_up()
+        new = _new_row(config) | _running(worker)
+        with self._database.transaction() as connection:
+            return Run.from_row(connection.execute(insert(runs).values(new).returning(runs)).one())
 
     def claim(self, *, worker: str) -> Run | None:
         """Take the oldest queued run, now running; None when the queue is empty.
 
-        Of several processes that claim at once, no two get the same run.
+        Of several processes that claim at once, no two get the same run. None is given while the end of
+        the last one cannot be recorded.
         """
+        self._healer.catch_up()
         oldest = (
             select(runs.c.number)
             .where(runs.c.status == RunStatus.QUEUED)
@@ -122,43 +143,21 @@ class RunStore:
 
     def fail(self, run_id: str, reason: str) -> None:
         """queued or running -> failed; `reason` is a sentence for a person."""
-        text = reason.encode(errors="replace").decode()  # may quote a file name that is no text
-        self._end(run_id, RunStatus.FAILED, reason=text)
+        self._end(run_id, RunStatus.FAILED, reason=reason)
 
-    def heartbeat(self, run_id: str) -> None:
-        """Say that the run's worker is alive. `append` says so too."""
+    def heartbeat(self, run_id: str) -> bool:
+        """Say that the run's worker is alive; False when the run is over. `append` says so too."""
+        mine = update(runs).where(runs.c.id == run_id, runs.c.status.in_(ACTIVE))
         with self._database.transaction() as connection:
-            connection.execute(
-                update(runs).where(runs.c.id == run_id).values(heartbeat_at=time.time())
-            )
+            return bool(connection.execute(mine.values(heartbeat_at=time.time())).rowcount)
 
-    def reap(self, *, stale_s: float = 120.0) -> list[Run]:
-        """Fail the running runs whose worker process is gone, and return them.
+    def reap(self, *, stale_s: float = STALE_S) -> list[Run]:
+        """End the running runs that nobody carries out any more (core/runs/healing.py); returns them.
 
         A worker of this host is looked up by its process number and start time; one of another host
         is given up when it has said nothing for more than `stale_s` seconds.
         """
-        running = self._database.rows(select(runs).where(runs.c.status == RunStatus.RUNNING))
-        reaped: list[Run] = []
-        for row in running:
-            silent_s = time.time() - row.heartbeat_at
-            if not is_gone(row.worker, silent_s=silent_s, stale_s=stale_s):
-                continue
-            with self._database.transaction() as connection:
-                failed = connection.execute(
-                    update(runs)
-                    .where(runs.c.id == row.id, runs.c.status == RunStatus.RUNNING)
-                    .where(runs.c.heartbeat_at == row.heartbeat_at)  # it did not speak up since
-                    .values(
-                        status=RunStatus.FAILED,
-                        ended_at=time.time(),
-                        reason=ended_unexpectedly(_last_step(connection, row.id)),
-                    )
-                    .returning(runs)
-                ).first()
-            if failed is not None:
-                reaped.append(Run.from_row(failed))
-        return reaped
+        return self._healer.heal(stale_s=stale_s)
 
     # Events
 
@@ -216,7 +215,7 @@ class RunStore:
         if not rows:
             raise unknown_run(run_id)
         if len(rows) > 1 and rows[0].id != wanted:
-            raise UserError(f"Several runs begin with {run_id!r}; give more of the id.")
+            raise UserError(f"Several runs begin with {quote(run_id)}; give more of the id.")
         return Run.from_row(rows[0])
 
     def runs(self, *, limit: int = 200) -> list[Run]:
@@ -249,6 +248,17 @@ class RunStore:
         rows = self._database.rows(query)
         return Run.from_row(rows[0]) if rows else None
 
+    def find_active(self, config: RunConfig) -> Run | None:
+        """The run that `submit` would join."""
+        rows = self._database.rows(self._equal_active(config))
+        return Run.from_row(rows[0]) if rows else None
+
+    def finished(self, *, limit: int = 50) -> list[Run]:
+        """The latest finished runs, newest first."""
+        query = select(runs).where(runs.c.status == RunStatus.FINISHED)
+        query = query.order_by(runs.c.number.desc()).limit(limit)
+        return [Run.from_row(row) for row in self._database.rows(query)]
+
     # Artifacts
 
     def artifact_dir(self, run_id: str) -> Path:
@@ -267,27 +277,26 @@ class RunStore:
         with self._database.transaction() as connection:
             connection.execute(delete(runs).where(runs.c.id == run_id, runs.c.status.in_(OVER)))
             artifacts.remove(artifacts.folder_of(run_id))  # if this fails, the run stays listed
+        self._healer.forget(run_id)
 
     # Shared steps
 
-    def _insert(self, config: RunConfig, **values: Any) -> Run:
-        now = time.time()
-        query = insert(runs).values(
-            id=new_run_id(now),
-            config=config.to_dict(),
-            config_hash=config.hash,
-            version=identity_of(config),
-            created_at=now,
-            **values,
+    def _equal_active(self, config: RunConfig) -> Select[*tuple[Any, ...]]:
+        """One that waits has no identity of its own yet; one that is to stop will not be finished."""
+        as_here = (runs.c.status == RunStatus.RUNNING) & (runs.c.version == identity_of(config))
+        return (
+            select(runs)
+            .where(runs.c.config_hash == config.hash, runs.c.stop_requested.is_(False))
+            .where((runs.c.status == RunStatus.QUEUED) | as_here)
+            .order_by(runs.c.number)
+            .limit(1)
         )
-        with self._database.transaction() as connection:
-            return Run.from_row(connection.execute(query.returning(runs)).one())
 
-    def _end(self, run_id: str, status: RunStatus, **values: Any) -> None:
-        query = update(runs).where(runs.c.id == run_id, runs.c.status.in_(sources(status)))
-        with self._database.transaction() as connection:
-            result = connection.execute(query.values(status=status, ended_at=time.time(), **values))
-        if not result.rowcount:
+    def _end(
+        self, run_id: str, status: RunStatus, *, reason: str = "", summary: Any = None
+    ) -> None:
+        ending = Ending(status=status, ended_at=time.time(), reason=reason, summary=summary or {})
+        if not self._healer.end(run_id, ending):
             raise IllegalTransition(self._column("status", run_id), status)
 
     def _column(self, name: str, run_id: str) -> Any:
@@ -297,16 +306,18 @@ class RunStore:
         return rows[0][0]
 
 
+def _new_row(config: RunConfig) -> dict[str, Any]:
+    now = time.time()
+    return {
+        "id": new_run_id(now),
+        "config": config.to_dict(),
+        "config_hash": config.hash,
+        "version": identity_of(config),
+        "status": RunStatus.QUEUED,
+        "created_at": now,
+    }
+
+
 def _running(worker: str) -> dict[str, Any]:
     now = time.time()
     return {"status": RunStatus.RUNNING, "started_at": now, "heartbeat_at": now, "worker": worker}
-
-
-def _last_step(connection: Connection, run_id: str) -> int:
-    query = (
-        select(events.c.payload)
-        .where(events.c.run_id == run_id, events.c.type == "step")
-        .order_by(events.c.seq.desc())
-        .limit(1)
-    )
-    return (connection.scalar(query) or {}).get("step", 0)

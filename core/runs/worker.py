@@ -14,22 +14,28 @@ import os
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 import torch
+from filelock import FileLock
 
 from core import catalog
 from core.config import RunConfig
 from core.errors import UserError
+from core.memory import memory_mb, release_memory
 from core.models import load
 from core.models.acquire import is_ready
 from core.models.load import LoadedModel
 from core.models.probe import probe, resolve_dtype
+from core.paths import data_dir
+from core.runs.backoff import Backoff
 from core.runs.execute import execute, explain
 from core.runs.identity import remember_machine
 from core.runs.inference_session import InferenceSession
+from core.runs.memory_ceiling import Growth, watch_memory
 from core.runs.messages import Ready, Warm, message_to_json, request_from_json
 from core.runs.states import IllegalTransition
 from core.runs.store import RunStore, worker_identity
@@ -71,13 +77,23 @@ class BaseKeeper:
 
 
 def train_forever(store: RunStore) -> None:
-    keeper, me, is_queued = BaseKeeper(), worker_identity(), threading.Event()
+    keeper, me, growth, is_queued = BaseKeeper(), worker_identity(), Growth(), threading.Event()
     threading.Thread(target=_heed_parent, args=(store, me, is_queued), daemon=True).start()
+    lease = FileLock(data_dir() / "training.lock")  # of two servers on one home, one trains
+    lease.acquire(poll_interval=0.5)
+    watch_memory(lambda said: _exit_failing_own(store, me, said))
     if is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
         keeper(RunConfig())
     say_ready()
+    trouble = Backoff(first_s=IDLE_S, most_s=10)
     while True:
-        run = store.claim(worker=me)
+        try:
+            run = store.claim(worker=me)
+        except UserError as error:  # such as a full disk
+            log.warning("no run can be taken: %s", error)
+            time.sleep(trouble.failed())
+            continue
+        trouble.worked()
         if run is None:
             is_queued.wait(IDLE_S)
             is_queued.clear()
@@ -85,6 +101,7 @@ def train_forever(store: RunStore) -> None:
         say({"state": "busy", "run": run.id})
         execute(run, store, keeper)
         say({"state": "idle"})
+        _exit_when_grown(growth)
 
 
 def _heed_parent(store: RunStore, me: str, is_queued: threading.Event) -> None:
@@ -92,16 +109,34 @@ def _heed_parent(store: RunStore, me: str, is_queued: threading.Event) -> None:
     progress, and go."""
     for _ in sys.stdin:
         is_queued.set()
-    for run in store.active():
-        if run.worker == me:
-            with contextlib.suppress(
-                IllegalTransition, UserError
-            ):  # it may just have ended by itself
-                store.fail(
-                    run.id,
-                    "The app was closed during this run. What it recorded is kept; run it again.",
-                )
-    os._exit(0)
+    _exit_failing_own(
+        store, me, "The app was closed during this run. What it recorded is kept; run it again."
+    )
+
+
+def _exit_failing_own(store: RunStore, me: str, reason: str) -> None:
+    log.warning("training worker ends: %s", reason)
+    try:
+        for run in store.active():
+            if run.worker == me:
+                # it may just have ended by itself
+                with contextlib.suppress(IllegalTransition, UserError):
+                    store.fail(run.id, reason)
+    finally:
+        os._exit(0)
+
+
+def _exit_when_grown(growth: Growth) -> None:
+    """Between two pieces of work: the server starts a new worker for one that holds too much."""
+    release_memory()
+    used = memory_mb()
+    if growth.is_too_much(used):
+        log.warning(
+            "worker starts anew: it holds %.0f MB between two pieces of work, and held %.0f before",
+            used,
+            growth.least_mb,
+        )
+        os._exit(0)
 
 
 def answer_forever(store: RunStore) -> None:
@@ -113,6 +148,8 @@ def answer_forever(store: RunStore) -> None:
     """
     requests: queue.Queue[dict[str, Any]] = queue.Queue()
     cancelled: set[int] = set()
+    answering: list[int] = []
+    """The request that is being answered."""
 
     def listen() -> None:
         for line in sys.stdin:
@@ -123,26 +160,34 @@ def answer_forever(store: RunStore) -> None:
                 requests.put(message)
         os._exit(0)
 
-    session = InferenceSession(store)
+    def exit_over_ceiling(reason: str) -> None:
+        log.warning("answering worker ends: %s", reason)
+        for number in answering:
+            say({"request": number, "error": reason})
+        os._exit(0)
+
+    session, growth = InferenceSession(store), Growth()
     threading.Thread(target=listen, daemon=True).start()
+    watch_memory(exit_over_ceiling)
     if is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
         list(session.warm(Warm(model=catalog.DEFAULT_MODEL)))
     say_ready()
     while True:
         request = requests.get()
-        torch.set_num_threads(_threads_for(request["op"], store))
+        torch.set_num_threads(_threads_for(request["op"]))
+        answering[:] = [request["request"]]
         _answer(session, request, lambda number=request["request"]: number in cancelled)
+        answering.clear()
         cancelled.discard(request["request"])
+        if requests.empty():
+            _exit_when_grown(growth)
 
 
-def _threads_for(operation: str, store: RunStore) -> int:
-    """One thread beside a training run, all cores otherwise.
-
-    Two processes that each fill all cores wait for each other at every product: on two cores an
-    answer then came at 0.4 tokens a second, with one thread at 9. Reading the weights is what limits
-    an answer, so one thread costs it little (13.5 instead of 14.5 a second on an idle machine).
+def _threads_for(operation: str) -> int:
+    """One thread for an answer to one prompt: reading the weights is what limits it, so a second gains little
+    (14.5 instead of 13.5 tokens a second on two idle cores), and other programs disturb it less.
     """
-    return 1 if operation in ("generate", "switch") or store.active() else ALL_CORES
+    return 1 if operation in ("generate", "switch") else ALL_CORES
 
 
 def _answer(
@@ -151,7 +196,7 @@ def _answer(
     number = line["request"]
     try:
         request = request_from_json(line)
-        for message in getattr(session, request.operation)(request, is_cancelled):
+        for message in session.answer(request, is_cancelled):
             if is_cancelled():
                 break
             say({"request": number, **message_to_json(message)})

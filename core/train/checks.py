@@ -14,7 +14,9 @@ from core.answer import Answer
 from core.config import RunConfig
 from core.data.encode import Encoded
 from core.data.examples import Example
-from core.evaluate.task import answer_tasks, limit_of, score
+from core.data.test_sets import fixed_set
+from core.errors import Stopped
+from core.evaluate.task import answer_tasks, likeliest_labels, limit_of, score
 from core.events import (
     Evaluation,
     Event,
@@ -80,7 +82,7 @@ class Checks:
         self.config, self.base, self.model, self.should_stop = config, base, model, should_stop
         self.watched = plan.validation
         limit = config.evaluation.final_examples
-        self.tests = {task: spread(e, limit or len(e)) for task, e in plan.tests.items()}
+        self.tests = {task: fixed_set(e, limit) for task, e in plan.tests.items()}
         longest = config.evaluation.max_new_tokens
         self.limits = {
             task: limit_of(task, examples, base, wanted=longest)
@@ -102,10 +104,12 @@ class Checks:
         return f"Stopped early: no better validation loss in {self.n_without_better} checks."
 
     def __call__(self, step: int, *, last: bool = False) -> Iterator[Event]:
-        """Some test examples while training, all of them at the last step.
+        """Some test examples while training; before and after it all, the same ones.
 
         At step 0 the base model is asked; its answers are remembered for the next run.
         """
+        if self.should_stop():
+            raise Stopped
         model = self._to_ask(step)
         if self.watched:
             loss = validation_loss(model, self.watched, self.base)
@@ -127,7 +131,7 @@ class Checks:
         """The watched prompts and what every check asks come first, at the last check the other examples."""
         start = time.perf_counter()
         shown = {task: self.shown_from(task) for task in self.tests}
-        sets = self.tests if last else shown
+        sets = self.tests if last or step == 0 else shown
         answers = self._answers(model, shown, self.config.evaluation.prompts)
         yield from self._samples(answers, step)
         others = {
@@ -139,7 +143,10 @@ class Checks:
                 yield self._score(task, examples, answers, step, start).partial(len(sets[task]))
             answers |= self._answers(model, others)
         for task, examples in sets.items():
-            yield self._score(task, examples, answers, step, start)
+            likeliest = likeliest_labels(
+                model, self.base, task, examples, should_stop=self.should_stop
+            )
+            yield self._score(task, examples, answers, step, start, likeliest)
         yield from self.next_tokens(model, step)
         if step and (rows := movement(self.model, self.base.model, norms=self.base.norms)):
             yield Movement(step=step, rows=rows)
@@ -164,7 +171,13 @@ class Checks:
         }
 
     def _score(
-        self, task: str, examples: list[Example], answers: Answers, step: int, start: float
+        self,
+        task: str,
+        examples: list[Example],
+        answers: Answers,
+        step: int,
+        start: float,
+        likeliest: Sequence[str] = (),
     ) -> Evaluation:
         return score(
             task,
@@ -173,13 +186,14 @@ class Checks:
             step=step,
             elapsed_s=time.perf_counter() - start,
             max_new_tokens=self.limits[task],
+            likeliest=likeliest,
         )
 
     def _samples(self, answers: Answers, step: int) -> Iterator[Event]:
         shown = [
             (task, e.prompt, e.completion)
             for task in self.tests
-            for e in spread(self.shown_from(task), self.config.evaluation.samples)
+            for e in self.shown_from(task)[: self.config.evaluation.samples]
         ]
         free = [(FREE, prompt, "") for prompt in self.config.evaluation.prompts]
         for task, prompt, reference in [*free, *shown]:
@@ -195,7 +209,7 @@ class Checks:
 
     def shown_from(self, task: str) -> list[Example]:
         """Examples that every check answers: the samples shown are among them."""
-        return spread(self.tests[task], self.config.evaluation.examples)
+        return self.tests[task][: self.config.evaluation.examples]
 
 
 def likely_answers(plan: Plan) -> list[list[int]]:
@@ -207,13 +221,6 @@ def likely_answers(plan: Plan) -> list[list[int]]:
             if sum(map(len, distinct)) <= MOST_GUESSED:
                 found |= distinct
     return [list(ids) for ids in sorted(found)]
-
-
-def spread(examples: list[Example], n: int) -> list[Example]:
-    """`n` examples spread evenly over the list, always the same ones."""
-    if n >= len(examples):
-        return examples
-    return [examples[i * len(examples) // n] for i in range(n)]
 
 
 class NextTokenWatch:

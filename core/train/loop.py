@@ -43,15 +43,9 @@ class Trained:
     config: RunConfig
 
     def save(self, folder: Path) -> None:
-        """Write the run's artifact; `UserError` when the disk refuses."""
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            methods.find(self.config.method.name).save(self.model, self.base.model, folder)
-        except OSError as error:
-            raise UserError(
-                f"The tuned weights cannot be saved ({error.strerror or error}); "
-                "free some disk space and run it again. The curves are kept."
-            ) from error
+        """Write the run's artifact."""
+        folder.mkdir(parents=True, exist_ok=True)
+        methods.find(self.config.method.name).save(self.model, self.base.model, folder)
 
 
 def make_optimizer(model: nn.Module, config: RunConfig) -> torch.optim.AdamW:
@@ -93,6 +87,8 @@ def train(
 ) -> Generator[Event, None, Trained]:
     """Run `config` on a loaded model, yielding what happens; returns the `Trained` model.
 
+    `should_stop` is asked before each piece of work, a step or the next token of all answers: there a
+    run can be made to wait, too (core/runs/compute_lock.py).
     Raises `UserError` for data that cannot be used or training that diverges, and `Stopped`, with
     the model so far in `partial`, when `should_stop` says so.
     """
@@ -135,15 +131,20 @@ def _train(
             if len(plan.stages) > 1:
                 yield Phase(index=index, task=stage.task, first_step=last_step + 1, last_step=end)
             for event in take_steps(
-                config, base, model, stage, penalties, after=last_step, after_s=train_s
+                config,
+                base,
+                model,
+                stage,
+                penalties,
+                after=last_step,
+                after_s=train_s,
+                should_stop=should_stop,
             ):
                 yield event
                 if not isinstance(event, Step):
                     continue
                 yield from watch(event.step)
                 last_step, train_s = event.step, event.elapsed_s
-                if should_stop():
-                    raise Stopped
                 if last_step < end and last_step % config.evaluation.every == 0:
                     yield from checks(last_step)
                     if checks.is_exhausted:
@@ -161,6 +162,7 @@ def _train(
         peak_memory_mb=peak_memory_mb(),
         elapsed_s=time.perf_counter() - started_at,
         train_s=train_s,
+        examples_seen=last_step * config.optimizer.batch_size,
     )
     return Trained(model, base, config)
 
@@ -182,17 +184,21 @@ def take_steps(
     *,
     after: int = 0,
     after_s: float = 0.0,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Step | Memory]:
     """The training loop: one optimizer step for each `Step`, numbered on from `after` steps in `after_s`.
 
     The very first step is also measured: what it keeps in memory follows it.
-    Raises `UserError` when the loss is no longer a finite number.
+    Raises `Stopped` before a step when `should_stop` says so, and `UserError` when the loss is no longer a
+    finite number.
     """
     wanted = config.optimizer
     optimizer = make_optimizer(model, config)
     supply = mixed_batches(stage.pools, stage.weights, wanted.batch_size, seed=config.seed)
     train_s = after_s
     for step in range(1, wanted.steps + 1):
+        if should_stop():
+            raise Stopped
         tick = time.perf_counter()
         if not model.training:  # a check came between
             model.train()

@@ -8,6 +8,7 @@ from core.errors import UserError
 from core.generate.settings import SamplingSettings
 from core.runs.messages import Generate
 from pages.shared.engine import current_model, engine, model_ready, preparation, store
+from pages.shared.plain import plain, quoted
 
 GREEDY = SamplingSettings(max_new_tokens=40)
 QUESTIONS = ("What is the capital of Japan?", "What is your name?", "What do bees make?")
@@ -31,9 +32,9 @@ def ask_base() -> None:
         question = Generate(model=current_model().id, text=asked, settings=GREEDY)
         for message in engine().ask(question):
             n_tokens, elapsed_s = message.token.n_tokens, message.token.elapsed_s
-            place.markdown(f"> {message.token.text}")
+            place.markdown(quoted(message.token.text))
     except UserError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return
     st.caption(
         f"{n_tokens} tokens in {elapsed_s:.1f} s, computed on this machine just "

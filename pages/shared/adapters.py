@@ -13,6 +13,7 @@ from core.generate.settings import SamplingSettings
 from core.runs.messages import Switch, Switched
 from pages.shared.colours import BLUE, GREY
 from pages.shared.engine import current_model, engine
+from pages.shared.plain import quoted
 
 BASE_MODEL = "Base model"
 MANY = (1, 2, 5, 10, 20, 50, 100)
@@ -48,11 +49,6 @@ def answer(
             place.markdown(quoted(said))
     assert switched is not None  # it comes first
     return switched, said
-
-
-def quoted(text: str) -> str:
-    """An answer as a quotation, each line of it."""
-    return "\n".join(f"> {line}" for line in (text or "…").splitlines())
 
 
 def memory_rows(adapter_bytes: float, n_parameters: int) -> pd.DataFrame:

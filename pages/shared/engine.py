@@ -14,6 +14,7 @@ from core.runs.event_cache import EventCache
 from core.runs.messages import M, Request
 from core.runs.store import RunStore
 from core.shape import PUBLISHED, ModelShape
+from pages.shared.plain import plain
 
 
 @st.cache_resource(show_spinner=False)
@@ -95,12 +96,12 @@ def preparation() -> None:
         st.rerun()
     state = engine().preparations.get(entry.id)
     if state and state.running:
-        st.progress(min(state.share, 1.0), text=state.message or "Starting")
+        st.progress(min(state.share, 1.0), text=plain(state.message or "Starting"))
         if st.button("Stop", key="prepare_stop"):
             engine().stop_preparing(entry.id)
         return
     if state and state.error:
-        st.error(state.error)
+        st.error(plain(state.error))
     st.write(
         f"This page works on a real language model, **{entry.title}**. It is fetched once "
         f"(about {entry.download_mb} MB), checked and converted; no account is needed."

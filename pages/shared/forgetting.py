@@ -18,6 +18,7 @@ from core.runs.store import Run
 from pages.shared.colours import AMBER, BLUE, GREY, ORANGE, TASK_COLOURS
 from pages.shared.engine import events_of
 from pages.shared.live import follow, planned_steps, sample_table, step_axis
+from pages.shared.plain import quoted
 
 E = TypeVar("E", bound=Event)
 SENTIMENT_SHARE = "other prompts answered with a sentiment"
@@ -125,7 +126,7 @@ def scrub(run_id: str) -> None:
             answers = {
                 e.prompt: sample_as_shown(e) for e in of_type(events, Sample) if e.step == step
             }
-            st.markdown(f"> {answers.get(chosen, '')}")
+            st.markdown(quoted(answers.get(chosen, "")))
             st.altair_chart(next_token_chart(look), width="stretch")
     with right:
         moved = [e for e in of_type(events, Movement) if e.step == step]

@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from core import catalog
+from core.data.listing import seen_words
 from core.errors import UserError
 from core.evaluate.limits import cut_lines, sample_as_shown
 from core.evaluate.overlap import WORDS_ONLY
@@ -20,6 +21,7 @@ from core.events import (
     Notice,
     PartialEvaluation,
     Sample,
+    Started,
     Step,
     Validation,
 )
@@ -27,6 +29,7 @@ from core.runs.states import RunStatus
 from core.runs.store import Run
 from pages.shared.colours import AMBER, BLUE, GREEN, GREY
 from pages.shared.engine import engine, events_of, spare_the_collector, store
+from pages.shared.plain import plain
 
 POLL_S = 1.0
 FIRST_POLL_S = 0.3
@@ -63,7 +66,7 @@ def _follow(run_id: str, draw: Callable[[Run, list[Event]], None], paced: float 
         show_status(run, events)
         draw(run, events)
     except UserError as error:  # app.py does not see what happens in a fragment
-        st.error(str(error))
+        st.error(plain(str(error)))
 
 
 def run_view(run_id: str) -> None:
@@ -115,15 +118,19 @@ def show_status(run: Run, events: list[Event]) -> None:
         text = "Measuring the base model first"
         if done:
             text = f"Step {done} of {wanted}, loss {steps[-1].loss:.2f}"
+            if seen := examples_seen(run, events, done):
+                text += f", {seen}"
         st.progress(done / wanted, text=f"{text}.{asked}")
     elif run.status is RunStatus.FAILED:
-        st.error(run.reason)
+        st.error(plain(run.reason))
     else:
         seconds = (run.ended_at or 0) - (run.started_at or run.created_at)
-        st.success(f"{run.status.capitalize()} after {done} steps, {seconds:.0f} s. {run.reason}")
+        seen = examples_seen(run, events, done)
+        after = f"{done} steps, {seconds:.0f} s" + (f", {seen}" if seen else "")
+        st.success(f"{run.status.capitalize()} after {after}. {plain(run.reason)}")
     for event in events:
         if isinstance(event, Notice):
-            st.caption(event.message)
+            st.caption(plain(event.message))
     if cut := cut_lines([e for e in events if isinstance(e, Evaluation)]):
         st.caption(f"{'; '.join(cut)}.")
     if so_far := scores_so_far(events):
@@ -151,6 +158,12 @@ def scores_so_far(events: list[Event]) -> str:
         if (e.step, e.task) not in whole
     ]
     return f"Scores so far: {', '.join(found)}" if found else ""
+
+
+def examples_seen(run: Run, events: list[Event], step: int) -> str:
+    """How many of its examples a run has trained on by a step; "" before it has begun."""
+    n_train = next((e.n_train for e in events if isinstance(e, Started)), 0)
+    return seen_words(step * run.config_dict["optimizer"]["batch_size"], n_train) if n_train else ""
 
 
 def step_axis(n_steps: int) -> alt.X:

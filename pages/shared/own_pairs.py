@@ -17,6 +17,7 @@ from core.data.edited import keep_edited
 from core.data.examples import Splits, load_splits
 from core.data.intake import Mapping, UnknownColumnsError, read
 from core.errors import UserError
+from pages.shared.plain import plain
 
 FILE_TYPES = ["jsonl", "json", "csv", "tsv"]
 State = dict[str, Any]
@@ -58,7 +59,7 @@ def choose_file(*, key: str, url: str) -> str:
 def _show(state: State, key: str, url: str) -> str:
     """What was recognised, or what is wrong; the address in use."""
     if "error" in state:
-        st.error(state["error"])
+        st.error(plain(state["error"]))
         _choose_columns(state, key)
         return ""
     if st.query_params.get(url, "") != state["address"]:
@@ -69,9 +70,9 @@ def _show(state: State, key: str, url: str) -> str:
         return st.query_params.get(url, "")
     data = state["data"]
     taken = data.taken or "prompt and completion"
-    st.caption(f"{len(data.records)} pairs. {data.file_type}; {taken}.")
+    st.caption(f"{len(data.records)} pairs. {data.file_type}; {plain(taken)}.")
     for warning in data.warnings:
-        st.caption(warning)
+        st.caption(plain(warning))
     with st.expander("The first pairs, and which columns they come from"):
         _choose_columns(state, key)
         first = [{name: r[name] for name in ("prompt", "completion")} for r in data.records[:3]]
@@ -140,7 +141,7 @@ def edit_pairs(data: DataConfig) -> None:
         if is_edited or goes_on or copy:
             _use(rows, splits, table, data)
         for sentence in table["left_out"]:
-            st.warning(sentence)
+            st.warning(plain(sentence))
 
 
 def _use(rows: list[dict[str, Any]], splits: Splits, table: State, data: DataConfig) -> None:
@@ -148,7 +149,7 @@ def _use(rows: list[dict[str, Any]], splits: Splits, table: State, data: DataCon
     try:
         address, table["left_out"] = keep_edited(rows, splits)
     except UserError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return
     if address == data.dataset:
         return

@@ -11,6 +11,7 @@ from core.experiments.pending import active, failed, missing
 from core.runs.store import Run
 from pages.shared.engine import engine, events_of, store
 from pages.shared.live import POLL_S, planned_steps
+from pages.shared.plain import plain
 
 
 def nothing() -> None:
@@ -36,7 +37,7 @@ def run_all(
             engine().submit(config)
         st.rerun()
     for reason, n in Counter(run.reason for run in failed(configs, store())).items():
-        st.error(f"{n} of {len(configs)} failed: {reason}")
+        st.error(f"{n} of {len(configs)} failed: {plain(reason)}")
     if not left and not waiting:
         st.caption("It is finished." if len(configs) == 1 else f"All {len(configs)} are finished.")
     st.fragment(_progress, run_every=POLL_S if waiting else None)(configs, key, draw, bool(waiting))

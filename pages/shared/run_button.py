@@ -4,7 +4,10 @@ import streamlit as st
 
 from core.config import RunConfig
 from core.errors import UserError
+from core.runs import duration
+from core.runs.states import RunStatus
 from pages.shared.engine import engine, store
+from pages.shared.plain import plain
 
 
 def run_button(config: RunConfig, label: str, *, key: str, name: str) -> str:
@@ -12,13 +15,32 @@ def run_button(config: RunConfig, label: str, *, key: str, name: str) -> str:
     done = store().find_finished(config)
     go, show = st.columns(2)
     text = f"{label} again" if done else label
-    if go.button(text, type="primary", key=f"{key}_start", width="stretch"):
-        st.query_params[name] = engine().submit(config).id
-        st.rerun()
+    with go:
+        if start_button(config, text, key=f"{key}_start"):
+            st.query_params[name] = engine().submit(config).id
+            st.rerun()
     if done and show.button("Show the finished run", key=f"{key}_show", width="stretch"):
         st.query_params[name] = done.id
         st.rerun()
+    say_active(config)
     return run_in_url(name)
+
+
+def start_button(config: RunConfig, label: str, *, key: str) -> bool:
+    """Whether it was clicked. A run that takes long says first how long, and asks."""
+    warning = duration.warning(config, store())
+    if not warning:
+        return st.button(label, type="primary", key=key, width="stretch")
+    with st.popover(label, width="stretch"):
+        st.write(warning)
+        return st.button("Start it", type="primary", key=key, width="stretch")
+
+
+def say_active(config: RunConfig) -> None:
+    """That a run of these settings is on its way; a click on the button shows that one."""
+    if same := store().find_active(config):
+        what = "waiting" if same.status is RunStatus.QUEUED else "training"
+        st.caption(f"A run with exactly these settings is {what} already; it is not started twice.")
 
 
 def run_in_url(name: str) -> str:
@@ -30,7 +52,7 @@ def run_in_url(name: str) -> str:
         return store().get(wanted).id
     except UserError:
         st.caption(
-            f"The run “{wanted}” in this page’s address is not on this machine; it may have been "
+            f"The run “{plain(wanted)}” in this page’s address is not on this machine; it may have been "
             "deleted. Start a new one."
         )
         return ""

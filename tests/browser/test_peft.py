@@ -75,7 +75,7 @@ def test_lora_is_trained_looked_into_and_merged(app: str, page: Page) -> None:
     expect(page.get_by_text("Tuning starts exactly where the base is")).to_be_visible()
     button(page, "Train this LoRA").click()
     expect(page.get_by_text("What was learned")).to_be_visible(timeout=600_000)
-    expect(page.get_by_text(re.compile("LoRA: effective rank 1.* of 576")).first).to_be_visible(
+    expect(page.get_by_text(re.compile("LoRA: effective rank 1")).first).to_be_visible(
         timeout=90_000
     )
     button(page, "Merge and unmerge").click()

@@ -64,6 +64,8 @@ ANSWERS: dict[type[Request[Any]], Any] = {
         singular_values=[2.0, 1.0],
         energy=[0.8, 1.0],
         effective_rank=1.7,
+        control_values=[1.6, 1.5],
+        control_rank=2.0,
         relative=0.01,
         shape=[576, 576],
     ),

@@ -17,7 +17,7 @@ from core.data.intake.shapes import (
     unknown_columns,
 )
 from core.data.listing import MOST_NAMED, count, first_few, name_lines
-from core.errors import UserError
+from core.errors import UserError, shortened
 
 MAX_UPLOAD_BYTES = 20_000_000
 MAX_UPLOAD_PAIRS = 20_000
@@ -82,7 +82,9 @@ def read_file(
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UserError(f"The data file {path} cannot be read: {error.strerror}.") from error
+        raise UserError(
+            f"The data file {shortened(path)} cannot be read: {error.strerror}."
+        ) from error
     return read(content, name=path.name, mapping=mapping, skip_bad_lines=skip_bad_lines)
 
 
@@ -99,6 +101,7 @@ def read(
     Raises `UserError` for a file that cannot be read as a whole, `UnknownColumnsError` when a mapping is
     needed, and `BadLinesError`, naming them all, unless they are to be skipped.
     """
+    name = shortened(name)
     table = read_table(_decoded(content, name), name)
     if not table.rows:
         raise UserError(f"{name} holds no prompt-completion pairs.")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.errors import UserError
+from core.errors import UserError, quote
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 ROWS_LOOKED_AT = 200
@@ -109,7 +109,7 @@ def _csv_table(text: str, name: str) -> Table:
     columns = [cell.strip() or f"column {n}" for n, cell in enumerate(lines[0][1], start=1)]
     twice = next((c for c in columns if columns.count(c) > 1), "")
     if twice:
-        raise UserError(f"{name}: two columns are called {twice!r}; rename one of them.")
+        raise UserError(f"{name}: two columns are called {quote(twice)}; rename one of them.")
     rows, empty = list[Row](), list[int]()
     for line, cells in lines[1:]:
         if not any(cell.strip() for cell in cells):

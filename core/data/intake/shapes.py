@@ -10,7 +10,7 @@ from typing import Any
 
 from core.data.intake.cells import NotTextError, text_of
 from core.data.listing import join
-from core.errors import UserError
+from core.errors import UserError, quote, shortened
 
 CHAT = "messages"
 SHAPES: dict[str, tuple[tuple[str, ...], str]] = {
@@ -67,7 +67,7 @@ def parse_mapping(text: str) -> Mapping:
     if set(found) != {"prompt", "completion"} or len(parts) != 2 or not all(found.values()):
         raise UserError(
             "--map wants a column for each of the two: prompt=question,completion=answer "
-            f"(several make one prompt: prompt=instruction+input,…); got {text!r}."
+            f"(several make one prompt: prompt=instruction+input,…); got {quote(text)}."
         )
     prompt = tuple(column.strip() for column in found["prompt"].split("+"))
     return Mapping(prompt=prompt, completion=found["completion"])
@@ -79,7 +79,9 @@ def chosen_mapping(wanted: Mapping, columns: Sequence[str], name: str) -> Mappin
     prompt = (whole,) if whole in columns else wanted.prompt
     for column in (*prompt, wanted.completion):
         if column not in columns:
-            raise UserError(f"{name} has no column {column!r}; it has: {', '.join(columns)}.")
+            raise UserError(
+                f"{name} has no column {quote(column)}; it has: {shortened(', '.join(columns))}."
+            )
     return Mapping(prompt=prompt, completion=wanted.completion)
 
 
@@ -127,7 +129,9 @@ def _pair_of_chat(turns: Any) -> tuple[str, str]:
 def _turn(turn: Any) -> tuple[str, str]:
     role = turn.get("role") if isinstance(turn, dict) else None
     if role not in ("system", "user", "assistant"):
-        raise NotTextError(f"a turn has the role {role!r}; known are system, user and assistant")
+        raise NotTextError(
+            f"a turn has the role {quote(role)}; known are system, user and assistant"
+        )
     try:
         return role, text_of(turn.get("content"))
     except NotTextError as error:
@@ -141,6 +145,6 @@ def unknown_columns(columns: Sequence[str], name: str) -> str:
     known = join(["prompt/completion", "alpaca", "messages", "question/answer", "text/label"])
     return (
         f"{name}: which columns hold prompt and completion? It has: "
-        f"{', '.join(columns) or 'nothing'}. Name them, for example "
-        f"--map prompt={one},completion={other}. (Known by themselves: {known}.)"
+        f"{shortened(', '.join(columns)) or 'nothing'}. Name them, for example "
+        f"--map prompt={shortened(one)},completion={shortened(other)}. (Known by themselves: {known}.)"
     )

@@ -9,6 +9,8 @@ import contextlib
 import itertools
 import json
 import logging
+import math
+import os
 import queue
 import subprocess
 import sys
@@ -26,7 +28,9 @@ from core.data.run_data import load_run_data
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 from core.models.acquire import is_ready, model_dir
+from core.openmp import with_brief_spin
 from core.paths import ROOT, data_dir, writable
+from core.runs.backoff import Backoff
 from core.runs.messages import M, Ready, Request, message_from_json, request_to_json
 from core.runs.store import Run, RunStore
 from core.typed_json import read
@@ -42,7 +46,8 @@ class Worker:
 
     role: str
     process: subprocess.Popen[str]
-    started_at: float = field(default_factory=time.monotonic)
+    restart_at: float = math.inf
+    """When another may take its place, once it has ended."""
     ready: Ready | None = None
     """Device, dtype and measured GFLOP/s, once the worker is warm."""
     pending: dict[int, "queue.Queue[dict[str, Any]]"] = field(default_factory=dict[int, Any])
@@ -79,6 +84,7 @@ class LocalEngine:
         self._preparing: dict[str, subprocess.Popen[str]] = {}
         self._numbers = itertools.count(1)
         self._lock = threading.RLock()
+        self._restarts = {role: Backoff(first_s=1, most_s=60) for role in ("train", "ask")}
         self._closed = threading.Event()
         threading.Thread(target=self._watch, daemon=True, name="engine watch").start()
         atexit.register(self.close)
@@ -213,21 +219,25 @@ class LocalEngine:
         """Keep both workers alive while a model is prepared, and mark runs whose worker died."""
         with contextlib.suppress(UserError, OSError):  # submitting will say it
             _tokenizer(catalog.MODELS[catalog.DEFAULT_MODEL])
-        while not self._closed.wait(WATCH_S):
+        trouble = Backoff(first_s=WATCH_S, most_s=30)
+        pause_s = WATCH_S
+        while not self._closed.wait(pause_s):
             try:
                 self.store.reap()
                 if is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]) or self.store.active():
                     for role in ("train", "ask"):
                         self._worker(role)
-            except (UserError, OSError):
+            except Exception:  # nothing may end this thread: without it no worker is replaced
                 log.exception("engine watch")
+                pause_s = trouble.failed()
+            else:
+                trouble.worked()
+                pause_s = WATCH_S
 
     def _worker(self, role: str) -> Worker:
         with self._lock:
             worker = self.workers.get(role)
-            if worker is None or not worker.alive:
-                if worker and time.monotonic() - worker.started_at < 3:
-                    time.sleep(1)  # it dies at once: do not spin
+            if worker is None or (not worker.alive and time.monotonic() >= worker.restart_at):
                 worker = self._start(role)
                 self.workers[role] = worker
             return worker
@@ -247,6 +257,7 @@ class LocalEngine:
                 stderr=errors,
                 text=True,
                 encoding="utf-8",
+                env=with_brief_spin(os.environ),
                 cwd=ROOT,
             )
 
@@ -258,12 +269,19 @@ class LocalEngine:
                 message = json.loads(line)
             except json.JSONDecodeError:
                 continue  # a library printed something
+            if not isinstance(message, dict):
+                continue
             if message.get("state") == "ready":
                 worker.ready = read(Ready, message)
             inbox = worker.pending.get(message.get("request", 0))
             if inbox:
                 inbox.put(message)
         worker.process.wait()
+        restarts = self._restarts[worker.role]
+        if worker.ready:
+            restarts.worked()
+        # One that never came to be ready will hardly fare better at once.
+        worker.restart_at = time.monotonic() + (0 if worker.ready else restarts.failed())
         with self._lock, contextlib.suppress(OSError):
             worker.process.stdout.close()
             if worker.process.stdin:

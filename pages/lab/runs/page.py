@@ -10,7 +10,8 @@ from core.runs.store import Run
 from pages.lab.runs.tables import compare_runs, flat, run_table
 from pages.shared.engine import delete_run, engine, store
 from pages.shared.live import run_view
-from pages.shared.run_button import run_in_url
+from pages.shared.plain import plain
+from pages.shared.run_button import run_in_url, start_button
 
 
 def choose(runs: list[Run]) -> list[Run]:
@@ -39,10 +40,8 @@ def show(run: Run) -> None:
     st.header(f"{catalog.task_title(task)}, {method_title(method)}")
     st.caption(f"Run {run.id}, learning rate {config['optimizer']['learning_rate']:g}")
     again, delete = st.columns(2)
-    if again.button("Run again", key="runs_again", width="stretch"):
-        st.query_params["run"] = engine().submit(run.config).id
-        del st.session_state["runs_table"]
-        st.rerun()
+    with again:
+        run_again(run)
     if run.status.is_over:
         with delete.popover("Delete", width="stretch"):
             st.write("Its curves, answers and weights go for good.")
@@ -56,7 +55,7 @@ def show(run: Run) -> None:
         if run.config_dict["method"]["name"] == "lora":
             entry = catalog.find_model(run.config.model)
             st.caption(
-                f"Take the adapter out, for plain peft. Its base is called {entry.hub_name or entry.id}. "
+                f"Take the adapter out, for plain peft. Its base is called {plain(entry.hub_name or entry.id)}. "
                 f"{entry.rounding}"
             )
             st.code(f"python -m core export --run {run.id} --to my-adapter", language="bash")
@@ -67,12 +66,24 @@ def show(run: Run) -> None:
         st.dataframe(rows, hide_index=True, width="stretch")
 
 
+def run_again(run: Run) -> None:
+    """The button that starts a run with the same settings, where they still work."""
+    try:
+        config = run.config
+    except UserError:  # said in place of the command
+        return
+    if start_button(config, "Run again", key="runs_again"):
+        st.query_params["run"] = engine().submit(config).id
+        del st.session_state["runs_table"]
+        st.rerun()
+
+
 def repeat_command(run: Run) -> None:
     """The command that repeats a run, or why there is none any more."""
     try:
         st.code(command_of(run.config), language="bash", wrap_lines=True)
     except UserError as error:
-        st.caption(str(error))
+        st.caption(plain(str(error)))
 
 
 st.title("Runs")

@@ -16,6 +16,7 @@ from core.runs.messages import TimeAblations
 from core.train.ablations import ABLATIONS, ALL_ON, CHOSEN, TimedStep, variants
 from pages.shared.colours import BLUE, ORANGE
 from pages.shared.engine import current_model, engine, store
+from pages.shared.plain import plain
 
 ALL_TITLE = "Everything on"
 FEWEST = 4
@@ -60,7 +61,7 @@ def ablations_view(*, task: str, batch_size: int, seed: int) -> None:
         try:
             _time(kept["rows"], asked, place, bar)
         except UserError as error:
-            bar.error(str(error))
+            bar.error(plain(str(error)))
     if not off:
         st.caption("Choose at least one trick to switch off.")
     elif kept.get("rows") and replace(kept["asked"], rounds=rounds) == asked:

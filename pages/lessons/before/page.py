@@ -4,7 +4,9 @@ import streamlit as st
 
 from core import catalog
 from core.data.examples import task_examples
+from core.data.lengths import check_length
 from core.data.shots import with_shots
+from core.errors import UserError
 from core.generate.settings import SamplingSettings
 from core.train.phases import MarkedToken
 from pages.lessons.before.prompting import answer, look_ahead, sampling_panel
@@ -79,7 +81,12 @@ def show_tokens(text: str, raw: bool) -> None:
     """What the model reads, token by token; blue is what you typed, grey the chat template."""
     if not text.strip():
         return
-    ids = tokenizer().ask(text, raw=raw)
+    try:
+        ids = tokenizer().ask(text, raw=raw)
+        check_length(ids, tokenizer(), 1)
+    except UserError as error:
+        st.error(str(error))
+        return
     rows = [
         MarkedToken(token=piece, seen=typed)
         for piece, typed in zip(

@@ -13,6 +13,7 @@ from core.generate.tokens import NextToken
 from core.runs.messages import Generate, Generated, NextTokensAfter
 from pages.shared.colours import BLUE, GREY
 from pages.shared.engine import current_model, engine, tokenizer
+from pages.shared.plain import plain
 
 STAGES = ("model", "repetition penalty", "temperature", "top-k", "top-p")
 
@@ -80,7 +81,7 @@ def answer(
                 kept[:] = [message]
                 place.code(message.token.text or " ", language=None, wrap_lines=True)
         except UserError as error:
-            place.error(str(error))
+            place.error(plain(str(error)))
             return
     if kept:
         (last,) = kept
@@ -109,7 +110,7 @@ def look_ahead(name: str, *, text: str, raw: bool, settings: SamplingSettings) -
         try:
             (found,) = engine().ask(asked)
         except UserError as error:
-            st.error(str(error))
+            st.error(plain(str(error)))
             return
         memory |= {"asked": asked, "rows": found.rows}
     rows: list[NextToken] = memory["rows"]
@@ -124,7 +125,7 @@ def look_ahead(name: str, *, text: str, raw: bool, settings: SamplingSettings) -
     chosen = st.pills(
         "Take a token, here or by a click on its bar, and go on from there",
         list(likely),
-        format_func=lambda i: f"“{likely[i]}”",
+        format_func=lambda i: f"“{plain(likely[i])}”",
         key=f"{name}_take_{len(forced)}",
         wrap=True,
     )
@@ -135,7 +136,7 @@ def look_ahead(name: str, *, text: str, raw: bool, settings: SamplingSettings) -
         forced.append(chosen)
         st.rerun()
     if forced:
-        st.markdown(f"The answer so far: `{tokenizer().decode(forced)}`")
+        st.markdown(f"The answer so far: “{plain(tokenizer().decode(forced))}”")
         if st.button("Forget the chosen tokens", key=f"{name}_clear"):
             forced.clear()
             st.rerun()

@@ -24,6 +24,7 @@ from core.generate.settings import SamplingSettings
 from core.runs.messages import Generate
 from pages.lessons.choice.figures import name_of, pay_words
 from pages.shared.engine import current_model, engine, tokenizer
+from pages.shared.plain import plain
 
 REQUESTS = (1, 10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000, 1_000_000)
 FACT_TITLES = {
@@ -59,7 +60,7 @@ def guide(found: Sequence[Way], *, unit: str, cached: bool) -> None:
     try:
         advice = advise(options, needed=needed, requests=requests, labels=labels)
     except UserError as error:
-        st.caption(str(error))
+        st.caption(plain(str(error)))
         return
     st.markdown(f"**{verdict(advice, needed=needed)}**")
     st.markdown("\n".join(f"- {why}" for why in reasons(advice, requests=requests, unit=unit)))

@@ -71,7 +71,8 @@ def name_of(way: Way) -> str:
     """Such as "Prompt with 4 examples in one message" or "LoRA on 64 examples"."""
     examples = f"{way.labels} example{'' if way.labels == 1 else 's'}"
     if way.is_tuned:
-        return f"{kind_title(way.kind)} on {examples}"
+        seen = f" ({way.seen_words})" if way.seen_words else ""
+        return f"{kind_title(way.kind)} on {examples}{seen}"
     if not way.labels:
         return "Prompt without examples"
     return f"Prompt with {examples}" + (f" {FORM_TITLES[way.form]}" if way.form == "text" else "")
@@ -130,8 +131,7 @@ def score_figure(found: Sequence[Way]) -> go.Figure:
                 "thickness": 1.5,
                 "width": 0,
             },
-            mode="markers+lines",
-            line={"color": colour, "width": 1, "dash": "dot"},
+            mode="markers",
             marker={"color": colour, "symbol": symbol, "size": 12},
             name=name,
             text=[f"{name_of(w)}, {len(w.rows)} seeds, n = {w.rows[0].n}" for w in mine],

@@ -11,6 +11,7 @@ from core.runs import prompt_evaluation
 from core.runs.messages import Measure, Progress
 from core.runs.prompt_evaluation import PromptEvaluation
 from pages.shared.engine import engine, store
+from pages.shared.plain import plain
 
 BUSY = "A run waits or trains. Measuring waits for it, so that the times are right."
 
@@ -58,7 +59,7 @@ def measure_button(evaluations: Sequence[PromptEvaluation], label: str, *, key: 
                         min(share, 1.0), text=f"{number + 1} of {len(left)}: {_now(wanted)}"
                     )
     except UserError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return
     st.rerun()
 

@@ -47,6 +47,7 @@ from pages.lessons.choice.figures import (
 )
 from pages.lessons.choice.measure import measure_button, trained
 from pages.shared.engine import require_model, tokenizer
+from pages.shared.plain import plain
 from pages.shared.queue import run_all
 
 
@@ -83,9 +84,9 @@ def one_prompt(task: str) -> None:
     text = tokenizer().chat([{"role": "user", "content": with_shots(question, shots)}])
     if form == "chat":
         text = chat_with_shots(question, shots, tokenizer())
-    n, plain = (len(ask_with_shots(question, some, tokenizer(), form=form)) for some in (shots, []))
+    n, bare = (len(ask_with_shots(question, some, tokenizer(), form=form)) for some in (shots, []))
     examples = f"{k} example{'' if k == 1 else 's'}"
-    with st.expander(f"The first test question: {n} tokens with {examples}, {plain} without"):
+    with st.expander(f"The first test question: {n} tokens with {examples}, {bare} without"):
         st.code(text, language=None, wrap_lines=True)
     room = catalog.find_task(task).max_new_tokens
     ask_all_with_shots(task_examples(task, "test"), shots, tokenizer(), form=form, room=room)
@@ -98,7 +99,7 @@ def one_prompt(task: str) -> None:
             f"Score **{way.score:.2f}** [{low:.2f}, {high:.2f}] on {kept.n} test examples; "
             f"**{way.prompt_tokens + way.answer_tokens:.0f}** tokens and "
             f"**{1000 * way.latency_s():.0f} ms** a request. Its first answers: "
-            + ", ".join(f"“{answer}”" for answer in kept.first_answers)
+            + ", ".join(f"“{plain(answer)}”" for answer in kept.first_answers)
             + "."
         )
         if line := way.cut_line:

@@ -6,7 +6,7 @@ from core.config import METHODS
 from core.course.lessons import name_of
 from core.experiments import record
 from core.experiments.claims import LEARNED_ENOUGH, claims
-from core.experiments.mitigations import KEPT, MITIGATIONS, mitigation_config
+from core.experiments.mitigations import MITIGATIONS, mitigation_config
 from core.experiments.plane import settings
 from pages.lessons.cures.plane import (
     KEPT_TITLES,
@@ -80,32 +80,35 @@ def plane(run_id: str) -> None:
         "Kept is measured on",
         list(KEPT_TITLES),
         format_func=KEPT_TITLES.__getitem__,
-        default="kept",
+        default="general",
         required=True,
         key="cures_score",
         bind="query-params",
     )
-    with_paths = right.toggle(
-        "Show the recorded runs’ paths over training", key="cures_paths", bind="query-params"
+    with_checks = right.toggle(
+        "Show the recorded runs’ checks while training", key="cures_checks", bind="query-params"
     )
     shipped = record.recorded("cures")
-    base = shipped.base_score(KEPT if score == "kept" else "general") if shipped else None
+    base = shipped.base_score(score) if shipped else None
     st.markdown(
         "Right is better learned, up is better kept. The best corner is at the top right. "
         "The dashed front joins the settings whose means no other setting beats in both. Where bars "
-        "overlap, other seeds could put another setting there."
-        if score == "kept"
-        else "The same runs, by general questions: no cure was told to keep those."
+        "overlap, other seeds could put another setting there. "
+        + (
+            "No run saw general questions while it trained, and no cure was told to keep them."
+            if score == "general"
+            else "Hollow marks: names were in training, so they say what was trained, not what was kept."
+        )
     )
     st.markdown(f"**{headline(settings([*recorded, *own]), score)}**")
     figure = plane_figure(
-        recorded, own, score=score, base=base, last_run=run_id, with_paths=with_paths
+        recorded, own, score=score, base=base, last_run=run_id, with_checks=with_checks
     )
     st.plotly_chart(figure, width="stretch", key=f"cures_plane_{score}")
     if shipped:
         st.caption(
             f"{shipped.where} Each small mark is one setting: the mean of its seeds, with bars from the "
-            "lowest seed to the highest. Large marks with a path are your runs. Made with "
+            "lowest seed to the highest. Large marks are your runs, small ones of their colour their checks while training, from one seed and few examples. Made with "
             f"`{shipped.command}`."
         )
     with st.expander("The same in numbers"):

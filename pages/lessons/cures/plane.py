@@ -35,7 +35,7 @@ SYMBOLS = {
     "prompt": "cross",
 }
 """Told apart by shape as well as by colour."""
-KEPT_TITLES = {"kept": "names", "general": "general questions"}
+KEPT_TITLES = {"general": "general questions", "names": "names"}
 
 
 @st.cache_data(show_spinner=False)
@@ -68,14 +68,14 @@ def plane_figure(
     recorded: Sequence[Point],
     own: Sequence[Point],
     *,
-    score: str = "kept",
+    score: str = "general",
     base: float | None = None,
     last_run: str = "",
-    with_paths: bool = False,
+    with_checks: bool = False,
 ) -> go.Figure:
-    """x: the new task; y: `score` ("kept" or "general"). Recorded settings are small, with the range of
-    their seeds; the reader's are large, with their path over training. `with_paths` draws the paths of
-    recorded runs, too."""
+    """x: the new task; y: `score` ("general" or "names"). Recorded settings are small, with the range of
+    their seeds; the reader's are large, with their checks while training. Marks are hollow where names
+    were in training. `with_checks` draws the checks of recorded runs, too."""
     figure = go.Figure()
     figure.add_vrect(
         x0=LEARNED_ENOUGH,
@@ -100,16 +100,16 @@ def plane_figure(
         ]
         if mine:
             figure.add_trace(_settings_trace(mitigation, mine, score))
-    if with_paths:
-        figure.add_traces([_thin_path(p, score) for p in recorded])
+    if with_checks:
+        figure.add_traces([_checks_trace(p, score) for p in recorded])
     for p in own:
         if value_of(p, score) is not None:
-            figure.add_trace(_path_trace(p, score, is_last=p.run_id == last_run))
-    if score == "kept" and (front := pareto_front([*together, *settings(own)])):
+            figure.add_trace(_own_trace(p, score, is_last=p.run_id == last_run))
+    if front := pareto_front([*together, *settings(own)], score):
         figure.add_trace(
             go.Scatter(
-                x=[s.learned for s in front],
-                y=[s.kept for s in front],
+                x=[s.learned for s, _ in front],
+                y=[kept for _, kept in front],
                 mode="lines",
                 line={"shape": "hv", "dash": "dash", "width": 1.5, "color": GREY},
                 name="Pareto front of the means",
@@ -128,10 +128,11 @@ def plane_figure(
 
 def headline(found: Sequence[Setting], score: str) -> str:
     """What the plane shows, in one line: which setting kept most among those that learned enough."""
-    enough = [s for s in found if s.learned >= LEARNED_ENOUGH and value_of(s, score) is not None]
+    enough = [s for s in found if s.learned >= LEARNED_ENOUGH and s.kept(score) is not None]
     if not enough:
-        return f"No setting has learned sentiment to {LEARNED_ENOUGH} yet"
-    best = max(enough, key=lambda s: value_of(s, score) or 0.0)
+        unseen = " without training on names" if score == "names" else ""
+        return f"No setting has learned sentiment to {LEARNED_ENOUGH} yet{unseen}"
+    best = max(enough, key=lambda s: s.kept(score) or 0.0)
     mitigation = MITIGATIONS[best.mitigation]
     near = not_apart_words(_runs(best, score), [_runs(s, score) for s in enough if s is not best])
     return (
@@ -146,8 +147,22 @@ def _runs(found: Setting, score: str) -> list[float]:
 
 
 def value_of(found: Setting | Point, score: str) -> float | None:
-    """`learned`, `kept` or `general` of a setting's mean or a run's end."""
+    """`learned`, `general` or `names` of a setting's mean or a run's end."""
     return getattr(found.end if isinstance(found, Point) else found, score)
+
+
+def is_trained(found: Setting | Point, score: str) -> bool:
+    """Whether what is shown as kept was in training."""
+    return score == "names" and found.saw_names
+
+
+def symbol_of(found: Setting | Point, score: str) -> str:
+    """A cure's shape, hollow where the task was in training."""
+    return SYMBOLS[found.mitigation] + ("-open" if is_trained(found, score) else "")
+
+
+def trained_words(found: Setting | Point, score: str) -> str:
+    return "<br>names were in its training" if is_trained(found, score) else ""
 
 
 def _settings_trace(mitigation: str, mine: Sequence[Setting], score: str) -> go.Scatter:
@@ -167,28 +182,33 @@ def _settings_trace(mitigation: str, mine: Sequence[Setting], score: str) -> go.
         error_x=bars("learned"),
         error_y=bars(score),
         mode="markers",
-        marker={"symbol": SYMBOLS[mitigation], "size": 10, "color": COLOURS[mitigation]},
+        marker={
+            "symbol": [symbol_of(s, score) for s in mine],
+            "size": 10,
+            "color": COLOURS[mitigation],
+        },
         name=MITIGATIONS[mitigation].title,
-        text=[f"{setting_name(s)}<br>recorded, {len(s.points)} seeds" for s in mine],
+        text=[
+            f"{setting_name(s)}<br>recorded, {len(s.points)} seeds{trained_words(s, score)}"
+            for s in mine
+        ],
         hovertemplate="%{text}<br>learned %{x:.2f}, kept %{y:.2f}<extra></extra>",
     )
 
 
-def _path_trace(p: Point, score: str, *, is_last: bool) -> go.Scatter:
+def _own_trace(p: Point, score: str, *, is_last: bool) -> go.Scatter:
     path = [c for c in p.path if getattr(c, score) is not None]
     *_, end = path
-    sizes = [4] * (len(path) - 1) + [18 if is_last else 13]
+    sizes = [6] * (len(path) - 1) + [18 if is_last else 13]
     return go.Scatter(
         x=[c.learned for c in path],
         y=[getattr(c, score) for c in path],
-        mode="lines+markers",
-        line={"color": COLOURS[p.mitigation], "width": 2 if is_last else 1},
+        mode="markers",
         opacity=1.0 if is_last else 0.6,
         marker={
-            "symbol": [SYMBOLS[p.mitigation]] * len(path),
+            "symbol": [symbol_of(p, score)] * len(path),
             "size": sizes,
             "color": COLOURS[p.mitigation],
-            "line": {"width": [0] * (len(path) - 1) + [2], "color": "#ffffff"},
         },
         name=f"yours: {setting_name(p)}, seed {p.seed}",
         showlegend=is_last,
@@ -198,13 +218,13 @@ def _path_trace(p: Point, score: str, *, is_last: bool) -> go.Scatter:
     )
 
 
-def _thin_path(p: Point, score: str) -> go.Scatter:
+def _checks_trace(p: Point, score: str) -> go.Scatter:
     path = [c for c in p.path if getattr(c, score) is not None]
     return go.Scatter(
         x=[c.learned for c in path],
         y=[getattr(c, score) for c in path],
-        mode="lines",
-        line={"color": COLOURS[p.mitigation], "width": 0.7},
+        mode="markers",
+        marker={"symbol": symbol_of(p, score), "size": 4, "color": COLOURS[p.mitigation]},
         opacity=0.5,
         showlegend=False,
         hoverinfo="skip",
@@ -219,10 +239,11 @@ def setting_table(found: Sequence[Setting]) -> pd.DataFrame:
             "knob": f"{MITIGATIONS[s.mitigation].knob} {s.value:g}",
             "seeds": len(s.points),
             "sentiment learned": _with_range(s, "learned"),
-            "names kept": _with_range(s, "kept"),
-            "general kept": _with_range(s, "general") if s.general is not None else "–",
+            "general questions kept": _with_range(s, "general") if s.general is not None else "–",
+            "names": _with_range(s, "names"),
+            "names in training": "yes" if s.saw_names else "no",
         }
-        for s in sorted(found, key=lambda s: -(s.learned + s.kept))
+        for s in sorted(found, key=lambda s: -(s.learned + (s.general or 0.0)))
     ]
     return pd.DataFrame(rows)
 

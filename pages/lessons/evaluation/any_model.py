@@ -38,6 +38,7 @@ from core.runs.store import Run
 from pages.shared.engine import current_model, engine, store, tokenizer
 from pages.shared.live import shared_words
 from pages.shared.own_pairs import choose_file
+from pages.shared.plain import plain
 
 BASE_MODEL = "the base model"
 MOST_RUNS = 30
@@ -160,7 +161,7 @@ def choose_test_set(run: str) -> ModelOnTestSet | None:
     template = template_of(config, task) if config else ""
     if task != catalog.CUSTOM_TASK:
         if template:
-            st.caption(f"Asked in the run's own template: “{template}”")
+            st.caption(f"Asked in the run's own template: “{plain(template)}”")
         return ModelOnTestSet(model=current_model().id, run=run, task=task, template=template)
     dataset = choose_file(key="evaluation", url="tests")
     if dataset:

@@ -20,6 +20,7 @@ from core.evaluate.metric_failures import CHALLENGES, METRIC_FAILURES, attempt
 from core.evaluate.overlap import Overlap
 from core.evaluate.words import CutText, Cutting
 from pages.shared.colours import BLUE
+from pages.shared.plain import plain
 
 REFERENCE = "Raj lets Fiona bake her bread in his oven."
 OUTPUT = "Fiona bakes her bread in the oven of her friend Raj."
@@ -178,7 +179,7 @@ def subsequence(found: TextComparison) -> None:
     words = " ".join(found.reference.shown[i] for i, _ in found.common)
     n = len(found.common)
     st.markdown(
-        f"**ROUGE-L: {n} words stand in both texts in the same order: “{words}”**"
+        f"**ROUGE-L: {n} words stand in both texts in the same order: “{plain(words)}”**"
         if n
         else "**ROUGE-L: no word stands in both texts**"
     )
@@ -287,5 +288,5 @@ def challenges(found: TextComparison) -> None:
         mark = ":material/check_circle:" if challenge.id in done else ":material/circle:"
         st.markdown(f"{mark} **{challenge.title}**")
         if challenge.id in done:
-            st.caption(done[challenge.id])
-    st.caption(words)
+            st.caption(plain(done[challenge.id]))
+    st.caption(plain(words))

@@ -1,5 +1,6 @@
 """Labels: the confusion matrix, and the trade between precision and recall over a threshold."""
 
+import html
 from collections.abc import Sequence
 
 import altair as alt
@@ -7,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.evaluate.apart import are_apart
 from core.evaluate.classification import UNPARSED, ClassificationReport, classification_report
 from core.evaluate.examples import Judged
 from core.evaluate.thresholds import (
@@ -17,7 +19,10 @@ from core.evaluate.thresholds import (
     likeliest_accuracy,
     precision_recall_curve,
 )
+from core.evaluate.uncertainty import wilson_interval
+from core.evaluate.undefined import or_dash
 from pages.shared.colours import BLUE, GREY, ORANGE
+from pages.shared.plain import plain
 
 
 def report_of(rows: Sequence[Judged], labels: Sequence[str]) -> ClassificationReport:
@@ -34,25 +39,26 @@ def show_report(rows: Sequence[Judged], labels: Sequence[str]) -> float:
     table = [
         {
             "label": label,
-            "precision": round(found.precision, 3),
-            "recall": round(found.recall, 3),
-            "F1": round(found.f1, 3),
+            "precision": or_dash(found.precision, 3),
+            "recall": or_dash(found.recall, 3),
+            "F1": or_dash(found.f1, 3),
             "examples": found.support,
         }
         for label, found in report.per_class.items()
     ]
     macro = {
         "label": "macro: mean of the labels",
-        "precision": round(report.macro_precision, 3),
-        "recall": round(report.macro_recall, 3),
-        "F1": round(report.macro_f1, 3),
+        "precision": or_dash(report.macro_precision, 3),
+        "recall": or_dash(report.macro_recall, 3),
+        "F1": or_dash(report.macro_f1, 3),
         "examples": len(rows),
     }
     right.dataframe([*table, macro], hide_index=True, width="stretch")
     n_unparsed = sum(row[-1] for row in report.confusion)
     right.caption(
         f"{n_unparsed} of {len(rows)} answers are none of the labels (“unparsed”). They count as wrong: "
-        "recall falls, precision does not."
+        "they lower the recall of the right label, and stand in no label’s precision. A label that no "
+        "answer is has no precision (–); in the macro average it counts as 0."
     )
     return report.accuracy
 
@@ -79,8 +85,8 @@ def confusion_figure(labels: Sequence[str], confusion: Sequence[Sequence[int]]) 
     figure = go.Figure(
         go.Heatmap(
             z=[list(row) for row in confusion],
-            x=columns,
-            y=list(labels),
+            x=[html.escape(name) for name in columns],  # Plotly reads tags in its texts
+            y=[html.escape(label) for label in labels],
             colorscale=[
                 [0, "#e8edf2"],
                 [1, BLUE],
@@ -96,7 +102,7 @@ def confusion_figure(labels: Sequence[str], confusion: Sequence[Sequence[int]]) 
     )
     heading = confusion_finding(labels, confusion)
     return figure.update_layout(
-        title={"text": heading, "font": {"size": 15}},
+        title={"text": html.escape(heading), "font": {"size": 15}},
         xaxis={"title": "answer", "type": "category"},
         yaxis={"title": "right label", "autorange": "reversed", "type": "category"},
         height=140 + 56 * len(labels),
@@ -110,8 +116,10 @@ def likeliest_words(rows: Sequence[LabelRow], written: float) -> str:
     line = (
         f"Taking the likeliest label is right in {likeliest:.2f}, what it writes in {written:.2f}"
     )
-    gap = likeliest - written
-    return line + (": it knows more than it says." if gap > 0.05 else ".")
+    n = len(rows)
+    one, other = (wilson_interval(round(share * n), n) for share in (likeliest, written))
+    missing = likeliest > written and are_apart(one, other)
+    return line + (": what is missing is the form of the answer." if missing else ".")
 
 
 def show_thresholds(rows: Sequence[LabelRow], written: float) -> None:
@@ -124,7 +132,7 @@ def show_thresholds(rows: Sequence[LabelRow], written: float) -> None:
     left, right = st.columns(2)
     label = left.selectbox("Label to find", labels, key="evaluation_label", bind="query-params")
     threshold = right.slider(
-        f"Say “{label}” from this probability on",
+        f"Say “{plain(label)}” from this probability on",
         0.0,
         1.0,
         0.5,
@@ -196,7 +204,7 @@ def curve_chart(curve: Sequence[AtThreshold], here: AtThreshold) -> alt.LayerCha
     scale = alt.Scale(domain=[0, 1])
     frame = pd.DataFrame([point.to_dict() for point in curve])
     heading = [
-        f"Precision {here.precision:.2f}, recall {here.recall:.2f}, F1 {here.f1:.2f}",
+        f"Precision {or_dash(here.precision)}, recall {or_dash(here.recall)}, F1 {or_dash(here.f1)}",
         f"at {here.threshold:.2f}; average precision {average_precision(curve):.2f}",
     ]
     x, y = (alt.X("recall:Q", scale=scale), alt.Y("precision:Q", scale=scale))

@@ -6,7 +6,9 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from core.evaluate.classification import UNPARSED
 from core.evaluate.examples import MEASURES, Judged, scores
+from core.evaluate.form_and_label import forms_of_two
 from core.evaluate.paired import compare_paired, in_one_line
 from pages.lessons.evaluation.any_model import BINARY
 from pages.shared.colours import BLUE, GREY, ORANGE
@@ -29,6 +31,9 @@ def show_comparison(
     found = compare_paired(scores(rows, measure), scores(others, measure))
     line = in_one_line(found, *names)
     st.markdown(f"**{line[0].upper()}{line[1:]}**")
+    parsed = [[row.label != UNPARSED for row in found if row.label] for found in (rows, others)]
+    if warning := forms_of_two(parsed, names):
+        st.markdown(warning)
     st.altair_chart(difference_chart(rows, others, names, measure), width="stretch")
     how = (
         "McNemar's exact test looks only at examples that one of the two gets right."

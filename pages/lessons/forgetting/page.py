@@ -18,6 +18,7 @@ from core.experiments.collapse import STEPS, TEXTBOOK_RATE, WATCHED, collapse
 from core.runs.states import RunStatus
 from pages.shared.engine import events_of, require_model, store
 from pages.shared.forgetting import forgetting_view, how_sure, matrix_figure, scrub
+from pages.shared.plain import plain
 from pages.shared.run_button import run_button
 from pages.shared.settings import RATES
 
@@ -41,7 +42,7 @@ def predict(run_id: str) -> None:
         e.output for e in events_of(run_id) if isinstance(e, Sample) and e.prompt == WATCHED[0]
     ]
     if guess and answers:
-        st.caption(f"Your guess was {guess}. The tuned model answers: “{answers[-1]}”.")
+        st.caption(f"Your guess was {guess}. The tuned model answers: “{plain(answers[-1])}”.")
 
 
 def settings() -> RunConfig:
@@ -137,9 +138,7 @@ def sequence(single: RunConfig) -> None:
     config = replace(
         single,
         data=DataConfig(task=tasks[0], others=tuple(tasks[1:]), order="sequential"),
-        evaluation=EvaluationConfig(
-            every=10_000, examples=40, final_examples=40, samples=0, prompts=WATCHED[:1]
-        ),
+        evaluation=EvaluationConfig(every=10_000, samples=0, prompts=WATCHED[:1]),
     )
     run_id = run_button(config, "Run the sequence", key="forgetting_sequence_run", name="sequence")
     if not run_id:

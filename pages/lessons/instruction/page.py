@@ -19,7 +19,8 @@ from pages.lessons.instruction.stepping import FORWARD, PSEUDOCODE, source_of, s
 from pages.shared.engine import current_model, engine, events_of, require_model, store, tokenizer
 from pages.shared.live import run_view
 from pages.shared.own_pairs import choose_file, edit_pairs, take_over_edits
-from pages.shared.run_button import run_in_url
+from pages.shared.plain import plain, quoted
+from pages.shared.run_button import run_in_url, say_active, start_button
 from pages.shared.settings import run_settings
 from pages.shared.tokens import show_marked
 
@@ -112,7 +113,7 @@ def browse(data: DataConfig, splits: Splits) -> None:
     b.metric("Validation pairs", len(splits.validation))
     c.metric("Test pairs", len(splits.test))
     for note in splits.notes:
-        st.caption(note)
+        st.caption(plain(note))
     edit_pairs(data)
 
 
@@ -150,12 +151,14 @@ def start(config: RunConfig) -> None:
     done = store().find_finished(config)
     label = "Run again" if done else "Run"
     go, show = st.columns(2)
-    if go.button(label, type="primary", key="instruction_run", width="stretch"):
-        st.query_params["run"] = engine().submit(config).id
-        st.rerun()
+    with go:
+        if start_button(config, label, key="instruction_run"):
+            st.query_params["run"] = engine().submit(config).id
+            st.rerun()
     if done and show.button("Show the finished run", key="instruction_show", width="stretch"):
         st.query_params["run"] = done.id
         st.rerun()
+    say_active(config)
     if done:
         st.caption("A run with exactly these settings is finished already on this machine.")
 
@@ -189,7 +192,7 @@ def compare(run_id: str) -> None:
             settings=SamplingSettings(max_new_tokens=48),
         )
         for message in engine().ask(asked):
-            place.markdown(f"> {message.token.text or '…'}")
+            place.markdown(quoted(message.token.text))
 
 
 def lesson() -> None:
@@ -198,7 +201,7 @@ def lesson() -> None:
     splits = load_splits(data, seed=0)
     record = splits.train[0].fields
     fields = [name for name in record if name not in ("completion", "tags", "split")]
-    st.caption("Fields: " + ", ".join(f"{{{name}}}" for name in fields))
+    st.caption("Fields: " + plain(", ".join(f"{{{name}}}" for name in fields)))
     browse(data, splits)
     load_run_data(RunConfig(data=data), tokenizer())  # says what is too long, below the table
     preview(data, splits)

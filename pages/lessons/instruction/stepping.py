@@ -26,6 +26,7 @@ from core.train.phases import (
 )
 from pages.shared.colours import BLUE
 from pages.shared.engine import engine
+from pages.shared.plain import plain
 
 PHASES = ("batch", "forward", "loss", "backward", "clip", "update")
 MOST_PHASES = 60
@@ -94,7 +95,7 @@ def step_through(config: RunConfig) -> None:
                 for result in engine().ask(asked):
                     results.append(result)
         except UserError as error:
-            st.error(str(error))
+            st.error(plain(str(error)))
             return
         st.query_params["phases"] = str(wanted)
         st.rerun()  # the next phase's name goes on the button

@@ -45,7 +45,8 @@ def matrices_figure(found: Matrices) -> go.Figure:
 
 
 def spectrum_figure(found: Mapping[str, Spectrum]) -> go.Figure:
-    """Singular values of the change, by run ("LoRA", "full fine-tuning"), on a log axis."""
+    """Singular values of the change, by run ("LoRA", "full fine-tuning"), on log axes; dotted, those of a
+    random matrix of the same shape, norm and rank."""
     figure = go.Figure()
     for (name, one), colour in zip(found.items(), (BLUE, ORANGE), strict=False):
         values = one.singular_values
@@ -60,6 +61,15 @@ def spectrum_figure(found: Mapping[str, Spectrum]) -> go.Figure:
             hovertemplate=f"{name}: value %{{x}} is %{{y:.3g}}, "
             "the first %{x} hold %{customdata:.0%}<extra></extra>",
         )
+        control = [v for v in one.control_values if v > 1e-4 * one.control_values[0]]
+        figure.add_scatter(
+            x=list(range(1, len(control) + 1)),
+            y=control,
+            mode="lines",
+            name=f"random, as {name}",
+            line={"color": colour, "dash": "dot"},
+            hoverinfo="skip",
+        )
     return figure.update_layout(
         xaxis={"title": "singular value, largest first (log scale)", "type": "log"},
         yaxis={"title": "size (log scale)", "type": "log"},
@@ -71,7 +81,8 @@ def spectrum_figure(found: Mapping[str, Spectrum]) -> go.Figure:
 def spectrum_finding(found: Mapping[str, Spectrum]) -> str:
     """How low-rank the change is, in one line."""
     words = [
-        f"{name}: effective rank {one.effective_rank:.1f} of {min(one.shape)}, the first 8 hold "
+        f"{name}: effective rank {one.effective_rank:.1f} (a random matrix of the same shape, norm and "
+        f"rank: {one.control_rank:.1f}), the first 8 hold "
         f"{one.energy[min(7, len(one.energy) - 1)]:.0%}"
         for name, one in found.items()
     ]

@@ -23,9 +23,9 @@ from pages.lessons.lora.matrices import (
 )
 from pages.lessons.lora.rank_picture import rank_and_alpha
 from pages.lessons.lora.sweep import sweep_view
-from pages.shared.adapters import quoted
 from pages.shared.engine import ask_once, current_model, engine, model_shape, require_model, store
 from pages.shared.forgetting import forgetting_view
+from pages.shared.plain import quoted
 from pages.shared.run_button import run_button
 from pages.shared.settings import RATES as ALL_RATES
 from pages.shared.settings import choose_targets

@@ -11,10 +11,20 @@ import streamlit as st
 from core import catalog
 from core.evaluate.apart import Interval, are_apart, runs_words
 from core.experiments import record
-from core.experiments.mixtures import GENERAL, HELD_OUT, SCORED, TRAINED, Mixture, mixture
+from core.experiments.mixtures import (
+    GENERAL,
+    HELD_OUT,
+    SCORED,
+    TRAINED,
+    Mixture,
+    carried_over,
+    mean_task_lines,
+    mixture,
+)
 from core.runs.states import RunStatus
 from pages.shared.colours import BLUE, GREY, ORANGE, TASK_COLOURS
 from pages.shared.engine import current_model, events_of, store
+from pages.shared.two_lines import line_columns, line_marks
 
 GROUPS = {
     "trained": ("Tasks trained on", BLUE),
@@ -176,15 +186,13 @@ def _kinds(
 ) -> list[dict[str, Any]]:
     if not alone or not together:
         return []
-    values = {
-        BASE_MODEL: averaged(alone, task, before=True),
-        ALONE: averaged(alone, task),
-        TOGETHER: averaged(together, task),
-    }
-    return [
-        {"task": title, "kind": kind, "score": score, "low": low, "high": high, "runs": len(alone)}
-        for kind, (score, low, high) in values.items()
-    ]
+    rows: list[dict[str, Any]] = []
+    for kind, found in ((BASE_MODEL, alone), (ALONE, alone), (TOGETHER, together)):
+        score, low, high = averaged(found, task, before=kind == BASE_MODEL)
+        row = {"task": title, "kind": kind, "score": score, "low": low, "high": high}
+        both = line_columns(mean_task_lines(found, task, before=kind == BASE_MODEL))
+        rows.append({**row, **both, "runs": len(alone)})
+    return rows
 
 
 def alone_finding(rows: pd.DataFrame) -> str:
@@ -208,21 +216,22 @@ def carry_rows(mixtures: Sequence[Mixture]) -> pd.DataFrame:
     "score", "low", "high"."""
     rows: list[dict[str, Any]] = []
 
-    def add(model: str, kind: str, values: tuple[float, float, float]) -> None:
-        score, low, high = values
-        rows.append({"model": model, "kind": kind, "score": score, "low": low, "high": high})
+    def add(model: str, kind: str, found: Sequence[Mixture], *, before: bool = False) -> None:
+        score, low, high = averaged(found, HELD_OUT, before=before)
+        row = {"model": model, "kind": kind, "score": score, "low": low, "high": high}
+        rows.append(row | line_columns(mean_task_lines(found, HELD_OUT, before=before)))
 
     if mixtures:
-        add("Base model", BASE_MODEL, averaged(mixtures, HELD_OUT, before=True))
+        add("Base model", BASE_MODEL, mixtures, before=True)
     for task in TRAINED:
         if alone := [m for m in mixtures if m.tasks == (task,)]:
-            add(catalog.TASKS[task].title, ALONE, averaged(alone, HELD_OUT))
+            add(catalog.TASKS[task].title, ALONE, alone)
     if together := [m for m in mixtures if set(m.tasks) == set(TRAINED)]:
-        add("All seven", TOGETHER, averaged(together, HELD_OUT))
+        add("All seven", TOGETHER, together)
     return pd.DataFrame(rows)
 
 
-def carry_finding(rows: pd.DataFrame) -> str:
+def carry_finding(rows: pd.DataFrame, mixtures: Sequence[Mixture]) -> str:
     """Whether the held-out task moved beyond what the intervals leave open; "" without a run on all."""
     if TOGETHER not in set(rows.kind):
         return ""
@@ -231,12 +240,7 @@ def carry_finding(rows: pd.DataFrame) -> str:
     said = (
         f"{title} scores {start.score:.2f} before and {end.score:.2f} after tuning on all seven. "
     )
-    if end.low > start.high:
-        said += "The 95 % intervals do not overlap: something carried over."
-    elif end.high < start.low:
-        said += "The 95 % intervals do not overlap: it got worse, so nothing good carried over."
-    else:
-        said += "The 95 % intervals overlap, so these runs do not show that anything carries over."
+    said += carried_over([m for m in mixtures if set(m.tasks) == set(TRAINED)])
     alone = rows[rows.kind == ALONE]
     up, down = (alone.low > start.high).sum(), (alone.high < start.low).sum()
     return (
@@ -271,4 +275,5 @@ def dot_chart(rows: pd.DataFrame, y_name: str, *, with_offset: bool) -> Chart:
         **y,
     )
     row_px = 64 if with_offset else 32
-    return (bars + dots).properties(height=row_px * len(order) + 110)
+    lines = line_marks(rows, scale=SCORE, **y)
+    return alt.layer(bars, dots, *lines).properties(height=row_px * len(order) + 110)

@@ -23,6 +23,7 @@ from pages.lessons.multitask.mixtures import (
 from pages.shared.engine import require_model
 from pages.shared.run_button import run_button
 from pages.shared.settings import RATES
+from pages.shared.two_lines import CAPTION, are_measured
 
 COMMAND = "python -m core experiment mixtures --seeds 0 --record assets/recorded/mixtures.json"
 CHECK_EVERY = 10
@@ -161,7 +162,8 @@ def all_at_once() -> None:
 
 def carry_over() -> None:
     """Chart c: the held-out task."""
-    rows = carry_rows(recorded_mixtures())
+    mixtures = recorded_mixtures()
+    rows = carry_rows(mixtures)
     if rows.empty:
         return
     st.header("Does it carry over?")
@@ -169,9 +171,11 @@ def carry_over() -> None:
     st.markdown(
         f"{task.title} is the task no run ever trained on: {task.summary.split('?')[0].lower()}?"
     )
-    if finding := carry_finding(rows):
+    if finding := carry_finding(rows, mixtures):
         st.markdown(f"**{finding}**")
     st.altair_chart(dot_chart(rows, "model", with_offset=False), width="stretch")
+    if are_measured(rows):
+        st.caption(CAPTION)
     st.caption(f"Guessing one of {len(task.labels)} answers gives {1 / len(task.labels):.2f}.")
 
 

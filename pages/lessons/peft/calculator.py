@@ -14,6 +14,7 @@ from core.formulas.memory import GB, KEEP, OPTIMIZERS, PRECISIONS, Part, memory_
 from core.formulas.parameters import count
 from core.shape import PUBLISHED, ModelShape, llama, total_parameters
 from pages.shared.colours import BLUE, GREEN, GREY, ORANGE
+from pages.shared.plain import plain
 
 OWN = "my own numbers"
 CARDS_GB = (24, 80)
@@ -36,7 +37,7 @@ def calculator() -> None:
         parts = choose_parts(method, shape)
         trained = count(method, shape)
     except UserError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return
     st.markdown(f"**{calculator_heading(method, shape, parts)} {fits(total_gb(parts))}**")
     st.plotly_chart(parts_figure(parts), width="stretch", key="peft_calculated")

@@ -113,8 +113,9 @@ def said(found: Wandering) -> str:
         f"At the start the {found.n} virtual tokens had a mean cosine of {found.start_cosine:.2f} to "
         f"their nearest words, at the end {found.end_cosine:.2f}. {stayed} of {found.n} still lie "
         f"nearest to the word they began as, and {found.n_near_task} of {found.n} nearest to a word of "
-        "the task. So a soft prompt is no hidden sentence: read as words, it is hardly what the model "
-        "was asked to do (Khashabi et al. 2022 call it prompt waywardness)."
+        "the task. So read as its nearest words, this prompt does not name the task it was trained for "
+        "(Khashabi et al. 2022 call it prompt waywardness). Nearness of embeddings says nothing of how "
+        "the model uses them."
         if found.n_near_task <= found.n / 2
         else f"{found.n_near_task} of {found.n} virtual tokens ended nearest to a word of the task "
         f"(mean cosine {found.end_cosine:.2f}, {found.start_cosine:.2f} at the start; {stayed} kept "

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.config import METHODS, RunConfig, default_learning_rate, of_family
+from core.config import FINAL_EXAMPLES, METHODS, RunConfig, default_learning_rate, of_family
 from core.evaluate.limits import cut_line
 from core.events import Evaluation
 from core.experiments.mitigations import LEARNED, PROMPTS
@@ -27,6 +27,7 @@ from pages.shared.engine import (
     require_model,
     store,
 )
+from pages.shared.plain import plain
 from pages.shared.queue import run_all
 from pages.shared.run_button import run_button
 
@@ -97,7 +98,7 @@ def train(config: RunConfig) -> str:
         return ""
     words = wandering_words(run_id) if store().get(run_id).status.is_over else ""
     if words:
-        st.markdown(words)
+        st.markdown(plain(words))
         st.caption(
             f"The map is flat, the embedding space has {model_shape().hidden} dimensions: two points that look near may be "
             "far apart. The cosines are taken in all dimensions; hover over a token to see them."
@@ -135,8 +136,8 @@ def by_hand(run_id: str) -> None:
     )
     if not st.button("Score my prompt", key="soft_prompts_score"):
         return
-    with st.spinner("Answering 60 reviews"):
-        asked = ScoreText(model=current_model().id, task=LEARNED, text=text, examples=60)
+    with st.spinner(f"Answering {FINAL_EXAMPLES} reviews"):
+        asked = ScoreText(model=current_model().id, task=LEARNED, text=text)
         (hand,) = engine().ask(asked)
     if line := cut_line(hand.n_cut, hand.n, limit=hand.max_new_tokens):
         st.caption(f"{line}.")

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from core.cli.main import main
-from core.data.examples import load_splits, task_examples
+from core.data.examples import load_splits
+from core.data.test_sets import final_set
 from core.evaluate.compare_texts import compare_texts
 from core.evaluate.thresholds import precision_recall_curve
 from core.runs.store import RunStore
@@ -192,7 +193,7 @@ def test_a_built_in_task_is_asked_in_the_runs_own_template(
         )
         prompts.append([row["prompt"] for row in of_type(messages, "answer")])
         assert messages[-1]["task"] == "topic"
-    wanted = task_examples("topic", "test", template="Text: {text} Topic:")
+    wanted = final_set("topic", template="Text: {text} Topic:")
     assert prompts == [[e.prompt for e in wanted]] * 2
 
 
@@ -228,7 +229,10 @@ def test_score_says_whether_the_whole_answer_is_right(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["evaluate", "--base"], "Give --task or --data"),
+        (
+            ["evaluate", "--base", "--task", "names", "--data", "x.jsonl"],
+            "Give either --task or --data",
+        ),
         (["evaluate", "--base", "--checks"], "--run"),
         (["evaluate", "--base", "--task", "names", "--measure", "taste"], "taste"),
         (["evaluate", "--base", "--task", "names", "--threshold", "2"], "threshold"),

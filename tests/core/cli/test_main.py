@@ -153,7 +153,6 @@ def test_a_run_is_listed_asked_scored_exported_and_deleted(
         (["experiment", "prompting", "--task", "general"], "'general' is not known"),
         (["experiment", "prompting", "--seeds", "x"], "--seeds"),
         (["experiment", "prompting"], "prepare"),
-        (["evaluate", "--base"], "--task or --data"),
         (["evaluate", "--base", "--task", "poetry"], "poetry"),
         (["evaluate", "--run", "nosuch", "--task", "names"], "nosuch"),
         (["runs", "show", "nosuch"], "nosuch"),

@@ -12,7 +12,7 @@ from core import catalog
 from core.config import DataConfig, EvaluationConfig, MitigationConfig, OptimizerConfig, RunConfig
 from core.data import uploads
 from core.data.example import Example
-from core.data.lengths import check_test_pairs, long_pairs
+from core.data.lengths import Long, check_test_pairs, long_pairs
 from core.data.run_data import load_run_data
 from core.errors import UserError
 from core.models.load import LoadedModel
@@ -98,12 +98,23 @@ def test_test_pairs_alone(tiny: LoadedModel) -> None:
         check_test_pairs(pairs, tiny.tokenizer, what="t.csv", word="line")
 
 
+def test_a_text_that_is_not_read_to_its_end_is_too_long(tiny: LoadedModel) -> None:
+    """A token of this tokenizer may be many characters, so the part that is read may be short enough."""
+    pairs = [Example(prompt="a", completion="b" * 200_000, number=3)]
+    assert long_pairs(pairs, tiny.tokenizer)[0].is_more
+    with pytest.raises(UserError, match=r"the longest right answer is"):
+        check_test_pairs(pairs, tiny.tokenizer, what="t.csv", word="line")
+    pairs = [Example(prompt="~" * 200_000, completion="b", number=3)]
+    with pytest.raises(UserError, match=r"line 3 \(more than 100,0\d\d tokens\)"):
+        check_test_pairs(pairs, tiny.tokenizer, what="t.csv", word="line")
+
+
 @pytest.mark.parametrize("text", ["~", "é", "日本", "🎼", "the cat ", "<|im_end|>"])
 def test_the_quick_look_misses_no_long_pair(text: str, tiny: LoadedModel) -> None:
     for n in range(1, 300, 7):
         e = Example(prompt=text * n, completion=text, number=n)
         tokens = len(tiny.tokenizer.ask(e.prompt)) + len(tiny.tokenizer.encode(text)) + 1
-        assert long_pairs([e], tiny.tokenizer) == ([(n, tokens)] if tokens > 256 else [])
+        assert long_pairs([e], tiny.tokenizer) == ([Long(n, tokens)] if tokens > 256 else [])
 
 
 @pytest.mark.thorough

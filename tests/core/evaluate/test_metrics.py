@@ -1,5 +1,6 @@
 """Our measures against the reference packages, on thousands of awkward pairs."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,8 +10,11 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from core.evaluate.answers import answered_with_sentiment, contains, exact_match
 from core.evaluate.classification import UNPARSED, classification_report
+from core.evaluate.learning_curves import values_over_time
 from core.evaluate.overlap import lcs_overlap, ngram_overlap, unicode_words
 from core.evaluate.uncertainty import wilson_interval
+from core.evaluate.undefined import or_dash
+from tests.events import evaluation
 
 WORDS = st.lists(
     st.sampled_from(["a", "b", "the", "The", "cat", "cat,", "José", "!", "", "two-fold", "7"]),
@@ -50,10 +54,28 @@ def test_classification_equals_scikit_learn(pairs: list[tuple[str, str]]) -> Non
     ours = classification_report(references, outputs, LABELS)
     table = confusion_matrix(references, parsed, labels=[*LABELS, UNPARSED])
     assert ours.confusion == table[:2].tolist()
-    p, r, f, _ = precision_recall_fscore_support(references, parsed, labels=LABELS, zero_division=0)
-    assert [s.precision for s in ours.per_class.values()] == pytest.approx(list(p))
-    assert [s.recall for s in ours.per_class.values()] == pytest.approx(list(r))
-    assert ours.macro_f1 == pytest.approx(sum(f) / 2)
+    p, r, f, _ = precision_recall_fscore_support(
+        references, parsed, labels=LABELS, zero_division=np.nan
+    )
+    for measure, theirs in (("precision", p), ("recall", r), ("f1", f)):
+        found = [getattr(s, measure) for s in ours.per_class.values()]
+        assert found == pytest.approx(list(theirs), nan_ok=True)  # 0/0 is NaN
+        macro = np.nan if np.isnan(theirs).all() else np.nan_to_num(theirs).mean()
+        assert getattr(ours, f"macro_{measure}") == pytest.approx(macro, nan_ok=True)
+
+
+def test_nothing_said_has_no_precision_and_no_interval() -> None:
+    sentences = ["It is good.", "It is bad."] * 4
+    references = ["positive", "negative"] * 4
+    report = classification_report(references, sentences, LABELS)
+    assert all(np.isnan(s.precision) for s in report.per_class.values())
+    assert np.isnan(report.macro_precision)
+    assert (report.macro_recall, report.macro_f1) == (0.0, 0.0)
+    event = evaluation(0, "sentiment", 0.0, classification=report)
+    by_measure = {v.measure: v for v in values_over_time([event], "sentiment")}
+    assert by_measure["precision"].interval is None
+    assert by_measure["recall"].interval is not None
+    assert (or_dash(report.macro_precision), or_dash(report.macro_recall)) == ("–", "0.00")
 
 
 @given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))

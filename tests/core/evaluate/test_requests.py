@@ -67,7 +67,7 @@ def test_it_stops_between_requests_and_refuses_what_is_too_long(tiny: LoadedMode
                 should_stop=lambda: True,
             )
         )  # fmt: skip
-    with pytest.raises(UserError, match="together the limit is 256"):
+    with pytest.raises(UserError, match="255 tokens and the answer up to 2; together at most 256"):
         list(answer_one_by_one(tiny.model, tiny, [[5] * 255], max_new_tokens=2, cached=False))
 
 

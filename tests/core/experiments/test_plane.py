@@ -19,12 +19,13 @@ from core.experiments.plane import (
     pareto_front,
     point,
     settings,
+    tasks_seen,
 )
 from tests.events import evaluation, step
 
 
 def made(mitigation: str, value: float, seed: int, learned: float, kept: float) -> Point:
-    end = Check(step=20, learned=learned, kept=kept, general=0.5, n=60)
+    end = Check(step=20, learned=learned, general=kept, names=0.5, n=60)
     return Point(mitigation=mitigation, value=value, seed=seed, path=(end,), is_recorded=True)
 
 
@@ -87,7 +88,7 @@ def test_a_point_is_the_path_of_its_scores() -> None:
     ]
     found = point(config, events, run_id="r")
     assert found is not None
-    assert [(c.step, c.learned, c.kept, c.general) for c in found.path] == [
+    assert [(c.step, c.learned, c.names, c.general) for c in found.path] == [
         (0, 0.1, 0.7, 1.0),
         (20, 0.9, 0.6, None),
     ]
@@ -99,8 +100,8 @@ def test_settings_take_seeds_together() -> None:
     found = settings([made("lora", 1e-3, s, 0.8 + s / 10, 0.2 * s) for s in range(3)])
     assert len(found) == 1
     assert found[0].learned == pytest.approx(0.9)
-    assert found[0].kept == pytest.approx(0.2)
-    assert found[0].spread("kept") == (0.0, 0.4)
+    assert found[0].general == pytest.approx(0.2)
+    assert found[0].spread("general") == (0.0, 0.4)
     assert len(settings([made("lora", 1e-3, 0, 1, 1), made("lora", 3e-3, 0, 1, 1)])) == 2
 
 
@@ -114,21 +115,21 @@ def test_no_setting_of_the_front_is_beaten() -> None:
             made("full", 5, 0, 0.6, 0.4),
         ]
     )
-    assert [s.value for s in pareto_front(found)] == [2, 4, 1]
+    assert [s.value for s, _ in pareto_front(found, "general")] == [2, 4, 1]
 
 
 def test_equal_learning_leaves_out_runs_that_learned_little() -> None:
     found = settings([made("full", 1, 0, 0.9, 0.1), made("full", 1, 1, 0.6, 0.9)])
-    assert group(found, "full", "kept", "full", least=0.85).values == (0.1,)
-    assert group(found, "full", "kept", "full").values == (0.1, 0.9)
+    assert group(found, "full", "general", "full", least=0.85).values == (0.1,)
+    assert group(found, "full", "general", "full").values == (0.1, 0.9)
 
 
 def test_a_seed_that_did_not_measure_a_score_is_left_out_of_its_range() -> None:
     one, other = made("full", 1, 0, 0.9, 0.1), made("full", 1, 1, 0.9, 0.1)
     without = replace(other, path=(replace(other.end, general=None),))
     (found,) = settings([one, without])
-    assert found.general == 0.5
-    assert found.spread("general") == (0.5, 0.5)
+    assert found.general == 0.1
+    assert found.spread("general") == (0.1, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,7 @@ def test_claims_are_tested_at_equal_learning() -> None:
     points += [made("ewc", 1, s, 0.9, 0.5 + s / 100) for s in range(3)]
     points += [made("ewc", 10, s, 0.2, 0.9) for s in range(3)]  # kept all by learning little
     *_, kirkpatrick = claims(settings(points))
-    learned, kept, at_equal_learning = kirkpatrick.comparisons
+    learned, kept, _, at_equal_learning = kirkpatrick.comparisons
     assert learned.verdict == "overlap"
     assert kept.verdict == "above"
     assert at_equal_learning.first.values == pytest.approx((0.5, 0.51, 0.52))
@@ -166,3 +167,30 @@ def test_the_recorded_plane_has_at_least_thirty_runs() -> None:
     assert len({config.hash for config in configs}) == len(configs) >= 30
     with pytest.raises(UserError, match="not known; choose one of: full"):
         list(recorded_configs(("cake",), (0,)))
+
+
+@pytest.mark.parametrize(
+    ("mitigation", "saw"),
+    [(mitigation, mitigation in ("ewc", "kl", "rehearse")) for mitigation in MITIGATIONS],
+)
+def test_names_count_as_kept_only_where_training_never_saw_them(mitigation: str, saw: bool) -> None:
+    config = mitigation_config(mitigation, MITIGATIONS[mitigation].usual).to_dict()
+    events = [evaluation(20, task, 0.9) for task in ("sentiment", "names", "general")]
+    found = point(config, events)
+    assert found is not None
+    assert found.saw_names is saw
+    (setting,) = settings([found])
+    assert setting.kept("names") == (None if saw else 0.9)
+    assert setting.kept("general") == 0.9
+    assert bool(pareto_front([setting], "names")) is not saw
+
+
+def test_no_cure_sees_general_questions() -> None:
+    for mitigation, known in MITIGATIONS.items():
+        assert "general" not in tasks_seen(mitigation_config(mitigation, known.usual).to_dict())
+
+
+def test_a_sequence_and_mixed_tasks_see_all_of_their_tasks() -> None:
+    data = DataConfig(task="sentiment", others=("topic", "names"), order="sequential")
+    config = RunConfig(data=data, cure=MitigationConfig(rehearse="earlier", rehearse_share=0.2))
+    assert tasks_seen(config.to_dict()) == {"sentiment", "topic", "names"}

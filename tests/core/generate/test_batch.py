@@ -108,7 +108,7 @@ def test_next_token_stages_each_sum_to_one(tiny: LoadedModel) -> None:
 
 
 def test_too_long_or_empty_prompts_are_refused(tiny: LoadedModel) -> None:
-    with pytest.raises(UserError, match="limit is 256"):
+    with pytest.raises(UserError, match="together at most 256"):
         list(stream(tiny.model, tiny, [5] * 250, SamplingSettings(max_new_tokens=10)))
     with pytest.raises(UserError, match="empty"):
         list(stream(tiny.model, tiny, [], SamplingSettings()))

@@ -50,6 +50,17 @@ def test_large_matrices_keep_the_largest_entry_of_each_block(
     assert found.W[1][7] == block.flatten()[block.abs().argmax()].item()
 
 
+def test_a_random_matrix_is_its_own_control() -> None:
+    """Near full rank for noise, near 1 for one direction: so the control says what is low."""
+    noise = torch.randn(64, 96, generator=torch.Generator().manual_seed(5))
+    values = torch.linalg.svdvals(noise)
+    control = torch.linalg.svdvals(spectrum.random_like(noise, values))
+    ranks = [spectrum.effective_rank(v) for v in (values, control)]
+    assert ranks[0] == pytest.approx(ranks[1], rel=0.05)
+    spiked = noise + 500 * torch.outer(torch.ones(64), torch.ones(96)) / 78
+    assert spectrum.effective_rank(torch.linalg.svdvals(spiked)) < ranks[1] / 10
+
+
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_spectrum_is_that_of_the_change(method: str, tiny: LoadedModel) -> None:
     tuned = tune(method, tiny, rank=3)
@@ -65,6 +76,10 @@ def test_spectrum_is_that_of_the_change(method: str, tiny: LoadedModel) -> None:
     else:
         change = tuned.get_submodule("model.layers.1.self_attn.v_proj").weight.detach() - W  # pyright: ignore
     assert found.shape == [16, 32]
+    control = torch.tensor(found.control_values)
+    assert (control > 1e-5 * control[0]).sum() == (3 if method == "lora" else 16)
+    assert float(control.norm()) == pytest.approx(float(values.norm()), rel=1e-4)
+    assert 1 < found.control_rank <= (3.001 if method == "lora" else 16)
     torch.testing.assert_close(values, torch.linalg.svdvals(change), rtol=1e-4, atol=1e-5)
     assert found.relative == pytest.approx(float(change.norm() / W.norm()), rel=1e-4)  # pyright: ignore
     with pytest.raises(UserError, match="did not change q_proj of layer 7"):

@@ -9,6 +9,7 @@ import pytest
 
 from core import catalog
 from core.config import (
+    FINAL_EXAMPLES,
     DataConfig,
     EvaluationConfig,
     MethodConfig,
@@ -127,15 +128,13 @@ def test_a_run_is_looked_into(tiny_folder: Path) -> None:
 def test_a_text_before_every_prompt_is_scored(tiny_folder: Path) -> None:
     session = InferenceSession(RunStore())
     model = str(tiny_folder.resolve())
-    found = last(
-        session.score_text(ScoreText(model=model, task="sentiment", text="the cat", examples=3))
-    )
+    found = last(session.score_text(ScoreText(model=model, task="sentiment", text="the cat")))
     base = session.base
     assert base is not None
-    assert found.n == 3
+    assert found.n == FINAL_EXAMPLES
     assert found.n_tokens == len(base.tokenizer.encode("the cat"))
     asked = [base.tokenizer.decode(list(key[1:])) for key in base.answers]
-    assert len(asked) == 3
+    assert len(asked) == FINAL_EXAMPLES
     assert all("the cat\n\n" in text for text in asked)
 
 

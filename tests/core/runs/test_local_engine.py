@@ -9,8 +9,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
+import psutil
 import pytest
 
 from core import catalog
@@ -19,9 +22,10 @@ from core.data import uploads
 from core.errors import UserError
 from core.events import Step
 from core.generate.settings import SamplingSettings
+from core.openmp import BRIEF
 from core.paths import ROOT
 from core.runs.engines import local
-from core.runs.engines.local import LocalEngine
+from core.runs.engines.local import LocalEngine, Worker
 from core.runs.messages import Generate, Generated
 from core.runs.states import RunStatus
 from core.runs.store import RunStore
@@ -118,6 +122,17 @@ def test_a_changed_tokenizer_is_read_again(home: Path, tiny_folder: Path, tmp_pa
     assert local._tokenizer(entry).chat([{"role": "user", "content": "Hi"}]) == "Hi!"
 
 
+def test_workers_spin_briefly_unless_the_reader_wants_otherwise(
+    engine: LocalEngine, config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    monkeypatch.setenv("KMP_BLOCKTIME", "7")
+    ask(engine, config())
+    environment = psutil.Process(engine.workers["ask"].process.pid).environ()
+    assert environment["GOMP_SPINCOUNT"] == BRIEF["GOMP_SPINCOUNT"]
+    assert environment["KMP_BLOCKTIME"] == "7"
+
+
 def test_waiting_and_training_runs_can_be_stopped(
     engine: LocalEngine, config: Callable[..., RunConfig]
 ) -> None:
@@ -194,6 +209,83 @@ def test_closing_an_answer_early_frees_the_worker(
     answers.close()
     assert engine.waiting_questions() == 0
     assert ask(engine, config())
+
+
+def test_two_servers_on_one_home_train_one_run_at_a_time(
+    engine: LocalEngine, config: Callable[..., RunConfig]
+) -> None:
+    store = engine.store
+    first = engine.submit(config(steps=LONG))
+    wait_for(lambda: store.get(first.id).status is RunStatus.RUNNING)
+    other = LocalEngine(RunStore())
+    try:
+        wait_for(lambda: other.is_warm("ask"))  # its worker for training started before this one
+        second = other.submit(config(steps=LONG, seed=1))
+        assert other.submit(config(steps=LONG)).id == first.id
+        time.sleep(2)
+        assert store.get(second.id).status is RunStatus.QUEUED
+        assert store.get(first.id).status is RunStatus.RUNNING
+        engine.close()
+        wait_for(lambda: store.get(second.id).status is RunStatus.RUNNING)
+        assert store.get(second.id).worker.split(":")[1] == str(other.workers["train"].process.pid)
+        assert store.get(first.id).status is RunStatus.FAILED
+        other.cancel(second.id)
+        wait_for(lambda: not store.active())
+    finally:
+        other.close()
+
+
+def test_a_worker_that_hangs_is_replaced_and_its_run_ends(
+    engine: LocalEngine, config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = engine.store
+    run, following = engine.submit(config(steps=LONG)), engine.submit(config(seed=1))
+    wait_for(lambda: any(isinstance(e, Step) for e in store.events(run.id)))
+    monkeypatch.setattr(store, "reap", partial(store.reap, stale_s=3.0))
+    os.kill(engine.workers["train"].process.pid, signal.SIGSTOP)
+    wait_for(lambda: store.get(following.id).status.is_over)
+    assert store.get(run.id).status is RunStatus.FAILED
+    assert "ended unexpectedly" in store.get(run.id).reason
+    assert store.get(following.id).status is RunStatus.FINISHED
+
+
+def test_the_watch_outlives_what_nobody_foresaw(
+    engine: LocalEngine, config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raised = list[float]()
+
+    def reap() -> None:
+        raised.append(time.monotonic())
+        raise ArithmeticError("never seen before")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.store, "reap", reap)
+        wait_for(lambda: len(raised) >= 3)
+        run = engine.submit(config())
+    wait_for(lambda: engine.store.get(run.id).status.is_over)
+    assert engine.store.get(run.id).status is RunStatus.FINISHED
+    assert raised[2] - raised[1] > 1.5 * (raised[1] - raised[0])  # it does not fill the log
+
+
+def test_a_worker_that_cannot_start_is_not_started_all_the_time(
+    engine: LocalEngine, config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = list[float]()
+    start = engine._start
+
+    def broken(role: str) -> Worker:
+        if role == "train":
+            started.append(time.monotonic())
+            monkeypatch.setenv("DATABASE_URL", "nonsense")
+        worker = start(role)
+        monkeypatch.delenv("DATABASE_URL", raising=False)
+        return worker
+
+    monkeypatch.setattr(engine, "_start", broken)
+    engine.submit(config())
+    wait_for(lambda: len(started) >= 4, limit_s=120)
+    pauses = [later - earlier for earlier, later in pairwise(started)]
+    assert pauses[2] > pauses[0] + 2
 
 
 SERVER = """

@@ -2,74 +2,32 @@
 
 import json
 import math
-import os
-import signal
-import socket
-import sqlite3
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
-from sqlalchemy import Pool, event
 from sqlalchemy.exc import StatementError
 
 from core.config import DataConfig, RunConfig
 from core.errors import UserError
 from core.events import Unknown
-from core.paths import data_dir
-from core.runs import identity, record, schema
+from core.runs import identity, record
 from core.runs.states import ALLOWED, IllegalTransition, RunStatus
 from core.runs.store import Run, RunStore, RunSummary, worker_identity
+from tests.core.runs.processes import output_of, spawn, sql
 from tests.events import sample, step
 
-ROOT = Path(__file__).resolve().parents[3]
 ME = worker_identity()
 ELSEWHERE = "another-host:17:1.00"
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("TUNING_FORK_HOME", str(tmp_path))
-    monkeypatch.delenv("DATABASE_URL", raising=False)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("database")
 
 
 @pytest.fixture
 def store() -> RunStore:
     return RunStore()
-
-
-def spawn(code: str) -> subprocess.Popen[str]:
-    """Another process with its own store, on the same file."""
-    preamble = (
-        "import sys, time\n"
-        "from core.config import RunConfig\n"
-        "from core.runs.store import RunStore, worker_identity\n"
-        "from core.runs.store import RunSummary\n"
-        "from tests.events import sample, step\n"
-        "store = RunStore()\n"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", preamble + code],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def output_of(process: subprocess.Popen[str]) -> list[str]:
-    out, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
-    return out.split()
 
 
 def run_in(store: RunStore, status: RunStatus) -> Run:
@@ -90,14 +48,6 @@ def move(store: RunStore, run_id: str, status: RunStatus) -> None:
             store.fail(run_id, "no luck")
         case _:
             pass
-
-
-def sql(statement: str, *values: Any) -> None:
-    """Change the database behind the store's back."""
-    connection = sqlite3.connect(data_dir() / "runs.sqlite3")
-    with connection:
-        connection.execute(statement, values)
-    connection.close()
 
 
 # The state machine
@@ -147,7 +97,7 @@ def test_a_run_from_the_queue_to_its_end(store: RunStore) -> None:
 
 def test_failing_with_a_file_name_that_is_no_text(store: RunStore) -> None:
     run = store.start(RunConfig(), worker=ME)
-    store.fail(run.id, "Cannot read caf\udce9.jsonl")
+    store.fail(run.id, "Cannot read caf\udce9\0.jsonl")
     assert store.get(run.id).reason == "Cannot read caf?.jsonl"
 
 
@@ -173,7 +123,7 @@ def test_the_order_survives_a_clock_that_goes_back(
     first = store.submit(RunConfig())
     with monkeypatch.context() as patch:
         patch.setattr("core.runs.store.time.time", lambda: 1000.0)
-        second = store.submit(RunConfig())
+        second = store.submit(RunConfig(seed=1))
     assert second.created_at < first.created_at
     assert [r.id for r in store.runs()] == [second.id, first.id]
     assert store.queue_position(first.id) == 1
@@ -211,6 +161,61 @@ def test_threads_that_claim_at_once_get_each_run_once(store: RunStore) -> None:
     assert Counter(run.id for run in claimed if run) == Counter(ids)
 
 
+def test_an_equal_run_that_waits_or_trains_is_joined(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = RunConfig(seed=1)
+    first = store.submit(config)
+    assert store.find_active(config) == first
+    assert store.submit(config) == first
+    assert store.submit(RunConfig(seed=2)).id != first.id
+    claimed = store.claim(worker=ME)
+    assert store.submit(config) == claimed
+    with monkeypatch.context() as patch:  # what trains is of older code
+        patch.setattr(identity, "_libraries", lambda: "torch 9.9")
+        assert store.find_active(config) is None
+    store.request_stop(first.id)
+    assert store.submit(config).id != first.id
+    assert len(store.active()) == 3
+
+
+def test_an_equal_run_that_is_over_is_run_again(store: RunStore) -> None:
+    first = store.submit(RunConfig())
+    store.stop(first.id)
+    assert store.find_active(RunConfig()) is None
+    assert store.submit(RunConfig()).id != first.id
+
+
+def test_threads_that_submit_the_same_at_once_get_one_run(store: RunStore) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        ids = list(pool.map(lambda n: RunStore().submit(RunConfig(seed=n % 2)).id, range(16)))
+    assert len(set(ids)) == len(store.active()) == 2
+
+
+def test_the_queue_takes_so_many_runs_and_no_more(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUNING_FORK_QUEUE", "3")
+    store.start(RunConfig(), worker=ME)  # it does not wait
+    waiting = [store.submit(RunConfig(seed=n)) for n in (1, 2, 3)]
+    with pytest.raises(UserError, match="The queue is full: 3 runs are waiting"):
+        store.submit(RunConfig(seed=4))
+    assert store.submit(RunConfig(seed=3)) == waiting[-1]
+    store.request_stop(waiting[0].id)
+    store.submit(RunConfig(seed=4))
+    with pytest.raises(UserError, match="The queue is full"):
+        store.submit(RunConfig(seed=5))
+
+
+@pytest.mark.parametrize("wanted", ["none", "0", "-1", "3.5", "9" * 5_000, "²"])
+def test_a_limit_that_is_no_number_is_said(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, wanted: str
+) -> None:
+    monkeypatch.setenv("TUNING_FORK_QUEUE", wanted)
+    with pytest.raises(UserError, match="TUNING_FORK_QUEUE must be a whole number from 1"):
+        store.submit(RunConfig())
+
+
 # Stopping
 
 
@@ -246,7 +251,7 @@ def test_stopping_a_run_that_is_over_changes_nothing(store: RunStore, status: Ru
 
 
 def test_events_are_counted_from_one_and_read_from_anywhere(store: RunStore) -> None:
-    run, other = store.submit(RunConfig()), store.submit(RunConfig())
+    run, other = store.submit(RunConfig()), store.submit(RunConfig(seed=1))
     assert [store.append(run.id, step(n)) for n in range(3)] == [1, 2, 3]
     assert store.append(other.id, sample(0, "qa", "yes")) == 1
     assert store.events(run.id, after=1) == [step(1), step(2)]
@@ -283,7 +288,7 @@ def test_events_are_strict_json(store: RunStore) -> None:
 
 def test_a_payload_that_is_no_json_keeps_its_traceback(store: RunStore) -> None:
     run = store.submit(RunConfig())
-    with pytest.raises(StatementError, match="not JSON serializable"):
+    with pytest.raises((StatementError, TypeError), match="not JSON serializable"):
         store.append(run.id, Unknown(message={"type": "odd", "loss": object()}))
     assert store.append(run.id, step(1)) == 1
 
@@ -307,130 +312,13 @@ def test_pages_keep_reading_while_a_writer_writes(store: RunStore) -> None:
     assert seen == list(range(1, 301))
 
 
-def test_reading_does_not_wait_for_an_open_write(store: RunStore) -> None:
-    run = store.submit(RunConfig())
-    writer = sqlite3.connect(data_dir() / "runs.sqlite3", isolation_level=None)
-    writer.execute("BEGIN IMMEDIATE")
-    writer.execute("UPDATE runs SET reason = 'not committed yet'")
-    assert store.get(run.id).reason == ""
-    writer.execute("ROLLBACK")
-    writer.close()
-
-
-# Workers that die
-
-
-def test_a_killed_worker_fails_its_run_and_keeps_its_events(store: RunStore) -> None:
-    mine = store.start(RunConfig(), worker=ME)
-    worker = spawn(
-        "run = store.start(RunConfig(), worker=worker_identity())\n"
-        "for n in (1, 2, 3): store.append(run.id, step(n))\n"
-        "store.append(run.id, sample(3, 'qa', 'yes'))\n"
-        "print(run.id, flush=True)\n"
-        "time.sleep(600)\n"
-    )
-    assert worker.stdout is not None
-    run_id = worker.stdout.readline().strip()
-    assert store.reap(stale_s=0.0) == []
-
-    os.kill(worker.pid, signal.SIGKILL)
-    os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)  # dead, but still a zombie
-    reaped = store.reap()
-    worker.communicate()
-
-    assert [r.id for r in reaped] == [run_id]
-    assert reaped == [store.get(run_id)]
-    assert reaped[0].status is RunStatus.FAILED
-    assert reaped[0].reason == (
-        "The training process ended unexpectedly (it was stopped, or the machine ran out of "
-        "memory). Everything up to step 3 was kept; run it again."
-    )
-    assert len(store.events(run_id)) == 4
-    assert store.get(mine.id).status is RunStatus.RUNNING
-    assert store.reap() == []
-
-
-def test_whoever_opens_the_store_ends_the_runs_that_are_dead(store: RunStore) -> None:
-    worker = spawn(
-        "run = store.start(RunConfig(), worker=worker_identity())\n"
-        "store.append(run.id, step(1))\n"
-        "print(run.id, flush=True)\n"
-        "time.sleep(600)\n"
-    )
-    assert worker.stdout is not None
-    run_id = worker.stdout.readline().strip()
-    assert RunStore().get(run_id).status is RunStatus.RUNNING
-    worker.kill()
-    worker.communicate()
-    healed = RunStore().get(run_id)
-    assert healed.status is RunStatus.FAILED
-    assert "Everything up to step 1 was kept" in healed.reason
-    store.delete(run_id)
-    assert store.runs() == []
-
-
-def test_a_store_that_takes_no_change_can_still_be_opened(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    dead = store.start(RunConfig(), worker=f"{socket.gethostname()}:{process.pid}:1.00")
-
-    def full(*_: object) -> int:
-        raise UserError("The disk is full.")
-
-    monkeypatch.setattr("core.runs.store._last_step", full)
-    assert RunStore().get(dead.id).status is RunStatus.RUNNING
-
-
-def test_a_worker_that_is_gone_before_the_first_step(store: RunStore) -> None:
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    store.start(RunConfig(), worker=f"{socket.gethostname()}:{process.pid}:1.00")
-    assert "No step was completed" in store.reap()[0].reason
-
-
-def test_a_process_number_used_again_is_not_the_worker(store: RunStore) -> None:
-    began_at = psutil.Process().create_time()
-    again = f"{socket.gethostname()}:{os.getpid()}:{began_at - 60:.2f}"
-    run = store.start(RunConfig(), worker=again)
-    assert [r.id for r in store.reap()] == [run.id]
-
-
-def test_a_worker_elsewhere_is_judged_by_its_heartbeat(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    silent = store.start(RunConfig(), worker=ELSEWHERE)
-    beating = store.start(RunConfig(), worker=ELSEWHERE)
-    writing = store.start(RunConfig(), worker=ELSEWHERE)
-    later = time.time() + 300
-    monkeypatch.setattr("core.runs.store.time.time", lambda: later)
-    store.heartbeat(beating.id)
-    store.append(writing.id, step(1))
-    assert [r.id for r in store.reap()] == [silent.id]
-
-
-def test_a_worker_that_speaks_up_while_it_is_judged_is_spared(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = store.start(RunConfig(), worker=ELSEWHERE)
-
-    def judge(worker: str, **_: float) -> bool:
-        store.heartbeat(run.id)
-        return True
-
-    monkeypatch.setattr("core.runs.store.is_gone", judge)
-    assert store.reap() == []
-    assert store.get(run.id).status is RunStatus.RUNNING
-
-
 # Looking up
 
 
 def test_a_unique_beginning_of_an_id_is_enough(store: RunStore) -> None:
-    run, other = store.submit(RunConfig()), store.submit(RunConfig())
-    sql("UPDATE runs SET id = '20260101-000000-aaaaaa' WHERE id = ?", run.id)
-    sql("UPDATE runs SET id = '20260101-000000-aaab' WHERE id = ?", other.id)
+    run, other = store.submit(RunConfig()), store.submit(RunConfig(seed=1))
+    sql("UPDATE runs SET id = '20260101-000000-aaaaaa' WHERE id = :id", id=run.id)
+    sql("UPDATE runs SET id = '20260101-000000-aaab' WHERE id = :id", id=other.id)
     assert store.get("20260101-000000-aaaa").id == "20260101-000000-aaaaaa"
     assert store.get(" 20260101-000000-AAAB ").id == "20260101-000000-aaab"
     with pytest.raises(UserError, match="Several runs begin with '2026'"):
@@ -449,6 +337,8 @@ def test_an_unknown_id_is_named(store: RunStore, wanted: str) -> None:
 
 
 def test_every_change_of_an_unknown_run_is_refused(store: RunStore) -> None:
+    with pytest.raises(UserError, match="There is no run"):
+        store.request_stop("noth\0ing\udce9")
     for change in (
         lambda: store.append("nothing", step(1)),
         lambda: store.finish("nothing", RunSummary()),
@@ -499,7 +389,7 @@ def test_a_config_that_no_longer_works_can_still_be_listed(store: RunStore, home
 )
 def test_settings_of_another_version_raise_a_user_error(store: RunStore, stored: Any) -> None:
     run = store.submit(RunConfig())
-    sql("UPDATE runs SET config = ?", json.dumps(stored))
+    sql("UPDATE runs SET config = :stored", stored=json.dumps(stored))
     assert store.get(run.id).config_dict == stored
     with pytest.raises(UserError, match="no longer work"):
         _ = store.get(run.id).config
@@ -556,147 +446,3 @@ def test_a_run_whose_files_cannot_be_deleted_stays_listed(store: RunStore) -> No
 def test_a_path_is_not_an_id(store: RunStore, run_id: str) -> None:
     with pytest.raises(UserError, match="There is no run"):
         store.artifact_dir(run_id)
-
-
-# Opening the database, and trouble with it
-
-
-@pytest.mark.thorough
-def test_processes_that_create_the_database_at_once_all_succeed() -> None:
-    processes = [spawn("print(store.submit(RunConfig()).id)") for _ in range(4)]
-    ids = [run_id for process in processes for run_id in output_of(process)]
-    assert {r.id for r in RunStore().runs()} == set(ids)
-    assert len(ids) == 4
-
-
-def test_threads_that_create_the_database_at_once_all_succeed() -> None:
-    with ThreadPoolExecutor(8) as pool:
-        stores = list(pool.map(lambda _: RunStore(), range(8)))
-    run = stores[0].submit(RunConfig())
-    assert all(s.get(run.id) == run for s in stores)
-
-
-def test_the_file_is_in_write_ahead_mode(store: RunStore) -> None:
-    connection = sqlite3.connect(data_dir() / "runs.sqlite3")
-    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    connection.close()
-
-
-def test_the_address_comes_from_the_argument_or_the_environment(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{home}/named/by environment.sqlite3")
-    RunStore().submit(RunConfig())
-    RunStore(f"sqlite:///{home}/given.sqlite3")
-    assert (home / "named" / "by environment.sqlite3").is_file()
-    assert (home / "given.sqlite3").is_file()
-    assert not (home / "data" / "runs.sqlite3").exists()
-
-
-@pytest.mark.parametrize(
-    ("address", "said"),
-    [
-        ("no address", "is not understood"),
-        ("nosuch://host/name", "is not understood"),
-        ("sqlite://", "must be a file"),
-        ("sqlite:///:memory:", "must be a file"),
-    ],
-)
-def test_an_address_that_makes_no_sense_is_refused(address: str, said: str) -> None:
-    with pytest.raises(UserError, match=said):
-        RunStore(address)
-
-
-def test_a_missing_driver_is_named_and_the_password_is_not(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(UserError, match="needs the Python package") as caught:
-        RunStore("postgresql+psycopg://teacher:secret@host/tuning")
-    assert "secret" not in str(caught.value)
-
-
-def test_a_file_that_is_no_database_is_refused() -> None:
-    data_dir().mkdir(parents=True)
-    (data_dir() / "runs.sqlite3").write_text("these are not the bytes of a database" * 100)
-    with pytest.raises(UserError, match="is not a run database; move it away"):
-        RunStore()
-
-
-def test_a_folder_that_cannot_be_written_is_refused(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (home / "file").write_text("")
-    monkeypatch.setenv("TUNING_FORK_HOME", str(home / "file"))
-    with pytest.raises(UserError, match="cannot be created"):
-        RunStore()
-
-
-def test_a_folder_in_the_place_of_the_file_is_refused() -> None:
-    (data_dir() / "runs.sqlite3").mkdir(parents=True)
-    with pytest.raises(UserError, match="cannot be opened; check its permissions"):
-        RunStore()
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
-def test_a_read_only_file_is_refused(store: RunStore) -> None:
-    (data_dir() / "runs.sqlite3").chmod(0o444)
-    with pytest.raises(UserError, match="cannot be written; check its permissions"):
-        RunStore()
-
-
-@pytest.fixture
-def on_connect() -> Iterator[list[str]]:
-    """Statements that every new connection begins with."""
-    statements: list[str] = []
-
-    def begin(connection: sqlite3.Connection, _record: object) -> None:
-        for statement in statements:
-            connection.execute(statement)
-
-    event.listen(Pool, "connect", begin)
-    yield statements
-    event.remove(Pool, "connect", begin)
-
-
-def test_a_database_that_becomes_read_only(store: RunStore, on_connect: list[str]) -> None:
-    run = store.start(RunConfig(), worker=ME)
-    on_connect.append("PRAGMA query_only = ON")
-    reader = RunStore()
-    with pytest.raises(UserError, match="cannot be written; check its permissions"):
-        reader.append(run.id, step(1))
-    assert reader.get(run.id) == run
-
-
-def test_a_full_disk_loses_nothing_recorded_before(on_connect: list[str]) -> None:
-    on_connect.append("PRAGMA max_page_count = 40")
-    store = RunStore()
-    run = store.start(RunConfig(), worker=ME)
-    recorded = 0
-
-    def fill() -> None:
-        nonlocal recorded
-        while True:
-            recorded = store.append(run.id, sample(0, "qa", "word " * 200))
-
-    with pytest.raises(UserError, match="The disk is full"):
-        fill()
-    assert recorded > 5
-    assert [e["seq"] for e in store.messages(run.id)] == list(range(1, recorded + 1))
-    on_connect[:] = []
-    assert RunStore().append(run.id, sample(0, "qa", "word " * 200)) == recorded + 1
-
-
-def test_a_locked_database_loses_nothing_recorded_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema, "BUSY_TIMEOUT_S", 0.2)
-    store = RunStore()
-    run = store.start(RunConfig(), worker=ME)
-    store.append(run.id, step(1))
-    other = sqlite3.connect(data_dir() / "runs.sqlite3", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(UserError, match="is busy: another program"):
-        store.append(run.id, step(1))
-    other.execute("ROLLBACK")
-    other.close()
-    assert store.append(run.id, step(1)) == 2
-    assert [e["seq"] for e in store.messages(run.id)] == [1, 2]

@@ -16,11 +16,12 @@ from core.config import (
     RunConfig,
 )
 from core.data import uploads
+from core.data.test_sets import fixed_set
 from core.errors import Stopped, UserError
 from core.evaluate.task import evaluate_task
 from core.events import Evaluation, Event, PartialEvaluation, Sample
 from core.models.load import LoadedModel
-from core.train.checks import likely_answers, spread
+from core.train.checks import likely_answers
 from core.train.loop import Trained, train
 from core.train.plan import make_plan
 from core.train.stepper import PHASES, Stepper
@@ -80,7 +81,7 @@ def test_events_come_in_order(home: Path, tiny: LoadedModel) -> None:
     types = [e.type for e in events]
     assert (types[0], types[-1]) == ("started", "finished")
     checks = [(e.to_dict()["step"], e.to_dict()["n"]) for e in events if e.type == "evaluation"]
-    assert checks == [(0, 2), (2, 2), (4, 2), (6, 4)]  # all test pairs at the end
+    assert checks == [(0, 4), (2, 2), (4, 2), (6, 4)]  # all test pairs before and after
 
 
 def test_the_last_check_shows_first_what_every_check_asks(home: Path, tiny: LoadedModel) -> None:
@@ -89,14 +90,15 @@ def test_the_last_check_shows_first_what_every_check_asks(home: Path, tiny: Load
     last = [e for e in events if getattr(e, "step", 0) == 6]
     kinds = [e.type for e in last]
     assert kinds.index("sample") < kinds.index("partial_evaluation") < kinds.index("evaluation")
-    (partial,) = [e for e in events if isinstance(e, PartialEvaluation)]
+    (partial,) = [e for e in last if isinstance(e, PartialEvaluation)]
     assert (partial.step, partial.n, partial.n_all) == (6, 2, 4)
     model = trained.model.eval()
-    tests = make_plan(trained.config, tiny.tokenizer).tests[catalog.CUSTOM_TASK]
+    plan = make_plan(trained.config, tiny.tokenizer)
+    tests = fixed_set(plan.tests[catalog.CUSTOM_TASK], 0)
     of_all, answers = evaluate_task(model, tiny, catalog.CUSTOM_TASK, tests, step=6)
     (found,) = [e for e in last if isinstance(e, Evaluation)]
     assert comparable([found]) == comparable([of_all])
-    of_some, _ = evaluate_task(model, tiny, catalog.CUSTOM_TASK, spread(tests, 2), step=6)
+    of_some, _ = evaluate_task(model, tiny, catalog.CUSTOM_TASK, tests[:2], step=6)
     assert (partial.score, partial.interval) == (of_some.score, of_some.interval)
     samples = {e.prompt: e.output for e in last if isinstance(e, Sample)}
     known = {e.prompt: a.text for e, a in zip(tests, answers, strict=True)}

@@ -1,5 +1,7 @@
 """The learning-forgetting plane as a figure."""
 
+from dataclasses import replace
+
 from core.experiments.plane import Check, Point, settings
 from pages.lessons.cures.plane import headline, plane_figure, setting_table
 
@@ -7,8 +9,8 @@ from pages.lessons.cures.plane import headline, plane_figure, setting_table
 def made(
     mitigation: str, value: float, seed: int, learned: float, kept: float, run_id: str = ""
 ) -> Point:
-    start = Check(step=0, learned=0.0, kept=0.7, general=1.0, n=16)
-    end = Check(step=20, learned=learned, kept=kept, general=None, n=60)
+    start = Check(step=0, learned=0.0, general=0.7, names=1.0, n=16)
+    end = Check(step=20, learned=learned, general=kept, names=0.4, n=60)
     return Point(
         mitigation=mitigation,
         value=value,
@@ -42,26 +44,37 @@ def test_own_run_has_its_path_from_the_base_model() -> None:
 
 
 def test_a_score_that_was_not_measured_is_left_out() -> None:
-    traces = by_name(plane_figure(RECORDED, OWN, score="general"))
+    without = [replace(p, path=tuple(replace(c, general=None) for c in p.path)) for p in RECORDED]
+    traces = by_name(plane_figure(without, []))
     assert "LoRA" not in traces
     assert "Pareto front of the means" not in traces
     assert "Pareto front of the means" in by_name(plane_figure(RECORDED, OWN))
 
 
+def test_marks_are_hollow_where_names_were_in_training() -> None:
+    trained = [replace(p, mitigation="rehearse", saw_names=True) for p in RECORDED]
+    traces = by_name(plane_figure([*RECORDED, *trained], [], score="names"))
+    assert list(traces["Rehearsal"].marker.symbol) == ["star-open"]  # pyright: ignore
+    assert list(traces["LoRA"].marker.symbol) == ["square"]  # pyright: ignore
+    on_general = by_name(plane_figure(trained, [], score="general"))
+    assert list(on_general["Rehearsal"].marker.symbol) == ["star"]  # pyright: ignore
+    assert headline(settings(trained), "names").endswith("to 0.85 yet without training on names")
+
+
 def test_the_headline_names_who_kept_most_of_those_that_learned() -> None:
     found = settings([*RECORDED, *OWN, made("prompt", 10, 0, 0.1, 0.7)])
-    assert headline(found, "kept") == (
-        "Of those that learned enough, LoRA (learning rate 0.001) kept most: names 0.60 "
+    assert headline(found, "general") == (
+        "Of those that learned enough, LoRA (learning rate 0.001) kept most: general questions 0.60 "
         "(the other one cannot be told from it)"  # there is one run of it
     )
     three = [made("lora", 1e-3, s, 0.9, 0.6) for s in range(3)]
     three += [made("full", 3e-4, s, 0.9, 0.1, "mine") for s in range(3)]
-    assert headline(settings(three), "kept").endswith("kept most: names 0.60")
+    assert headline(settings(three), "general").endswith("kept most: general questions 0.60")
     little = settings([made("prompt", 10, 0, 0.1, 0.7)])
-    assert headline(little, "kept") == "No setting has learned sentiment to 0.85 yet"
+    assert headline(little, "general") == "No setting has learned sentiment to 0.85 yet"
 
 
 def test_the_table_says_mean_and_range() -> None:
     (row,) = setting_table(settings(RECORDED)).to_dict("records")
-    assert row["names kept"] == "0.60 (0.50 to 0.70)"
+    assert row["general questions kept"] == "0.60 (0.50 to 0.70)"
     assert row["seeds"] == 2

@@ -143,17 +143,17 @@ def test_no_run_on_all_tasks_means_no_comparison() -> None:
     ("together", "words"),
     [
         (0.5, "intervals overlap, so these runs do not show that anything carries over"),
-        (0.9, "do not overlap: something carried over"),
+        (0.9, "more than the form of the answer carried over was not measured"),
         (0.1, "do not overlap: it got worse"),
     ],
 )
 def test_carry_over_is_claimed_only_where_intervals_do_not_overlap(
     together: float, words: str
 ) -> None:
-    rows = carry_rows(record(together))
+    rows = carry_rows(mixtures := record(together))
     assert rows.model.iloc[0] == "Base model"
     assert rows.model.iloc[-1] == "All seven"
-    said = carry_finding(rows)
+    said = carry_finding(rows, mixtures)
     assert words in said
     assert f"0.50 before and {together:.2f} after" in said
     assert said.endswith("Of 7 tasks alone, 0 raised it clearly and 7 lowered it clearly.")
@@ -162,7 +162,7 @@ def test_carry_over_is_claimed_only_where_intervals_do_not_overlap(
 def test_carry_over_is_not_decided_by_a_lone_missing_run() -> None:
     rows = carry_rows(record()[:-1])
     assert TOGETHER not in set(rows.kind)
-    assert carry_finding(rows) == ""
+    assert carry_finding(rows, []) == ""
 
 
 def test_runs_with_a_cure_or_recorded_already_are_not_the_readers_own() -> None:

@@ -140,6 +140,8 @@ def spectrum(*values: float) -> Spectrum:
         singular_values=list(values),
         energy=energy,
         effective_rank=1.5,
+        control_values=list(values),
+        control_rank=7.4,
         relative=0.1,
         shape=[192, 576],
     )
@@ -147,8 +149,14 @@ def spectrum(*values: float) -> Spectrum:
 
 def test_a_spectrum_says_what_eight_values_hold() -> None:
     words = spectrum_finding({"LoRA": spectrum(*[1.0] * 8), "full": spectrum(*[1.0] * 16)})
-    assert "LoRA: effective rank 1.5 of 192, the first 8 hold 100%" in words
-    assert "full: effective rank 1.5 of 192, the first 8 hold 50%" in words
+    assert (
+        "LoRA: effective rank 1.5 (a random matrix of the same shape, norm and rank: 7.4), the first 8 hold 100%"
+        in words
+    )
+    assert (
+        "full: effective rank 1.5 (a random matrix of the same shape, norm and rank: 7.4), the first 8 hold 50%"
+        in words
+    )
 
 
 def rank_run(rank: int, learned: float) -> RankRow:

@@ -1,0 +1,117 @@
+"""Every option of every command with hostile values, in a home without a model, where nothing trains."""
+
+import argparse
+import contextlib
+import io
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from core.bench.faults.hostile import VALUES, in_few_words
+from core.bench.faults.tries import Try, attempt
+from core.config import RunConfig
+from core.runs.store import RunStore
+
+KIND = "options"
+NEEDED = {
+    "generate": ["--prompt", "Hello"],
+    "evaluate": ["--base", "--task", "sentiment"],
+    "score": ["--reference", "a b", "--output", "a c"],
+    "export": ["--run", "RUN", "--to", "out"],
+    "experiment": ["cures"],
+    "prepare": ["--wheel", "missing.whl"],
+    "train": ["--dry-run"],
+    "data": ["pairs.jsonl"],
+    "runs": ["show", "RUN"],
+    "inspect": ["start"],
+    "models": ["check", "missing"],
+}
+"""What a command must have besides the option that is tried, and what keeps it from real work."""
+LEFT_OUT = {"bench": "it measures", "-h": "", "--help": ""}
+Main = Callable[[Sequence[str]], int]
+
+
+@dataclass(frozen=True)
+class Option:
+    command: str
+    option: str
+    """"" for a positional argument."""
+
+
+def options_of(parser: argparse.ArgumentParser) -> list[Option]:
+    """Every option and positional argument of every command but those left out."""
+    found: list[Option] = []
+    for name, command in _commands(parser).items():
+        if name in LEFT_OUT:
+            continue
+        for action in command._actions:  # pyright: ignore[reportPrivateUsage]
+            flags = [flag for flag in action.option_strings if flag not in LEFT_OUT]
+            if flags or not action.option_strings:
+                found.append(Option(name, flags[0] if flags else ""))
+    return found
+
+
+def _commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    actions = parser._actions  # pyright: ignore[reportPrivateUsage]
+    (commands,) = [a.choices for a in actions if isinstance(a.choices, dict)]
+    return commands
+
+
+@contextmanager
+def trying(
+    place: Path, main: Main, parser: argparse.ArgumentParser
+) -> Iterator[Callable[[int, Random], Try]]:
+    options = options_of(parser)
+    before, usual = Path.cwd(), os.environ.get("TUNING_FORK_HOME")
+    place.mkdir(parents=True, exist_ok=True)
+    os.environ["TUNING_FORK_HOME"] = str(place)
+    os.chdir(place)
+    try:
+        Path("pairs.jsonl").write_text('{"prompt": "2 + 2 =", "completion": "4"}\n' * 3)
+        store = RunStore()
+        run = store.submit(RunConfig()).id
+        store.stop(run)
+
+        def one(number: int, random: Random) -> Try:
+            """In order through options and values, so that each meets each before any comes again."""
+            option = options[number % len(options)]
+            value = VALUES[number // len(options) % len(VALUES)]
+            if number >= len(options) * len(VALUES):
+                value *= random.choice((2, 10, 500))
+            return try_option(number, option, value, main, run)
+
+        yield one
+    finally:
+        os.chdir(before)
+        os.environ.pop("TUNING_FORK_HOME")
+        if usual is not None:
+            os.environ["TUNING_FORK_HOME"] = usual
+
+
+def try_option(number: int, option: Option, value: str, main: Main, run: str) -> Try:
+    needed = [run if word == "RUN" else word for word in NEEDED.get(option.command, [])]
+    if option.option in needed:  # what is tried takes its place
+        at = needed.index(option.option)
+        del needed[at : at + 2]
+    given = [f"{option.option}={value}"] if option.option else [value]
+    arguments = [option.command, *needed, *given]
+    ended = attempt(lambda: run_quietly(main, arguments), [value])
+    what = f"{option.command} {option.option or 'ARGUMENT'} {in_few_words(value)}"
+    return Try(kind=KIND, number=number, what=what, **vars(ended))
+
+
+def run_quietly(main: Main, arguments: Sequence[str]) -> str:
+    """What the command said on standard error; a status and words that do not fit are an error."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = main(arguments)
+    said = err.getvalue().strip()
+    out.getvalue().encode("utf-8", "surrogateescape")  # as a terminal would have to
+    if status not in (0, 1, 2):
+        raise AssertionError(f"status {status}: {said[:500]}")
+    if status == 2 and (not said.startswith("error: ") or "\n" in said):
+        raise AssertionError(f"not one clear line: {said[:500]}")
+    return said if status else ""

@@ -1,0 +1,75 @@
+"""The command `bench faults`: what breaks the program, tried by the hundred."""
+
+import tempfile
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from core.bench.faults import addresses, campaign, damage, disk, kills, options, uploads
+from core.bench.faults.tries import BAD, Try
+from core.cli.output import emit, say
+from core.config import check_choice, check_number
+from core.config.command import names
+
+Main = Callable[[Sequence[str]], int]
+
+
+def add_parser(actions: Any, *, main: Main, build_parser: Callable[[], ArgumentParser]) -> None:
+    parser: ArgumentParser = actions.add_parser(
+        "faults", help="kills, damaged files, hostile input: a campaign, and how each try ended"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help=f"of: {','.join(campaign.USUAL)}")
+    parser.add_argument("--n", type=int, default=0, help="tries of each kind; 0: as is usual")
+    parser.add_argument("--resume", action="store_true", help="go on where it was stopped")
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="write tries, faults.json and .md"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
+    parser.set_defaults(run=partial(run_faults, main=main, build_parser=build_parser))
+
+
+def run_faults(
+    arguments: Namespace, *, main: Main, build_parser: Callable[[], ArgumentParser]
+) -> int:
+    """Try it all, print the table, write it where it is wanted. 1 where something ended badly."""
+    check_number("--n", arguments.n, 0, 1_000_000, whole=True)
+    only = names(arguments.only)
+    for kind in only:
+        check_choice("The kind", kind, tuple(campaign.USUAL))
+    kinds: dict[str, campaign.Kind] = {
+        "kills": kills.trying,
+        "uploads": uploads.trying,
+        "options": partial(options.trying, main=main, parser=build_parser()),
+        "addresses": addresses.trying,
+        "disk": disk.trying,
+        "damage": partial(damage.trying, main=main),
+    }
+
+    def show(one: Try) -> None:
+        if arguments.json:
+            emit({"type": "try", **asdict(one)})
+        elif one.outcome in BAD:
+            say(f"{one.kind} {one.number}: {one.outcome}: {one.what}")
+
+    with tempfile.TemporaryDirectory() as passing:
+        out = (arguments.out or Path(passing)).absolute()
+        tries = campaign.carry_out(
+            {kind: kinds[kind] for kind in only or kinds},
+            seed=arguments.seed,
+            n=arguments.n,
+            out=out,
+            resume=arguments.resume,
+            on_try=show,
+        )
+        found = campaign.report(tries, seed=arguments.seed)
+        if arguments.json:
+            emit({"type": "faults", **asdict(found)})
+        else:
+            print(campaign.markdown(found))
+        if arguments.out:
+            campaign.write(found, out)
+    return 1 if found.n_bad else 0

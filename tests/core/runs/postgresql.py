@@ -1,0 +1,58 @@
+"""A real PostgreSQL server for the tests of the run store, from the system's package."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+
+
+def find(program: str) -> str | None:
+    """The program's path; Debian keeps those of the server out of PATH."""
+    return shutil.which(program) or next(
+        (str(place / program) for place in PLACES if (place / program).is_file()), None
+    )
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """Start a server of its own that listens on a socket in a new folder; yields its address."""
+    user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None  # it refuses to run as root
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: the path of a socket may have 107 bytes
+    try:
+        if user:
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        data = str(folder / "data")
+        _run(user, "initdb", "-D", data, "-A", "trust", "-U", "tester", "--no-sync", "-E", "UTF8")
+        options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off -c max_connections=300"
+        log = str(folder / "log")
+        _run(user, "pg_ctl", "-D", data, "-w", "-o", options, "-l", log, "start")
+        try:
+            yield f"postgresql://tester@/postgres?host={folder}"
+        finally:
+            _run(user, "pg_ctl", "-D", data, "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder)
+
+
+def _run(user: pwd.struct_passwd | None, program: str, *arguments: str) -> None:
+    path = find(program)
+    assert path, f"{program} is missing"
+    who: Any = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+    done = subprocess.run(
+        [path, *arguments],
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=120,
+        **who,
+    )
+    assert done.returncode == 0, done.stderr

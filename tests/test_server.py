@@ -1,0 +1,102 @@
+"""Who reaches the real server: this computer, under its own names, and nobody else."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.thorough
+
+ROOT = Path(__file__).resolve().parents[1]
+HANDSHAKE = (
+    "GET /_stcore/stream HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nConnection: Upgrade\r\n"
+    "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+"""All that a page shows and does travels over this connection."""
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@contextmanager
+def serving(home: Path, *options: str) -> Iterator[tuple[int, psutil.Process]]:
+    """The app as README starts it; gives its port and process."""
+    port = free_port()
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        "app.py",
+        f"--server.port={port}",
+        *options,
+    ]
+    environment = os.environ | {"TUNING_FORK_HOME": str(home)}
+    with (home / "server.log").open("a") as log:
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    try:
+        for _ in range(240):
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.25)
+        yield port, psutil.Process(server.pid)
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, psutil.Process]]:
+    with serving(tmp_path_factory.mktemp("home")) as found:
+        yield found
+
+
+def answer(port: int, host: str) -> str:
+    """The first line of what the server says to a browser that opens a page's connection."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(HANDSHAKE.format(host=host).encode())
+        return connection.recv(200).decode().splitlines()[0]
+
+
+def listens_on(process: psutil.Process) -> set[str]:
+    return {c.laddr.ip for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
+
+
+def test_it_listens_on_this_computer_only(server: tuple[int, psutil.Process]) -> None:
+    assert listens_on(server[1]) == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "LOCALHOST"])
+def test_its_own_names_are_served(name: str, server: tuple[int, psutil.Process]) -> None:
+    port = server[0]
+    assert "101" in answer(port, f"{name}:{port}")
+
+
+@pytest.mark.parametrize(
+    "name", ["evil.invalid", "localhost.evil.invalid", "192.168.1.20", "x@localhost"]
+)
+def test_foreign_names_are_refused(name: str, server: tuple[int, psutil.Process]) -> None:
+    port = server[0]
+    assert "403" in answer(port, f"{name}:{port}")
+
+
+def test_shared_as_the_readme_says(tmp_path: Path) -> None:
+    lines = (ROOT / "README.md").read_text().splitlines()
+    (command,) = [line for line in lines if "--server.address" in line]
+    with serving(tmp_path, *command.split()[3:]) as (port, process):
+        assert listens_on(process) == {"0.0.0.0"}
+        assert "101" in answer(port, f"192.168.1.20:{port}")
+        assert "403" in answer(port, f"evil.invalid:{port}")
