@@ -81,8 +81,8 @@ class Timed:
 
     @classmethod
     def of(cls, found: dict[str, Any]) -> Self:
-        checks = tuple((step, seconds) for step, seconds in found["checks"])
-        return cls(**{**found, "checks": checks})
+        values: dict[str, Any] = found | {"checks": tuple(map(tuple, found["checks"]))}
+        return cls(**values)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,6 +78,8 @@ def _lines_of(base: LoadedModel) -> Iterator[str]:
         yield json.dumps(["answer", key, answer.text, answer.was_cut])
     for key, logs in base.label_logs.items():
         yield json.dumps(["labels", key, logs])
+    for key, logs in base.label_logs.items():
+        yield json.dumps(["labels", key, logs])
     for name, loss in base.losses.items():
         yield json.dumps(["loss", name, loss])
     for key, (first, rows) in base.next_tokens.items():
@@ -91,6 +93,9 @@ def _recall(base: LoadedModel, found: list[Any]) -> None:
     elif kind == "labels":
         labels, prompt = key
         base.label_logs.setdefault((tuple(labels), tuple(prompt)), tuple(values[0]))
+    elif kind == "labels":
+        labels, ids = key
+        base.label_logs.setdefault((tuple(labels), tuple(ids)), tuple(*values))
     elif kind == "loss":
         base.losses.setdefault(key, *values)
     else:

@@ -262,7 +262,7 @@ class NextTokenWatch:
 
     def _choice(self, logits: torch.Tensor, prompt: str) -> NextChoices:
         probabilities = logits.softmax(-1)
-        likely = probabilities.topk(TOP).indices.tolist()
+        likely: list[int] = probabilities.topk(TOP).indices.tolist()
         first = self.first_choice.get(prompt, likely[0])
         shown = sorted({*likely, first, *self.labels}, key=lambda i: -float(probabilities[i]))
         return likely[0], tuple((i, float(probabilities[i])) for i in shown)

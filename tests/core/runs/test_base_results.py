@@ -122,6 +122,7 @@ def filled(base: LoadedModel, n: int, *, first: int = 0) -> LoadedModel:
     for i in range(first, first + n):
         base.answers[9, i] = Answer(f"answer {i}", i % 2 == 0)
     base.losses["0f"] = 0.1 + 0.2
+    base.label_logs[("yes", "no"), (9, 5)] = (-0.1, -1 / 3)
     base.next_tokens[5, 6, -1, 7] = (3, ((3, 0.5), (7, 0.25)))
     return base
 
@@ -133,6 +134,7 @@ def test_what_is_kept_comes_back_as_it_was(tiny: LoadedModel, tiny_folder: Path)
     BaseResults("a").recall(again)
     assert again.answers == tiny.answers | {(9, 0): Answer("known already", False)}
     assert (again.losses, again.next_tokens) == (tiny.losses, tiny.next_tokens)
+    assert again.label_logs == tiny.label_logs
     other = load_folder(tiny_folder, id="tiny", dtype=torch.float32)
     BaseResults("b").recall(other)
     assert (other.answers, other.losses, other.next_tokens) == ({}, {}, {})
