@@ -139,6 +139,33 @@ class Evaluation(Event):
     max_new_tokens: int = 0
     """That limit, in tokens; 0 in records of before it was kept."""
 
+    def partial(self, n_all: int) -> "PartialEvaluation":
+        """Its main score, as that of the first examples of `n_all`."""
+        return PartialEvaluation(
+            step=self.step,
+            task=self.task,
+            n=self.n,
+            n_all=n_all,
+            score=self.score,
+            metric=self.metric,
+            interval=self.interval,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartialEvaluation(Event):
+    """A task's main score on the test examples answered so far, spread evenly over all; the `Evaluation` of
+    all of them follows."""
+
+    type: ClassVar[str] = "partial_evaluation"
+    step: int
+    task: str
+    n: int
+    n_all: int
+    score: float
+    metric: str
+    interval: tuple[float, float]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sample(Event):
@@ -309,6 +336,7 @@ EVENTS: dict[str, type[Event]] = {
         Phase,
         Validation,
         Evaluation,
+        PartialEvaluation,
         Sample,
         NextTokens,
         Movement,

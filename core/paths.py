@@ -27,6 +27,16 @@ def data_dir() -> Path:
     return Path(home) / "data" if home else Path(platformdirs.user_data_dir("tuning-fork"))
 
 
+def replace_text(path: Path, text: str) -> None:
+    """Write a small file whole or not at all; for what can be found out again, so a full disk is no error."""
+    new = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        new.write_text(text, "utf-8")
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+
+
 def writable(folder: Path) -> Path:
     """Create `folder` if needed and return it; raise `UserError` when it cannot be written."""
     try:

@@ -16,6 +16,7 @@ from core.cli import (
     evaluate,
     experiment,
     inspect,
+    lesson,
     models,
     runs,
     train,
@@ -215,4 +216,6 @@ def _add_bench(actions: Actions) -> None:
     bench.add_options(parser)
     _json_option(parser)
     parser.set_defaults(run=bench.run_bench)
-    ablation.add_parser(parser.add_subparsers(metavar="[ablation]", parser_class=Parser))
+    more = parser.add_subparsers(metavar="[ablation | lesson]", parser_class=Parser)
+    ablation.add_parser(more)
+    lesson.add_parser(more)

@@ -85,11 +85,13 @@ def answer_tasks(
     prompts: Mapping[str, Sequence[str]],
     *,
     limits: Mapping[str, int],
+    guesses: Sequence[Sequence[int]] = (),
     should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, list[Answer]]:
     """Greedy answers to the prompts of several tasks, all asked together: that is faster.
 
     `limits` are the tasks' longest answers in tokens; of a task without one, it is FREE_TOKENS.
+    `guesses` are answers (token ids) that are likely, see `answer_greedily`.
     """
     every = [(task, prompt) for task, asked in prompts.items() for prompt in asked]
     answers = iter(
@@ -98,6 +100,7 @@ def answer_tasks(
             base,
             [base.tokenizer.ask(prompt) for _, prompt in every],
             max_new_tokens=[limits.get(task, FREE_TOKENS) for task, _ in every],
+            guesses=guesses,
             should_stop=should_stop,
         )
     )

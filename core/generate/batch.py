@@ -6,6 +6,7 @@ those of one-by-one greedy decoding (tests/core/generate/test_batch.py).
 """
 
 from collections.abc import Callable, Sequence
+from math import ceil
 
 import torch
 from torch import nn
@@ -14,7 +15,8 @@ from transformers import DynamicCache
 from core.answer import Answer
 from core.errors import Stopped
 from core.generate.cache import spread
-from core.generate.logits import likeliest
+from core.generate.logits import float_logits, likeliest
+from core.generate.stream import next_logits
 from core.models.forward import run_layers, tree_outputs
 from core.models.fused.linear import Packing, packing
 from core.models.load import LoadedModel
@@ -40,11 +42,14 @@ def answer_greedily(
     prompts: Sequence[Sequence[int]],
     *,
     max_new_tokens: int | Sequence[int],
+    guesses: Sequence[Sequence[int]] = (),
     should_stop: Callable[[], bool] = lambda: False,
 ) -> list[Answer]:
     """The greedy answer to each prompt (token ids), and whether its limit cut it.
 
-    `max_new_tokens` is one limit for all, or one for each prompt.
+    `max_new_tokens` is one limit for all, or one for each prompt. `guesses` are answers (token ids with
+    the end) that a model tuned on a few labels is likely to give: they are read along with the prompts,
+    which is faster than to compute them token by token, and change no answer (speculative decoding).
     What the base model answers is remembered in `base.answers`, as it never changes. Raises
     `Stopped` between two tokens when `should_stop` says so.
     """
@@ -56,14 +61,33 @@ def answer_greedily(
         return [known[key] for key in keys]
     # One autocast around all: float32 weights are then cast once, not for every token.
     with autocast(base.device, base.dtype), packing() as packs:
-        answerer = _Answerer(model, base, packs, should_stop)
-        size = 1 if is_plain(model) and not can_pad(model) else PROMPTS_AT_ONCE
+        answerer = _Answerer(model, base, packs, guesses, should_stop)
+        n_groups = ceil(len(new) / PROMPTS_AT_ONCE)
+        size = 1 if is_plain(model) and not can_pad(model) else ceil(len(new) / n_groups)
         for start in range(0, len(new), size):
             group = new[start : start + size]
             found = answerer.answer([list(key[1:]) for key in group], [key[0] for key in group])
             for key, (ids, was_cut) in zip(group, found, strict=True):
                 known[key] = Answer(base.tokenizer.decode(ids).strip(), was_cut)
     return [known[key] for key in keys]
+
+
+@torch.no_grad()
+def logits_after(
+    model: nn.Module, base: LoadedModel, prompts: Sequence[Sequence[int]]
+) -> torch.Tensor:
+    """(B, V) logits of the token after each of B prompts (token ids), all read as one tree."""
+    if is_plain(model):
+        return torch.stack([next_logits(model, base, prompt) for prompt in prompts])
+    trie = Trie()
+    ends = [trie.insert(prompt)[-1] for prompt in prompts]
+    _, head = backbone_and_head(model)
+    tokens, depths, wanted = (
+        torch.tensor(values, device=base.device) for values in (trie.tokens, trie.depths, ends)
+    )
+    with autocast(base.device, base.dtype):
+        hidden = tree_outputs(model.eval(), tokens, depths, trie.parents, wanted=wanted)
+        return float_logits(head, hidden)
 
 
 class _Answerer:
@@ -74,9 +98,11 @@ class _Answerer:
         model: nn.Module,
         base: LoadedModel,
         packs: Packing,
+        guesses: Sequence[Sequence[int]],
         should_stop: Callable[[], bool],
     ) -> None:
         self.base, self.packs, self.should_stop = base, packs, should_stop
+        self.guesses = guesses
         self.model, (_, self.head) = model, backbone_and_head(model)
 
     @torch.no_grad()
@@ -87,46 +113,38 @@ class _Answerer:
 
         No answer is longer than its limit, end token counted.
         """
-        cache, chosen, seen = self._read(prompts, room=max(limits))
-        place = torch.tensor([len(prompt) for prompt in prompts])  # (B,) the next token's position
-        answers: list[list[int]] = [[] for _ in prompts]
-        row, left = torch.arange(len(prompts)), torch.tensor(limits)
-        goes, ends = left > 0, torch.tensor(self.base.tokenizer.end_ids)
-        while True:
-            for which, token, is_going in zip(
-                *(t.tolist() for t in (row, chosen, goes)), strict=True
-            ):
-                if is_going:
-                    answers[which].append(token)
-            left = left - 1
-            goes = goes & ~torch.isin(chosen, ends) & (left > 0)
-            going = goes.nonzero()[:, 0]
-            if not len(going):
-                break
-            if len(going) < WORTH_MOVING * len(row):
-                cache.batch_select_indices(going)
-                row, left, chosen, goes = row[going], left[going], chosen[going], goes[going]
-                seen, place = seen[going], place[going]
-            self.packs.is_worth |= max(map(len, answers)) == WORTH_PACKING
-            seen = torch.cat([seen, torch.ones(len(row), 1, dtype=torch.bool)], dim=1)
-            chosen, place = self._next(chosen, place, seen, cache), place + 1
+        self._check()
         ends = self.base.tokenizer.end_ids
+        if is_plain(self.model):
+            cache, logits, is_text = read_rows(self.model, prompts, self.base.device)
+            answers = [[token] for token in logits.float().max(-1).indices.tolist()]
+            self._go_on(answers, limits, torch.arange(len(prompts)), cache, is_text.cpu())
+        else:
+            cache, answers, paths = self._read(prompts, limits)
+            going = [
+                i for i, ids in enumerate(answers) if ids[-1] not in ends and len(ids) < limits[i]
+            ]
+            if going:
+                rows, seen = self._rows([paths[i] for i in going])
+                room = max(limits[i] - len(answers[i]) for i in going)
+                spread(cache, rows.to(self.base.device), room)
+                self._go_on(answers, limits, torch.tensor(going), cache, seen)
         return [(ids[:-1], False) if ids[-1] in ends else (ids, True) for ids in answers]
 
     def _read(
-        self, prompts: Sequence[list[int]], *, room: int
-    ) -> tuple[DynamicCache, torch.Tensor, torch.Tensor]:
-        """Every prompt's keys and values in a row of its own, its next token (B,), and (B, K) bool:
-        which keys of a row are a prompt's and not padding.
+        self, prompts: Sequence[list[int]], limits: Sequence[int]
+    ) -> tuple[DynamicCache, list[list[int]], list[list[int]]]:
+        """The prompts and guesses as one tree: its keys and values, how each answer begins, and the nodes
+        that were read of each prompt and answer.
+
+        An answer follows the tree as long as its likeliest next token is there: it is read as a guess, or
+        in another prompt that begins alike. The last token of its beginning is not read.
         """
-        self._check()
-        if is_plain(self.model):
-            cache, logits, is_text = read_rows(self.model, prompts, self.base.device)
-            return cache, logits.float().max(-1).indices.cpu(), is_text.cpu()
         trie = Trie()
         paths = [trie.insert(prompt) for prompt in prompts]
-        lengths = torch.tensor([len(path) for path in paths])
-        width = int(lengths.max())
+        for prompt, limit in zip(prompts, limits, strict=True):
+            for guess in self.guesses:
+                trie.insert([*prompt, *guess[: min(len(guess), limit) - 1]])
         cache = DynamicCache()
         hidden = tree_outputs(
             self.model,
@@ -135,12 +153,60 @@ class _Answerer:
             trie.parents,
             cache=cache,
         )
-        chosen = likeliest(self.head, hidden[[path[-1] for path in paths]]).cpu()
+        ends = self.base.tokenizer.end_ids
+        answers: list[list[int]] = [[] for _ in prompts]
+        followed = list(range(len(prompts)))
+        while followed:
+            chosen = likeliest(self.head, hidden[[paths[i][-1] for i in followed]]).tolist()
+            rows, followed = followed, list[int]()
+            for i, token in zip(rows, chosen, strict=True):
+                answers[i].append(token)
+                node = trie.child(paths[i][-1], token)
+                if node is not None and token not in ends and len(answers[i]) < limits[i]:
+                    paths[i].append(node)
+                    followed.append(i)
+        return cache, answers, paths
+
+    def _rows(self, paths: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Each path's keys in a row of its own, padded (B, K), and (B, K) bool: which are its own."""
+        lengths = torch.tensor([len(path) for path in paths])
+        width = int(lengths.max())
         n_virtual = n_virtual_tokens(self.model)
-        nodes = torch.tensor([path + [0] * (width - len(path)) for path in paths]) + n_virtual
+        nodes = torch.tensor([[*path, *[0] * (width - len(path))] for path in paths]) + n_virtual
         virtual = torch.arange(n_virtual).expand(len(paths), -1)
-        spread(cache, torch.cat([virtual, nodes], dim=1).to(self.base.device), room)
-        return cache, chosen, torch.arange(width) < lengths[:, None]
+        return torch.cat([virtual, nodes], dim=1), torch.arange(width) < lengths[:, None]
+
+    def _go_on(
+        self,
+        answers: list[list[int]],
+        limits: Sequence[int],
+        row: torch.Tensor,
+        cache: DynamicCache,
+        seen: torch.Tensor,
+    ) -> None:
+        """Let the answers `row` (R,) grow, a token at a time, to their ends or limits.
+
+        The cache holds their R rows of keys and values, of which `seen` (R, K) bool are no padding.
+        """
+        ends = torch.tensor(self.base.tokenizer.end_ids)
+        chosen = torch.tensor([answers[i][-1] for i in row.tolist()])
+        left = torch.tensor([limits[i] - len(answers[i]) for i in row.tolist()])
+        place = seen.sum(dim=1)  # (R,) the next token's position
+        goes = ~torch.isin(chosen, ends) & (left > 0)
+        while len(going := goes.nonzero()[:, 0]):
+            if len(going) < WORTH_MOVING * len(row):
+                cache.batch_select_indices(going)
+                row, left, chosen, goes = row[going], left[going], chosen[going], goes[going]
+                seen, place = seen[going], place[going]
+            longest = max(len(answers[i]) for i in row[goes].tolist())
+            self.packs.is_worth |= longest >= WORTH_PACKING
+            seen = torch.cat([seen, torch.ones(len(row), 1, dtype=torch.bool)], dim=1)
+            chosen, place = self._next(chosen, place, seen, cache), place + 1
+            for i, token, is_going in zip(*(t.tolist() for t in (row, chosen, goes)), strict=True):
+                if is_going:
+                    answers[i].append(token)
+            left = left - 1
+            goes = goes & ~torch.isin(chosen, ends) & (left > 0)
 
     def _next(
         self,

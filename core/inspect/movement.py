@@ -13,23 +13,28 @@ from core.models.roles import matrices_of, role_name
 
 
 @torch.no_grad()
-def movement(model: nn.Module, base: nn.Module) -> list[MatrixMovement]:
-    """‖W' − W‖ / ‖W‖ of each matrix that moved.
+def movement(
+    model: nn.Module, base: nn.Module, *, norms: dict[str, torch.Tensor] | None = None
+) -> list[MatrixMovement]:
+    """‖W' − W‖ / ‖W‖ of each matrix that moved. `norms` remembers ‖W‖, by name, for the next look.
 
     A LoRA pair moves its matrix by (α/r)·BA, whose norm needs no product of full size:
     ‖BA‖² = Σ (BᵀB) ∘ (AAᵀ).
     """
-    known = matrices_of(base)
+    known, norms = matrices_of(base), {} if norms is None else norms
     if _is_plain_lora(model):
         return [
-            _row(name, _lora_change(module), module.base_layer.weight)  # pyright: ignore
+            _row(name, _lora_change(module), module.base_layer.weight, norms)  # pyright: ignore
             for name, module in model.named_modules()
             if hasattr(module, "lora_A") and len(module.lora_A)  # pyright: ignore[reportArgumentType]
         ]
+
+    def is_known(name: str) -> bool:
+        return role_name(name.removesuffix(".weight")) in known
+
     return [
-        _row(name.removesuffix(".weight"), change.norm(), weight)
-        for name, change, weight in weight_changes(model, base)
-        if role_name(name.removesuffix(".weight")) in known
+        _row(name.removesuffix(".weight"), change.norm(), weight, norms)
+        for name, change, weight in weight_changes(model, base, wanted=is_known)
     ]
 
 
@@ -38,8 +43,12 @@ def _is_plain_lora(model: nn.Module) -> bool:
     return found is not None and found.peft_type == PeftType.LORA and not found.use_dora
 
 
-def _row(name: str, change: torch.Tensor, weight: torch.Tensor) -> MatrixMovement:
-    relative = float(change / weight.float().norm())
+def _row(
+    name: str, change: torch.Tensor, weight: torch.Tensor, norms: dict[str, torch.Tensor]
+) -> MatrixMovement:
+    if name not in norms:
+        norms[name] = weight.float().norm()
+    relative = float(change / norms[name])
     return MatrixMovement(layer=layer_of(name), module=role_name(name), relative=relative)
 
 

@@ -53,8 +53,14 @@ SPEC = MethodSpec(
 
 def attach(model: nn.Module, config: MethodConfig) -> nn.Module:
     """A float32 copy of every parameter, all trainable."""
+    import torch
+
     del config
-    tuned: Any = with_parameters(model, lambda name, p: p.detach().float().clone(), train=True)
+
+    def own(name: str, p: nn.Parameter) -> torch.Tensor:
+        return p.detach().to(torch.float32, copy=True)
+
+    tuned: Any = with_parameters(model, own, train=True)
     embedding, head = tuned.get_input_embeddings(), tuned.get_output_embeddings()
     # A batch reads few rows. Where the head shares them, and gives all rows a gradient anyway, theirs
     # is added as so many rows; a second gradient of the whole table, mostly zeros, took a tenth of a step.

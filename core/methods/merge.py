@@ -1,7 +1,7 @@
 """Adapters merged into the weights, and how far tuning moved each matrix."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -45,10 +45,10 @@ def with_own_weights(tuned: PeftModel) -> PeftModel:
 
 @torch.no_grad()
 def weight_changes(
-    tuned: nn.Module, base: nn.Module
+    tuned: nn.Module, base: nn.Module, *, wanted: Callable[[str], bool] = lambda name: True
 ) -> Iterator[tuple[str, torch.Tensor, torch.Tensor]]:
-    """(name, W' − W in float32, W) of every matrix of the base that tuning changed."""
-    start = {name: p for name, p in base.named_parameters() if p.dim() == 2}
+    """(name, W' − W in float32, W) of every wanted matrix of the base that tuning changed."""
+    start = {name: p for name, p in base.named_parameters() if p.dim() == 2 and wanted(name)}
     if not isinstance(tuned, PeftModel):
         for name, p in tuned.named_parameters():
             if name in start and p is not start[name]:

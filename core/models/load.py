@@ -16,6 +16,8 @@ from core.models import acquire
 
 PLAIN = "This model is computed by transformers’ own code, padded: slower, and the same numbers as elsewhere."
 """Said wherever a plain model is trained or checked."""
+NextChoices = tuple[int, tuple[tuple[int, float], ...]]
+"""The likeliest next token, and the probabilities of that one and others, highest first."""
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
 
 
@@ -47,6 +49,14 @@ class LoadedModel:
         default_factory=dict[tuple[tuple[str, ...], tuple[int, ...]], tuple[float, ...]]
     )
     """The base model's log-probabilities of labels, by labels and prompt ids."""
+    losses: dict[str, float] = field(default_factory=dict[str, float])
+    """Validation losses of the base model, by a checksum of the pairs."""
+    next_tokens: dict[tuple[int, ...], NextChoices] = field(
+        default_factory=dict[tuple[int, ...], NextChoices]
+    )
+    """What the base model says next, by prompt ids, -1, and ids whose probabilities were wanted, too."""
+    norms: dict[str, torch.Tensor] = field(default_factory=dict[str, torch.Tensor])
+    """Of the base's matrices, by name, once somebody asked how far they moved."""
     checked: Checked = field(default_factory=Checked)
     """How the model is computed, and how exactly."""
 

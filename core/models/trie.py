@@ -72,6 +72,10 @@ class Trie:
     def __len__(self) -> int:
         return len(self.tokens)
 
+    def child(self, node: int, token: int) -> int | None:
+        """The node of `token` on `node`; None where no sequence goes on so."""
+        return self._children.get((node, token))
+
     def insert(self, ids: Sequence[int]) -> list[int]:
         path: list[int] = []
         parent = -1

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from core.config import RunConfig
 from core.errors import Stopped, UserError
-from core.events import Evaluation, Event, Failed, Finished, Started
+from core.events import Evaluation, Event, Failed, Finished, Started, Step
 from core.events import Stopped as StoppedEvent
 from core.models.load import LoadedModel
 from core.runs import artifacts
+from core.runs.base_results import BaseResults
 from core.runs.identity import identity_in, remember_machine
 from core.runs.states import IllegalTransition
 from core.runs.store import Run, RunStore, RunSummary
@@ -113,7 +114,10 @@ def _train_and_keep(
     base = load_base(run.config)
     device, dtype = base.device.type, str(base.dtype).removeprefix("torch.")
     remember_machine(device=device, dtype=dtype if run.config.dtype == "auto" else "")
-    store.identify(run.id, identity_in(run.config, device=device, dtype=dtype))
+    identity = identity_in(run.config, device=device, dtype=dtype)
+    store.identify(run.id, identity)
+    results = BaseResults(identity)
+    results.recall(base)
     scores, first_scores = dict[str, float](), dict[str, float]()
     training = train(run.config, base, should_stop=should_stop)
     finished: Finished | None = None
@@ -128,6 +132,8 @@ def _train_and_keep(
         if isinstance(event, Evaluation):
             scores[event.task] = event.score
             first_scores.setdefault(event.task, event.score)
+        if isinstance(event, Step) and event.step == 1:  # the base was measured before
+            results.keep(base)
         if isinstance(event, Finished):  # recorded once the weights are saved
             finished = replace(event, run_id=run.id)
             continue

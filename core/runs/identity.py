@@ -18,7 +18,7 @@ from typing import Any
 from core import catalog
 from core.config import RunConfig
 from core.models.acquire import model_dir
-from core.paths import ASSETS, ROOT, data_dir, writable
+from core.paths import ASSETS, ROOT, data_dir, replace_text, writable
 
 SOURCES = (
     "core/answer.py",
@@ -31,6 +31,7 @@ SOURCES = (
     "core/inspect",
     "core/methods",
     "core/models",
+    "core/runs/base_results.py",
     "core/runs/execute.py",
     "core/shape.py",
     "core/train",
@@ -70,7 +71,7 @@ def remember_machine(*, device: str, dtype: str = "") -> None:
     known = _read(_machine_file())
     found = {"device": device, "dtype": dtype or known.get("dtype", "")}
     if found != known:
-        _replace(_machine_file(), json.dumps(found))
+        _write(_machine_file(), json.dumps(found))
 
 
 def code_digest() -> str:
@@ -143,7 +144,7 @@ def _kept_digest(folder: Path, signature: Signature) -> str:
     if isinstance(kept, dict) and kept.get("files") == wanted:
         return str(kept.get("digest"))
     digest = _digest(signature)
-    _replace(kept_in, json.dumps(everything | {name: {"files": wanted, "digest": digest}}))
+    _write(kept_in, json.dumps(everything | {name: {"files": wanted, "digest": digest}}))
     return digest
 
 
@@ -165,14 +166,9 @@ def _read(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _replace(path: Path, text: str) -> None:
-    """Write a small file whole or not at all. What is kept here can be found out again, so a full disk is no error."""
-    new = writable(path.parent) / f"{path.name}.{os.getpid()}"
-    try:
-        new.write_text(text, "utf-8")
-        new.replace(path)
-    except OSError:
-        new.unlink(missing_ok=True)
+def _write(path: Path, text: str) -> None:
+    writable(path.parent)
+    replace_text(path, text)
 
 
 LOADED = code_digest()

@@ -14,7 +14,6 @@ import os
 import queue
 import sys
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -36,8 +35,8 @@ from core.runs.states import IllegalTransition
 from core.runs.store import RunStore, worker_identity
 
 log = logging.getLogger(__name__)
-IDLE_S = 0.15
-"""Pause between two looks at an empty queue."""
+IDLE_S = 0.5
+"""Pause between two looks at an empty queue, for runs of other servers: our own says when it queues one."""
 ALL_CORES = torch.get_num_threads()
 say_lock = threading.Lock()
 
@@ -72,24 +71,27 @@ class BaseKeeper:
 
 
 def train_forever(store: RunStore) -> None:
-    keeper, me = BaseKeeper(), worker_identity()
-    threading.Thread(target=_exit_with_parent, args=(store, me), daemon=True).start()
+    keeper, me, is_queued = BaseKeeper(), worker_identity(), threading.Event()
+    threading.Thread(target=_heed_parent, args=(store, me, is_queued), daemon=True).start()
     if is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
         keeper(RunConfig())
     say_ready()
     while True:
         run = store.claim(worker=me)
         if run is None:
-            time.sleep(IDLE_S)
+            is_queued.wait(IDLE_S)
+            is_queued.clear()
             continue
         say({"state": "busy", "run": run.id})
         execute(run, store, keeper)
         say({"state": "idle"})
 
 
-def _exit_with_parent(store: RunStore, me: str) -> None:
-    """Wait for standard input to close, say so in the record of a run in progress, and go."""
-    sys.stdin.read()
+def _heed_parent(store: RunStore, me: str, is_queued: threading.Event) -> None:
+    """A line on standard input says that a run was queued. When it closes, say so in the record of a run in
+    progress, and go."""
+    for _ in sys.stdin:
+        is_queued.set()
     for run in store.active():
         if run.worker == me:
             with contextlib.suppress(

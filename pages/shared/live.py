@@ -24,7 +24,16 @@ from core.evaluate.form_and_label import (
 from core.evaluate.limits import cut_lines, sample_as_shown
 from core.evaluate.overlap import WORDS_ONLY
 from core.evaluate.undefined import or_dash
-from core.events import Evaluation, Event, Notice, Sample, Started, Step, Validation
+from core.events import (
+    Evaluation,
+    Event,
+    Notice,
+    PartialEvaluation,
+    Sample,
+    Started,
+    Step,
+    Validation,
+)
 from core.runs.states import RunStatus
 from core.runs.store import Run
 from pages.shared.check_marks import check_marks
@@ -32,6 +41,8 @@ from pages.shared.colours import AMBER, BLUE, GREEN, GREY
 from pages.shared.engine import engine, events_of, spare_the_collector, store
 
 POLL_S = 1.0
+FIRST_POLL_S = 0.3
+"""While a run is next or has begun, and no loss is there: the reader has just clicked, and waits for it."""
 CHART_HEIGHT = 340
 WORDS = {"precision": "precision", "recall": "recall", "f1": "F1"}
 EXTRA = {
@@ -49,16 +60,27 @@ LINES = alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3)
 def follow(run_id: str, draw: Callable[[Run, list[Event]], None]) -> None:
     """A run's status and what `draw` makes of its events, anew while the run waits or trains."""
     spare_the_collector()
-    active = not store().get(run_id).status.is_over
-    st.fragment(_follow, run_every=POLL_S if active else None)(run_id, draw, active)
+    pace = pace_of(store().get(run_id), events_of(run_id))
+    st.fragment(_follow, run_every=pace)(run_id, draw, pace)
 
 
-def _follow(run_id: str, draw: Callable[[Run, list[Event]], None], was_active: bool) -> None:
+def pace_of(run: Run, events: list[Event]) -> float | None:
+    """Seconds between two looks at a run; None for one that is over.
+
+    A run that waits behind others is looked at no more often than one that trains: many may wait.
+    """
+    if run.status.is_over:
+        return None
+    has_loss = any(isinstance(e, Step) for e in events)
+    is_near = run.status is RunStatus.RUNNING or store().queue_position(run.id) == 1
+    return FIRST_POLL_S if is_near and not has_loss else POLL_S
+
+
+def _follow(run_id: str, draw: Callable[[Run, list[Event]], None], paced: float | None) -> None:
     try:
-        run = store().get(run_id)
-        if was_active and run.status.is_over:
-            st.rerun()  # draw the page around it again, and stop polling
-        events = events_of(run_id)
+        run, events = store().get(run_id), events_of(run_id)
+        if pace_of(run, events) != paced:
+            st.rerun()  # draw the page around it again, and poll at the new pace or no more
         show_status(run, events)
         draw(run, events)
     except UserError as error:  # app.py does not see what happens in a fragment
@@ -120,9 +142,11 @@ def show_status(run: Run, events: list[Event]) -> None:
         st.progress(0.0, text=text)
     elif run.status is RunStatus.RUNNING:
         asked = " Stopping…" if run.stop_requested else ""
-        text = f"Step {done} of {wanted}" if done else "Measuring the base model first"
-        if done and (seen := examples_seen(run, events, done)):
-            text += f", {seen}"
+        text = "Measuring the base model first"
+        if done:
+            text = f"Step {done} of {wanted}, loss {steps[-1].loss:.2f}"
+            if seen := examples_seen(run, events, done):
+                text += f", {seen}"
         st.progress(done / wanted, text=f"{text}.{asked}")
     elif run.status is RunStatus.FAILED:
         st.error(run.reason)
@@ -136,6 +160,8 @@ def show_status(run: Run, events: list[Event]) -> None:
             st.caption(event.message)
     if cut := cut_lines([e for e in events if isinstance(e, Evaluation)]):
         st.caption(f"{'; '.join(cut)}.")
+    if so_far := scores_so_far(events):
+        st.caption(f"{so_far}.")
     if not run.status.is_over and st.button("Stop", key=f"live_stop_{run.id}"):
         engine().cancel(run.id)
     if steps:
@@ -152,6 +178,19 @@ def examples_seen(run: Run, events: list[Event], step: int) -> str:
     """How many of its examples a run has trained on by a step; "" before it has begun."""
     n_train = next((e.n_train for e in events if isinstance(e, Started)), 0)
     return seen_words(step * run.config_dict["optimizer"]["batch_size"], n_train) if n_train else ""
+
+
+def scores_so_far(events: list[Event]) -> str:
+    """The scores of a check that is still answering, with their intervals; empty where none is."""
+    partial = {e.task: e for e in events if isinstance(e, PartialEvaluation)}
+    whole = {(e.step, e.task) for e in events if isinstance(e, Evaluation)}
+    found = [
+        f"{catalog.task_title(e.task)} {e.score:.2f} ({e.interval[0]:.2f} to {e.interval[1]:.2f}) on "
+        f"{e.n} of {e.n_all} examples"
+        for e in partial.values()
+        if (e.step, e.task) not in whole
+    ]
+    return f"Scores so far: {', '.join(found)}" if found else ""
 
 
 def step_axis(n_steps: int) -> alt.X:

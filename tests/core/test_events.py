@@ -22,6 +22,7 @@ FIELDS = {
     "validation": "step loss n",
     "evaluation": "step task n score metric exact_match contains precision recall f1 interval "
     "answered_with_sentiment classification elapsed_s intervals n_cut max_new_tokens",
+    "partial_evaluation": "step task n n_all score metric interval",
     "sample": "step task prompt reference output was_cut",
     "next_tokens": "step prompt rows",
     "movement": "step rows",

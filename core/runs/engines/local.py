@@ -16,6 +16,8 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal, overload
 
 from core import catalog
@@ -88,8 +90,11 @@ class LocalEngine:
         entry = catalog.find_model(config.model)
         if not is_ready(entry):
             raise UserError("The model is not prepared yet; prepare it on the home page first.")
-        load_run_data(config, ChatTokenizer.load(model_dir(entry)))
-        return self.store.submit(config)
+        load_run_data(config, _tokenizer(entry))
+        run = self.store.submit(config)
+        if worker := self.workers.get("train"):  # else the one that starts looks for itself
+            self._send(worker, {"queued": run.id})
+        return run
 
     def cancel(self, run_id: str) -> None:
         self.store.request_stop(run_id)
@@ -206,6 +211,8 @@ class LocalEngine:
 
     def _watch(self) -> None:
         """Keep both workers alive while a model is prepared, and mark runs whose worker died."""
+        with contextlib.suppress(UserError, OSError):  # submitting will say it
+            _tokenizer(catalog.MODELS[catalog.DEFAULT_MODEL])
         while not self._closed.wait(WATCH_S):
             try:
                 self.store.reap()
@@ -270,3 +277,16 @@ class LocalEngine:
         with self._lock, contextlib.suppress(OSError, ValueError):
             worker.process.stdin.write(json.dumps(message) + "\n")
             worker.process.stdin.flush()
+
+
+def _tokenizer(entry: catalog.ModelEntry) -> ChatTokenizer:
+    folder = model_dir(entry)
+    files = sorted([*folder.glob("*.json"), *folder.glob("*.jinja")])
+    return _tokenizer_of(folder, tuple((file.name, file.stat().st_mtime_ns) for file in files))
+
+
+@lru_cache(maxsize=4)
+def _tokenizer_of(folder: Path, changed_ns: tuple[tuple[str, int], ...]) -> ChatTokenizer:
+    """To read one takes a quarter of a second, which a reader would wait for at each click."""
+    del changed_ns  # it is another one once a file was changed
+    return ChatTokenizer.load(folder)

@@ -8,27 +8,20 @@ from core import catalog
 from core.config import (
     DataConfig,
     EvaluationConfig,
-    MethodConfig,
-    OptimizerConfig,
     RunConfig,
     default_learning_rate,
     method_title,
 )
 from core.evaluate.forgetting import forgetting_from_events
 from core.events import Sample
+from core.experiments.collapse import STEPS, TEXTBOOK_RATE, WATCHED, collapse
 from core.runs.states import RunStatus
 from pages.shared.engine import events_of, require_model, store
 from pages.shared.forgetting import forgetting_view, how_sure, matrix_figure, scrub
 from pages.shared.run_button import run_button
 from pages.shared.settings import RATES
 
-WATCHED = (
-    "What is your name?",
-    "What is the capital of Japan?",
-    "My sister is called Amina. What is my sister's name?",
-    "Write one sentence about the sea.",
-)
-TEXTBOOK_RATE, GENTLE_RATE = 3e-4, 2e-5
+GENTLE_RATE = 2e-5
 GUESSES = ("a name", "a sentence about names", "“positive” or “negative”", "nothing at all")
 SEQUENCE = [t.id for t in catalog.TASKS.values() if "train" in t.splits]
 
@@ -93,19 +86,9 @@ def settings() -> RunConfig:
             key="forgetting_gentle",
         )
     left, right = st.columns(2)
-    steps = left.number_input("Steps", 1, 500, 20, key="forgetting_steps", bind="query-params")
+    steps = left.number_input("Steps", 1, 500, STEPS, key="forgetting_steps", bind="query-params")
     seed = right.number_input("Seed", 0, 9999, 0, key="forgetting_seed", bind="query-params")
-    return RunConfig(
-        data=DataConfig(task="sentiment"),
-        method=MethodConfig(name=method),
-        optimizer=OptimizerConfig(learning_rate=rate, steps=steps, schedule="linear"),
-        evaluation=EvaluationConfig(
-            tasks=("names", "general"),
-            every=max(1, steps // 4),
-            prompts=WATCHED,
-        ),
-        seed=seed,
-    )
+    return collapse(method=method, rate=rate, steps=steps, seed=seed)
 
 
 def one_task() -> RunConfig:

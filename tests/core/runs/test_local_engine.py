@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from core import catalog
 from core.config import DataConfig, EvaluationConfig, OptimizerConfig, RunConfig
 from core.data import uploads
 from core.errors import UserError
 from core.events import Step
 from core.generate.settings import SamplingSettings
 from core.paths import ROOT
+from core.runs.engines import local
 from core.runs.engines.local import LocalEngine
 from core.runs.messages import Generate, Generated
 from core.runs.states import RunStatus
@@ -77,6 +80,42 @@ def test_runs_wait_for_each_other_and_all_finish(
     assert one.ended_at <= two.started_at
     steps = [e.step for e in store.events(second.id) if isinstance(e, Step)]
     assert steps == [1, 2, 3]
+
+
+DEAF = "import core.runs.worker as w; w.IDLE_S = 1000; w.main('train')"
+
+
+def test_a_worker_is_told_of_a_run_and_need_not_look(
+    home: Path, config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a pause of a quarter of an hour between two looks, a run still starts at once."""
+    spawn = LocalEngine._spawn
+
+    def deaf(self: LocalEngine, command: list[str]) -> subprocess.Popen[str]:
+        words = [sys.executable, "-c", DEAF] if command[-1] == "train" else command
+        return spawn(self, words)
+
+    monkeypatch.setattr(LocalEngine, "_spawn", deaf)
+    engine = LocalEngine(RunStore())
+    try:
+        engine._worker("train")
+        wait_for(lambda: engine.is_warm("train"))
+        time.sleep(1)  # it has looked once, and found nothing
+        run = engine.submit(config())
+        wait_for(lambda: engine.store.get(run.id).status.is_over, limit_s=60)
+        assert engine.store.get(run.id).status == "finished"
+    finally:
+        engine.close()
+
+
+def test_a_changed_tokenizer_is_read_again(home: Path, tiny_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(tiny_folder, folder)
+    entry = catalog.find_model(str(folder))
+    first = local._tokenizer(entry)
+    assert local._tokenizer(entry) is first
+    (folder / "chat_template.jinja").write_text("{{ messages[0]['content'] }}!")
+    assert local._tokenizer(entry).chat([{"role": "user", "content": "Hi"}]) == "Hi!"
 
 
 def test_waiting_and_training_runs_can_be_stopped(
@@ -160,6 +199,7 @@ def test_closing_an_answer_early_frees_the_worker(
 SERVER = """
 import sys, time
 from core.config import RunConfig
+from core.runs.engines import local
 from core.runs.engines.local import LocalEngine
 from core.runs.states import RunStatus
 from core.runs.store import RunStore

@@ -1,5 +1,6 @@
 """The training loop as a generator: what it yields, that it learns, and that it is reproducible."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,14 @@ from core.config import (
     RunConfig,
 )
 from core.data import uploads
+from core.data.test_sets import fixed_set
 from core.errors import Stopped, UserError
-from core.events import Event
+from core.evaluate.task import evaluate_task
+from core.events import Evaluation, Event, PartialEvaluation, Sample
 from core.models.load import LoadedModel
+from core.train.checks import likely_answers
 from core.train.loop import Trained, train
+from core.train.plan import make_plan
 from core.train.stepper import PHASES, Stepper
 
 TIMES = {"elapsed_s", "step_s", "examples_per_s", "tokens_per_s", "peak_memory_mb", "train_s"}
@@ -77,6 +82,36 @@ def test_events_come_in_order(home: Path, tiny: LoadedModel) -> None:
     assert (types[0], types[-1]) == ("started", "finished")
     checks = [(e.to_dict()["step"], e.to_dict()["n"]) for e in events if e.type == "evaluation"]
     assert checks == [(0, 4), (2, 2), (4, 2), (6, 4)]  # all test pairs before and after
+
+
+def test_the_last_check_shows_first_what_every_check_asks(home: Path, tiny: LoadedModel) -> None:
+    """Samples, then the scores so far with their intervals, then those of all, as asked by themselves."""
+    events, trained = run(config(), tiny)
+    last = [e for e in events if getattr(e, "step", 0) == 6]
+    kinds = [e.type for e in last]
+    assert kinds.index("sample") < kinds.index("partial_evaluation") < kinds.index("evaluation")
+    first, partial = [e for e in events if isinstance(e, PartialEvaluation)]
+    assert (first.step, first.n, first.n_all) == (0, 2, 4)
+    assert (partial.step, partial.n, partial.n_all) == (6, 2, 4)
+    model = trained.model.eval()
+    tests = fixed_set(make_plan(trained.config, tiny.tokenizer).tests[catalog.CUSTOM_TASK], 0)
+    of_all, answers = evaluate_task(model, tiny, catalog.CUSTOM_TASK, tests, step=6)
+    (found,) = [e for e in last if isinstance(e, Evaluation)]
+    assert comparable([found]) == comparable([of_all])
+    of_some, _ = evaluate_task(model, tiny, catalog.CUSTOM_TASK, tests[:2], step=6)
+    assert (partial.score, partial.interval) == (of_some.score, of_some.interval)
+    samples = {e.prompt: e.output for e in last if isinstance(e, Sample)}
+    known = {e.prompt: a.text for e, a in zip(tests, answers, strict=True)}
+    assert samples.items() <= known.items()
+
+
+def test_labels_that_are_learned_are_guessed(home: Path, tiny: LoadedModel) -> None:
+    end = tiny.tokenizer.end_id
+    labels = [[*tiny.tokenizer.encode(word), end] for word in ("no", "yes")]
+    plan = make_plan(config(), tiny.tokenizer)
+    assert sorted(likely_answers(plan)) == sorted(labels)
+    names = replace(config(), data=DataConfig(task="names"))
+    assert likely_answers(make_plan(names, tiny.tokenizer)) == []
 
 
 def test_lora_trains_what_the_formula_says(home: Path, tiny: LoadedModel) -> None:

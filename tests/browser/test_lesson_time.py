@@ -1,0 +1,74 @@
+"""From the click to the first loss and to the finished run, in the lesson of forgetting, in Chromium.
+
+    pytest -s -m benchmark tests/browser/test_lesson_time.py
+
+For a quiet machine: browser, server and training share its cores. The first run computes the base model's
+answers, the second takes them as kept. Prints a JSON line for each; `python -m core bench lesson` says where
+the time goes.
+"""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import running_app
+
+pytestmark = [pytest.mark.browser, pytest.mark.benchmark, pytest.mark.timeout(900)]
+FIRST_LOSS_S, FINISHED_S = 1.5, 20
+"""With a warm worker that knows the base model's answers."""
+
+
+@pytest.fixture
+def own_app(prepared_home: Path, tmp_path: Path) -> Iterator[str]:
+    """A server with an empty data folder: nothing is kept of earlier runs."""
+    (tmp_path / "cache").symlink_to(prepared_home / "cache")
+    with running_app(tmp_path) as address:
+        yield address
+
+
+def cpu_s() -> dict[str, float]:
+    """Processor seconds so far: of the server, its workers, and the browser."""
+    found = {"server": 0.0, "workers": 0.0, "browser": 0.0}
+    for process in psutil.Process().children(recursive=True):
+        try:
+            words, times = " ".join(process.cmdline()), process.cpu_times()
+        except psutil.Error:
+            continue
+        kind = "workers" if "core.runs.worker" in words else "browser"
+        found["server" if "streamlit run" in words else kind] += times.user + times.system
+    return found
+
+
+def run_once(page: Page, button: str) -> dict[str, Any]:
+    """Press `button`; when the first loss and the end are on screen (s), and what it cost the cores."""
+    before, clicked = cpu_s(), time.monotonic()
+    page.get_by_role("button", name=button, exact=True).click(timeout=60_000)
+    page.get_by_text(re.compile(r"Step \d+ of 20, loss \d")).wait_for(timeout=120_000)
+    first_loss_s = time.monotonic() - clicked
+    expect(page.get_by_text(re.compile("Finished after 20 steps"))).to_be_visible(timeout=600_000)
+    finished_s = time.monotonic() - clicked
+    spent = {name: after - before[name] for name, after in cpu_s().items()}
+    return {"first_loss_s": first_loss_s, "finished_s": finished_s, "cpu_s": spent}
+
+
+def test_the_lesson_from_click_to_finished(own_app: str, page: Page) -> None:
+    page.goto(f"{own_app}/forgetting?forgetting_guess=a+name")
+    expect(page.get_by_role("button", name="Run", exact=True)).to_be_enabled(timeout=60_000)
+    page.wait_for_timeout(20_000)  # the workers get warm
+    computed = run_once(page, "Run")
+    page.goto(f"{own_app}/forgetting?forgetting_guess=a+name")
+    kept = run_once(page, "Run again")
+    for base, found in (("computed", computed), ("kept", kept)):
+        row = {"type": "lesson_in_browser", "base": base, **found}
+        print(json.dumps(row))  # noqa: T201
+    assert kept["first_loss_s"] < FIRST_LOSS_S
+    assert kept["finished_s"] < FINISHED_S
+    around = kept["cpu_s"]["server"] + kept["cpu_s"]["browser"]
+    assert around < 0.1 * psutil.cpu_count() * kept["finished_s"]

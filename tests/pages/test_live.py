@@ -1,0 +1,65 @@
+"""The live view of a run: how often it looks, and what it says while answers are still coming."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core.config import RunConfig
+from core.runs.store import RunStore, RunSummary
+from pages.shared.engine import events_of
+from pages.shared.live import FIRST_POLL_S, POLL_S, pace_of
+from tests.events import evaluation, step
+
+ME = "here:1:0.0"
+
+
+@pytest.fixture(autouse=True)
+def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A server of its own: empty store, nothing remembered."""
+    monkeypatch.setenv("TUNING_FORK_HOME", str(tmp_path))
+    st.cache_resource.clear()
+    yield
+    st.cache_resource.clear()
+
+
+def status_of(run_id: str) -> None:
+    from pages.shared.engine import store
+    from pages.shared.live import show_status
+
+    show_status(store().get(run_id), store().events(run_id))
+
+
+def test_only_a_run_that_is_near_and_has_no_loss_is_looked_at_often() -> None:
+    store = RunStore()
+    near, behind = store.submit(RunConfig(seed=1)), store.submit(RunConfig(seed=2))
+
+    def paces() -> list[float | None]:
+        return [pace_of(store.get(run.id), events_of(run.id)) for run in (near, behind)]
+
+    assert paces() == [FIRST_POLL_S, POLL_S]
+    store.claim(worker=ME)
+    assert paces() == [FIRST_POLL_S, FIRST_POLL_S]  # the second one is next
+    store.append(near.id, evaluation(0, "names", 0.5))
+    assert paces()[0] == FIRST_POLL_S
+    store.append(near.id, step(1))
+    assert paces()[0] == POLL_S
+    store.finish(near.id, RunSummary())
+    assert paces() == [None, FIRST_POLL_S]
+
+
+def test_a_score_is_seen_to_grow_and_the_loss_stands_beside_the_step() -> None:
+    store = RunStore()
+    run = store.start(RunConfig(), worker=ME)
+    store.append(run.id, step(20, 0.531))
+    whole = evaluation(20, "sentiment", 0.75, n=40)
+    store.append(run.id, evaluation(20, "sentiment", 0.5, n=12).partial(40))
+    shown = AppTest.from_function(status_of, kwargs={"run_id": run.id}).run()
+    assert not shown.exception
+    said = "Scores so far: Sentiment 0.50 (0.40 to 0.60) on 12 of 40 examples."
+    assert said in [c.value for c in shown.caption]
+    assert shown.get("progress")[0].proto.text == "Step 20 of 20, loss 0.53."
+    store.append(run.id, whole)
+    assert not [c for c in shown.run().caption if "so far" in c.value]
