@@ -84,6 +84,8 @@ def _lines_of(base: LoadedModel) -> Iterator[str]:
         yield json.dumps(["loss", name, loss])
     for key, (first, rows) in base.next_tokens.items():
         yield json.dumps(["next", key, first, rows])
+    for (labels, prompt), logs in base.label_logs.items():
+        yield json.dumps(["labels", [labels, prompt], logs])
 
 
 def _recall(base: LoadedModel, found: list[Any]) -> None:
@@ -98,6 +100,9 @@ def _recall(base: LoadedModel, found: list[Any]) -> None:
         base.label_logs.setdefault((tuple(labels), tuple(ids)), tuple(*values))
     elif kind == "loss":
         base.losses.setdefault(key, *values)
+    elif kind == "labels":
+        labels, prompt = key
+        base.label_logs.setdefault((tuple(labels), tuple(prompt)), tuple(*values))
     else:
         first, rows = values
         base.next_tokens.setdefault(tuple(key), (first, tuple((i, p) for i, p in rows)))

@@ -128,7 +128,7 @@ class Checks:
         return in_dtype(self.model, self.base.dtype)
 
     def _measure(self, model: nn.Module, step: int, last: bool) -> Iterator[Event]:
-        """The watched prompts and what every check asks come first, at the last check the other examples."""
+        """The watched prompts and what every check asks come first, before and after it all the other examples."""
         start = time.perf_counter()
         shown = {task: self.shown_from(task) for task in self.tests}
         sets = self.tests if last or step == 0 else shown

@@ -15,6 +15,7 @@ from core.evaluate.examples import examples_of
 from core.evaluate.own_pairs import own_examples
 from core.experiments import (
     adapters,
+    collapse,
     methods,
     mitigations,
     mixtures,
@@ -68,6 +69,7 @@ def test_few_examples_are_all_taken() -> None:
 
 EXPERIMENTS = {
     "adapters": adapters.adapter_config("sentiment"),
+    "collapse": collapse.collapse(),
     "methods": methods.method_config("lora"),
     "mitigations": mitigations.mitigation_config("rehearse", 0.25),
     "mixtures": mixtures.mixture_config(mixtures.TRAINED),

@@ -122,7 +122,7 @@ def filled(base: LoadedModel, n: int, *, first: int = 0) -> LoadedModel:
     for i in range(first, first + n):
         base.answers[9, i] = Answer(f"answer {i}", i % 2 == 0)
     base.losses["0f"] = 0.1 + 0.2
-    base.label_logs[("yes", "no"), (9, 5)] = (-0.1, -1 / 3)
+    base.label_logs[("yes", "no"), (5, 6)] = (-1.5, -0.1 - 0.2)
     base.next_tokens[5, 6, -1, 7] = (3, ((3, 0.5), (7, 0.25)))
     return base
 

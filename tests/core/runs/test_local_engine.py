@@ -25,7 +25,7 @@ from core.generate.settings import SamplingSettings
 from core.openmp import BRIEF
 from core.paths import ROOT
 from core.runs.engines import local
-from core.runs.engines.local import LocalEngine, Worker
+from core.runs.engines.local import LocalEngine
 from core.runs.messages import Generate, Generated
 from core.runs.states import RunStatus
 from core.runs.store import RunStore

@@ -90,11 +90,11 @@ def test_the_last_check_shows_first_what_every_check_asks(home: Path, tiny: Load
     last = [e for e in events if getattr(e, "step", 0) == 6]
     kinds = [e.type for e in last]
     assert kinds.index("sample") < kinds.index("partial_evaluation") < kinds.index("evaluation")
-    (partial,) = [e for e in last if isinstance(e, PartialEvaluation)]
+    first, partial = [e for e in events if isinstance(e, PartialEvaluation)]
+    assert (first.step, first.n, first.n_all) == (0, 2, 4)
     assert (partial.step, partial.n, partial.n_all) == (6, 2, 4)
     model = trained.model.eval()
-    plan = make_plan(trained.config, tiny.tokenizer)
-    tests = fixed_set(plan.tests[catalog.CUSTOM_TASK], 0)
+    tests = fixed_set(make_plan(trained.config, tiny.tokenizer).tests[catalog.CUSTOM_TASK], 0)
     of_all, answers = evaluate_task(model, tiny, catalog.CUSTOM_TASK, tests, step=6)
     (found,) = [e for e in last if isinstance(e, Evaluation)]
     assert comparable([found]) == comparable([of_all])
