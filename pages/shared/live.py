@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from math import isfinite
-from os.path import commonprefix
 from statistics import median
 from typing import Any
 
@@ -12,11 +11,12 @@ import streamlit as st
 
 from core import catalog
 from core.errors import UserError
-from core.evaluate.limits import cut_lines, sample_as_shown
+from core.evaluate.limits import cut_lines
 from core.evaluate.overlap import WORDS_ONLY
 from core.events import Evaluation, Event, Notice, Sample, Step, Validation
 from core.runs.states import RunStatus
 from core.runs.store import Run
+from pages.shared.cards import cards_of, show_cards
 from pages.shared.colours import AMBER, BLUE, GREEN, GREY
 from pages.shared.engine import engine, events_of, spare_the_collector, store
 
@@ -68,7 +68,7 @@ def _view(run: Run, events: list[Event]) -> None:
     samples = [e for e in events if isinstance(e, Sample)]
     if samples:
         st.markdown("**The same prompts, asked again at every check**")
-        st.dataframe(sample_table(samples), hide_index=True, width="stretch")
+        show_cards(cards_of(samples))
 
 
 def planned_steps(config: dict[str, Any]) -> int:
@@ -217,22 +217,3 @@ def score_table(evaluations: list[Evaluation]) -> pd.DataFrame:
             for e in evaluations
         ]
     )
-
-
-def sample_table(samples: list[Sample]) -> pd.DataFrame:
-    """One row per prompt, one column per check."""
-    rows: dict[str, dict[str, str]] = {}
-    shared = shared_words([e.prompt for e in samples])
-    for e in samples:
-        short = ("… " if shared else "") + e.prompt[shared:]
-        row = rows.setdefault(e.prompt, {"prompt": short, "right answer": e.reference})
-        row["base model" if e.step == 0 else f"step {e.step}"] = sample_as_shown(e)
-    return pd.DataFrame(list(rows.values())).fillna("")
-
-
-def shared_words(prompts: list[str]) -> int:
-    """How many characters all prompts begin with alike, up to the end of a word."""
-    if len(set(prompts)) < 2:
-        return 0
-    common = commonprefix(prompts)  # noqa: RUF071  (characters are meant)
-    return max(common.rfind(" "), common.rfind("\n")) + 1

@@ -1,5 +1,8 @@
 """The settings of a run as widgets whose values live in the URL: a link opens the same settings."""
 
+from collections.abc import Sequence
+from contextlib import suppress
+
 import streamlit as st
 
 from core import catalog
@@ -17,6 +20,41 @@ from core.config import (
 )
 
 RATES = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 1e-2)
+
+
+def decimals(rate: float) -> str:
+    """A learning rate as people write it: 0.0003."""
+    return f"{rate:.8f}".rstrip("0")
+
+
+def rate_slider(
+    usual: float, *, key: str, rates: Sequence[float] = RATES, label: str = "Learning rate"
+) -> float:
+    """A slider over learning rates, and how the chosen one compares with the `usual` one."""
+    linked = st.query_params.get(key, "")
+    if "e-" in linked:  # older links say 3e-04
+        del st.query_params[key]
+        with suppress(ValueError):
+            if (rate := float(linked)) in rates:
+                st.session_state[key] = rate
+    rate = st.select_slider(
+        label,
+        rates,
+        value=usual,
+        format_func=decimals,
+        key=key,
+        bind="query-params",
+        help=SETTINGS["optimizer.learning_rate"].help,
+    )
+    st.caption(_beside_usual(rate, usual))
+    return rate
+
+
+def _beside_usual(rate: float, usual: float) -> str:
+    if rate == usual:
+        return "The usual rate here for this method."
+    times, words = (rate / usual, "the") if rate > usual else (usual / rate, "smaller than the")
+    return f"{times:.3g} times {words} usual {decimals(usual)}."
 
 
 def choose_targets(label: str, *, key: str) -> list[str]:
