@@ -26,6 +26,8 @@ class Card:
     """Who answered, and what; each is compared with the first."""
     right: str = ""
     """The right answer, where the data have one."""
+    later: str = ""
+    """What stands where an answer is still to come."""
 
 
 def show_cards(cards: Sequence[Card]) -> None:
@@ -73,5 +75,6 @@ def _card(card: Card) -> str:
         (name, html.escape(text) if n == 0 else marked(first, text) or "<i>nothing</i>")
         for n, (name, text) in enumerate(card.answers)
     ]
+    rows += [("after", html.escape(card.later))] if card.later else []
     listed = "".join(f"<dt>{html.escape(name)}</dt><dd>{said}</dd>" for name, said in rows)
     return f"<div><p>{html.escape(card.prompt)}</p><dl>{listed}</dl></div>"

@@ -1,7 +1,7 @@
 """A run as it happens: status, curves, answers. Polls the store, so a reload loses nothing."""
 
 from collections.abc import Callable
-from math import isfinite
+from math import exp, isfinite
 from statistics import median
 from typing import Any
 
@@ -125,6 +125,15 @@ def step_axis(n_steps: int) -> alt.X:
     )
 
 
+def loss_title(first: float, last: float) -> str:
+    """A loss in nats per token, and what it means: the right token's probability is e to the minus loss
+    (over tokens, their geometric mean)."""
+    return (
+        f"Training loss {first:.2f} → {last:.2f}: "
+        f"the right token gets {exp(-first):.0%} → {exp(-last):.0%}"
+    )
+
+
 def loss_chart(events: list[Event], n_steps: int) -> alt.Chart | alt.LayerChart | alt.FacetChart:
     """Training loss per step and validation loss at the checks."""
     rows = [
@@ -137,7 +146,7 @@ def loss_chart(events: list[Event], n_steps: int) -> alt.Chart | alt.LayerChart 
         if isinstance(e, Step | Validation) and isfinite(e.loss)
     ]
     training = [r["loss"] for r in rows if r["set"] == "training"]
-    title = f"Training loss: {training[0]:.2f} at first, {training[-1]:.2f} now"
+    title = loss_title(training[0], training[-1])
     colour = alt.Color(
         "set:N",
         title=None,

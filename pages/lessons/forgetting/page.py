@@ -5,32 +5,27 @@ from dataclasses import replace
 import streamlit as st
 
 from core import catalog
-from core.config import (
-    DataConfig,
-    EvaluationConfig,
-    MethodConfig,
-    OptimizerConfig,
-    RunConfig,
-    default_learning_rate,
-    method_title,
-)
+from core.config import RunConfig, default_learning_rate, method_title
 from core.evaluate.forgetting import forgetting_from_events
 from core.events import Sample
-from pages.shared.engine import events_of, require_model, store
+from core.experiments.first_screens import (
+    SEQUENCE,
+    SISTER,
+    TEXTBOOK_RATE,
+    first_screens,
+    forgetting_config,
+    sequence_config,
+)
+from pages.shared.cards import cards_of, show_cards
+from pages.shared.engine import events_of, model_ready, require_model, store
 from pages.shared.forgetting import forgetting_view, how_sure, matrix_figure, scrub
 from pages.shared.layout import ask_guess, experiment, more_settings, show_guess
 from pages.shared.run_button import run_button
 from pages.shared.settings import RATES, decimals, rate_slider
 
-WATCHED = (
-    "What is your name?",
-    "What is the capital of Japan?",
-    "My sister is called Amina. What is my sister's name?",
-    "Write one sentence about the sea.",
-)
-TEXTBOOK_RATE, GENTLE_RATE = 3e-4, 2e-5
+GENTLE_RATE = 2e-5
 AMINA, LABEL, OTHER, NOTHING = "Amina", "“positive” or “negative”", "something else", "nothing"
-SEQUENCE = [t.id for t in catalog.TASKS.values() if "train" in t.splits]
+TRAINABLE = [t.id for t in catalog.TASKS.values() if "train" in t.splits]
 
 
 def kind_of(answer: str) -> str:
@@ -61,27 +56,19 @@ def settings() -> RunConfig:
     usual = TEXTBOOK_RATE if method == "full" else default_learning_rate(method)
     with place:
         rate = rate_slider(usual, key=f"forgetting_rate_{method}", rates=(*RATES, 3e-2, 1e-1))
-    return RunConfig(
-        data=DataConfig(task="sentiment"),
-        method=MethodConfig(name=method),
-        optimizer=OptimizerConfig(learning_rate=rate, steps=steps, schedule="linear"),
-        evaluation=EvaluationConfig(
-            tasks=("names", "general"),
-            every=max(1, steps // 4),
-            examples=12,
-            final_examples=40,
-            prompts=WATCHED,
-        ),
-        seed=seed,
-    )
+    return forgetting_config(method=method, rate=rate, steps=steps, seed=seed)
 
 
 def one_task() -> RunConfig:
     """The textbook's experiment; returns its settings for the sequence below."""
     left, right = experiment()
+    if not model_ready():
+        with right:
+            first_screen()
     with left:
+        require_model()
         guess = ask_guess(
-            f"after 20 steps on reviews, what will the model answer to “{WATCHED[0]}”",
+            f"after 20 steps on reviews, what will the model answer to “{SISTER}”",
             (AMINA, LABEL, OTHER, NOTHING),
             key="forgetting_guess",
         )
@@ -105,9 +92,27 @@ def one_task() -> RunConfig:
     return config
 
 
+def first_screen() -> None:
+    """Before any run: the model's answer as it is, and what a recorded sequence of tasks left."""
+    found = first_screens()
+    if found:
+        samples = found.runs["forgetting"].of_type(Sample, task="")
+        asked = [e for e in samples if e.prompt == SISTER]
+        show_cards([replace(card, later="?") for card in cards_of(asked, step=0)])
+        st.caption("Make your guess, then press Run: the model learns reviews before your eyes.")
+        events = found.runs["sequence"].events
+        if matrix := forgetting_from_events(events):
+            st.markdown("**And if it learns three tasks in turn?** One recorded run:")
+            figure = matrix_figure(matrix).update_layout(height=250, margin={"t": 40, "b": 0})
+            st.plotly_chart(figure, width="stretch", key="forgetting_recorded_matrix")
+            st.caption(f"{found.where} {how_sure(list(events))}")
+    else:
+        st.caption("Make your guess, then press Run: the model learns reviews before your eyes.")
+
+
 def compare_guess(guess: str, run_id: str) -> None:
     """The reader's guess and what the tuned model answered."""
-    samples = [e for e in events_of(run_id) if isinstance(e, Sample) and e.prompt == WATCHED[0]]
+    samples = [e for e in events_of(run_id) if isinstance(e, Sample) and e.prompt == SISTER]
     if samples and samples[-1].step:
         answer = samples[-1].output
         came = f"The tuned model answers: “{answer}”."
@@ -138,13 +143,14 @@ def sequence(single: RunConfig) -> None:
     """Several tasks in turn with the settings of `single`, and the matrix of what is left."""
     st.header("One task after another")
     st.markdown(
-        "Tune on one task, then the next, then the next, with the method and rate from above. "
-        "What is left of the first?"
+        "This is the **sequential** setting: tune on one task, then the next, then the next, each time "
+        "on the weights that the last one left, with the method and rate from above. No task is seen "
+        "again after its turn. What is left of the first?"
     )
     tasks = st.multiselect(
         "Tasks, in the order you choose them",
-        SEQUENCE,
-        default=["sentiment", "topic", "names"],
+        TRAINABLE,
+        default=list(SEQUENCE),
         format_func=lambda task: catalog.TASKS[task].title,
         max_selections=4,
         key="forgetting_sequence",
@@ -153,13 +159,7 @@ def sequence(single: RunConfig) -> None:
     if len(tasks) < 2:
         st.caption("Choose at least two tasks.")
         return
-    config = replace(
-        single,
-        data=DataConfig(task=tasks[0], others=tuple(tasks[1:]), order="sequential"),
-        evaluation=EvaluationConfig(
-            every=10_000, examples=40, final_examples=40, samples=0, prompts=WATCHED[:1]
-        ),
-    )
+    config = sequence_config(single, tasks)
     run_id = run_button(config, "Run the sequence", key="forgetting_sequence_run", name="sequence")
     if not run_id:
         return
@@ -186,8 +186,8 @@ def sequence(single: RunConfig) -> None:
 
 st.title("Catastrophic forgetting")
 st.markdown(
-    "Tune a model on one task only, and it may lose what it could do before. McCloskey and Cohen "
-    "saw it in small networks in 1989 and called it catastrophic interference. Make it happen."
+    "Tune a model on one task only, and it may lose what it could do before: **forgetting** is how far "
+    "its score on an earlier task falls. McCloskey and Cohen saw it in small networks in 1989 and "
+    "called it catastrophic interference."
 )
-require_model()
 sequence(one_task())
