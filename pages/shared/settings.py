@@ -10,9 +10,9 @@ from core.config import LLAMA_NAMES, ROLES, SETTINGS
 RATES = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 1e-2)
 
 
-def decimals(rate: float) -> str:
-    """A learning rate as people write it: 0.0003."""
-    return f"{rate:.8f}".rstrip("0")
+def decimals(number: float) -> str:
+    """A learning rate or another knob as people write it: 0.0003."""
+    return f"{number:.8f}".rstrip("0").rstrip(".")
 
 
 def rate_slider(
