@@ -10,7 +10,7 @@ from core.experiments import record
 from core.experiments.claims import LEARNED_ENOUGH, claims
 from core.experiments.mitigations import KEPT, MITIGATIONS, mitigation_config
 from core.experiments.plane import Point, settings
-from pages.lessons.cures.pictures import CAPTIONS, picture
+from pages.lessons.cures.pictures import CAPTIONS, WIDTH, picture
 from pages.lessons.cures.plane import (
     KEPT_TITLES,
     headline,
@@ -65,7 +65,7 @@ def choose_and_run() -> tuple[str, str]:
     )
     mitigation = MITIGATIONS[chosen]
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.html(picture(chosen, CAPTIONS[chosen]), width="content")
+        st.image(picture(chosen), alt=CAPTIONS[chosen], width=WIDTH)
         st.markdown(f"{mitigation.how} *{CAPTIONS[chosen]}*")
     button = st.container()
     value = st.select_slider(
@@ -130,7 +130,7 @@ def all_cures() -> None:
     for place, (name, mitigation) in zip(places, MITIGATIONS.items(), strict=True):
         with place.container(border=True, height="stretch"):
             st.markdown(f"**{mitigation.title}**")
-            st.html(picture(name, CAPTIONS[name]))
+            st.image(picture(name), alt=CAPTIONS[name], width=WIDTH)
             st.caption(mitigation.how)
 
 
@@ -200,8 +200,8 @@ def what_held() -> None:
 
 st.title("Cures")
 st.markdown(
-    f"{name_of('forgetting')} lost the names while the model learned reviews. What keeps them? Each "
-    "cure below is the same experiment with one change, and one knob."
+    f"In {name_of('forgetting')} the model lost old answers while it learned reviews. What keeps them? "
+    "Each cure is the same experiment with one change, and one knob."
 )
 run = experiment_with_a_cure()
 all_cures()

@@ -1,7 +1,6 @@
 """A small picture of each cure: which weights move, what holds them back, or what the batch holds.
 
-Drawn in the page's own text colour, so that it follows the theme. Blue moves or is learned; grey is frozen;
-orange is the old task.
+Blue moves or is learned; grey is frozen; orange is the old task. All of it reads on light and on dark.
 """
 
 from pages.shared.colours import BLUE, GREY, ORANGE
@@ -9,11 +8,12 @@ from pages.shared.colours import BLUE, GREY, ORANGE
 WIDTH, HEIGHT = 168, 84
 
 
-def picture(mitigation: str, title: str) -> str:
-    """The picture as HTML, named by `title` for those who cannot see it."""
+def picture(mitigation: str) -> str:
+    """The picture as SVG."""
     return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" '
-        f'aria-label="{title}" fill="none" stroke="currentColor">{PICTURES[mitigation]}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
+        f'height="{HEIGHT}" fill="none" stroke="{GREY}" font-family="sans-serif">'
+        f"{PICTURES[mitigation]}</svg>"
     )
 
 
@@ -26,7 +26,7 @@ def _layers(coloured: int) -> str:
     return "".join(_rect(34, 6 + 12 * n, 100, 9, BLUE if n < coloured else GREY) for n in range(6))
 
 
-def _text(x: float, y: float, words: str, *, colour: str = "currentColor") -> str:
+def _text(x: float, y: float, words: str, *, colour: str = GREY) -> str:
     return f'<text x="{x}" y="{y}" font-size="12" fill="{colour}" stroke="none">{words}</text>'
 
 
@@ -95,7 +95,7 @@ CAPTIONS = {
     "l2sp": "The further w goes from its start, the more it costs, alike in every direction.",
     "ewc": "Going far costs more along the directions that matter for the old task.",
     "kl": "Answers that drift apart cost.",
-    "rehearse": "One pair in eight is from the old task.",
+    "rehearse": "Some pairs of each batch are from the old task.",
     "top_layers": "Only the last layers move.",
     "prompt": "Only new tokens before the text are learned.",
 }

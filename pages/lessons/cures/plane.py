@@ -123,7 +123,7 @@ def plane_figure(
     what = KEPT_TITLES[score]
     return figure.update_layout(
         xaxis={"title": "learned: sentiment score", "range": [-0.04, 1.04]},
-        yaxis={"title": f"kept: {what} score", "range": [-0.04, 1.04]},
+        yaxis={"title": f"kept: {what} score", "range": [-0.04, 1.14]},
         height=560,
         margin={"l": 10, "r": 10, "t": 20},
         legend={"orientation": "h", "y": -0.18},

@@ -69,7 +69,7 @@ def mix() -> str:
         st.caption("Choose at least one task.")
         return run_in_url("mix")
     batch, button = st.container(), st.container()
-    with more_settings("More settings: weights, method, rate"):
+    with more_settings("Weights, method, rate"):
         method = st.segmented_control(
             "Method",
             ["full", "lora"],
