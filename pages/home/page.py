@@ -38,14 +38,7 @@ def before_and_after() -> None:
 
 def ask_base() -> None:
     """A question, and the base model's answer as it comes."""
-    asked = st.pills(
-        "Ask the base model",
-        QUESTIONS,
-        default=QUESTIONS[0],
-        required=True,
-        key="home_question",
-        wrap=True,
-    )
+    asked = st.radio("Ask the base model", QUESTIONS, key="home_question")
     if not st.button("Ask it now", type="primary", key="home_ask"):
         return
     place = st.empty()
@@ -106,13 +99,14 @@ with ask:
         preparation()
 
 st.header("What fine-tuning is")
-st.image(
+middle, _ = st.columns([4, 1])
+middle.image(
     "assets/images/fine_tuning.svg",
     caption=(
         "Fine-tuning: a pretrained model reads prompt-completion pairs, and its weights move a "
         "little so that the completions become likelier."
     ),
-    width=760,
+    width="stretch",
     alt="A pretrained model, prompt-completion pairs, and the tuned model whose weights moved.",
 )
 

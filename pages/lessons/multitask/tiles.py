@@ -53,8 +53,8 @@ def first_screen() -> None:
     for title, tasks, runs in (("One task", TRAINED[:1], one), ("Seven tasks", TRAINED, every)):
         st.html(f"<b>{title}</b>{tiles(tasks)}")
         if runs:
-            st.markdown(outcome("The seven tasks, mean", TRAINED, runs))
-            st.markdown(outcome("General questions", (GENERAL,), runs))
+            seven = outcome("The seven tasks, mean", TRAINED, runs)
+            st.markdown(f"{seven}  \n{outcome('General questions', (GENERAL,), runs)}")
     if found := record.recorded("mixtures"):
         st.caption(
             f"95 % intervals in brackets. Recorded on {found.date} on {found.machine}. Press Run to mix "
