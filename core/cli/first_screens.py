@@ -5,6 +5,7 @@ from argparse import Namespace
 from core import catalog
 from core.cli.output import emit, emit_event, say
 from core.errors import UserError
+from core.evaluate.limits import as_shown
 from core.experiments import first_screens
 from core.models import acquire
 
@@ -33,8 +34,8 @@ def run_first_screens(arguments: Namespace) -> int:
     found = first_screens.record(
         dict(zip(configs, finished, strict=True)),
         store,
-        raw=raw.text,
-        chat=chat.text,
+        raw=as_shown(raw),
+        chat=as_shown(chat),
         dtype=str(base.dtype).removeprefix("torch."),
     )
     if arguments.record:
