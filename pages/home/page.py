@@ -6,7 +6,7 @@ import streamlit as st
 from core.course.lessons import as_markdown
 from core.errors import UserError
 from core.events import Sample
-from core.experiments.first_screens import LEAD, WATCHED, first_screens
+from core.experiments.first_screens import LEAD, first_screens
 from core.generate.settings import SamplingSettings
 from core.runs.messages import Generate
 from pages.shared.cards import cards_of, show_cards
@@ -14,15 +14,14 @@ from pages.shared.engine import current_model, engine, model_ready, preparation,
 
 GREEDY = SamplingSettings(max_new_tokens=40)
 QUESTIONS = ("What is the capital of Japan?", LEAD, "What do bees make?")
-HOME_PROMPTS = (LEAD, *WATCHED[2:])
 
 
 def before_and_after() -> None:
-    """Three prompts before and after 20 steps on reviews, as recorded, and the way to it."""
+    """Prompts before and after 20 steps on reviews, as recorded, and the way to it."""
     if found := first_screens():
         samples = found.runs["forgetting"].of_type(Sample, task="")
         st.markdown("**20 steps on reviews, and the same model answers:**")
-        show_cards(cards_of([e for e in samples if e.prompt in HOME_PROMPTS]))
+        show_cards(cards_of(samples))
         st.caption(found.where)
     st.page_link(
         "pages/lessons/forgetting/page.py",

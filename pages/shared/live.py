@@ -128,10 +128,7 @@ def step_axis(n_steps: int) -> alt.X:
 def loss_title(first: float, last: float) -> str:
     """A loss in nats per token, and what it means: the right token's probability is e to the minus loss
     (over tokens, their geometric mean)."""
-    return (
-        f"Training loss {first:.2f} → {last:.2f}: "
-        f"the right token gets {exp(-first):.0%} → {exp(-last):.0%}"
-    )
+    return f"Loss {first:.2f} → {last:.2f}: right token {exp(-first):.0%} → {exp(-last):.0%}"
 
 
 def loss_chart(events: list[Event], n_steps: int) -> alt.Chart | alt.LayerChart | alt.FacetChart:

@@ -92,7 +92,7 @@ def test_three_answers_to_one_review_stand_side_by_side(app: str, screen: Page) 
     screen.goto(f"{app}/before")
     for title in ("1 · Raw completion", "2 · Its makers’ instruction tuning", "3 · Our tuning"):
         is_on_first_screen(screen, screen.get_by_text(title))
-    answers = screen.get_by_test_id("stCode")
+    answers = screen.locator(".said")
     expect(answers.first).to_be_visible()
     for n in range(3):
         is_on_first_screen(screen, answers.nth(n))

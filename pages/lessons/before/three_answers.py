@@ -1,6 +1,9 @@
 """One review, three answers: raw completion, the makers' instruction tuning, and ours."""
 
+import html
+
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import UserError
 from core.experiments.first_screens import ANSWER_TOKENS, REVIEW, first_screens
@@ -58,7 +61,7 @@ def three_answers() -> None:
         note.caption(f"Answered on this machine just now. {mine}")
 
 
-def ask(place: "st.delta_generator.DeltaGenerator", *, raw: bool, run: Run | None) -> None:
+def ask(place: DeltaGenerator, *, raw: bool, run: Run | None) -> None:
     """The answer as it comes, where the recorded one stood."""
     question = Generate(
         model=current_model().id,
@@ -74,9 +77,9 @@ def ask(place: "st.delta_generator.DeltaGenerator", *, raw: bool, run: Run | Non
         place.error(str(error))
 
 
-def show(place: "st.delta_generator.DeltaGenerator", answer: str | None) -> None:
+def show(place: DeltaGenerator, answer: str | None) -> None:
     text = "not recorded" if answer is None else answer or "(it ends at once)"
-    place.code(text, language=None, wrap_lines=True)
+    place.html(f'<p class="said">{html.escape(text)}</p>')
 
 
 def own_run() -> Run | None:

@@ -83,9 +83,7 @@ def one_task() -> RunConfig:
             run_id = run_button(config, "Run", key="forgetting_run", name="run")
     with right:
         if not run_id:
-            st.caption(
-                "Make your guess, then press Run: the model learns reviews before your eyes."
-            )
+            first_screen()
             return config
         is_over = store().get(run_id).status.is_over
         if is_over:
@@ -99,20 +97,18 @@ def one_task() -> RunConfig:
 
 def first_screen() -> None:
     """Before any run: the model's answer as it is, and what a recorded sequence of tasks left."""
-    found = first_screens()
-    if found:
+    if found := first_screens():
         samples = found.runs["forgetting"].of_type(Sample, task="")
         asked = [e for e in samples if e.prompt == LEAD]
         show_cards([replace(card, later="?") for card in cards_of(asked, step=0)])
-        st.caption("Make your guess, then press Run: the model learns reviews before your eyes.")
+    st.caption("Make your guess, then press Run: the model learns reviews before your eyes.")
+    if found:
         events = found.runs["sequence"].events
         if matrix := forgetting_from_events(events):
             st.markdown("**And if it learns three tasks in turn?** One recorded run:")
             figure = matrix_figure(matrix).update_layout(height=250, margin={"t": 40, "b": 0})
             st.plotly_chart(figure, width="stretch", key="forgetting_recorded_matrix")
             st.caption(f"{found.where} {how_sure(list(events))}")
-    else:
-        st.caption("Make your guess, then press Run: the model learns reviews before your eyes.")
 
 
 def compare_guess(guess: str, run_id: str) -> None:

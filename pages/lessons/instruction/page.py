@@ -13,6 +13,7 @@ from core.runs.states import RunStatus
 from pages.lessons.instruction.results import (
     GUESSES,
     first_screen,
+    question,
     run_results,
     trained_task_prompt,
 )
@@ -92,7 +93,7 @@ def lesson() -> None:
         require_model()
         task, dataset = choose_dataset()
         guess = ask_guess(
-            "the right token starts at about 11 %. Where will 20 steps bring it?",
+            question(task),
             GUESSES,
             key="instruction_guess",
         )

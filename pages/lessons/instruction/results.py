@@ -1,5 +1,6 @@
 """What the experiment shows at the right: recorded before any run, then the reader's own; and its guess."""
 
+import html
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -13,14 +14,14 @@ from core.evaluate.uncertainty import wilson_interval
 from core.events import Evaluation, Event, Sample, Step, Validation
 from core.experiments.first_screens import first_screens
 from core.runs.store import Run
-from pages.shared.cards import Card, cards_of, show_cards
+from pages.shared.cards import cards_of, show_cards
 from pages.shared.engine import events_of
 from pages.shared.layout import show_guess
 from pages.shared.live import follow, loss_chart, planned_steps, score_chart, score_table
 
-GUESSES = ("below 30 %", "30 to 60 %", "above 60 %")
+GUESSES = ("below 30%", "30 to 60%", "above 60%")
 FEW_TESTS = 20
-CHART_HEIGHT = 210
+CHART_HEIGHT = 200
 
 
 def likelihood(loss: float) -> float:
@@ -32,19 +33,29 @@ def guess_of(share: float) -> str:
     return GUESSES[0] if share < 0.3 else GUESSES[1] if share <= 0.6 else GUESSES[2]
 
 
+def question(task: str) -> str:
+    """What to guess; on reviews it says where the base model starts, as recorded."""
+    found = first_screens()
+    start = found.runs["instruction"].of_type(Validation)[:1] if found else []
+    known = (
+        f"It is {likelihood(start[0].loss):.0%} before. " if start and task == "sentiment" else ""
+    )
+    return f"how likely is the right token on validation pairs after the run? {known}"
+
+
 def first_screen() -> None:
     """Three pairs, and what 20 steps on such pairs did in a recorded run."""
-    st.markdown("**Three pairs to learn from**, and what 20 steps on such pairs did:")
-    show_cards(
-        [
-            Card(prompt=str(e.fields["text"]), answers=[("label", e.completion)])
-            for e in short_pairs()
-        ]
-    )
+    st.markdown("**Three pairs to learn from, and what 20 steps on such pairs did**")
+    lines = [
+        f"<div>{html.escape(str(e.fields['text']))} → <b>{html.escape(e.completion)}</b></div>"
+        for e in short_pairs()
+    ]
+    st.html(f'<div class="pairs">{"".join(lines)}</div>')
     if not (found := first_screens()):
         return
     run = found.runs["instruction"]
-    results(run.config, run.events, n_cards=2)
+    curve(run.config, run.events)
+    answers(run.config, run.events, n_cards=2)
     st.caption(found.where)
 
 
@@ -79,22 +90,31 @@ def compare_guess(guess: str, events: Sequence[Event]) -> None:
         show_guess(guess, came, is_right=guess_of(share) == guess)
 
 
-def results(config: dict[str, Any], events: Sequence[Event], *, n_cards: int = 4) -> None:
+def results(config: dict[str, Any], events: Sequence[Event]) -> None:
     """Answers before and after, then loss and scores over the steps."""
     task = config["data"]["task"]
-    samples = [e for e in events if isinstance(e, Sample) and e.task == task]
-    if samples:
-        show_cards(cards_of(samples)[:n_cards])
-    wanted = planned_steps(config)
-    if any(isinstance(e, Step) for e in events):
-        chart = loss_chart(list(events), wanted)
-        st.altair_chart(chart.properties(height=CHART_HEIGHT), width="stretch")
+    answers(config, events, n_cards=4)
+    curve(config, events)
     evaluations = [e for e in events if isinstance(e, Evaluation)]
-    if n_cards > 2 and any(e.task == task for e in evaluations):
-        scores = score_chart(list(events), wanted, task)
+    if any(e.task == task for e in evaluations) and any(isinstance(e, Step) for e in events):
+        scores = score_chart(list(events), planned_steps(config), task)
         st.altair_chart(scores.properties(height=CHART_HEIGHT), width="stretch")
         with st.expander("Scores in numbers, with 95 % intervals"):
             st.dataframe(score_table(evaluations), hide_index=True)
+
+
+def answers(config: dict[str, Any], events: Sequence[Event], *, n_cards: int) -> None:
+    """What the run answers to its first test prompts, before and now."""
+    task = config["data"]["task"]
+    if samples := [e for e in events if isinstance(e, Sample) and e.task == task]:
+        show_cards(cards_of(samples)[:n_cards])
+
+
+def curve(config: dict[str, Any], events: Sequence[Event]) -> None:
+    """The loss over the steps."""
+    if any(isinstance(e, Step) for e in events):
+        chart = loss_chart(list(events), planned_steps(config))
+        st.altair_chart(chart.properties(height=CHART_HEIGHT), width="stretch")
 
 
 def warn_of_few_tests(events: Sequence[Event], task: str) -> None:

@@ -53,12 +53,12 @@ def test_values_of_earlier_lines_stay_until_the_next_step() -> None:
 
 
 def test_a_loss_is_said_as_the_right_tokens_probability() -> None:
-    assert loss_title(2.2, 0.34) == ("Training loss 2.20 → 0.34: the right token gets 11% → 71%")
+    assert loss_title(2.2, 0.34) == ("Loss 2.20 → 0.34: right token 11% → 71%")
     assert likelihood(math.log(4)) == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize(
-    ("share", "guess"), [(0.1, "below 30 %"), (0.3, "30 to 60 %"), (0.71, "above 60 %")]
+    ("share", "guess"), [(0.1, "below 30%"), (0.3, "30 to 60%"), (0.71, "above 60%")]
 )
 def test_every_outcome_is_one_of_the_guesses(share: float, guess: str) -> None:
     assert guess_of(share) == guess
