@@ -21,7 +21,7 @@ from pages.shared.live import follow, loss_chart, planned_steps, score_chart, sc
 
 GUESSES = ("below 30%", "30 to 60%", "above 60%")
 FEW_TESTS = 20
-CHART_HEIGHT = 200
+CHART_HEIGHT = 270
 
 
 def likelihood(loss: float) -> float:
@@ -45,7 +45,7 @@ def question(task: str) -> str:
 
 def first_screen() -> None:
     """Three pairs, and what 20 steps on such pairs did in a recorded run."""
-    st.markdown("**Three pairs to learn from, and what 20 steps on such pairs did**")
+    st.markdown("**Three pairs, and what 20 steps on such pairs did**")
     lines = [
         f"<div>{html.escape(str(e.fields['text']))} → <b>{html.escape(e.completion)}</b></div>"
         for e in short_pairs()
@@ -55,7 +55,10 @@ def first_screen() -> None:
         return
     run = found.runs["instruction"]
     curve(run.config, run.events)
-    answers(run.config, run.events, n_cards=2)
+    wrong_before = [
+        c for c in cards_of(tested(run.config, run.events)) if c.right not in c.answers[0][1]
+    ]
+    show_cards(wrong_before[:1])
     st.caption(found.where)
 
 
@@ -93,7 +96,8 @@ def compare_guess(guess: str, events: Sequence[Event]) -> None:
 def results(config: dict[str, Any], events: Sequence[Event]) -> None:
     """Answers before and after, then loss and scores over the steps."""
     task = config["data"]["task"]
-    answers(config, events, n_cards=4)
+    if samples := tested(config, events):
+        show_cards(cards_of(samples))
     curve(config, events)
     evaluations = [e for e in events if isinstance(e, Evaluation)]
     if any(e.task == task for e in evaluations) and any(isinstance(e, Step) for e in events):
@@ -103,11 +107,9 @@ def results(config: dict[str, Any], events: Sequence[Event]) -> None:
             st.dataframe(score_table(evaluations), hide_index=True)
 
 
-def answers(config: dict[str, Any], events: Sequence[Event], *, n_cards: int) -> None:
-    """What the run answers to its first test prompts, before and now."""
-    task = config["data"]["task"]
-    if samples := [e for e in events if isinstance(e, Sample) and e.task == task]:
-        show_cards(cards_of(samples)[:n_cards])
+def tested(config: dict[str, Any], events: Sequence[Event]) -> list[Sample]:
+    """Its answers to test prompts of the task that it learns."""
+    return [e for e in events if isinstance(e, Sample) and e.task == config["data"]["task"]]
 
 
 def curve(config: dict[str, Any], events: Sequence[Event]) -> None:
