@@ -13,9 +13,11 @@ from streamlit.runtime.pages_manager import PagesManager
 from core.course.lessons import LAB, LESSONS
 from core.errors import UserError
 from pages.shared.engine import engine
+from pages.shared.layout import page_style
 from pages.shared.plain import plain
 
 LAB_ICONS = {"runs": ":material/list:", "speed": ":material/speed:"}
+SIDEBAR_PX = 256  # a lesson's two columns have room beside it on a screen of 1024 pixels
 
 
 def leave_out_endless_numbers() -> None:
@@ -37,7 +39,10 @@ def is_endless(text: str) -> bool:
         return False
 
 
-st.set_page_config(page_title="Tuning Fork", page_icon="🎼", layout="wide")
+st.set_page_config(
+    page_title="Tuning Fork", page_icon="🎼", layout="wide", initial_sidebar_state=SIDEBAR_PX
+)
+page_style()
 
 # Until the first `st.navigation` of a server, Streamlit looks for pages as files in pages/. The very
 # first visitor who opens a link to a lesson would be told that it does not exist: load it once more.

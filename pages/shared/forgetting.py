@@ -17,10 +17,11 @@ from core.evaluate.uncertainty import wilson_interval
 from core.events import Evaluation, Event, MatrixMovement, Movement, NextTokens, Sample
 from core.experiments.plane import tasks_seen
 from core.runs.store import Run
+from pages.shared.cards import cards_of, show_cards
 from pages.shared.check_marks import SCORE, TRAINED_NOTE, check_marks, check_rows
 from pages.shared.colours import AMBER, BLUE, GREY, ORANGE, TASK_COLOURS
 from pages.shared.engine import events_of
-from pages.shared.live import follow, planned_steps, sample_table, step_axis
+from pages.shared.live import follow, planned_steps, step_axis
 from pages.shared.plain import quoted
 
 E = TypeVar("E", bound=Event)
@@ -33,16 +34,14 @@ def forgetting_view(run_id: str) -> None:
 
 
 def _view(run: Run, events: list[Event]) -> None:
+    watched = [e for e in events if isinstance(e, Sample) and not e.task]
+    if watched:
+        show_cards(cards_of(watched))
     if any(isinstance(e, Evaluation) for e in events):
         seen = tasks_seen(run.config_dict)
         chart = curves(events, planned_steps(run.config_dict), seen)
         st.altair_chart(chart, width="stretch")
         st.caption(curves_note(events, seen))
-    watched = [e for e in events if isinstance(e, Sample) and not e.task]
-    if watched:
-        st.markdown("**The same prompts, asked again at every check**")
-        table = sample_table(watched).drop(columns="right answer")
-        st.dataframe(table, hide_index=True, width="stretch")
 
 
 def of_type(events: Sequence[Event], kind: type[E]) -> list[E]:
@@ -155,7 +154,7 @@ def next_token_chart(look: NextTokens) -> alt.Chart:
     frame.loc[frame.token.isin(catalog.SENTIMENT_LABELS), "kind"] = "a sentiment"
     frame["shown"] = [f"“{token}”".replace("\n", "↵") for token in frame.token]
     best = frame.iloc[0]
-    title = f"After “{look.prompt}” comes {best.shown} with {best.probability:.2f}"
+    title = f"Likeliest next token: {best.shown} with {best.probability:.2f}"
     kinds = ["the base model’s choice", "a sentiment", "other"]
     return (
         alt.Chart(frame, title=title, height=alt.Step(24))

@@ -1,8 +1,7 @@
 """A run as it happens: status, curves, answers. Polls the store, so a reload loses nothing."""
 
 from collections.abc import Callable
-from math import isfinite
-from os.path import commonprefix
+from math import exp, isfinite
 from statistics import median
 from typing import Any
 
@@ -21,7 +20,7 @@ from core.evaluate.form_and_label import (
     what_came_first,
     what_was_taught,
 )
-from core.evaluate.limits import cut_lines, sample_as_shown
+from core.evaluate.limits import cut_lines
 from core.evaluate.overlap import WORDS_ONLY
 from core.evaluate.undefined import or_dash
 from core.events import (
@@ -36,6 +35,7 @@ from core.events import (
 )
 from core.runs.states import RunStatus
 from core.runs.store import Run
+from pages.shared.cards import cards_of, show_cards
 from pages.shared.check_marks import check_marks
 from pages.shared.colours import AMBER, BLUE, GREEN, GREY
 from pages.shared.engine import engine, events_of, spare_the_collector, store
@@ -109,7 +109,7 @@ def _view(run: Run, events: list[Event]) -> None:
     samples = [e for e in events if isinstance(e, Sample)]
     if samples:
         st.markdown("**The same prompts, asked again at every check**")
-        st.dataframe(sample_table(samples), hide_index=True, width="stretch")
+        show_cards(cards_of(samples))
 
 
 def score_note(events: list[Event], task: str) -> str:
@@ -204,6 +204,12 @@ def step_axis(n_steps: int) -> alt.X:
     )
 
 
+def loss_title(first: float, last: float) -> str:
+    """A loss in nats per token, and what it means: the right token's probability is e to the minus loss
+    (over tokens, their geometric mean)."""
+    return f"Loss {first:.2f} → {last:.2f}: right token {exp(-first):.0%} → {exp(-last):.0%}"
+
+
 def loss_chart(events: list[Event], n_steps: int) -> alt.Chart | alt.LayerChart | alt.FacetChart:
     """Training loss per step and validation loss at the checks."""
     rows = [
@@ -216,7 +222,7 @@ def loss_chart(events: list[Event], n_steps: int) -> alt.Chart | alt.LayerChart 
         if isinstance(e, Step | Validation) and isfinite(e.loss)
     ]
     training = [r["loss"] for r in rows if r["set"] == "training"]
-    title = f"Training loss: {training[0]:.2f} at first, {training[-1]:.2f} now"
+    title = loss_title(training[0], training[-1])
     colour = alt.Color(
         "set:N",
         title=None,
@@ -289,22 +295,3 @@ def score_table(evaluations: list[Evaluation]) -> pd.DataFrame:
             for e in evaluations
         ]
     )
-
-
-def sample_table(samples: list[Sample]) -> pd.DataFrame:
-    """One row per prompt, one column per check."""
-    rows: dict[str, dict[str, str]] = {}
-    shared = shared_words([e.prompt for e in samples])
-    for e in samples:
-        short = ("… " if shared else "") + e.prompt[shared:]
-        row = rows.setdefault(e.prompt, {"prompt": short, "right answer": e.reference})
-        row["base model" if e.step == 0 else f"step {e.step}"] = sample_as_shown(e)
-    return pd.DataFrame(list(rows.values())).fillna("")
-
-
-def shared_words(prompts: list[str]) -> int:
-    """How many characters all prompts begin with alike, up to the end of a word."""
-    if len(set(prompts)) < 2:
-        return 0
-    common = commonprefix(prompts)  # noqa: RUF071  (characters are meant)
-    return max(common.rfind(" "), common.rfind("\n")) + 1

@@ -13,15 +13,14 @@ from pages.shared.plain import plain
 def run_button(config: RunConfig, label: str, *, key: str, name: str) -> str:
     """Start a run or show a finished equal one; returns the run in the URL under `name`, or ""."""
     done = store().find_finished(config)
-    go, show = st.columns(2)
     text = f"{label} again" if done else label
-    with go:
+    with st.container(horizontal=True):
         if start_button(config, text, key=f"{key}_start"):
             st.query_params[name] = engine().submit(config).id
             st.rerun()
-    if done and show.button("Show the finished run", key=f"{key}_show", width="stretch"):
-        st.query_params[name] = done.id
-        st.rerun()
+        if done and st.button("Show the finished run", key=f"{key}_show", width="stretch"):
+            st.query_params[name] = done.id
+            st.rerun()
     say_active(config)
     return run_in_url(name)
 

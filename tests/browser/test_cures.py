@@ -11,9 +11,9 @@ pytestmark = pytest.mark.browser
 @pytest.mark.timeout(900)
 def test_a_run_lands_on_the_plane(app: str, page: Page) -> None:
     page.goto(f"{app}/cures?cures_cure=LoRA&cures_seed=7")
-    expect(page.get_by_text("freezes the model", exact=False)).to_be_visible()
+    expect(page.get_by_text("freezes the model", exact=False).first).to_be_visible()
     expect(page.get_by_text(re.compile(r"Recorded on 20\d\d-\d\d-\d\d: \d+ runs"))).to_be_visible()
-    plane = page.locator("[data-testid=stPlotlyChart]")
+    plane = page.locator("[data-testid=stPlotlyChart]").last
     expect(plane.get_by_text("Rehearsal")).to_be_visible()
     expect(plane.get_by_text("yours:")).to_have_count(0)
     page.get_by_role("button", name="Run this cure", exact=True).click(timeout=60_000)

@@ -6,19 +6,21 @@ import pytest
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
-SETTINGS = "forgetting_guess=a+name"
 
 
 @pytest.mark.timeout(900)
 def test_names_are_forgotten_and_the_reader_scrubs_back(app: str, page: Page) -> None:
-    page.goto(f"{app}/forgetting?{SETTINGS}")
+    page.goto(f"{app}/forgetting")
+    page.get_by_text("Amina and Omar", exact=True).click(timeout=60_000)
     run = page.get_by_role("button", name="Run", exact=True)
     run.click(timeout=60_000)
     expect(page.get_by_text("Back through time")).to_be_visible(timeout=500_000)
     assert "run=" in page.url
-    guess = page.get_by_text("Your guess was a name. The tuned model answers")
+    guess = page.get_by_role("status").filter(has_text="Your guess: Amina and Omar.")
     expect(guess).to_be_visible()
-    assert re.search(r"answers: “(positive|negative)", guess.inner_text())
+    assert re.search(r"answers: “.*”", guess.inner_text())
+    card = page.locator(".answers > div", has_text="Who went to the park?")
+    expect(card.locator("mark").first).to_be_visible()
     heading = page.locator("[data-testid=stVegaLiteChart]").first
     expect(heading).to_be_visible()
     expect(page.get_by_text("has moved most")).to_be_visible()
@@ -30,7 +32,8 @@ def test_names_are_forgotten_and_the_reader_scrubs_back(app: str, page: Page) ->
     expect(page.get_by_text("Step 0 is the base model")).to_be_visible()
     page.reload()
     expect(page.get_by_text("Back through time")).to_be_visible(timeout=60_000)
-    expect(page.get_by_text("Your guess was a name")).to_be_visible()
+    expect(card).to_be_visible()
+    assert "guess" not in page.url  # a shared link does not tell it
 
 
 @pytest.mark.timeout(900)

@@ -10,7 +10,9 @@ from core.errors import UserError
 from core.generate.settings import SamplingSettings
 from core.train.phases import MarkedToken
 from pages.lessons.before.prompting import answer, look_ahead, sampling_panel
+from pages.lessons.before.three_answers import three_answers
 from pages.shared.engine import current_model, require_model, tokenizer
+from pages.shared.plain import plain
 from pages.shared.tokens import show_marked
 
 SHOTS = {"Zero-shot": 0, "One-shot": 1, "Few-shot (2)": 2, "Few-shot (4)": 4}
@@ -85,7 +87,7 @@ def show_tokens(text: str, raw: bool) -> None:
         ids = tokenizer().ask(text, raw=raw)
         check_length(ids, tokenizer(), 1)
     except UserError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return
     rows = [
         MarkedToken(token=piece, seen=typed)
@@ -97,10 +99,24 @@ def show_tokens(text: str, raw: bool) -> None:
         show_marked(rows, label="The prompt token by token", hints=("your words", "the template"))
 
 
+def terms() -> None:
+    """What base, pretrained, instruction-tuned and 4-bit-rounded mean here."""
+    model = current_model()
+    with st.expander("Base, pretrained, instruction-tuned: which model is this?", expanded=True):
+        st.markdown(
+            f"**Pretrained**: trained on text alone, to predict the next token. Such a model completes; it does "
+            f"not answer. **Instruction-tuned**: a pretrained model, tuned on pairs of a prompt and a good "
+            f"answer; {model.title} is one. **Base model**: whatever a tuning starts from. On these pages that is "
+            f"{model.title}, with its makers’ tuning and none of ours. Raw completion above is the same model "
+            "without its template, the nearest to pretraining that it shows."
+        )
+        st.caption(f"**4-bit-rounded**: {model.rounding}")
+
+
 st.title("Before fine-tuning")
-st.markdown("A pretrained model can already do much. See what it does when you only ask.")
+three_answers()
 require_model()
-st.caption(f"The model: {(model := current_model()).title}. {model.rounding}")
+terms()
 st.header("Tasks one could tune for")
 task = choose_task()
 show_task(task)

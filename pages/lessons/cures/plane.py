@@ -13,6 +13,7 @@ from core.experiments.mitigations import MITIGATIONS
 from core.experiments.plane import Point, Setting, pareto_front, point, settings
 from pages.shared.colours import GREY
 from pages.shared.engine import events_of, store
+from pages.shared.settings import decimals
 from pages.shared.two_lines import line_cells
 
 COLOURS = {
@@ -62,7 +63,7 @@ def own_points() -> list[Point]:
 
 def setting_name(setting: Setting | Point) -> str:
     mitigation = MITIGATIONS[setting.mitigation]
-    return f"{mitigation.title}, {mitigation.knob} {setting.value:g}"
+    return f"{mitigation.title}, {mitigation.knob} {decimals(setting.value)}"
 
 
 def plane_figure(
@@ -120,7 +121,7 @@ def plane_figure(
     what = KEPT_TITLES[score]
     return figure.update_layout(
         xaxis={"title": "learned: sentiment score", "range": [-0.04, 1.04]},
-        yaxis={"title": f"kept: {what} score", "range": [-0.04, 1.04]},
+        yaxis={"title": f"kept: {what} score", "range": [-0.04, 1.14]},
         height=560,
         margin={"l": 10, "r": 10, "t": 20},
         legend={"orientation": "h", "y": -0.18},
@@ -137,7 +138,7 @@ def headline(found: Sequence[Setting], score: str) -> str:
     mitigation = MITIGATIONS[best.mitigation]
     near = not_apart_words(_runs(best, score), [_runs(s, score) for s in enough if s is not best])
     return (
-        f"Of those that learned enough, {mitigation.title} ({mitigation.knob} {best.value:g}) kept most: "
+        f"Of those that learned enough, {mitigation.title} ({mitigation.knob} {decimals(best.value)}) kept most: "
         f"{KEPT_TITLES[score]} {value_of(best, score):.2f}{near}"
     )
 
@@ -237,7 +238,7 @@ def setting_table(found: Sequence[Setting]) -> pd.DataFrame:
     rows = [
         {
             "cure": MITIGATIONS[s.mitigation].title,
-            "knob": f"{MITIGATIONS[s.mitigation].knob} {s.value:g}",
+            "knob": f"{MITIGATIONS[s.mitigation].knob} {decimals(s.value)}",
             "seeds": len(s.points),
             "sentiment learned": _with_range(s, "learned"),
             **line_cells(s.lines),

@@ -35,8 +35,8 @@ from core.runs.messages import (
     ModelOnTestSet,
 )
 from core.runs.store import Run
+from pages.shared.cards import shared_words
 from pages.shared.engine import current_model, engine, store, tokenizer
-from pages.shared.live import shared_words
 from pages.shared.own_pairs import choose_file
 from pages.shared.plain import plain
 

@@ -21,6 +21,7 @@ from core.evaluate.undefined import or_dash
 from core.events import Evaluation, Event, Sample, Step
 from core.runs.store import Run
 from pages.lessons.evaluation.thresholds import confusion_figure
+from pages.shared.cards import shared_words
 from pages.shared.check_marks import check_marks
 from pages.shared.colours import AMBER, GREEN, GREY
 from pages.shared.live import (
@@ -28,7 +29,6 @@ from pages.shared.live import (
     follow,
     loss_chart,
     planned_steps,
-    shared_words,
     step_axis,
 )
 

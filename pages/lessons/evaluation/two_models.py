@@ -11,8 +11,8 @@ from core.evaluate.examples import MEASURES, Judged, scores
 from core.evaluate.form_and_label import forms_of_two
 from core.evaluate.paired import compare_paired, in_one_line
 from pages.lessons.evaluation.any_model import BINARY
+from pages.shared.cards import shared_words
 from pages.shared.colours import BLUE, GREY, ORANGE
-from pages.shared.live import shared_words
 
 
 def on_both(
