@@ -11,16 +11,17 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from core.course.lessons import LAB, LESSONS
 from core.errors import UserError
-from core.paths import ASSETS
 from pages.shared.engine import engine
+from pages.shared.layout import page_style
 
 LAB_ICONS = {"runs": ":material/list:", "speed": ":material/speed:"}
 
-st.set_page_config(page_title="Tuning Fork", page_icon="🎼", layout="wide")
-st.html(ASSETS / "style.css")
-if st.context.theme.type == "dark":
-    st.html(ASSETS / "dark.css")
-st.html(ASSETS / "skip.html", unsafe_allow_javascript=True)
+SIDEBAR_PX = 256  # a lesson's two columns have room beside it on a screen of 1024 pixels
+
+st.set_page_config(
+    page_title="Tuning Fork", page_icon="🎼", layout="wide", initial_sidebar_state=SIDEBAR_PX
+)
+page_style()
 
 # Until the first `st.navigation` of a server, Streamlit looks for pages as files in pages/. The very
 # first visitor who opens a link to a lesson would be told that it does not exist: load it once more.

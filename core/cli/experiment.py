@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from core import catalog
 from core.cli import reports
+from core.cli.first_screens import run_first_screens
 from core.cli.output import emit, emit_event, say
 from core.cli.prompting import run_prompting
 from core.config import RunConfig
@@ -17,13 +18,15 @@ from core.models import acquire
 from core.quiet import Watch
 from core.runs.store import Run, RunStore
 
-NAMES = ("cures", "mixtures", "methods", "soft_prompts", "sweep", "prompting")
+NAMES = ("cures", "mixtures", "methods", "soft_prompts", "sweep", "prompting", "first_screens")
 
 
 def run_experiment(arguments: Namespace) -> int:
     """Carry out every run that is not done yet, then say what was found."""
     if arguments.name == "prompting":
         return run_prompting(arguments, _seeds(arguments))
+    if arguments.name == "first_screens":
+        return run_first_screens(arguments)
     configs = _configs(arguments)
     if not acquire.is_ready(catalog.find_model(configs[0].model)):
         raise UserError("The model is not prepared yet; run: python -m core prepare")

@@ -33,10 +33,10 @@ MOST_SAID = 3
 """Settings named in a legend; where more differ, the first ones tell the runs apart."""
 
 
-def decimal(value: float) -> str:
+def decimals(value: float) -> str:
     """A number as people write it, without an exponent.
 
-    >>> decimal(1e-05)
+    >>> decimals(1e-05)
     '0.00001'
     """
     return f"{value:.10f}".rstrip("0").rstrip(".")
@@ -60,7 +60,7 @@ def _task_name(task: str, dataset: str) -> str:
 def run_name(config: Config) -> str:
     """Such as "sentiment, then names · LoRA 0.001, rank 64, seed 3"."""
     method, optimizer = config["method"], config["optimizer"]
-    how = [f"{method_name(method['name'])} {decimal(optimizer['learning_rate'])}"]
+    how = [f"{method_name(method['name'])} {decimals(optimizer['learning_rate'])}"]
     if knob := knob_name(method):
         how.append(knob)
     if cure := cure_name(config.get("cure", {})):
@@ -90,7 +90,7 @@ def cure_name(cure: Config) -> str:
     """Such as "EWC 100" or "a fifth rehearsed"; "" without a cure."""
     said: list[str] = []
     if (name := cure.get("regularizer", "none")) != "none":
-        said.append(f"{name.upper()} {decimal(cure['strength'])}")
+        said.append(f"{name.upper()} {decimals(cure['strength'])}")
     if cure.get("rehearse"):
         said.append(f"{cure['rehearse_share']:.0%} rehearsal")
     return ", ".join(said)
@@ -119,7 +119,7 @@ def _parts(config: Config) -> dict[str, str]:
         "tasks": tasks_name(config),
         "method": method_name(method["name"]),
         "knob": knob.said(method.get(knob.field, knob.usual)) if knob else "",
-        "rate": f"learning rate {decimal(config['optimizer']['learning_rate'])}",
+        "rate": f"learning rate {decimals(config['optimizer']['learning_rate'])}",
         "cure": cure_name(config.get("cure", {})) or "no cure",
         "seed": f"seed {config['seed']}",
     }

@@ -15,9 +15,10 @@ from core.evaluate.limits import sample_as_shown
 from core.evaluate.uncertainty import wilson_interval
 from core.events import Evaluation, Event, MatrixMovement, Movement, NextTokens, Sample
 from core.runs.store import Run
+from pages.shared.cards import cards_of, show_cards
 from pages.shared.colours import AMBER, BLUE, GREY, ORANGE, TASK_COLOURS
 from pages.shared.engine import events_of
-from pages.shared.live import follow, planned_steps, sample_table, step_axis
+from pages.shared.live import follow, planned_steps, step_axis
 
 E = TypeVar("E", bound=Event)
 SENTIMENT_SHARE = "other prompts answered with a sentiment"
@@ -29,13 +30,11 @@ def forgetting_view(run_id: str) -> None:
 
 
 def _view(run: Run, events: list[Event]) -> None:
-    if any(isinstance(e, Evaluation) for e in events):
-        st.altair_chart(curves(events, planned_steps(run.config_dict)), width="stretch")
     watched = [e for e in events if isinstance(e, Sample) and not e.task]
     if watched:
-        st.markdown("**The same prompts, asked again at every check**")
-        table = sample_table(watched).drop(columns="right answer")
-        st.dataframe(table, hide_index=True, width="stretch")
+        show_cards(cards_of(watched))
+    if any(isinstance(e, Evaluation) for e in events):
+        st.altair_chart(curves(events, planned_steps(run.config_dict)), width="stretch")
 
 
 def of_type(events: Sequence[Event], kind: type[E]) -> list[E]:

@@ -1,8 +1,7 @@
 """A run as it happens: status, curves, answers. Polls the store, so a reload loses nothing."""
 
 from collections.abc import Callable
-from math import isfinite
-from os.path import commonprefix
+from math import exp, isfinite
 from statistics import median
 from typing import Any
 
@@ -12,11 +11,12 @@ import streamlit as st
 
 from core import catalog
 from core.errors import UserError
-from core.evaluate.limits import cut_lines, sample_as_shown
+from core.evaluate.limits import cut_lines
 from core.evaluate.overlap import WORDS_ONLY
 from core.events import Evaluation, Event, Notice, Sample, Step, Validation
 from core.runs.states import RunStatus
 from core.runs.store import Run
+from pages.shared.cards import cards_of, show_cards
 from pages.shared.colours import AMBER, BLUE, GREEN, GREY
 from pages.shared.engine import engine, events_of, spare_the_collector, store
 
@@ -68,7 +68,7 @@ def _view(run: Run, events: list[Event]) -> None:
     samples = [e for e in events if isinstance(e, Sample)]
     if samples:
         st.markdown("**The same prompts, asked again at every check**")
-        st.dataframe(sample_table(samples), hide_index=True, width="stretch")
+        show_cards(cards_of(samples))
 
 
 def planned_steps(config: dict[str, Any]) -> int:
@@ -125,6 +125,15 @@ def step_axis(n_steps: int) -> alt.X:
     )
 
 
+def loss_title(first: float, last: float) -> str:
+    """A loss in nats per token, and what it means: the right token's probability is e to the minus loss
+    (over tokens, their geometric mean)."""
+    return (
+        f"Training loss {first:.2f} → {last:.2f}: "
+        f"the right token gets {exp(-first):.0%} → {exp(-last):.0%}"
+    )
+
+
 def loss_chart(events: list[Event], n_steps: int) -> alt.Chart | alt.LayerChart | alt.FacetChart:
     """Training loss per step and validation loss at the checks."""
     rows = [
@@ -137,7 +146,7 @@ def loss_chart(events: list[Event], n_steps: int) -> alt.Chart | alt.LayerChart 
         if isinstance(e, Step | Validation) and isfinite(e.loss)
     ]
     training = [r["loss"] for r in rows if r["set"] == "training"]
-    title = f"Training loss: {training[0]:.2f} at first, {training[-1]:.2f} now"
+    title = loss_title(training[0], training[-1])
     colour = alt.Color(
         "set:N",
         title=None,
@@ -217,22 +226,3 @@ def score_table(evaluations: list[Evaluation]) -> pd.DataFrame:
             for e in evaluations
         ]
     )
-
-
-def sample_table(samples: list[Sample]) -> pd.DataFrame:
-    """One row per prompt, one column per check."""
-    rows: dict[str, dict[str, str]] = {}
-    shared = shared_words([e.prompt for e in samples])
-    for e in samples:
-        short = ("… " if shared else "") + e.prompt[shared:]
-        row = rows.setdefault(e.prompt, {"prompt": short, "right answer": e.reference})
-        row["base model" if e.step == 0 else f"step {e.step}"] = sample_as_shown(e)
-    return pd.DataFrame(list(rows.values())).fillna("")
-
-
-def shared_words(prompts: list[str]) -> int:
-    """How many characters all prompts begin with alike, up to the end of a word."""
-    if len(set(prompts)) < 2:
-        return 0
-    common = commonprefix(prompts)  # noqa: RUF071  (characters are meant)
-    return max(common.rfind(" "), common.rfind("\n")) + 1

@@ -10,14 +10,14 @@ from pages.shared.engine import engine, store
 def run_button(config: RunConfig, label: str, *, key: str, name: str) -> str:
     """Start a run or show a finished equal one; returns the run in the URL under `name`, or ""."""
     done = store().find_finished(config)
-    go, show = st.columns(2)
     text = f"{label} again" if done else label
-    if go.button(text, type="primary", key=f"{key}_start", width="stretch"):
-        st.query_params[name] = engine().submit(config).id
-        st.rerun()
-    if done and show.button("Show the finished run", key=f"{key}_show", width="stretch"):
-        st.query_params[name] = done.id
-        st.rerun()
+    with st.container(horizontal=True):
+        if st.button(text, type="primary", key=f"{key}_start", width="stretch"):
+            st.query_params[name] = engine().submit(config).id
+            st.rerun()
+        if done and st.button("Show the finished run", key=f"{key}_show", width="stretch"):
+            st.query_params[name] = done.id
+            st.rerun()
     return run_in_url(name)
 
 

@@ -115,5 +115,7 @@ def test_what_is_selected_can_be_read_in_the_dark() -> None:
     tint = [0.1 * int(primary[i : i + 2], 16) + 0.9 * int(ground[i : i + 2], 16) for i in (1, 3, 5)]
     on_tint = "#" + "".join(f"{round(part):02x}" for part in tint)
     assert min(contrast(primary, ground), contrast(primary, on_tint)) >= 4.5
-    (on_button,) = re.findall("color: (#[0-9a-f]{6})", (ASSETS / "dark.css").read_text("utf-8"))
+    (on_button,) = re.findall(
+        "color: (#[0-9a-f]{6})", (ASSETS / "components" / "dark.css").read_text("utf-8")
+    )
     assert contrast(on_button, primary) >= 4.5

@@ -33,7 +33,7 @@ class Work:
 
 
 WORK = {
-    "instruction": Work("instruction_run", "run"),
+    "instruction": Work("instruction_run_start", "run"),
     "forgetting": Work("forgetting_run_start", "run"),
     "cures": Work("cures_start", "run"),
     "multitask": Work("multitask_run_start", "mix"),

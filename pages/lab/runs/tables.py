@@ -11,8 +11,8 @@ from core.evaluate.limits import sample_as_shown
 from core.events import Evaluation, Event, Sample, Step
 from core.runs.names import flat, run_name, told_apart
 from core.runs.store import Run
+from pages.shared.cards import shared_words
 from pages.shared.engine import events_of, store
-from pages.shared.live import shared_words
 
 COLOURS = ("#0072B2", "#D55E00")
 DASHES = ("solid", "dot", "dash", "dashdot", "longdash")

@@ -8,6 +8,7 @@ from core.data.shots import with_shots
 from core.generate.settings import SamplingSettings
 from core.train.phases import MarkedToken
 from pages.lessons.before.prompting import answer, look_ahead, sampling_panel
+from pages.lessons.before.three_answers import three_answers
 from pages.shared.engine import current_model, require_model, tokenizer
 from pages.shared.tokens import show_marked
 
@@ -90,10 +91,26 @@ def show_tokens(text: str, raw: bool) -> None:
         show_marked(rows, label="The prompt token by token", hints=("your words", "the template"))
 
 
+def terms() -> None:
+    """What base, pretrained, instruction-tuned and 4-bit mean here."""
+    model = current_model()
+    with st.expander("Base, pretrained, instruction-tuned: which model is this?"):
+        st.markdown(
+            f"""
+- **Pretrained**: trained on text alone, to predict the next token. Such a model completes; it does not answer.
+- **Instruction-tuned**: a pretrained model, tuned on pairs of a prompt and a good answer. {model.title} is one.
+- **Base model**: whatever a tuning starts from. Here that is {model.title}, *not* the pretrained model below it. \
+So “base model” on these pages means: its makers’ tuning, and none of ours. Raw completion above is the same \
+model without its template, the nearest to pretraining that it shows.
+- **4-bit-rounded**: {model.rounding}
+"""
+        )
+
+
 st.title("Before fine-tuning")
-st.markdown("A pretrained model can already do much. See what it does when you only ask.")
+three_answers()
 require_model()
-st.caption(f"The model: {(model := current_model()).title}. {model.rounding}")
+terms()
 st.header("Tasks one could tune for")
 task = choose_task()
 show_task(task)

@@ -35,8 +35,8 @@ from core.runs.messages import (
 )
 from core.runs.names import run_name
 from core.runs.store import Run
+from pages.shared.cards import shared_words
 from pages.shared.engine import current_model, engine, store, tokenizer
-from pages.shared.live import shared_words
 from pages.shared.own_pairs import choose_file
 
 BASE_MODEL = "the base model"

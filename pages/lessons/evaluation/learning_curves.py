@@ -19,13 +19,13 @@ from core.evaluate.overlap import WORDS_ONLY
 from core.events import Evaluation, Event, Sample, Step
 from core.runs.store import Run
 from pages.lessons.evaluation.thresholds import confusion_figure
+from pages.shared.cards import shared_words
 from pages.shared.colours import AMBER, GREEN, GREY
 from pages.shared.live import (
     CHART_HEIGHT,
     follow,
     loss_chart,
     planned_steps,
-    shared_words,
     step_axis,
 )
 

@@ -9,8 +9,8 @@ import streamlit as st
 from core.evaluate.examples import MEASURES, Judged, scores
 from core.evaluate.paired import compare_paired, in_one_line
 from pages.lessons.evaluation.any_model import BINARY
+from pages.shared.cards import shared_words
 from pages.shared.colours import BLUE, GREY, ORANGE
-from pages.shared.live import shared_words
 
 
 def on_both(

@@ -5,146 +5,152 @@ from dataclasses import replace
 import streamlit as st
 
 from core import catalog
-from core.config import (
-    DataConfig,
-    EvaluationConfig,
-    MethodConfig,
-    OptimizerConfig,
-    RunConfig,
-    default_learning_rate,
-    method_title,
-)
+from core.config import RunConfig, default_learning_rate, method_title
 from core.evaluate.forgetting import forgetting_from_events
 from core.events import Sample
-from core.runs.states import RunStatus
-from pages.shared.engine import events_of, require_model, store
-from pages.shared.forgetting import forgetting_view, how_sure, matrix_figure, scrub
-from pages.shared.run_button import run_button
-from pages.shared.settings import RATES
-
-WATCHED = (
-    "What is your name?",
-    "What is the capital of Japan?",
-    "My sister is called Amina. What is my sister's name?",
-    "Write one sentence about the sea.",
+from core.experiments.first_screens import (
+    SEQUENCE,
+    SISTER,
+    TEXTBOOK_RATE,
+    first_screens,
+    forgetting_config,
+    sequence_config,
 )
-TEXTBOOK_RATE, GENTLE_RATE = 3e-4, 2e-5
-GUESSES = ("a name", "a sentence about names", "“positive” or “negative”", "nothing at all")
-SEQUENCE = [t.id for t in catalog.TASKS.values() if "train" in t.splits]
+from pages.shared.cards import cards_of, show_cards
+from pages.shared.engine import events_of, model_ready, require_model, store
+from pages.shared.forgetting import forgetting_view, how_sure, matrix_figure, scrub
+from pages.shared.layout import ask_guess, experiment, more_settings, show_guess
+from pages.shared.run_button import run_button
+from pages.shared.settings import RATES, decimals, rate_slider
+
+GENTLE_RATE = 2e-5
+AMINA, LABEL, OTHER, NOTHING = "Amina", "“positive” or “negative”", "something else", "nothing"
+TRAINABLE = [t.id for t in catalog.TASKS.values() if "train" in t.splits]
 
 
-def predict(run_id: str) -> None:
-    """The reader's guess before the run, and afterwards what came."""
-    guess = st.radio(
-        "First guess: after 20 steps on reviews, what will the model answer to “What is your name?”",
-        GUESSES,
-        index=None,
-        key="forgetting_guess",
-        bind="query-params",
-    )
-    if not run_id or store().get(run_id).status is not RunStatus.FINISHED:
-        return
-    answers = [
-        e.output for e in events_of(run_id) if isinstance(e, Sample) and e.prompt == WATCHED[0]
-    ]
-    if guess and answers:
-        st.caption(f"Your guess was {guess}. The tuned model answers: “{answers[-1]}”.")
+def kind_of(answer: str) -> str:
+    """Which of the guesses an answer to the first watched prompt comes to."""
+    first = answer.strip().lower()
+    if not first:
+        return NOTHING
+    if first.startswith(catalog.SENTIMENT_LABELS):
+        return LABEL
+    return AMINA if "amina" in first else OTHER
 
 
 def settings() -> RunConfig:
-    """Method, rate, steps and seed; everything else as in the textbook's experiment."""
-    method = st.segmented_control(
-        "Method",
-        ["full", "lora", "top_layers", "prompt"],
-        format_func=method_title,
-        default="full",
-        required=True,
-        key="forgetting_method",
-        bind="query-params",
-    )
+    """Method, steps and seed in a popover, the rate in sight; all else as in the textbook's experiment."""
+    place = st.container()
+    with more_settings():
+        method = st.segmented_control(
+            "Method",
+            ["full", "lora", "top_layers", "prompt"],
+            format_func=method_title,
+            default="full",
+            required=True,
+            key="forgetting_method",
+            bind="query-params",
+        )
+        steps = st.number_input("Steps", 1, 500, 20, key="forgetting_steps", bind="query-params")
+        seed = st.number_input("Seed", 0, 9999, 0, key="forgetting_seed", bind="query-params")
     usual = TEXTBOOK_RATE if method == "full" else default_learning_rate(method)
-    key = f"forgetting_rate_{method}"
-
-    def choose(rate: float) -> None:
-        st.session_state[key] = rate
-
-    rate = st.select_slider(
-        "Learning rate",
-        (*RATES, 3e-2, 1e-1),
-        value=usual,
-        format_func="{:.0e}".format,
-        key=key,
-        bind="query-params",
-    )
-    if method == "full":
-        left, right = st.columns(2)
-        left.button(
-            "The rate of the textbook collapse: 3e-04",
-            on_click=choose,
-            args=(TEXTBOOK_RATE,),
-            width="stretch",
-            key="forgetting_textbook",
-        )
-        right.button(
-            "A gentle rate: 2e-05",
-            on_click=choose,
-            args=(GENTLE_RATE,),
-            width="stretch",
-            key="forgetting_gentle",
-        )
-    left, right = st.columns(2)
-    steps = left.number_input("Steps", 1, 500, 20, key="forgetting_steps", bind="query-params")
-    seed = right.number_input("Seed", 0, 9999, 0, key="forgetting_seed", bind="query-params")
-    return RunConfig(
-        data=DataConfig(task="sentiment"),
-        method=MethodConfig(name=method),
-        optimizer=OptimizerConfig(learning_rate=rate, steps=steps, schedule="linear"),
-        evaluation=EvaluationConfig(
-            tasks=("names", "general"),
-            every=max(1, steps // 4),
-            examples=12,
-            final_examples=40,
-            prompts=WATCHED,
-        ),
-        seed=seed,
-    )
+    with place:
+        rate = rate_slider(usual, key=f"forgetting_rate_{method}", rates=(*RATES, 3e-2, 1e-1))
+    return forgetting_config(method=method, rate=rate, steps=steps, seed=seed)
 
 
 def one_task() -> RunConfig:
     """The textbook's experiment; returns its settings for the sequence below."""
-    st.header("One task learned, another lost")
-    guess = st.container()
-    config = settings()
-    run_id = run_button(config, "Run", key="forgetting_run", name="run")
-    with guess:
-        predict(run_id)
-    if not run_id:
+    left, right = experiment()
+    if not model_ready():
+        with right:
+            first_screen()
+    with left:
+        require_model()
+        guess = ask_guess(
+            f"after 20 steps on reviews, what will the model answer to “{SISTER}”",
+            (AMINA, LABEL, OTHER, NOTHING),
+            key="forgetting_guess",
+        )
+        button = st.container()
+        config = settings()
+        with button:
+            run_id = run_button(config, "Run", key="forgetting_run", name="run")
+    with right:
+        if not run_id:
+            st.caption(
+                "Make your guess, then press Run: the model learns reviews before your eyes."
+            )
+            return config
+        is_over = store().get(run_id).status.is_over
+        if is_over:
+            compare_guess(guess, run_id)
+        forgetting_view(run_id)
+    if is_over:
+        why()
+        scrub(run_id)
+    return config
+
+
+def first_screen() -> None:
+    """Before any run: the model's answer as it is, and what a recorded sequence of tasks left."""
+    found = first_screens()
+    if found:
+        samples = found.runs["forgetting"].of_type(Sample, task="")
+        asked = [e for e in samples if e.prompt == SISTER]
+        show_cards([replace(card, later="?") for card in cards_of(asked, step=0)])
         st.caption("Make your guess, then press Run: the model learns reviews before your eyes.")
-        return config
-    forgetting_view(run_id)
-    if not store().get(run_id).status.is_over:
-        return config
+        events = found.runs["sequence"].events
+        if matrix := forgetting_from_events(events):
+            st.markdown("**And if it learns three tasks in turn?** One recorded run:")
+            figure = matrix_figure(matrix).update_layout(height=250, margin={"t": 40, "b": 0})
+            st.plotly_chart(figure, width="stretch", key="forgetting_recorded_matrix")
+            st.caption(f"{found.where} {how_sure(list(events))}")
+    else:
+        st.caption("Make your guess, then press Run: the model learns reviews before your eyes.")
+
+
+def compare_guess(guess: str, run_id: str) -> None:
+    """The reader's guess and what the tuned model answered."""
+    samples = [e for e in events_of(run_id) if isinstance(e, Sample) and e.prompt == SISTER]
+    if samples and samples[-1].step:
+        answer = samples[-1].output
+        came = f"The tuned model answers: “{answer}”."
+        show_guess(guess, came, is_right=kind_of(answer) == guess)
+
+
+def why() -> None:
+    """Why tasks are lost, and the gentle rate to try next."""
     st.markdown(
         "**Why?** The loss sees reviews and nothing else. Every step moves the weights to where "
         "reviews are answered better, and nothing in the loss holds back what other prompts need "
         "from the same weights. How far they move is set, roughly, by the learning rate times the "
-        "number of steps: try the gentle rate, and compare."
+        "number of steps."
     )
-    scrub(run_id)
-    return config
+
+    def choose_gentle() -> None:
+        st.session_state["forgetting_method"] = "full"
+        st.session_state["forgetting_rate_full"] = GENTLE_RATE
+
+    st.button(
+        f"Set a gentle rate, {decimals(GENTLE_RATE)}, then run again",
+        on_click=choose_gentle,
+        key="forgetting_gentle",
+    )
 
 
 def sequence(single: RunConfig) -> None:
     """Several tasks in turn with the settings of `single`, and the matrix of what is left."""
     st.header("One task after another")
     st.markdown(
-        "Tune on one task, then the next, then the next, with the method and rate from above. "
-        "What is left of the first?"
+        "This is the **sequential** setting: tune on one task, then the next, then the next, each time "
+        "on the weights that the last one left, with the method and rate from above. No task is seen "
+        "again after its turn. What is left of the first?"
     )
     tasks = st.multiselect(
         "Tasks, in the order you choose them",
-        SEQUENCE,
-        default=["sentiment", "topic", "names"],
+        TRAINABLE,
+        default=list(SEQUENCE),
         format_func=lambda task: catalog.TASKS[task].title,
         max_selections=4,
         key="forgetting_sequence",
@@ -153,13 +159,7 @@ def sequence(single: RunConfig) -> None:
     if len(tasks) < 2:
         st.caption("Choose at least two tasks.")
         return
-    config = replace(
-        single,
-        data=DataConfig(task=tasks[0], others=tuple(tasks[1:]), order="sequential"),
-        evaluation=EvaluationConfig(
-            every=10_000, examples=40, final_examples=40, samples=0, prompts=WATCHED[:1]
-        ),
-    )
+    config = sequence_config(single, tasks)
     run_id = run_button(config, "Run the sequence", key="forgetting_sequence_run", name="sequence")
     if not run_id:
         return
@@ -186,8 +186,8 @@ def sequence(single: RunConfig) -> None:
 
 st.title("Catastrophic forgetting")
 st.markdown(
-    "Tune a model on one task only, and it may lose what it could do before. McCloskey and Cohen "
-    "saw it in small networks in 1989 and called it catastrophic interference. Make it happen."
+    "Tune a model on one task only, and it may lose what it could do before: **forgetting** is how far "
+    "its score on an earlier task falls. McCloskey and Cohen saw it in small networks in 1989 and "
+    "called it catastrophic interference."
 )
-require_model()
 sequence(one_task())

@@ -1,6 +1,8 @@
 """Step through training: one click, one phase, on the real model, and what it produced."""
 
 import ast
+import html
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -38,19 +40,29 @@ MEANING = {
     "clip": "A gradient longer than the limit is shortened, so that one odd batch cannot do harm.",
     "update": "AdamW moves each trained weight a little, against its gradient.",
 }
-PSEUDOCODE = """\
-for batch in batches:                  # batch
-    logits = model(batch.tokens)       # forward
-    loss = cross_entropy(              # loss
-        logits[completion],
-        batch.tokens[completion])
-    loss.backward()                    # backward
-    clip_grad_norm_(weights, 1.0)      # clip
-    optimizer.step()                   # update
-    optimizer.zero_grad()
-"""
+LOOP = (
+    ("", "for batch in batches:"),
+    ("batch", "    tokens, labels = batch"),
+    ("forward", "    logits = model(tokens)"),
+    ("loss", "    loss = cross_entropy(logits, labels)"),
+    ("backward", "    loss.backward()"),
+    ("clip", "    clip_grad_norm_(weights, 1.0)"),
+    ("update", "    optimizer.step()"),
+    ("", "    optimizer.zero_grad()"),
+)
+"""The classical loop, PyTorch-style: each line with the phase that it is."""
 
 
+B_STARTS_AT_0 = ("lora", "rslora", "dora")
+NO_GRADIENT_OF_A = (
+    "Why does A have no gradient yet? The change is B·A, so A’s gradient is Bᵀ times the gradient of "
+    "the whole matrix, and B starts at 0. In the first step only B moves."
+)
+FIRST_STEP_OF_ADAM = (
+    "Why do all weights move alike? Adam divides each weight’s mean gradient by its usual size. After "
+    "one step both come from the same gradient, so only its sign is left, and every weight moves by the "
+    "learning rate. A bar is longer where more weights stand together."
+)
 FORWARD = ("tree_logits", "tree_outputs", "tree_forward", "ancestors", "run_layers")
 """Of core/models/forward.py, in reading order."""
 
@@ -70,7 +82,64 @@ def source_of(file: str, *functions: str) -> str:
 
 
 def step_through(config: RunConfig) -> None:
-    """Buttons and results. The number of phases done is in the URL: a reload replays them."""
+    """At the left the loop, its current line lit with its values; at the right buttons and what came.
+
+    The number of phases done is in the URL: a reload replays them.
+    """
+    left, right = st.columns(2)
+    with right:
+        results = _next_phase(config)
+        if results:
+            _show(results[-1], config)
+        else:
+            st.caption(
+                "One click does one phase of the loop on the real model, with the settings above."
+            )
+    with left:
+        st.markdown("**The classical loop**, PyTorch-style")
+        st.html(loop_html(results))
+        st.caption("The line that was carried out last is lit. Beside each line: what it made.")
+
+
+def loop_html(results: Sequence[Phase]) -> str:
+    """The loop with what its lines made in the current step; the line carried out last is lit."""
+    made = {result.name: value_of(result) for result in results[-_in_step(results) :]}
+    last = results[-1].name if results else ""
+    rows = [
+        f"<div{' class=lit' if phase and phase == last else ''}><code>{html.escape(line)}</code>"
+        f"<span>{html.escape(made.get(phase, ''))}</span></div>"
+        for phase, line in LOOP
+    ]
+    return (
+        f'<div class="loop" role="figure" aria-label="The loop; now: {last}">{"".join(rows)}</div>'
+    )
+
+
+def _in_step(results: Sequence[Phase]) -> int:
+    """How many phases of the current step are done."""
+    return (len(results) - 1) % len(PHASES) + 1 if results else 0
+
+
+def value_of(result: Phase) -> str:
+    """What a phase made, in a few signs."""
+    match result:
+        case BatchPhase():
+            return f"{len(result.examples)} pairs, {result.tokens_computed} tokens"
+        case ForwardPhase():
+            likeliest = max(result.rows, key=lambda row: row.count)
+            return f"P(“{likeliest.token.strip()}”) = {likeliest.probability:.2f}"
+        case LossPhase():
+            return f"{result.loss:.2f} nats, so {math.exp(-result.loss):.0%} for the right token"
+        case BackwardPhase():
+            return f"gradient of length {result.grad_norm:.2f}"
+        case ClipPhase():
+            return f"times {result.scale:.3f}, so length {result.after:.2f}"
+        case UpdatePhase():
+            return f"loss {result.loss_before:.2f} → {result.loss_after:.2f}"
+
+
+def _next_phase(config: RunConfig) -> list[Phase]:
+    """The buttons; returns the results of all phases done."""
     memory: dict[str, Any] = st.session_state.setdefault("stepping", {})
     results: list[Phase] = memory.setdefault("results", [])
     wanted = _phases_in_url()
@@ -95,18 +164,17 @@ def step_through(config: RunConfig) -> None:
                     results.append(result)
         except UserError as error:
             st.error(str(error))
-            return
+            return results
         st.query_params["phases"] = str(wanted)
         st.rerun()  # the next phase's name goes on the button
     if not wanted and _phases_in_url():
         del st.query_params["phases"]
         st.rerun()
-    if not results:
-        st.caption(
-            "One click does one phase of the loop on the real model, with the settings below."
-        )
-        return
-    last = results[-1]
+    return results
+
+
+def _show(last: Phase, config: RunConfig) -> None:
+    """What the phase done last made, in full."""
     st.markdown(f"**Step {last.step}, {last.name}.** {MEANING[last.name]}")
     match last:
         case BatchPhase():
@@ -117,7 +185,7 @@ def step_through(config: RunConfig) -> None:
             st.metric("Mean loss", f"{last.loss:.3f} nats per token")
             _targets(last.rows)
         case BackwardPhase():
-            _gradient(last)
+            _gradient(last, config)
         case ClipPhase():
             _clip(last)
         case UpdatePhase():
@@ -147,8 +215,10 @@ def _targets(rows: Sequence[TargetToken]) -> None:
     st.dataframe(frame, hide_index=True, width="stretch", height=240)
 
 
-def _gradient(result: BackwardPhase) -> None:
+def _gradient(result: BackwardPhase, config: RunConfig) -> None:
     st.caption(f"{result.n_parameters:,} trained parameters; gradient norm {result.grad_norm:.2f}.")
+    if result.step == 1 and config.method.name in B_STARTS_AT_0:
+        st.caption(NO_GRADIENT_OF_A)
     _layers(result.layers, "Length of the gradient, layer by layer", "gradient norm")
 
 
@@ -164,6 +234,8 @@ def _update(result: UpdatePhase) -> None:
     before.metric("Loss of this batch before", f"{result.loss_before:.3f}")
     after.metric("after the update", f"{result.loss_after:.3f}")
     st.caption(f"Learning rate of this step: {result.learning_rate:.2g} (warm-up included).")
+    if result.step == 1:
+        st.caption(FIRST_STEP_OF_ADAM)
     _layers(result.layers, "How far the weights moved, layer by layer", "change (norm)")
 
 

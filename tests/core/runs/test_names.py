@@ -7,7 +7,7 @@ import pytest
 
 from core.config import DataConfig, MethodConfig, OptimizerConfig, RunConfig
 from core.data import uploads
-from core.runs.names import decimal, run_name, told_apart
+from core.runs.names import decimals, run_name, told_apart
 from core.runs.store import Run, RunStore
 
 
@@ -74,4 +74,4 @@ def test_equal_runs_are_told_apart_by_their_ids(store: RunStore) -> None:
     ("value", "text"), [(1e-5, "0.00001"), (1e-3, "0.001"), (0.1, "0.1"), (1.0, "1"), (20.0, "20")]
 )
 def test_a_rate_has_no_exponent(value: float, text: str) -> None:
-    assert decimal(value) == text
+    assert decimals(value) == text

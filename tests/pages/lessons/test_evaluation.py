@@ -21,7 +21,7 @@ from pages.lessons.evaluation.learning_curves import how_measured, metric_chart
 from pages.lessons.evaluation.overlap import count_table, subsequence_svg
 from pages.lessons.evaluation.thresholds import confusion_finding, report_of
 from pages.lessons.evaluation.two_models import difference_chart, on_both
-from pages.shared.live import sample_table
+from pages.shared.cards import cards_of
 from tests.events import evaluation, sample, step
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -209,7 +209,7 @@ def test_a_live_view_says_how_many_answers_were_cut_and_marks_them(app: AppTest)
         c.value for c in shown.caption
     ]
     cut = sample(0, "", "Once upon", was_cut=True)
-    assert sample_table([cut])["base model"][0] == "Once upon […]"
+    assert cards_of([cut])[0].answers == [("before", "Once upon […]")]
 
 
 def status_of(run_id: str) -> None:

@@ -1,0 +1,202 @@
+"""What the first lessons show before anything is run: answers and curves, recorded with the real model.
+
+    python -m core experiment first_screens --record assets/recorded/first_screens.json
+
+Answers and losses do not depend on what else the machine does, so this record may be made on a busy one.
+It holds no times: what a step or a check took is left out of its events.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from core.config import DataConfig, EvaluationConfig, MethodConfig, OptimizerConfig, RunConfig
+from core.errors import UserError
+from core.events import Evaluation, Event, Phase, Sample, Step, Validation, event_from_dict
+from core.experiments.record import FOLDER
+from core.machine import describe_machine
+from core.quiet import Quietness
+from core.runs.record import strict_json
+from core.runs.store import Run, RunStore
+from core.stamp import Stamp
+
+NAME = "first_screens"
+COMMAND = f"python -m core experiment {NAME} --record assets/recorded/{NAME}.json"
+REVIEW = "Is this review positive or negative?\n\nReview: The soup was cold and the waiter laughed at us."
+"""Lesson 1 asks it in three ways."""
+ANSWER_TOKENS = 40
+"""Of the base model's answers to it."""
+SISTER = "My sister is called Amina. What is my sister's name?"
+WATCHED = (
+    SISTER,
+    "What is your name?",
+    "What is the capital of Japan?",
+    "Write one sentence about the sea.",
+)
+"""Asked at every check of lesson 3. The first is answered rightly by the base model."""
+TEXTBOOK_RATE, STEPS = 3e-4, 20
+SEQUENCE = ("sentiment", "topic", "names")
+KEPT = (Sample, Evaluation, Validation, Phase, Step)
+TIMES = ("examples_per_s", "tokens_per_s", "step_s", "elapsed_s")
+BULKY = ("classification", "intervals")
+
+
+def forgetting_config(
+    *, method: str = "full", rate: float = TEXTBOOK_RATE, steps: int = STEPS, seed: int = 0
+) -> RunConfig:
+    """Lesson 3: tuned on reviews alone, watched on names and general questions."""
+    return RunConfig(
+        data=DataConfig(task="sentiment"),
+        method=MethodConfig(name=method),
+        optimizer=OptimizerConfig(learning_rate=rate, steps=steps, schedule="linear"),
+        evaluation=EvaluationConfig(
+            tasks=("names", "general"),
+            every=max(1, steps // 4),
+            examples=12,
+            final_examples=40,
+            prompts=WATCHED,
+        ),
+        seed=seed,
+    )
+
+
+def sequence_config(single: RunConfig, tasks: Sequence[str]) -> RunConfig:
+    """Lesson 3: the same settings on several tasks, one after another."""
+    return replace(
+        single,
+        data=DataConfig(task=tasks[0], others=tuple(tasks[1:]), order="sequential"),
+        evaluation=EvaluationConfig(
+            every=10_000, examples=40, final_examples=40, samples=0, prompts=WATCHED[:1]
+        ),
+    )
+
+
+def instruction_config() -> RunConfig:
+    """Lesson 2 as it stands when it is opened, watched on the review of lesson 1."""
+    return RunConfig(
+        data=DataConfig(task="sentiment"),
+        method=MethodConfig(name="full"),
+        optimizer=OptimizerConfig(learning_rate=TEXTBOOK_RATE, steps=STEPS),
+        evaluation=EvaluationConfig(every=5, final_examples=40, prompts=(REVIEW,)),
+    )
+
+
+def configs() -> dict[str, RunConfig]:
+    """The runs of the record, by name."""
+    single = forgetting_config()
+    return {
+        "instruction": instruction_config(),
+        "forgetting": single,
+        "sequence": sequence_config(single, SEQUENCE),
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedEvents:
+    """A finished run: its settings, and what it said without times."""
+
+    config: dict[str, Any]
+    events: tuple[Event, ...]
+
+    def of_type(self, kind: type[Event], *, task: str | None = None) -> list[Any]:
+        """Its events of a kind; of a task where one is named ("" is no task)."""
+        found = [e for e in self.events if isinstance(e, kind)]
+        return found if task is None else [e for e in found if getattr(e, "task", None) == task]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstScreens:
+    machine: str
+    date: str
+    """UTC."""
+    stamp: Stamp
+    raw: str
+    """What the base model goes on with after `REVIEW`, without its chat template."""
+    chat: str
+    """What it answers with the template."""
+    runs: dict[str, RecordedEvents]
+
+    @property
+    def where(self) -> str:
+        """A sentence for a caption."""
+        commit = f", commit {self.stamp.commit}" if self.stamp.commit else ""
+        return f"Recorded on {self.date} on {self.machine}, {self.stamp.dtype}{commit}."
+
+    @property
+    def command(self) -> str:
+        return COMMAND
+
+    @property
+    def tuned(self) -> str:
+        """What the model of lesson 2 answers to `REVIEW` after its last step."""
+        return [e.output for e in self.runs["instruction"].of_type(Sample, task="")][-1]
+
+
+def record(
+    runs: dict[str, Run], store: RunStore, *, raw: str, chat: str, dtype: str
+) -> FirstScreens:
+    """What is kept of finished runs."""
+    return FirstScreens(
+        machine=describe_machine(),
+        date=time.strftime("%Y-%m-%d", time.gmtime()),
+        stamp=Stamp.now(dtype=dtype, device="cpu", quiet=Quietness()),
+        raw=raw,
+        chat=chat,
+        runs={
+            name: RecordedEvents(
+                config=run.config_dict,
+                events=tuple(e for e in store.events(run.id) if isinstance(e, KEPT)),
+            )
+            for name, run in runs.items()
+        },
+    )
+
+
+def save(found: FirstScreens, path: Path) -> None:
+    """Write a record as JSON, one event a line; `UserError` when the disk refuses."""
+    head = {k: v for k, v in vars(found).items() if k not in ("stamp", "runs")}
+    head |= {"command": COMMAND, "stamp": asdict(found.stamp), "runs": {}}
+    runs = ",\n".join(
+        f'  {json.dumps(name)}: {{"config": {json.dumps(run.config)}, "events": [\n'
+        + ",\n".join(json.dumps(_brief(e), ensure_ascii=False) for e in run.events)
+        + "\n ]}"
+        for name, run in found.runs.items()
+    )
+    text = json.dumps(head, indent=1, ensure_ascii=False).removesuffix("{}\n}")
+    try:
+        path.write_text(f"{text}{{\n{runs}\n }}\n}}\n", "utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def _brief(event: Event) -> dict[str, Any]:
+    """An event without its times and without tables that no first screen shows."""
+    found = event.to_dict()
+    found |= {name: None for name in TIMES if name in found}
+    return strict_json({name: value for name, value in found.items() if name not in BULKY})
+
+
+@cache
+def first_screens(path: Path = FOLDER / f"{NAME}.json") -> FirstScreens | None:
+    """The record that comes with the app; None when there is none."""
+    if not path.is_file():
+        return None
+    found = json.loads(path.read_text("utf-8"))
+    runs = {
+        name: RecordedEvents(
+            config=run["config"], events=tuple(map(event_from_dict, run["events"]))
+        )
+        for name, run in found["runs"].items()
+    }
+    return FirstScreens(
+        machine=found["machine"],
+        date=found["date"],
+        stamp=Stamp.of(found["stamp"]),
+        raw=found["raw"],
+        chat=found["chat"],
+        runs=runs,
+    )

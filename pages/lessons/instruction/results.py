@@ -1,0 +1,107 @@
+"""What the experiment shows at the right: recorded before any run, then the reader's own; and its guess."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from core import catalog
+from core.config import DataConfig
+from core.data.examples import load_splits
+from core.evaluate.uncertainty import wilson_interval
+from core.events import Evaluation, Event, Sample, Step, Validation
+from core.experiments.first_screens import first_screens
+from core.runs.store import Run
+from pages.shared.cards import Card, cards_of, show_cards
+from pages.shared.engine import events_of
+from pages.shared.layout import show_guess
+from pages.shared.live import follow, loss_chart, planned_steps, score_chart, score_table
+
+GUESSES = ("below 30 %", "30 to 60 %", "above 60 %")
+FEW_TESTS = 20
+CHART_HEIGHT = 210
+
+
+def likelihood(loss: float) -> float:
+    """What a mean loss in nats says of the right token: its probability, as a geometric mean."""
+    return math.exp(-loss)
+
+
+def guess_of(share: float) -> str:
+    return GUESSES[0] if share < 0.3 else GUESSES[1] if share <= 0.6 else GUESSES[2]
+
+
+def first_screen() -> None:
+    """Three pairs, and what 20 steps on such pairs did in a recorded run."""
+    st.markdown("**Three pairs to learn from**, and what 20 steps on such pairs did:")
+    pairs = load_splits(DataConfig(task="sentiment"), seed=0).train[:3]
+    show_cards(
+        [Card(prompt=str(e.fields["text"]), answers=[("label", e.completion)]) for e in pairs]
+    )
+    if not (found := first_screens()):
+        return
+    run = found.runs["instruction"]
+    results(run.config, run.events, n_cards=2)
+    st.caption(found.where)
+
+
+def run_results(run_id: str, guess: str) -> None:
+    """The reader's run, live while it trains; at its end the guess beside what came."""
+
+    def draw(run: Run, events: list[Event]) -> None:
+        if run.status.is_over:
+            compare_guess(guess, events)
+        results(run.config_dict, events)
+        warn_of_few_tests(events, run.config_dict["data"]["task"])
+
+    follow(run_id, draw)
+
+
+def compare_guess(guess: str, events: Sequence[Event]) -> None:
+    """Beside the probability that the last check's validation loss means, or the last steps' training loss."""
+    losses = [e.loss for e in events if isinstance(e, Validation) and math.isfinite(e.loss)]
+    if len(losses) > 1 and guess:
+        share = likelihood(losses[-1])
+        came = f"On validation pairs the right token now gets {share:.0%}."
+        show_guess(guess, came, is_right=guess_of(share) == guess)
+
+
+def results(config: dict[str, Any], events: Sequence[Event], *, n_cards: int = 4) -> None:
+    """Answers before and after, then loss and scores over the steps."""
+    task = config["data"]["task"]
+    samples = [e for e in events if isinstance(e, Sample) and e.task == task]
+    if samples:
+        show_cards(cards_of(samples)[:n_cards])
+    wanted = planned_steps(config)
+    if any(isinstance(e, Step) for e in events):
+        chart = loss_chart(list(events), wanted)
+        st.altair_chart(chart.properties(height=CHART_HEIGHT), width="stretch")
+    evaluations = [e for e in events if isinstance(e, Evaluation)]
+    if n_cards > 2 and any(e.task == task for e in evaluations):
+        scores = score_chart(list(events), wanted, task)
+        st.altair_chart(scores.properties(height=CHART_HEIGHT), width="stretch")
+        with st.expander("Scores in numbers, with 95 % intervals"):
+            st.dataframe(score_table(evaluations), hide_index=True)
+
+
+def warn_of_few_tests(events: Sequence[Event], task: str) -> None:
+    """A sentence where a score stands on a handful of test pairs."""
+    found = [e for e in events if isinstance(e, Evaluation) and e.task == task and e.step]
+    if not found or found[-1].n >= FEW_TESTS:
+        return
+    last = found[-1]
+    low, high = last.interval
+    if low == high:  # a mean of equal values: Wilson's interval still knows how few they are
+        low, high = wilson_interval(round(last.score * last.n), last.n)
+    st.warning(
+        f"{catalog.task_title(task)}: {last.score:.2f} stands on {last.n} test "
+        f"pair{'' if last.n == 1 else 's'} only. The 95 % interval reaches from {low:.2f} to {high:.2f}; "
+        "more pairs would tell."
+    )
+
+
+def trained_task_prompt(run_id: str) -> str:
+    """The first test prompt that a run was watched on, whatever its task; "" where there is none."""
+    asked = (e.prompt for e in events_of(run_id) if isinstance(e, Sample) and e.task)
+    return next(asked, "")

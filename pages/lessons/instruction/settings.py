@@ -1,0 +1,126 @@
+"""The settings of a run of this lesson: the rate in sight, the rest in a popover; values live in the URL."""
+
+import streamlit as st
+
+from core import catalog
+from core.config import (
+    SETTINGS,
+    DataConfig,
+    EvaluationConfig,
+    MethodConfig,
+    OptimizerConfig,
+    RunConfig,
+    default_learning_rate,
+    method_title,
+)
+from pages.shared.layout import more_settings
+from pages.shared.settings import choose_targets, rate_slider
+
+
+def run_settings(data: DataConfig) -> RunConfig:
+    """Draw the widgets of method and optimizer and return the config they spell.
+
+    Raises `UserError` for values that do not go together.
+    """
+    place = st.container()
+    with more_settings():
+        method = st.segmented_control(
+            "Method",
+            ["full", "lora"],
+            format_func=method_title,
+            default="full",
+            required=True,
+            key="instruction_method",
+            bind="query-params",
+            help="Full fine-tuning trains every weight; LoRA trains two small matrices beside some layers.",
+        )
+        steps, batch_size, seed = _numbers()
+        settings = _method_settings(method)
+        evaluation, patience = _evaluation(data)
+    with place:
+        rate = rate_slider(default_learning_rate(method), key=f"instruction_rate_{method}")
+    return RunConfig(
+        data=data,
+        method=settings,
+        optimizer=OptimizerConfig(
+            learning_rate=rate, steps=steps, batch_size=batch_size, patience=patience
+        ),
+        evaluation=evaluation,
+        seed=seed,
+    )
+
+
+def _numbers() -> tuple[int, int, int]:
+    """Steps, batch size and seed."""
+    one, two, three = st.columns(3)
+    steps = one.number_input(
+        "Steps",
+        1,
+        500,
+        20,
+        key="instruction_steps",
+        bind="query-params",
+        help=SETTINGS["optimizer.steps"].help,
+    )
+    batch_size = two.number_input(
+        "Batch size",
+        1,
+        64,
+        8,
+        key="instruction_batch_size",
+        bind="query-params",
+        help=SETTINGS["optimizer.batch_size"].help,
+    )
+    seed = three.number_input(
+        "Seed",
+        0,
+        9999,
+        0,
+        key="instruction_seed",
+        bind="query-params",
+        help=SETTINGS["seed"].help,
+    )
+    return steps, batch_size, seed
+
+
+def _method_settings(method: str) -> MethodConfig:
+    if method != "lora":
+        return MethodConfig(name=method)
+    rank = st.select_slider(
+        "Rank",
+        (1, 2, 4, 8, 16, 32, 64),
+        8,
+        key="instruction_rank",
+        bind="query-params",
+        help=SETTINGS["method.rank"].help,
+    )
+    targets = choose_targets("Target matrices", key="instruction_targets")
+    return MethodConfig(name="lora", rank=rank, alpha=2.0 * rank, target_modules=tuple(targets))
+
+
+def _evaluation(data: DataConfig) -> tuple[EvaluationConfig, int]:
+    """What is measured while training, and the patience of early stopping."""
+    every = st.number_input(
+        "Check every … steps",
+        1,
+        500,
+        10,
+        key="instruction_every",
+        bind="query-params",
+        help="Each check measures validation loss, scores and sample answers.",
+    )
+    early = st.toggle(
+        "Stop early when the validation loss has not fallen for two checks",
+        key="instruction_early",
+        bind="query-params",
+        help="A guard against overfitting: learning the training pairs by heart.",
+    )
+    also = st.pills(
+        "Score these tasks too",
+        [t for t in catalog.TASKS if t != data.task],
+        selection_mode="multi",
+        key="instruction_also",
+        bind="query-params",
+        help="Shows what else changed. Each adds some seconds.",
+    )
+    return EvaluationConfig(tasks=tuple(also), every=every), 2 if early else 0
