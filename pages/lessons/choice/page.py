@@ -35,6 +35,7 @@ from pages.lessons.choice.figures import (
     NEAR,
     best,
     break_even_figure,
+    cheaper_words,
     cost_table,
     is_whole,
     name_of,
@@ -44,10 +45,44 @@ from pages.lessons.choice.figures import (
     score_beside,
     score_figure,
     score_finding,
+    total_figure,
 )
 from pages.lessons.choice.measure import measure_button, trained
 from pages.shared.engine import require_model, tokenizer
+from pages.shared.layout import experiment
 from pages.shared.queue import run_all
+
+REQUESTS = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000, 1_000_000)
+"""How often a reader may want to ask, on a slider."""
+
+
+def which_costs_less(found: Sequence[Way]) -> int:
+    """The first screen: a number of requests, two lines of costs, and the sentence that follows from it."""
+    left, right = experiment()
+    with left:
+        requests = st.select_slider(
+            "How many requests will there be?",
+            REQUESTS,
+            1_000,
+            format_func="{:,}".format,
+            key="choice_requests",
+            bind="query-params",
+        )
+    prompted, tuned = best(found, tuned=False, near=NEAR), best(found, tuned=True, near=NEAR)
+    if not prompted or not tuned:
+        left.caption("Measure a prompt and a tuned model below: their costs are drawn here.")
+        return requests
+    with left:
+        st.markdown(f"**{cheaper_words(prompted, tuned, requests, unit='seconds', cached=False)}**")
+        st.caption(
+            "A prompt carries its examples in every request; training is paid once, before the first."
+        )
+    with right:
+        figure = total_figure(
+            prompted, tuned, requests, unit="seconds", cached=False, most=REQUESTS[-1]
+        )
+        st.plotly_chart(figure, width="stretch", key="choice_first")
+    return requests
 
 
 def choose_task() -> str:
@@ -254,12 +289,13 @@ st.markdown(
     "You have some solved examples of a task. Show them to the model with every request, or train it on "
     "them once? Here you measure both: how good they are, and what they cost."
 )
-require_model()
 task = choose_task()
+found = figures_of(task)
+requests = which_costs_less(found)
+require_model()
 one_prompt(task)
 everything(task)
 st.header("What it brings and what it costs")
-found = figures_of(task)
 if not found:
     st.caption("Nothing is measured yet. Measure a prompt above, and it lands here.")
 else:
@@ -267,7 +303,7 @@ else:
 if {way.is_tuned for way in found} == {True, False}:
     unit, cached = when_it_pays(found)
     st.header("Which one for you?")
-    guide(found, unit=unit, cached=cached)
+    guide(found, requests, unit=unit, cached=cached)
 elif found:
     st.caption("Measure a prompt and a tuned model above, and you see when training pays.")
 neither(task)

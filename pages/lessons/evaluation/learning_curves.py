@@ -58,16 +58,15 @@ def _view(run: Run, events: list[Event]) -> None:
         step = st.select_slider(  # pyright: ignore[reportAssignmentType]
             "Check after step", checks, checks[-1], key=f"evaluation_check_{run.id}_{task}"
         )
-    left, right = st.columns(2)
-    rule = alt.Chart(pd.DataFrame({"step": [step]})).mark_rule(color=GREY, strokeDash=[4, 4])
-    marked = rule.encode(x=step_axis(n_steps))
-    if any(isinstance(e, Step) for e in events):
-        left.altair_chart(loss_chart(events, n_steps) + marked, width="stretch")
-    values = values_over_time(events, task)
-    here = [v for v in values if v.step == step]
-    right.altair_chart(metric_chart(values, task, step, n_steps) + marked, width="stretch")
     if line := in_one_line(movements(events, task)):
         st.markdown(f"**{line}**")
+    rule = alt.Chart(pd.DataFrame({"step": [step]})).mark_rule(color=GREY, strokeDash=[4, 4])
+    marked = rule.encode(x=step_axis(n_steps))
+    values = values_over_time(events, task)
+    here = [v for v in values if v.step == step]
+    st.altair_chart(metric_chart(values, task, step, n_steps) + marked, width="stretch")
+    if any(isinstance(e, Step) for e in events):
+        st.altair_chart(loss_chart(events, n_steps) + marked, width="stretch")
     now = next(e for e in evaluations if e.task == task and e.step == step)
     st.caption(how_measured(now))
     if run.status.is_over:
