@@ -256,7 +256,7 @@ def cheaper_words(prompted: Way, tuned: Way, requests: int, *, unit: str, cached
     ]
     asked = f"{requests:,} request" + ("" if requests == 1 else "s")
     return (
-        f"{asked}: {'; '.join(said)}. {less} costs less; "
+        f"{asked}: {'; '.join(said)}. {less} costs less. As for the scores, "
         f"{interval_words(prompted.interval, tuned.interval)}."
     )
 

@@ -53,7 +53,6 @@ from pages.shared.layout import experiment
 from pages.shared.queue import run_all
 
 REQUESTS = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000, 1_000_000)
-"""How often a reader may want to ask, on a slider."""
 
 
 def which_costs_less(found: Sequence[Way]) -> int:
@@ -82,7 +81,17 @@ def which_costs_less(found: Sequence[Way]) -> int:
             prompted, tuned, requests, unit="seconds", cached=False, most=REQUESTS[-1]
         )
         st.plotly_chart(figure, width="stretch", key="choice_first")
+        st.caption(where(found))
     return requests
+
+
+def where(found: Sequence[Way]) -> str:
+    """Whose figures are shown, and how the recorded ones were made."""
+    shipped = recorded(task)
+    rows = [row for way in found for row in way.rows]
+    if shipped and all(row in shipped.rows for row in rows):
+        return f"{shipped.where} Made with `{shipped.command}`."
+    return "Measured by you, on this machine."
 
 
 def choose_task() -> str:
@@ -198,13 +207,12 @@ def figures_of(task: str) -> list[Way]:
             required=True,
             key=f"choice_own_{is_whole(own)}",
         )
-    if shipped and not use_own:
-        st.caption(f"{shipped.where} Made with `{shipped.command}`.")
     return ways(own if use_own else shipped.rows if shipped else ())
 
 
 def scores(found: Sequence[Way]) -> None:
     st.markdown(f"**{score_finding(found)}**")
+    st.caption(where(found))
     st.plotly_chart(score_figure(found), width="stretch", key="choice_scores")
     st.caption(
         "Marks are means over seeds, small dots single seeds, bars 95 % intervals over test examples. "
