@@ -26,20 +26,28 @@ LINES = alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3)
 """A legend of lines: their marks would be drawn with the lines' dashes."""
 
 
-def follow(run_id: str, draw: Callable[[Run, list[Event]], None]) -> None:
+def follow(
+    run_id: str, draw: Callable[[Run, list[Event]], None], *, with_status: bool = True
+) -> None:
     """A run's status and what `draw` makes of its events, anew while the run waits or trains."""
     spare_the_collector()
     active = not store().get(run_id).status.is_over
-    st.fragment(_follow, run_every=POLL_S if active else None)(run_id, draw, active)
+    st.fragment(_follow, run_every=POLL_S if active else None)(run_id, draw, active, with_status)
 
 
-def _follow(run_id: str, draw: Callable[[Run, list[Event]], None], was_active: bool) -> None:
+def _follow(
+    run_id: str,
+    draw: Callable[[Run, list[Event]], None],
+    was_active: bool,
+    with_status: bool,
+) -> None:
     try:
         run = store().get(run_id)
         if was_active and run.status.is_over:
             st.rerun()  # draw the page around it again, and stop polling
         events = events_of(run_id)
-        show_status(run, events)
+        if with_status:
+            show_status(run, events)
         draw(run, events)
     except UserError as error:  # app.py does not see what happens in a fragment
         st.error(str(error))

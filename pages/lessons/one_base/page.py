@@ -30,11 +30,9 @@ from pages.shared.engine import current_model, model_shape, require_model, store
 from pages.shared.layout import experiment, more_settings
 from pages.shared.queue import run_all
 
-N_TASKS = 3
-"""In the sentence on memory."""
+N_TASKS = 3  # in the sentence on memory
 NOT_ASKED = "?"
-FLOAT_BYTES = 4
-"""An adapter is kept in float32."""
+FLOAT_BYTES = 4  # an adapter is kept in float32
 
 
 def choose_tasks() -> list[str]:
@@ -46,6 +44,7 @@ def choose_tasks() -> list[str]:
         default=["sentiment", "names"],
         key="one_base_tasks",
         bind="query-params",
+        wrap=True,
     )
 
 
