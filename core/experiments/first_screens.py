@@ -14,7 +14,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from core.config import DataConfig, EvaluationConfig, MethodConfig, OptimizerConfig, RunConfig
+from core.config import (
+    DataConfig,
+    EvaluationConfig,
+    MethodConfig,
+    OptimizerConfig,
+    RunConfig,
+    default_learning_rate,
+)
 from core.errors import UserError
 from core.events import Evaluation, Event, Phase, Sample, Step, Validation, event_from_dict
 from core.experiments.record import FOLDER
@@ -30,14 +37,15 @@ REVIEW = "Is this review positive or negative?\n\nReview: The soup was cold and 
 """Lesson 1 asks it in three ways."""
 ANSWER_TOKENS = 40
 """Of the base model's answers to it."""
-SISTER = "My sister is called Amina. What is my sister's name?"
+LEAD = "Amina and Omar went to the park. Who went to the park?"
 WATCHED = (
-    SISTER,
+    LEAD,
     "What is your name?",
     "What is the capital of Japan?",
     "Write one sentence about the sea.",
 )
-"""Asked at every check of lesson 3. The first is answered rightly by the base model."""
+"""Asked at every check of lesson 3. The first has its answer in it, and the base model finds it (with "My
+sister is called Amina. What is my sister's name?" it does so by a hair, and not on every path of computation)."""
 TEXTBOOK_RATE, STEPS = 3e-4, 20
 SEQUENCE = ("sentiment", "topic", "names")
 KEPT = (Sample, Evaluation, Validation, Phase, Step)
@@ -80,8 +88,8 @@ def instruction_config() -> RunConfig:
     return RunConfig(
         data=DataConfig(task="sentiment"),
         method=MethodConfig(name="full"),
-        optimizer=OptimizerConfig(learning_rate=TEXTBOOK_RATE, steps=STEPS),
-        evaluation=EvaluationConfig(every=5, final_examples=40, prompts=(REVIEW,)),
+        optimizer=OptimizerConfig(learning_rate=default_learning_rate("full"), steps=STEPS),
+        evaluation=EvaluationConfig(prompts=(REVIEW,)),
     )
 
 

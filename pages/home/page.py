@@ -5,24 +5,40 @@ import streamlit as st
 
 from core.course.lessons import as_markdown
 from core.errors import UserError
+from core.events import Sample
+from core.experiments.first_screens import LEAD, WATCHED, first_screens
 from core.generate.settings import SamplingSettings
 from core.runs.messages import Generate
+from pages.shared.cards import cards_of, show_cards
 from pages.shared.engine import current_model, engine, model_ready, preparation, store
 
 GREEDY = SamplingSettings(max_new_tokens=40)
-QUESTIONS = ("What is the capital of Japan?", "What is your name?", "What do bees make?")
+QUESTIONS = ("What is the capital of Japan?", LEAD, "What do bees make?")
+HOME_PROMPTS = (LEAD, *WATCHED[2:])
+
+
+def before_and_after() -> None:
+    """Three prompts before and after 20 steps on reviews, as recorded, and the way to it."""
+    if found := first_screens():
+        samples = found.runs["forgetting"].of_type(Sample, task="")
+        st.markdown("**20 steps on reviews, and the same model answers:**")
+        show_cards(cards_of([e for e in samples if e.prompt in HOME_PROMPTS]))
+        st.caption(found.where)
+    st.page_link(
+        "pages/lessons/forgetting/page.py",
+        label="See it happen: lesson 3",
+        icon=":material/arrow_forward:",
+    )
+    st.page_link(
+        "pages/lessons/instruction/page.py",
+        label="Tune it yourself: 20 steps on reviews",
+        icon=":material/arrow_forward:",
+    )
 
 
 def ask_base() -> None:
     """A question, and the base model's answer as it comes."""
-    asked = st.pills(
-        "Ask the base model",
-        QUESTIONS,
-        default=QUESTIONS[0],
-        required=True,
-        key="home_question",
-        wrap=True,
-    )
+    asked = st.radio("Ask the base model", QUESTIONS, key="home_question")
     if not st.button("Ask it now", type="primary", key="home_ask"):
         return
     place = st.empty()
@@ -73,8 +89,18 @@ def machine() -> None:
 
 st.title("Tuning Fork")
 st.subheader("Fine-tune a real language model, here, in seconds, and see what changes.")
-picture, ask = st.columns([3, 2], gap="large", vertical_alignment="center")
-picture.image(
+said, ask = st.columns([3, 2], gap="large")
+with said:
+    before_and_after()
+with ask:
+    if model_ready():
+        ask_base()
+    else:
+        preparation()
+
+st.header("What fine-tuning is")
+middle, _ = st.columns([4, 1])
+middle.image(
     "assets/images/fine_tuning.svg",
     caption=(
         "Fine-tuning: a pretrained model reads prompt-completion pairs, and its weights move a "
@@ -83,16 +109,6 @@ picture.image(
     width="stretch",
     alt="A pretrained model, prompt-completion pairs, and the tuned model whose weights moved.",
 )
-with ask:
-    if model_ready():
-        ask_base()
-        st.page_link(
-            "pages/lessons/instruction/page.py",
-            label="Now tune it yourself: 20 steps on reviews",
-            icon=":material/arrow_forward:",
-        )
-    else:
-        preparation()
 
 st.header("The way through")
 st.markdown(as_markdown(with_links=True))

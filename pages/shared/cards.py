@@ -76,5 +76,5 @@ def _card(card: Card) -> str:
         for n, (name, text) in enumerate(card.answers)
     ]
     rows += [("after", html.escape(card.later))] if card.later else []
-    listed = "".join(f"<dt>{html.escape(name)}</dt><dd>{said}</dd>" for name, said in rows)
-    return f"<div><p>{html.escape(card.prompt)}</p><dl>{listed}</dl></div>"
+    listed = "".join(f"<div><span>{html.escape(name)}</span> {said}</div>" for name, said in rows)
+    return f"<div><p>{html.escape(card.prompt)}</p>{listed}</div>"

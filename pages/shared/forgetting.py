@@ -151,7 +151,7 @@ def next_token_chart(look: NextTokens) -> alt.Chart:
     frame.loc[frame.token.isin(catalog.SENTIMENT_LABELS), "kind"] = "a sentiment"
     frame["shown"] = [f"“{token}”".replace("\n", "↵") for token in frame.token]
     best = frame.iloc[0]
-    title = f"After “{look.prompt}” comes {best.shown} with {best.probability:.2f}"
+    title = f"Likeliest next token: {best.shown} with {best.probability:.2f}"
     kinds = ["the base model’s choice", "a sentiment", "other"]
     return (
         alt.Chart(frame, title=title, height=alt.Step(24))

@@ -6,6 +6,8 @@ from core.config import RunConfig
 from core.errors import UserError
 from pages.shared.engine import engine, store
 
+RUNS = "pages/lab/runs/page.py"
+
 
 def run_button(config: RunConfig, label: str, *, key: str, name: str) -> str:
     """Start a run or show a finished equal one; returns the run in the URL under `name`, or ""."""
@@ -21,7 +23,7 @@ def run_button(config: RunConfig, label: str, *, key: str, name: str) -> str:
     return run_in_url(name)
 
 
-def run_in_url(name: str) -> str:
+def run_in_url(name: str, *, offer_runs: bool = True) -> str:
     """The run that the URL has under `name`, or ""; one that is not there is said to be gone."""
     wanted = st.query_params.get(name, "")
     if not wanted:
@@ -33,4 +35,6 @@ def run_in_url(name: str) -> str:
             f"The run “{wanted}” in this page’s address is not on this machine; it may have been "
             "deleted. Start a new one."
         )
+        if offer_runs:
+            st.page_link(RUNS, label="See the runs there are", icon=":material/list:")
         return ""

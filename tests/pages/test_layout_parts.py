@@ -15,7 +15,7 @@ def slider() -> None:
 
 
 def test_rates_are_written_as_decimals() -> None:
-    assert [decimals(rate) for rate in (1e-5, 3e-4, 1e-2)] == ["0.00001", "0.0003", "0.01"]
+    assert [decimals(rate) for rate in (1e-5, 3e-4, 10, 0.5)] == ["0.00001", "0.0003", "10", "0.5"]
     assert [float(decimals(rate)) for rate in RATES] == list(RATES)
 
 

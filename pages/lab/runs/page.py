@@ -23,7 +23,7 @@ def choose(runs: list[Run]) -> list[Run]:
     A selection is of rows. So the table is another one once its rows are others, and the run in the address
     is selected in it: what is open stays the run it was.
     """
-    wanted = run_in_url("run")
+    wanted = run_in_url("run", offer_runs=False)
     ids = [run.id for run in runs]
     rows = hashlib.sha256(" ".join(ids).encode()).hexdigest()[:12]
     event = st.dataframe(

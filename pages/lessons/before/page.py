@@ -92,19 +92,17 @@ def show_tokens(text: str, raw: bool) -> None:
 
 
 def terms() -> None:
-    """What base, pretrained, instruction-tuned and 4-bit mean here."""
+    """What base, pretrained, instruction-tuned and 4-bit-rounded mean here."""
     model = current_model()
-    with st.expander("Base, pretrained, instruction-tuned: which model is this?"):
+    with st.expander("Base, pretrained, instruction-tuned: which model is this?", expanded=True):
         st.markdown(
-            f"""
-- **Pretrained**: trained on text alone, to predict the next token. Such a model completes; it does not answer.
-- **Instruction-tuned**: a pretrained model, tuned on pairs of a prompt and a good answer. {model.title} is one.
-- **Base model**: whatever a tuning starts from. Here that is {model.title}, *not* the pretrained model below it. \
-So “base model” on these pages means: its makers’ tuning, and none of ours. Raw completion above is the same \
-model without its template, the nearest to pretraining that it shows.
-- **4-bit-rounded**: {model.rounding}
-"""
+            f"**Pretrained**: trained on text alone, to predict the next token. Such a model completes; it does "
+            f"not answer. **Instruction-tuned**: a pretrained model, tuned on pairs of a prompt and a good "
+            f"answer; {model.title} is one. **Base model**: whatever a tuning starts from. On these pages that is "
+            f"{model.title}, with its makers’ tuning and none of ours. Raw completion above is the same model "
+            "without its template, the nearest to pretraining that it shows."
         )
+        st.caption(f"**4-bit-rounded**: {model.rounding}")
 
 
 st.title("Before fine-tuning")

@@ -52,6 +52,10 @@ from pages.shared.engine import require_model, tokenizer
 from pages.shared.layout import experiment
 from pages.shared.queue import run_all
 
+COST_TABLES = (
+    ("way", "score", "prompt tokens", "answer tokens", "training tokens"),
+    ("way", "ms a request", "ms with a prompt cache", "training, s"),
+)  # all columns together are wider than a page
 REQUESTS = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000, 1_000_000)
 
 
@@ -221,7 +225,10 @@ def scores(found: Sequence[Way]) -> None:
     if lines := [f"{name_of(way)}: {line}" for way in found if (line := way.cut_line)]:
         st.caption(f"{'; '.join(lines)}.")
     table = cost_table(found)
-    st.dataframe(table, hide_index=True, width="stretch", height="content")
+    for columns in COST_TABLES:
+        st.dataframe(
+            table, hide_index=True, width="stretch", height="content", column_order=columns
+        )
     st.caption(
         "ms a request: one request at a time, the median with its 95 % interval, which covers differences "
         "between requests, not slow drifts of the machine. With a prompt cache, "

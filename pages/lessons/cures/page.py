@@ -1,5 +1,7 @@
 """Lesson: cures against forgetting, measured on one plane of learning and keeping."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from core.config import METHODS
@@ -7,7 +9,8 @@ from core.course.lessons import name_of
 from core.experiments import record
 from core.experiments.claims import LEARNED_ENOUGH, claims
 from core.experiments.mitigations import KEPT, MITIGATIONS, mitigation_config
-from core.experiments.plane import settings
+from core.experiments.plane import Point, settings
+from pages.lessons.cures.pictures import CAPTIONS, WIDTH, picture
 from pages.lessons.cures.plane import (
     KEPT_TITLES,
     headline,
@@ -16,9 +19,11 @@ from pages.lessons.cures.plane import (
     recorded_points,
     setting_table,
 )
-from pages.shared.engine import require_model
+from pages.shared.engine import model_ready, require_model, store
 from pages.shared.forgetting import forgetting_view
+from pages.shared.layout import experiment, more_settings
 from pages.shared.run_button import run_button
+from pages.shared.settings import decimals
 
 FORMULAS = {
     "l2sp": r"L(w) = L_\text{reviews}(w) + \frac{\lambda}{2} \sum_i (w_i - w_i^0)^2",
@@ -28,44 +33,105 @@ FORMULAS = {
 }
 
 
-def try_a_cure() -> str:
+def experiment_with_a_cure() -> str:
     """Choose a cure and its knob, run it, watch it; returns the run shown, or ""."""
-    st.header("Try a cure")
-    chosen = st.pills(
+    left, right = experiment()
+    if not model_ready():
+        with right:
+            two_points("", "rehearse")
+    with left:
+        require_model()
+        chosen, run_id = choose_and_run()
+    with right:
+        if run_id and not store().get(run_id).status.is_over:
+            forgetting_view(run_id)
+            two_points(run_id, chosen)
+        else:
+            two_points(run_id, chosen)
+            if run_id:
+                forgetting_view(run_id)
+    return run_id
+
+
+def choose_and_run() -> tuple[str, str]:
+    """The cure's card, its knob and Run; returns the cure and the run in the address, or ""."""
+    chosen = st.selectbox(
         "Cure",
         list(MITIGATIONS),
+        index=list(MITIGATIONS).index("rehearse"),
         format_func=lambda mitigation: MITIGATIONS[mitigation].title,
-        default="rehearse",
-        required=True,
         key="cures_cure",
         bind="query-params",
-        wrap=True,
     )
     mitigation = MITIGATIONS[chosen]
-    st.markdown(mitigation.how)
-    if chosen in FORMULAS:
-        st.latex(FORMULAS[chosen])
-    left, right = st.columns([3, 1])
-    value = left.select_slider(
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.image(picture(chosen), alt=CAPTIONS[chosen], width=WIDTH)
+        st.markdown(f"{mitigation.how} *{CAPTIONS[chosen]}*")
+    button = st.container()
+    value = st.select_slider(
         mitigation.knob.capitalize(),
         mitigation.values,
         value=mitigation.usual,
-        format_func="{:g}".format,
+        format_func=decimals,
         key=f"cures_{chosen}",
         bind="query-params",
     )
-    seed = right.number_input("Seed", 0, 9999, 0, key="cures_seed", bind="query-params")
-    run_id = run_button(
-        mitigation_config(chosen, value, seed=seed), "Run this cure", key="cures", name="run"
-    )
-    if run_id:
-        forgetting_view(run_id)
-    else:
+    with more_settings("Formula and seed"):
+        if chosen in FORMULAS:
+            st.latex(FORMULAS[chosen])
+        seed = st.number_input("Seed", 0, 9999, 0, key="cures_seed", bind="query-params")
+    with button:
+        config = mitigation_config(chosen, value, seed=seed)
+        return chosen, run_button(config, "Run this cure", key="cures", name="run")
+
+
+def two_points(run_id: str, chosen: str) -> None:
+    """The plane with no cure, rehearsal, the chosen cure and the reader's run, on general questions."""
+    own = [p for p in own_points() if p.run_id == run_id]
+    shown = {"full", "rehearse", chosen}
+    recorded = [p for p in recorded_points() if p.mitigation in shown and is_usual(p)]
+    if not recorded and not own:
+        st.caption("Every cure is measured alike. Press Run, and the first point lands here.")
+        return
+    st.markdown(f"**{beside_no_cure(recorded, own)}**")
+    shipped = record.recorded("cures")
+    base = shipped.base_score("general") if shipped else None
+    figure = plane_figure(recorded, own, score="general", base=base, last_run=run_id)
+    figure.update_layout(height=340, margin={"t": 10, "b": 10})
+    st.plotly_chart(figure, width="stretch", key="cures_two_points")
+    if shipped:
         st.caption(
-            "Every cure is measured alike: 20 steps on reviews, then names and general questions. "
-            "Press Run: the run lands on the plane below."
+            f"Recorded on {shipped.date} on {shipped.machine}, three seeds each: 20 steps on reviews, then "
+            "general questions, which no cure was told to keep."
         )
-    return run_id
+
+
+def is_usual(p: Point) -> bool:
+    """Whether a recorded run has its cure's strongest recorded value: the textbook's rate without a cure."""
+    return p.value == MITIGATIONS[p.mitigation].recorded[-1]
+
+
+def beside_no_cure(recorded: Sequence[Point], own: Sequence[Point]) -> str:
+    """General questions kept without a cure, with rehearsal and by the reader's run, in one line."""
+    parts = [
+        f"{MITIGATIONS[s.mitigation].title.lower() if s.mitigation != 'lora' else 'LoRA'} "
+        f"{s.general:.2f} ({s.spread('general')[0]:.2f} to {s.spread('general')[1]:.2f})"
+        for s in settings(recorded)
+        if s.general is not None
+    ]
+    parts += [f"your run {p.end.general:.2f}" for p in own if p.end.general is not None]
+    return f"General questions after 20 steps on reviews: {', '.join(parts)}"
+
+
+def all_cures() -> None:
+    """A card for each cure, with its picture."""
+    st.header("Eight cures")
+    places = [*st.columns(4), *st.columns(4)]
+    for place, (name, mitigation) in zip(places, MITIGATIONS.items(), strict=True):
+        with place.container(border=True, height="stretch"):
+            st.markdown(f"**{mitigation.title}**")
+            st.image(picture(name), alt=CAPTIONS[name], width=WIDTH)
+            st.caption(mitigation.how)
 
 
 def plane(run_id: str) -> None:
@@ -80,7 +146,7 @@ def plane(run_id: str) -> None:
         "Kept is measured on",
         list(KEPT_TITLES),
         format_func=KEPT_TITLES.__getitem__,
-        default="kept",
+        default="general",
         required=True,
         key="cures_score",
         bind="query-params",
@@ -91,11 +157,12 @@ def plane(run_id: str) -> None:
     shipped = record.recorded("cures")
     base = shipped.base_score(KEPT if score == "kept" else "general") if shipped else None
     st.markdown(
-        "Right is better learned, up is better kept. The best corner is at the top right. "
-        "The dashed front joins the settings whose means no other setting beats in both. Where bars "
-        "overlap, other seeds could put another setting there."
-        if score == "kept"
-        else "The same runs, by general questions: no cure was told to keep those."
+        "Right is better learned, up is better kept. The best corner is at the top right. No cure was told "
+        "to keep general questions."
+        if score == "general"
+        else "The same runs, by names. **Hollow** marks saw training prompts of names, so for them this is "
+        "no test of keeping. The dashed front joins the settings whose means no other setting beats in "
+        "both. Where bars overlap, other seeds could put another setting there."
     )
     st.markdown(f"**{headline(settings([*recorded, *own]), score)}**")
     figure = plane_figure(
@@ -133,10 +200,11 @@ def what_held() -> None:
 
 st.title("Cures")
 st.markdown(
-    f"{name_of('forgetting')} lost the names while the model learned reviews. What keeps them? Each "
-    "cure below is the same experiment with one change, and one knob."
+    f"In {name_of('forgetting')} the model lost old answers while it learned reviews. What keeps them? "
+    "Each cure is the same experiment with one change, and one knob."
 )
-require_model()
-plane(try_a_cure())
+run = experiment_with_a_cure()
+all_cures()
+plane(run)
 if recorded_points():
     what_held()

@@ -13,6 +13,7 @@ from core.experiments.mitigations import MITIGATIONS
 from core.experiments.plane import Point, Setting, pareto_front, point, settings
 from pages.shared.colours import GREY
 from pages.shared.engine import events_of, store
+from pages.shared.settings import decimals
 
 COLOURS = {
     "full": "#D55E00",
@@ -35,7 +36,9 @@ SYMBOLS = {
     "prompt": "cross",
 }
 """Told apart by shape as well as by colour."""
-KEPT_TITLES = {"kept": "names", "general": "general questions"}
+KEPT_TITLES = {"general": "general questions", "kept": "names"}
+SAW_NAMES = ("ewc", "kl", "rehearse")
+"""Cures that were given training prompts of names: names are no test of what they keep."""
 
 
 @st.cache_data(show_spinner=False)
@@ -61,7 +64,7 @@ def own_points() -> list[Point]:
 
 def setting_name(setting: Setting | Point) -> str:
     mitigation = MITIGATIONS[setting.mitigation]
-    return f"{mitigation.title}, {mitigation.knob} {setting.value:g}"
+    return f"{mitigation.title}, {mitigation.knob} {decimals(setting.value)}"
 
 
 def plane_figure(
@@ -105,7 +108,8 @@ def plane_figure(
     for p in own:
         if value_of(p, score) is not None:
             figure.add_trace(_path_trace(p, score, is_last=p.run_id == last_run))
-    if score == "kept" and (front := pareto_front([*together, *settings(own)])):
+    unseen = [s for s in [*together, *settings(own)] if not is_hollow(s.mitigation, score)]
+    if score == "kept" and (front := pareto_front(unseen)):
         figure.add_trace(
             go.Scatter(
                 x=[s.learned for s in front],
@@ -119,7 +123,7 @@ def plane_figure(
     what = KEPT_TITLES[score]
     return figure.update_layout(
         xaxis={"title": "learned: sentiment score", "range": [-0.04, 1.04]},
-        yaxis={"title": f"kept: {what} score", "range": [-0.04, 1.04]},
+        yaxis={"title": f"kept: {what} score", "range": [-0.04, 1.14]},
         height=560,
         margin={"l": 10, "r": 10, "t": 20},
         legend={"orientation": "h", "y": -0.18},
@@ -128,16 +132,31 @@ def plane_figure(
 
 def headline(found: Sequence[Setting], score: str) -> str:
     """What the plane shows, in one line: which setting kept most among those that learned enough."""
-    enough = [s for s in found if s.learned >= LEARNED_ENOUGH and value_of(s, score) is not None]
+    enough = [
+        s
+        for s in found
+        if s.learned >= LEARNED_ENOUGH
+        and value_of(s, score) is not None
+        and not is_hollow(s.mitigation, score)
+    ]
     if not enough:
         return f"No setting has learned sentiment to {LEARNED_ENOUGH} yet"
     best = max(enough, key=lambda s: value_of(s, score) or 0.0)
     mitigation = MITIGATIONS[best.mitigation]
     near = not_apart_words(_runs(best, score), [_runs(s, score) for s in enough if s is not best])
     return (
-        f"Of those that learned enough, {mitigation.title} ({mitigation.knob} {best.value:g}) kept most: "
+        f"Of those that learned enough, {mitigation.title} ({mitigation.knob} {decimals(best.value)}) kept most: "
         f"{KEPT_TITLES[score]} {value_of(best, score):.2f}{near}"
     )
+
+
+def is_hollow(mitigation: str, score: str) -> bool:
+    """Whether `score` is of a task that the cure was given."""
+    return score == "kept" and mitigation in SAW_NAMES
+
+
+def symbol(mitigation: str, score: str) -> str:
+    return SYMBOLS[mitigation] + ("-open" if is_hollow(mitigation, score) else "")
 
 
 def _runs(found: Setting, score: str) -> list[float]:
@@ -167,7 +186,7 @@ def _settings_trace(mitigation: str, mine: Sequence[Setting], score: str) -> go.
         error_x=bars("learned"),
         error_y=bars(score),
         mode="markers",
-        marker={"symbol": SYMBOLS[mitigation], "size": 10, "color": COLOURS[mitigation]},
+        marker={"symbol": symbol(mitigation, score), "size": 10, "color": COLOURS[mitigation]},
         name=MITIGATIONS[mitigation].title,
         text=[f"{setting_name(s)}<br>recorded, {len(s.points)} seeds" for s in mine],
         hovertemplate="%{text}<br>learned %{x:.2f}, kept %{y:.2f}<extra></extra>",
@@ -185,7 +204,7 @@ def _path_trace(p: Point, score: str, *, is_last: bool) -> go.Scatter:
         line={"color": COLOURS[p.mitigation], "width": 2 if is_last else 1},
         opacity=1.0 if is_last else 0.6,
         marker={
-            "symbol": [SYMBOLS[p.mitigation]] * len(path),
+            "symbol": [symbol(p.mitigation, score)] * len(path),
             "size": sizes,
             "color": COLOURS[p.mitigation],
             "line": {"width": [0] * (len(path) - 1) + [2], "color": "#ffffff"},
@@ -216,7 +235,7 @@ def setting_table(found: Sequence[Setting]) -> pd.DataFrame:
     rows = [
         {
             "cure": MITIGATIONS[s.mitigation].title,
-            "knob": f"{MITIGATIONS[s.mitigation].knob} {s.value:g}",
+            "knob": f"{MITIGATIONS[s.mitigation].knob} {decimals(s.value)}",
             "seeds": len(s.points),
             "sentiment learned": _with_range(s, "learned"),
             "names kept": _with_range(s, "kept"),

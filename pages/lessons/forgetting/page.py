@@ -9,8 +9,8 @@ from core.config import RunConfig, default_learning_rate, method_title
 from core.evaluate.forgetting import forgetting_from_events
 from core.events import Sample
 from core.experiments.first_screens import (
+    LEAD,
     SEQUENCE,
-    SISTER,
     TEXTBOOK_RATE,
     first_screens,
     forgetting_config,
@@ -24,7 +24,12 @@ from pages.shared.run_button import run_button
 from pages.shared.settings import RATES, decimals, rate_slider
 
 GENTLE_RATE = 2e-5
-AMINA, LABEL, OTHER, NOTHING = "Amina", "“positive” or “negative”", "something else", "nothing"
+AMINA, LABEL, OTHER, NOTHING = (
+    "Amina and Omar",
+    "“positive” or “negative”",
+    "something else",
+    "nothing",
+)
 TRAINABLE = [t.id for t in catalog.TASKS.values() if "train" in t.splits]
 
 
@@ -68,7 +73,7 @@ def one_task() -> RunConfig:
     with left:
         require_model()
         guess = ask_guess(
-            f"after 20 steps on reviews, what will the model answer to “{SISTER}”",
+            f"after 20 steps on reviews, what will the model answer to “{LEAD}”",
             (AMINA, LABEL, OTHER, NOTHING),
             key="forgetting_guess",
         )
@@ -97,7 +102,7 @@ def first_screen() -> None:
     found = first_screens()
     if found:
         samples = found.runs["forgetting"].of_type(Sample, task="")
-        asked = [e for e in samples if e.prompt == SISTER]
+        asked = [e for e in samples if e.prompt == LEAD]
         show_cards([replace(card, later="?") for card in cards_of(asked, step=0)])
         st.caption("Make your guess, then press Run: the model learns reviews before your eyes.")
         events = found.runs["sequence"].events
@@ -112,7 +117,7 @@ def first_screen() -> None:
 
 def compare_guess(guess: str, run_id: str) -> None:
     """The reader's guess and what the tuned model answered."""
-    samples = [e for e in events_of(run_id) if isinstance(e, Sample) and e.prompt == SISTER]
+    samples = [e for e in events_of(run_id) if isinstance(e, Sample) and e.prompt == LEAD]
     if samples and samples[-1].step:
         answer = samples[-1].output
         came = f"The tuned model answers: “{answer}”."

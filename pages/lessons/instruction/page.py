@@ -193,7 +193,9 @@ def compare(run_id: str) -> None:
     )
     kept: dict[str, tuple[str, str]] = st.session_state.setdefault("instruction_answers", {})
     asked = f"{run_id} {text}"
-    answers_by_itself = text == prompt and asked not in kept
+    run = store().get(run_id)
+    has_weights = run.status is RunStatus.FINISHED and run.summary.artifact_bytes > 0
+    answers_by_itself = text == prompt and asked not in kept and has_weights
     if st.button("Ask both", key="instruction_ask_both") or answers_by_itself:
         try:
             with st.spinner("Both are answering …"):
@@ -235,9 +237,10 @@ def lesson() -> None:
         )
         button = st.container()
         settings = st.container()
-    run_id = run_in_url("run")
     below = st.container()
     if task == catalog.CUSTOM_TASK and not dataset:
+        with button:
+            run_id = run_in_url("run")
         with right:
             run_results(run_id, guess) if run_id else first_screen()
         return

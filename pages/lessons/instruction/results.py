@@ -8,7 +8,7 @@ import streamlit as st
 
 from core import catalog
 from core.config import DataConfig
-from core.data.examples import load_splits
+from core.data.examples import Example, load_splits
 from core.evaluate.uncertainty import wilson_interval
 from core.events import Evaluation, Event, Sample, Step, Validation
 from core.experiments.first_screens import first_screens
@@ -35,15 +35,27 @@ def guess_of(share: float) -> str:
 def first_screen() -> None:
     """Three pairs, and what 20 steps on such pairs did in a recorded run."""
     st.markdown("**Three pairs to learn from**, and what 20 steps on such pairs did:")
-    pairs = load_splits(DataConfig(task="sentiment"), seed=0).train[:3]
     show_cards(
-        [Card(prompt=str(e.fields["text"]), answers=[("label", e.completion)]) for e in pairs]
+        [
+            Card(prompt=str(e.fields["text"]), answers=[("label", e.completion)])
+            for e in short_pairs()
+        ]
     )
     if not (found := first_screens()):
         return
     run = found.runs["instruction"]
     results(run.config, run.events, n_cards=2)
     st.caption(found.where)
+
+
+def short_pairs() -> list[Example]:
+    """The shortest training pair of each label, and the next one."""
+    pairs = sorted(
+        load_splits(DataConfig(task="sentiment"), seed=0).train, key=lambda e: len(e.prompt)
+    )
+    first, *others = pairs
+    second = next(e for e in others if e.completion != first.completion)
+    return [first, second, next(e for e in others if e is not second)]
 
 
 def run_results(run_id: str, guess: str) -> None:

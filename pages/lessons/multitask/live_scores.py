@@ -1,6 +1,7 @@
 """A run on several tasks while it happens: what each task scores and answers now, check by check."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import altair as alt
@@ -8,10 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from core import catalog
-from core.evaluate.limits import sample_as_shown
 from core.events import Evaluation, Event, Sample
 from core.experiments.mixtures import HELD_OUT, SCORED
 from core.runs.store import Run
+from pages.shared.cards import Card, cards_of, show_cards
 from pages.shared.colours import BLUE, GREY, ORANGE, TASK_COLOURS
 from pages.shared.live import follow
 
@@ -29,7 +30,7 @@ SHAPES = {
     HELD: "triangle-up",
 }
 """Told apart by shape as well as by colour."""
-ROW_PX = 34
+ROW_PX = 30
 
 
 def shares(tasks: Sequence[str], weights: Sequence[float]) -> str:
@@ -138,18 +139,14 @@ def score_chart(frame: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     )
 
 
-def answer_table(events: Sequence[Event], trained: Sequence[str]) -> pd.DataFrame:
-    """One fixed example per task: the right answer, the base model's and the latest."""
-    rows: list[dict[str, Any]] = []
+def answer_cards(events: Sequence[Event], trained: Sequence[str]) -> list[Card]:
+    """One fixed example per task: its prompt, the right answer, the base model's and the latest."""
+    cards: list[Card] = []
     for task in in_order(trained):
         mine = [e for e in events if isinstance(e, Sample) and e.task == task]
-        if mine:
-            last = mine[-1]
-            row = {"task": catalog.TASKS[task].title, "right answer": last.reference}
-            row["base model"] = sample_as_shown(mine[0])
-            row["now"] = sample_as_shown(last) if last.step else ""
-            rows.append({**row, "prompt": last.prompt})
-    return pd.DataFrame(rows)
+        title = catalog.TASKS[task].title
+        cards += [replace(card, prompt=f"{title}: {card.prompt}") for card in cards_of(mine)]
+    return cards
 
 
 def mixture_view(run_id: str) -> None:
@@ -172,4 +169,4 @@ def _view(run: Run, events: list[Event]) -> None:
         f"Test examples per task: {counts[True]} for the base model{now}. Bars: 95 % intervals."
     )
     st.markdown("**One example of each task, and its answer now**")
-    st.dataframe(answer_table(events, trained), hide_index=True, width="stretch")
+    show_cards(answer_cards(events, trained))

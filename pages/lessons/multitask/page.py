@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import catalog
-from core.config import RunConfig, default_learning_rate, method_title
+from core.config import default_learning_rate, method_title
 from core.experiments import record
 from core.experiments.mixtures import HELD_OUT, METHOD, RATE, STEPS, TRAINED, mixture_config
 from pages.lessons.multitask.live_scores import mixture_view, shares
@@ -20,9 +20,11 @@ from pages.lessons.multitask.mixtures import (
     own_mixtures,
     recorded_mixtures,
 )
-from pages.shared.engine import require_model
-from pages.shared.run_button import run_button
-from pages.shared.settings import RATES
+from pages.lessons.multitask.tiles import first_screen, tiles
+from pages.shared.engine import model_ready, require_model
+from pages.shared.layout import experiment, more_settings
+from pages.shared.run_button import run_button, run_in_url
+from pages.shared.settings import rate_slider
 
 COMMAND = "python -m core experiment mixtures --seeds 0 --record assets/recorded/mixtures.json"
 CHECK_EVERY = 10
@@ -35,25 +37,23 @@ def title_of(task: str) -> str:
 
 def mixing_weights(tasks: list[str]) -> tuple[float, ...]:
     """A slider per task; empty when all are equal, as in the recorded runs."""
-    with st.expander("Give some tasks more room"):
-        places = st.columns(2)
-        weights = [
-            places[i % 2].slider(
-                f"Weight of {title_of(task)}",
-                1,
-                10,
-                EQUAL,
-                key=f"multitask_weight_{task}",
-                bind="query-params",
-            )
-            for i, task in enumerate(tasks)
-        ]
-    st.caption(shares(tasks, weights))
+    places = st.columns(2)
+    weights = [
+        places[i % 2].slider(
+            f"Weight of {title_of(task)}",
+            1,
+            10,
+            EQUAL,
+            key=f"multitask_weight_{task}",
+            bind="query-params",
+        )
+        for i, task in enumerate(tasks)
+    ]
     return () if len(set(weights)) == 1 else tuple(map(float, weights))
 
 
-def settings() -> RunConfig | None:
-    """Tasks, their weights and the optimizer's settings; None while no task is chosen."""
+def mix() -> str:
+    """Tasks and Run in sight, the rest in a popover; returns the run in the address, or ""."""
     chosen = st.pills(
         "Tasks in every batch",
         TRAINED,
@@ -67,30 +67,30 @@ def settings() -> RunConfig | None:
     tasks = [task for task in TRAINED if task in chosen]
     if not tasks:
         st.caption("Choose at least one task.")
-        return None
-    weights = mixing_weights(tasks)
-    left, right = st.columns(2)
-    method = left.segmented_control(
-        "Method",
-        ["full", "lora"],
-        format_func=method_title,
-        default=METHOD,
-        required=True,
-        key="multitask_method",
-        bind="query-params",
-    )
-    rate = right.select_slider(
-        "Learning rate",
-        RATES,
-        value=RATE if method == METHOD else default_learning_rate(method),
-        format_func="{:.0e}".format,
-        key=f"multitask_rate_{method}",
-        bind="query-params",
-    )
-    left, right = st.columns(2)
-    steps = left.number_input("Steps", 1, 500, STEPS, key="multitask_steps", bind="query-params")
-    seed = right.number_input("Seed", 0, 9999, 0, key="multitask_seed", bind="query-params")
-    return mixture_config(
+        return run_in_url("mix")
+    batch, button = st.container(), st.container()
+    with more_settings("Weights, method, rate"):
+        method = st.segmented_control(
+            "Method",
+            ["full", "lora"],
+            format_func=method_title,
+            default=METHOD,
+            required=True,
+            key="multitask_method",
+            bind="query-params",
+        )
+        usual = RATE if method == METHOD else default_learning_rate(method)
+        rate = rate_slider(usual, key=f"multitask_rate_{method}")
+        left, right = st.columns(2)
+        steps = left.number_input(
+            "Steps", 1, 500, STEPS, key="multitask_steps", bind="query-params"
+        )
+        seed = right.number_input("Seed", 0, 9999, 0, key="multitask_seed", bind="query-params")
+        weights = mixing_weights(tasks)
+    with batch:
+        st.html(tiles(tasks, weights))
+        st.caption(shares(tasks, weights or [EQUAL] * len(tasks)))
+    config = mixture_config(
         tasks,
         weights=weights,
         method=method,
@@ -99,21 +99,27 @@ def settings() -> RunConfig | None:
         seed=seed,
         every=max(CHECK_EVERY, steps // 5),
     )
+    with button:
+        return run_button(config, "Run", key="multitask_run", name="mix")
 
 
 def live() -> None:
-    st.header("Mix the tasks yourself")
-    config = settings()
-    if config is None:
-        return
-    run_id = run_button(config, "Run", key="multitask_run", name="mix")
-    if run_id:
-        mixture_view(run_id)
-    else:
-        st.caption(
-            f"Every run is scored on all seven tasks, on general questions, and on "
-            f"{title_of(HELD_OUT).lower()}, which is never trained on. Press Run to see it live."
-        )
+    left, right = experiment()
+    if not model_ready():
+        with right:
+            first_screen()
+    with left:
+        require_model()
+        run_id = mix()
+    with right:
+        if run_id:
+            mixture_view(run_id)
+        else:
+            first_screen()
+    st.caption(
+        f"Every run is scored on all seven tasks, on general questions, and on "
+        f"{title_of(HELD_OUT).lower()}, which is never trained on."
+    )
 
 
 def number_of_tasks() -> None:
@@ -180,7 +186,6 @@ st.markdown(
     "So far you tuned on one task, and the others paid for it. Now tune on several tasks at once. "
     "Every step then sees the old tasks as well as the new one."
 )
-require_model()
 live()
 number_of_tasks()
 all_at_once()

@@ -25,8 +25,10 @@ from pages.lessons.peft.shares import (
 from pages.lessons.peft.side_by_side import (
     MEASURES,
     SIDE_COLUMNS,
+    SIDE_TABLES,
     headline,
     memory_finding,
+    memory_shown,
     memory_table,
     own_rows,
     recorded_rows,
@@ -211,13 +213,16 @@ def side_by_side(found: list[MethodSetting]) -> None:
             f"{shipped.where} Small marks are their means over seeds, with bars from the lowest seed to "
             f"the highest. Large marks are your runs. Made with `{shipped.command}`."
         )
-    st.dataframe(
-        side_table(found),
-        hide_index=True,
-        width="stretch",
-        height="content",
-        column_config=SIDE_COLUMNS,
-    )
+    for title, columns in SIDE_TABLES.items():
+        st.markdown(f"**{title}**")
+        st.dataframe(
+            side_table(found),
+            hide_index=True,
+            width="stretch",
+            height="content",
+            column_order=columns,
+            column_config=SIDE_COLUMNS,
+        )
     tests = sorted({row.n for s in found for row in s.rows})
     st.caption(
         f"Scores on {' or '.join(map(str, tests))} test examples each: mean, and lowest to highest over "
@@ -226,17 +231,9 @@ def side_by_side(found: list[MethodSetting]) -> None:
     table = memory_table(found, model_shape())
     st.subheader("Memory: formula and measurement")
     st.markdown(f"**{memory_finding(table)}**")
-    numbers = [name for name in table.columns if "," in name]
-    megabytes = st.column_config.NumberColumn(format="%.2f")
-    st.dataframe(
-        table,
-        hide_index=True,
-        width="stretch",
-        height="content",
-        column_config=dict.fromkeys(numbers, megabytes),
-    )
+    st.dataframe(memory_shown(table), hide_index=True, width="stretch", height="content")
     st.caption(
-        "MB, in the first step. Formulas: 4 bytes for each gradient, 8 for AdamW’s two moments; "
+        "MB, in the first step: by formula → measured. Formulas: 4 bytes for each gradient, 8 for AdamW’s two moments; "
         "activations by Korthikanti et al. 2022, plus a 16-bit copy of each trained weight where the "
         "model is 16-bit. They are made for a GPT that is trained whole: a frozen matrix need not keep "
         "its inputs, and this model has another MLP."

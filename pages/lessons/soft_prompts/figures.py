@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
@@ -33,6 +34,9 @@ from pages.shared.engine import events_of, store
 from pages.shared.forgetting import curves
 from pages.shared.live import follow, loss_chart, planned_steps
 
+MAP_PX = (620, 400)
+"""The plane of the map where the window is narrow; where it is wide, words lie further apart."""
+LETTER_PX, LINE_PX = 6.5, 13
 MOST_TOKENS = 10
 """In a row; of more, the first ones."""
 
@@ -133,7 +137,11 @@ def map_chart(events: Sequence[Event], step: int) -> alt.LayerChart | alt.FacetC
     x = alt.X("x:Q", **_axis([*words.x, *every.x], plane, 0))
     y = alt.Y("y:Q", **_axis([*words.y, *every.y], plane, 1))
     heading = heading_of(looks, step)
-    text = alt.Chart(words).mark_text(color=GREY, fontSize=11).encode(x=x, y=y, text="token")
+    words["is_shown"] = without_overlap(words)
+    named = alt.Chart(words[words.is_shown])
+    text = named.mark_text(color=GREY, fontSize=11).encode(x=x, y=y, text="token")
+    others = alt.Chart(words[~words.is_shown]).mark_circle(color=GREY, size=16)
+    dots = others.encode(x=x, y=y, tooltip=alt.Tooltip("token", title="word"))
     ways = (
         alt.Chart(until)
         .mark_line(color=ORANGE, opacity=0.5, strokeWidth=1.5)
@@ -144,8 +152,23 @@ def map_chart(events: Sequence[Event], step: int) -> alt.LayerChart | alt.FacetC
         .mark_circle(color=ORANGE, size=110, opacity=1)
         .encode(x=x, y=y, tooltip=["virtual token", "step", "nearest words"])
     )
-    layers = text + ways + points
+    layers = dots + text + ways + points
     return layers.properties(title=heading, height=460, description=heading)
+
+
+def without_overlap(words: pd.DataFrame) -> list[bool]:
+    """Which words can be written on the map without covering one before them; the others become dots."""
+    spans = [max(np.ptp(words[axis].to_numpy()), 1e-9) for axis in ("x", "y")]
+    boxes: list[tuple[float, float, float]] = []
+    shown: list[bool] = []
+    for word, x, y in zip(words.token, words.x, words.y, strict=True):
+        at = (MAP_PX[0] * x / spans[0], MAP_PX[1] * y / spans[1], LETTER_PX * len(word) / 2)
+        fits = all(
+            abs(at[0] - box[0]) > at[2] + box[2] or abs(at[1] - box[1]) > LINE_PX for box in boxes
+        )
+        boxes += [at] if fits else []
+        shown.append(fits)
+    return shown
 
 
 def _axis(values: Sequence[float], plane: VocabularyMap, number: int) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Lesson: frames and findings from small mixtures written by hand."""
 
-import pandas as pd
 import pytest
 
 from core.events import Evaluation
@@ -17,7 +16,7 @@ from pages.lessons.multitask.live_scores import (
     HELD,
     NOT_TRAINED_ON,
     TRAINED_ON,
-    answer_table,
+    answer_cards,
     heading,
     in_order,
     score_rows,
@@ -36,6 +35,8 @@ from pages.lessons.multitask.mixtures import (
     is_comparable,
     moved,
 )
+from pages.lessons.multitask.tiles import batch_of, ink, tiles
+from pages.shared.colours import TASK_COLOURS
 from tests.events import evaluation as made_evaluation
 from tests.events import sample
 
@@ -206,7 +207,27 @@ def test_before_the_first_check_there_is_only_the_base_model() -> None:
 
 def test_answers_stand_in_the_order_of_the_chart() -> None:
     events = [sample(0, "names", "?"), sample(0, "topic", "it is"), sample(4, "topic", "sport")]
-    table = answer_table(events, ("topic",))
-    assert list(table.task) == ["Topic", "Names"]
-    expected = pd.DataFrame({"base model": ["it is", "?"], "now": ["sport", ""]})
-    pd.testing.assert_frame_equal(table[["base model", "now"]], expected)
+    topic, names = answer_cards(events, ("topic",))
+    assert (topic.prompt, names.prompt) == ("Topic: ask topic", "Names: ask names")
+    assert topic.answers == [("before", "it is"), ("step 4", "sport")]
+    assert names.answers == [("before", "?")]
+
+
+def test_a_batch_is_drawn_as_training_takes_it() -> None:
+    assert batch_of(("sentiment",)) == ["sentiment"] * 8
+    assert set(batch_of(TRAINED)) == set(TRAINED)
+    assert batch_of(("names", "topic"), (1, 3)).count("topic") == 6
+    drawn = tiles(("names",))
+    assert drawn.count("<span") == 8
+    assert "A batch of 8: Names, Names" in drawn
+
+
+@pytest.mark.parametrize("task", TRAINED)
+def test_the_word_on_a_tile_can_be_read(task: str) -> None:
+    def luminance(colour: str) -> float:
+        parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return sum(w * p for w, p in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    dark, light = sorted((luminance(TASK_COLOURS[task]), luminance(ink(TASK_COLOURS[task]))))
+    assert (light + 0.05) / (dark + 0.05) >= 4.5

@@ -1,0 +1,120 @@
+"""What a reader sees without scrolling: Run before anything is run, the finding after it.
+
+The runs are records, written into the store that the app reads; nothing is trained here.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from core.config import RunConfig
+from core.experiments.first_screens import WATCHED, forgetting_config, instruction_config
+from core.experiments.mitigations import mitigation_config
+from core.experiments.mixtures import TRAINED, mixture_config
+from core.runs.store import RunStore
+from tests.pages.test_any_run import keep
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+SCREENS = [(1024, 768), (1440, 900)]
+RUN = {
+    "instruction": "Run",
+    "forgetting": "Run",
+    "cures": "Run this cure",
+    "multitask": "Run",
+}
+"""The button of each lesson that trains, as it is before anything was run."""
+FINDINGS: dict[str, tuple[str, RunConfig, Callable[[Page], Locator]]] = {
+    "instruction": ("run", instruction_config(), lambda page: page.locator(".answers").first),
+    "forgetting": (
+        "run",
+        forgetting_config(),
+        lambda page: page.locator(".answers > div", has_text=WATCHED[0]),
+    ),
+    "cures": (
+        "run",
+        mitigation_config("rehearse", 0.25),
+        lambda page: page.get_by_test_id("stPlotlyChart").first,
+    ),
+    "multitask": (
+        "mix",
+        mixture_config(TRAINED),
+        lambda page: page.get_by_text("mean scores: tasks trained on"),
+    ),
+}
+"""The name in the address, the run, and where its finding stands."""
+
+
+@pytest.fixture(params=SCREENS, ids=lambda size: f"{size[0]}x{size[1]}")
+def screen(request: pytest.FixtureRequest, chromium: Browser):
+    width, height = request.param
+    context = chromium.new_context(viewport={"width": width, "height": height})
+    context.set_default_timeout(90_000)
+    yield context.new_page()
+    context.close()
+
+
+def is_on_first_screen(page: Page, what: Locator) -> None:
+    expect(what).to_be_visible()
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    box, size = what.bounding_box(), page.viewport_size
+    assert box
+    assert size
+    assert box["y"] >= 0
+    assert box["y"] + box["height"] <= size["height"], f"it ends at {box}, the screen at {size}"
+    assert box["x"] + box["width"] <= size["width"], f"it ends at {box}, the screen at {size}"
+
+
+@pytest.mark.parametrize("lesson", RUN)
+def test_run_can_be_pressed_without_scrolling(app: str, screen: Page, lesson: str) -> None:
+    screen.goto(f"{app}/{lesson}")
+    is_on_first_screen(screen, screen.get_by_role("button", name=RUN[lesson], exact=True))
+
+
+@pytest.mark.parametrize("lesson", FINDINGS)
+def test_the_finding_of_a_run_is_on_the_first_screen(
+    app: str,
+    prepared_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    screen: Page,
+    lesson: str,
+) -> None:
+    name, config, finding = FINDINGS[lesson]
+    monkeypatch.setenv("TUNING_FORK_HOME", str(prepared_home))
+    run_id = keep(RunStore(), config, "finished")
+    screen.goto(f"{app}/{lesson}?{name}={run_id}")
+    is_on_first_screen(screen, finding(screen))
+    RunStore().delete(run_id)
+
+
+def test_three_answers_to_one_review_stand_side_by_side(app: str, screen: Page) -> None:
+    screen.goto(f"{app}/before")
+    for title in ("1 · Raw completion", "2 · Its makers’ instruction tuning", "3 · Our tuning"):
+        is_on_first_screen(screen, screen.get_by_text(title))
+    answers = screen.get_by_test_id("stCode")
+    expect(answers.first).to_be_visible()
+    for n in range(3):
+        is_on_first_screen(screen, answers.nth(n))
+
+
+@pytest.mark.parametrize("lesson", RUN)
+def test_on_a_phone_the_result_stands_below_run(app: str, chromium: Browser, lesson: str) -> None:
+    context = chromium.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.set_default_timeout(90_000)
+    page.goto(f"{app}/{lesson}")
+    run = page.get_by_role("button", name=RUN[lesson], exact=True)
+    columns = page.get_by_test_id("stColumn")
+    expect(run).to_be_visible()
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    left, right = columns.nth(0).bounding_box(), columns.nth(1).bounding_box()
+    assert left
+    assert right
+    assert right["y"] >= left["y"] + left["height"]
+    context.close()
+
+
+def test_a_rate_in_an_older_link_is_kept(app: str, screen: Page) -> None:
+    screen.goto(f"{app}/forgetting?forgetting_rate_full=2e-05")
+    expect(screen.get_by_text("15 times smaller than the usual 0.0003.")).to_be_visible()
