@@ -49,11 +49,20 @@ def soft_prompt_view(run_id: str) -> None:
 def _view(run: Run, events: list[Event]) -> None:
     n_steps = planned_steps(run.config_dict)
     looks = [e for e in events if isinstance(e, VirtualTokens)]
+    scores = [e for e in events if isinstance(e, Evaluation) and e.task == LEARNED]
+    if scores:
+        st.markdown(f"**{score_words(scores[-1])}**")
     if looks:
         answers = [e for e in events if isinstance(e, Sample) and e.task == LEARNED]
         token_row(looks[-1].tokens, answers[-1] if answers else None)
     if any(isinstance(e, Evaluation) for e in events):
         st.altair_chart(curves(events, n_steps), width="stretch")
+
+
+def score_words(e: Evaluation) -> str:
+    """How good the soft prompt is by now."""
+    low, high = e.interval
+    return f"Step {e.step}: sentiment {e.score:.2f} [{low:.2f}, {high:.2f}] on {e.n} reviews"
 
 
 def moving_view(run_id: str) -> None:
