@@ -115,14 +115,14 @@ def test_the_finding_of_a_run_is_on_the_first_screen(
 
 def test_a_wrong_and_a_right_answer_with_their_equal_scores(app: str, screen: Page) -> None:
     screen.goto(f"{app}/evaluation")
-    is_on_first_screen(screen, screen.get_by_text("A wrong answer"))
+    is_on_first_screen(screen, screen.get_by_text("A wrong answer", exact=True))
     is_on_first_screen(screen, screen.get_by_text("n = 3: three in a row"))
 
 
 def test_what_requests_cost_either_way_follows_the_slider(app: str, screen: Page) -> None:
     screen.goto(f"{app}/choice?choice_requests=30")
     is_on_first_screen(screen, screen.get_by_text(re.compile("^30 requests: .* costs less")))
-    is_on_first_screen(screen, screen.get_by_test_id("stPlotlyChart").first)
+    is_on_first_screen(screen, screen.locator(".st-key-choice_first"))
     screen.get_by_role("slider").first.press("End")
     is_on_first_screen(screen, screen.get_by_text(re.compile("^1,000,000 requests: ")))
 

@@ -17,9 +17,9 @@ from pages.shared.engine import events_of, store
 COLOURS = ("#0072B2", "#D55E00")
 DASHES = ("solid", "dot", "dash", "dashdot", "longdash")
 COLUMNS = {
-    "run": st.column_config.TextColumn(width="large"),
+    "run": st.column_config.TextColumn(width=240),
     "started": st.column_config.DatetimeColumn(format="D MMM, HH:mm"),
-    "MB on disk": st.column_config.NumberColumn(format="%.1f"),
+    "MB": st.column_config.NumberColumn(format="%.1f", help="On disk"),
 }
 
 
@@ -33,8 +33,8 @@ def run_table(runs: list[Run]) -> pd.DataFrame:
                 "score": score_text(run),
                 "steps": run.config_dict["optimizer"]["steps"],
                 "started": pd.Timestamp(run.created_at, unit="s", tz="UTC").tz_convert(None),
-                "MB on disk": store().size_bytes(run.id) / 1e6,
-                "id": run.id,
+                "MB": store().size_bytes(run.id) / 1e6,
+                "id": f"…{run.id[-6:]}",
             }
             for run in runs
         ]
