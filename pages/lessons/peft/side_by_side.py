@@ -246,7 +246,7 @@ def memory_table(found: Sequence[MethodSetting], shape: ModelShape) -> pd.DataFr
 
 def memory_shown(table: pd.DataFrame) -> pd.DataFrame:
     """Formula and measurement of each part in one cell, so that the table fits a page."""
-    shown = table[["method", "run", "tokens"]].copy()
+    shown = pd.DataFrame(table, columns=["method", "run", "tokens"])
     for part in ("gradients", "optimizer", "activations"):
         pairs = zip(table[f"{part}, formula"], table[f"{part}, measured"], strict=True)
         shown[part] = [f"{formula:,.2f} → {measured:,.2f}" for formula, measured in pairs]
