@@ -15,8 +15,8 @@ function element(name, attributes, text) {
 
 function matrix(svg, x, y, width, height, kind, label, below) {
   svg.append(element("rect", { x, y, width: Math.max(width, 1), height: Math.max(height, 1), class: kind }));
-  svg.append(element("text", { x: x + width / 2, y: y - 5, "text-anchor": "middle", "font-size": 12 }, label));
-  svg.append(element("text", { x: x + width / 2, y: y + height + 14, "text-anchor": "middle", "font-size": 10 }, below));
+  svg.append(element("text", { x: x + width / 2, y: y - 5, "text-anchor": "middle", "font-size": 18 }, label));
+  svg.append(element("text", { x: x + width / 2, y: y + height + 18, "text-anchor": "middle", "font-size": 16 }, below));
 }
 
 // All of the picture and the numbers beside it, for one rank and alpha.
@@ -24,18 +24,18 @@ export function draw(root, data, rank, alpha) {
   const svg = root.querySelector("svg");
   svg.replaceChildren();
   const [rows, columns] = data.shapes[data.shown];
-  const scale = 140 / Math.max(rows, columns);
+  const scale = 110 / Math.max(rows, columns);
   const [h, w, r] = [rows * scale, columns * scale, rank * scale];
   const top = 30;
   matrix(svg, 4, top, w, h, "frozen", "W", `${rows} × ${columns}`);
   let x = 4 + w + GAP;
-  svg.append(element("text", { x: x + 24, y: top + h / 2, "text-anchor": "middle", "font-size": 13 },
+  svg.append(element("text", { x: x + 34, y: top + h / 2, "text-anchor": "middle", "font-size": 18 },
     `+ ${alpha}/${rank} ·`));
-  x += 48 + GAP;
+  x += 68 + GAP;
   matrix(svg, x, top, r, h, "trained", "B", `${rows} × ${rank}`);
-  x += Math.max(r, 30) + GAP + 8;
+  x += Math.max(r, 60) + GAP + 8;
   matrix(svg, x, top, w, r, "trained", "A", `${rank} × ${columns}`);
-  svg.setAttribute("viewBox", `0 0 ${Math.max(x + w + 8, 360)} ${top + Math.max(h, r) + 24}`);
+  svg.setAttribute("viewBox", `0 0 ${Math.max(x + w + 8, 360)} ${top + Math.max(h, r) + 28}`);
   const each = data.targets.map((name) => data.shapes[name][0] + data.shapes[name][1]);
   const sum = each.reduce((a, b) => a + b, 0);
   const n = data.layers * rank * sum;

@@ -333,11 +333,14 @@ Point = Mapping[str, float]
 """Of the growth of cost: {"value", "step_s", "low", "high", …}."""
 
 
+TOO_FEW = "Too few steps were timed to tell a difference from noise"
+
+
 def growth_finding(axis: str, points: Sequence[Point]) -> str:
     """From the smallest value to the largest, where their intervals part."""
     first, last = points[0], points[-1]
     if not {"low", "high"} <= first.keys() & last.keys():
-        return "Too few steps were timed to tell a difference from noise"
+        return TOO_FEW
     if not are_apart((first["low"], first["high"]), (last["low"], last["high"])):
         return NOT_DECIDED
     low, high = last["low"] / first["high"], last["high"] / first["low"]

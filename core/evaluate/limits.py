@@ -18,6 +18,8 @@ MARGIN = 8
 """Tokens beyond the longest reference, so that a slightly longer answer is seen to be longer."""
 CUT_MARK = "[…]"
 """Stands after an answer that was cut, wherever single answers are shown."""
+EMPTY_MARK = "(empty answer)"
+"""Stands for an answer without a visible character, so that it does not look like a missing one."""
 
 
 def usual_limit(task: str) -> int:
@@ -57,8 +59,9 @@ def cut_line_of(e: Evaluation) -> str:
 
 
 def as_shown(answer: Answer) -> str:
-    """The text of an answer, marked where it was cut."""
-    return f"{answer.text} {CUT_MARK}" if answer.was_cut else answer.text
+    """The text of an answer, marked where it was cut or is empty."""
+    text = answer.text if answer.text.strip() else EMPTY_MARK
+    return f"{text} {CUT_MARK}" if answer.was_cut else text
 
 
 def sample_as_shown(sample: Sample) -> str:
@@ -70,5 +73,7 @@ def cut_lines(evaluations: Sequence[Evaluation]) -> list[str]:
     """How many answers were cut at the last check of each task; tasks without a cut are left out."""
     last = {e.task: e for e in evaluations}
     return [
-        f"{task} at step {e.step}: {line}" for task, e in last.items() if (line := cut_line_of(e))
+        f"{catalog.task_title(task)} at step {e.step}: {line}"
+        for task, e in last.items()
+        if (line := cut_line_of(e))
     ]

@@ -85,6 +85,23 @@ METRIC_FAILURES: dict[str, MetricFailure] = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class TwoAnswers:
+    """A right and a wrong answer to the same reference."""
+
+    reference: str
+    right: str
+    wrong: str
+
+
+SAME_SCORE = TwoAnswers(
+    reference="The bridge was closed on Monday.",
+    right="On Monday the bridge was shut.",
+    wrong="The bridge was opened on Monday.",
+)
+"""No word overlap tells these apart, whatever the length of its n-grams."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Challenge:
     id: str
     title: str

@@ -1,5 +1,6 @@
 """Small LoRA adapters, one a task, to hang side by side on one base."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from core import catalog
@@ -48,6 +49,20 @@ class Adapter:
 def adapters(store: RunStore) -> list[Adapter]:
     """The reader's adapters that can hang side by side, newest first."""
     return [found for run in store.runs() if (found := _adapter(run, store))]
+
+
+def newest_of_each(found: Iterable[Adapter], tasks: Iterable[str]) -> list[Adapter]:
+    """Of each task the newest adapter, in the order of the tasks; `found` is newest first."""
+    newest: dict[str, Adapter] = {}
+    for adapter in found:
+        newest.setdefault(adapter.task, adapter)
+    return [newest[task] for task in tasks if task in newest]
+
+
+def names_of(loaded: Sequence[Adapter]) -> dict[str, Adapter]:
+    """Adapters by what they are called: by their task, and by their run, too, where a task has several."""
+    tasks = [adapter.task for adapter in loaded]
+    return {catalog.TASKS[a.task].title if tasks.count(a.task) == 1 else a.title: a for a in loaded}
 
 
 def _is_stackable(method: str) -> bool:

@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from core.errors import UserError, shortened
-from core.events import Evaluation, Event, Memory, Step, event_from_dict
+from core.events import Evaluation, Event, Memory, Step, VirtualTokens, event_from_dict
 from core.machine import describe_machine
 from core.paths import ASSETS
 from core.runs.store import Run, RunStore, RunSummary
@@ -55,7 +55,8 @@ class RecordedRun:
     step_s: float
     """The median step; NaN in records of before it was kept."""
     events: tuple[Event, ...]
-    """The evaluations, by their main scores, and what the first step kept in memory."""
+    """The evaluations, by their main scores, what the first step kept in memory, and of a soft prompt the last
+    look at its virtual tokens."""
     stamp: Stamp | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -134,12 +135,13 @@ def _kept(run: Run, store: RunStore, stamp: Stamp | None) -> RecordedRun:
     happened = store.events(run.id)
     evaluations = [e for e in happened if isinstance(e, Evaluation)]
     memory = [e for e in happened if isinstance(e, Memory)]
+    tokens = [e for e in happened if isinstance(e, VirtualTokens)][-1:]
     return RecordedRun(
         config=run.config_dict,
         version=run.version,
         summary=run.summary,
         step_s=round(median(e.step_s for e in happened if isinstance(e, Step)), 3),
-        events=(*evaluations, *memory),
+        events=(*evaluations, *memory, *tokens),
         stamp=stamp,
     )
 

@@ -14,11 +14,11 @@ TASK_COLOURS = {
     "names": ORANGE,
     "topic": "#44aaee",
     "emotion": "#ee2244",
-    "qa": "#884400",
-    "summary": "#aa0044",
+    "qa": "#6c662a",
+    "summary": "#fc246c",
     "paraphrase": "#6666ee",
     "formality": GREEN,
-    "general": "#6600ee",
-    catalog.CUSTOM_TASK: "#aa0066",
+    "general": "#7e2afc",
+    catalog.CUSTOM_TASK: "#a24284",
 }
 """Of every task; `tests/pages/test_colours.py` measures how far apart they are."""

@@ -14,12 +14,15 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.paths import ASSETS
 
-STYLE = ASSETS / "components" / "page.css"
+FOLDER = ASSETS / "components"
 
 
 def page_style() -> None:
-    """The spacing of every page; app.py draws it once in each rerun."""
-    st.html(STYLE)
+    """The spacing of every page, and a link past the navigation; app.py draws them in each rerun."""
+    st.html(FOLDER / "page.css")
+    if st.context.theme.type == "dark":
+        st.html(FOLDER / "dark.css")
+    st.html(FOLDER / "skip.html", unsafe_allow_javascript=True)
 
 
 def experiment() -> tuple[DeltaGenerator, DeltaGenerator]:

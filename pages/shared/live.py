@@ -58,11 +58,13 @@ LINES = alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3)
 """A legend of lines: their marks would be drawn with the lines' dashes."""
 
 
-def follow(run_id: str, draw: Callable[[Run, list[Event]], None]) -> None:
+def follow(
+    run_id: str, draw: Callable[[Run, list[Event]], None], *, with_status: bool = True
+) -> None:
     """A run's status and what `draw` makes of its events, anew while the run waits or trains."""
     spare_the_collector()
     pace = pace_of(store().get(run_id), events_of(run_id))
-    st.fragment(_follow, run_every=pace)(run_id, draw, pace)
+    st.fragment(_follow, run_every=pace)(run_id, draw, pace, with_status)
 
 
 def pace_of(run: Run, events: list[Event]) -> float | None:
@@ -77,12 +79,18 @@ def pace_of(run: Run, events: list[Event]) -> float | None:
     return FIRST_POLL_S if is_near and not has_loss else POLL_S
 
 
-def _follow(run_id: str, draw: Callable[[Run, list[Event]], None], paced: float | None) -> None:
+def _follow(
+    run_id: str,
+    draw: Callable[[Run, list[Event]], None],
+    paced: float | None,
+    with_status: bool,
+) -> None:
     try:
         run, events = store().get(run_id), events_of(run_id)
         if pace_of(run, events) != paced:
             st.rerun()  # draw the page around it again, and poll at the new pace or no more
-        show_status(run, events)
+        if with_status:
+            show_status(run, events)
         draw(run, events)
     except UserError as error:  # app.py does not see what happens in a fragment
         st.error(plain(str(error)))

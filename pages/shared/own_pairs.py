@@ -49,7 +49,7 @@ def choose_file(*, key: str, url: str) -> str:
                 f"{file.name}: choose the columns. Their names do not say which holds the prompt and which "
                 "the completion."
             )
-            state |= {"error": said, "columns": error.columns}
+            state |= {"error": said, "columns": error.columns, "first": error.first}
         except UserError as error:
             state["error"] = str(error)
     with place:
@@ -60,6 +60,9 @@ def _show(state: State, key: str, url: str) -> str:
     """What was recognised, or what is wrong; the address in use."""
     if "error" in state:
         st.error(plain(state["error"]))
+        if first := state.get("first"):
+            rows = [{column: str(row.get(column, "")) for column in row} for row in first]
+            st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
         _choose_columns(state, key)
         return ""
     if st.query_params.get(url, "") != state["address"]:

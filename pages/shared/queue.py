@@ -8,7 +8,7 @@ import streamlit as st
 from core.config import RunConfig
 from core.events import Step
 from core.experiments.pending import active, failed, missing
-from core.runs.store import Run
+from core.runs.names import run_name
 from pages.shared.engine import engine, events_of, store
 from pages.shared.live import POLL_S, planned_steps
 from pages.shared.plain import plain
@@ -55,7 +55,7 @@ def _progress(
         if running := next((run for run in waiting if run.status == "running"), None):
             steps = [e for e in events_of(running.id) if isinstance(e, Step)]
             wanted = planned_steps(running.config_dict)
-            text += f" Now {title(running)}: step {len(steps)} of {wanted}."
+            text += f" Now {run_name(running.config_dict)}: step {len(steps)} of {wanted}."
         elif not engine().is_warm("train"):
             text += " The worker is loading the model."
         st.progress(done / len(configs), text=text)
@@ -63,9 +63,3 @@ def _progress(
             for run in waiting:
                 engine().cancel(run.id)
     draw()
-
-
-def title(run: Run) -> str:
-    """A run in a few words."""
-    config = run.config_dict
-    return f"{config['method']['name']} on {config['data']['task']}"

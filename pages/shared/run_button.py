@@ -9,6 +9,8 @@ from core.runs.states import RunStatus
 from pages.shared.engine import engine, store
 from pages.shared.plain import plain
 
+RUNS = "pages/lab/runs/page.py"
+
 
 def run_button(config: RunConfig, label: str, *, key: str, name: str) -> str:
     """Start a run or show a finished equal one; returns the run in the URL under `name`, or ""."""
@@ -42,7 +44,7 @@ def say_active(config: RunConfig) -> None:
         st.caption(f"A run with exactly these settings is {what} already; it is not started twice.")
 
 
-def run_in_url(name: str) -> str:
+def run_in_url(name: str, *, offer_runs: bool = True) -> str:
     """The run that the URL has under `name`, or ""; one that is not there is said to be gone."""
     wanted = st.query_params.get(name, "")
     if not wanted:
@@ -54,4 +56,6 @@ def run_in_url(name: str) -> str:
             f"The run “{plain(wanted)}” in this page’s address is not on this machine; it may have been "
             "deleted. Start a new one."
         )
+        if offer_runs:
+            st.page_link(RUNS, label="See the runs there are", icon=":material/list:")
         return ""

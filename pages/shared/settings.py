@@ -6,13 +6,9 @@ from contextlib import suppress
 import streamlit as st
 
 from core.config import LLAMA_NAMES, ROLES, SETTINGS
+from core.runs.names import decimals
 
 RATES = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 1e-2)
-
-
-def decimals(number: float) -> str:
-    """A learning rate or another knob as people write it: 0.0003."""
-    return f"{number:.8f}".rstrip("0").rstrip(".")
 
 
 def rate_slider(

@@ -3,17 +3,23 @@
 The runs are records, written into the store that the app reads; nothing is trained here.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from core.config import RunConfig
+from core.config import MethodConfig, RunConfig
+from core.experiments.adapters import adapter_config
 from core.experiments.collapse import WATCHED, collapse
 from core.experiments.first_screens import instruction_config
+from core.experiments.methods import method_config
 from core.experiments.mitigations import mitigation_config
 from core.experiments.mixtures import TRAINED, mixture_config
+from core.experiments.ranks import rank_config
+from core.experiments.soft_prompts import prompt_config
+from core.experiments.watching import watched_config
 from core.runs.store import RunStore
 from tests.pages.test_any_run import keep
 
@@ -24,6 +30,9 @@ RUN = {
     "forgetting": "Run",
     "cures": "Run this cure",
     "multitask": "Run",
+    "peft": "Run this method",
+    "lora": "Train this LoRA",
+    "soft": "Train the soft prompt",
 }
 """The button of each lesson that trains, as it is before anything was run."""
 FINDINGS: dict[str, tuple[str, RunConfig, Callable[[Page], Locator]]] = {
@@ -42,6 +51,22 @@ FINDINGS: dict[str, tuple[str, RunConfig, Callable[[Page], Locator]]] = {
         "mix",
         mixture_config(TRAINED),
         lambda page: page.get_by_text("mean scores: tasks trained on"),
+    ),
+    "peft": ("run", method_config("ia3"), lambda page: page.locator(".answers").first),
+    "lora": (
+        "run",
+        rank_config(MethodConfig(), rate=1e-3, seed=0),
+        lambda page: page.get_by_test_id("stVegaLiteChart").first,
+    ),
+    "soft": (
+        "run",
+        prompt_config(10),
+        lambda page: page.get_by_text(re.compile("Step [0-9]+: sentiment")),
+    ),
+    "evaluation": (
+        "run",
+        watched_config("sentiment", seed=0),
+        lambda page: page.get_by_test_id("stVegaLiteChart").first,
     ),
 }
 """The name in the address, the run, and where its finding stands."""
@@ -87,6 +112,37 @@ def test_the_finding_of_a_run_is_on_the_first_screen(
     screen.goto(f"{app}/{lesson}?{name}={run_id}")
     is_on_first_screen(screen, finding(screen))
     RunStore().delete(run_id)
+
+
+def test_a_wrong_and_a_right_answer_with_their_equal_scores(app: str, screen: Page) -> None:
+    screen.goto(f"{app}/evaluation")
+    is_on_first_screen(screen, screen.get_by_text("A wrong answer", exact=True))
+    is_on_first_screen(screen, screen.get_by_text("n = 3: three in a row"))
+
+
+def test_what_requests_cost_either_way_follows_the_slider(app: str, screen: Page) -> None:
+    screen.goto(f"{app}/choice?choice_requests=30")
+    is_on_first_screen(screen, screen.get_by_text(re.compile("^30 requests: .* costs less")))
+    is_on_first_screen(screen, screen.locator(".st-key-choice_first"))
+    screen.get_by_role("slider").first.press("End")
+    is_on_first_screen(screen, screen.get_by_text(re.compile("^1,000,000 requests: ")))
+
+
+def test_answers_of_base_and_adapters_stand_beside_the_switch(
+    app: str, prepared_home: Path, monkeypatch: pytest.MonkeyPatch, screen: Page
+) -> None:
+    monkeypatch.setenv("TUNING_FORK_HOME", str(prepared_home))
+    store = RunStore()
+    kept = [keep(store, adapter_config(task), "finished") for task in ("sentiment", "names")]
+    for run_id in kept:
+        store.artifact_dir(run_id).mkdir(parents=True)
+        (store.artifact_dir(run_id) / "adapter").write_bytes(bytes(1_843_200))
+    screen.goto(f"{app}/base")
+    expect(screen.locator(".answers").get_by_text("Sentiment", exact=True)).to_have_count(2)
+    is_on_first_screen(screen, screen.get_by_text("3 copies 807 MB, base + 3 adapters 275 MB"))
+    is_on_first_screen(screen, screen.get_by_role("button", name="Ask all of them"))
+    for run_id in kept:
+        store.delete(run_id)
 
 
 def test_three_answers_to_one_review_stand_side_by_side(app: str, screen: Page) -> None:

@@ -45,6 +45,25 @@ def test_nothing_is_wider_than_a_phone(app: str, chromium: Browser, path: str) -
     assert wide <= 390
 
 
+def test_run_is_reached_by_few_tabs(app: str, page: Page) -> None:
+    open_page(page, f"{app}/lora")
+    skip = page.get_by_role("link", name="Skip to the page")
+    skip.focus()
+    skip.press("Enter")
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.innerText") == "Train this LoRA":
+            return
+    raise AssertionError("not reached")
+
+
+def test_a_run_that_is_not_here_leads_to_the_runs(app: str, page: Page) -> None:
+    open_page(page, f"{app}/lora?run=20200101-000000-abcdef")
+    page.get_by_role("link", name="See the runs there are").click()
+    expect(page.get_by_role("heading", name="Runs", level=1)).to_be_visible()
+    assert len(page.context.pages) == 1
+
+
 def test_a_port_in_use_is_said_in_one_line() -> None:
     with socket.socket() as taken:
         taken.bind(("0.0.0.0", 0))

@@ -1,5 +1,7 @@
 """One colour for each task on every page, told apart also by readers who see fewer colours."""
 
+import re
+import tomllib
 from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from core import catalog
 from core.events import Evaluation
 from core.experiments.mixtures import GENERAL, HELD_OUT
+from core.paths import ASSETS, ROOT
 from pages.lessons.lora.matrices import rank_figure
 from pages.lessons.multitask.live_scores import COLOURS, HELD
 from pages.lessons.multitask.mixtures import GROUPS
@@ -99,7 +102,20 @@ def test_no_two_look_alike(eyes: str) -> None:
         assert np.linalg.norm(seen[one] - seen[other]) > 15, (one, other)
 
 
-@pytest.mark.parametrize("ground", ["#ffffff", "#0e1117"], ids=["light", "dark"])
-def test_all_stand_out_from_the_page(ground: str) -> None:
+@pytest.mark.parametrize(("ground", "least"), [("#ffffff", 2.4), ("#171614", 3.0)])
+def test_all_stand_out_from_the_page(ground: str, least: float) -> None:
     for colour in TASK_COLOURS.values():
-        assert contrast(colour, ground) > 2.4
+        assert contrast(colour, ground) > least
+
+
+def test_what_is_selected_can_be_read_in_the_dark() -> None:
+    """Text in the primary colour, on the page and on its own tint of a tenth; and on a button."""
+    theme = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text("utf-8"))["theme"]
+    primary, ground = theme["dark"]["primaryColor"], theme["dark"]["backgroundColor"]
+    tint = [0.1 * int(primary[i : i + 2], 16) + 0.9 * int(ground[i : i + 2], 16) for i in (1, 3, 5)]
+    on_tint = "#" + "".join(f"{round(part):02x}" for part in tint)
+    assert min(contrast(primary, ground), contrast(primary, on_tint)) >= 4.5
+    (on_button,) = re.findall(
+        "color: (#[0-9a-f]{6})", (ASSETS / "components" / "dark.css").read_text("utf-8")
+    )
+    assert contrast(on_button, primary) >= 4.5

@@ -1,6 +1,7 @@
 """Bytes and a name to a `Dataset`: pairs with their lines, what was recognised, what was left out."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,12 +32,19 @@ class BadLinesError(UserError):
     """Lines that cannot be used; `read` leaves them out when asked to."""
 
 
-class UnknownColumnsError(UserError):
-    """The file can be read, but which columns to take must be said; `columns` are those it has."""
+SHOWN_ROWS = 3
 
-    def __init__(self, message: str, columns: list[str]) -> None:
+
+class UnknownColumnsError(UserError):
+    """The file can be read, but which columns to take must be said; `columns` are those it has, `first` its
+    first rows, to choose by."""
+
+    def __init__(
+        self, message: str, columns: list[str], first: Sequence[dict[str, Any]] = ()
+    ) -> None:
         super().__init__(message)
         self.columns = columns
+        self.first = first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +163,8 @@ def _mapping(table: Table, wanted: Mapping | None, name: str) -> tuple[str, Mapp
         return shape_of(mapping, table.columns), mapping
     found = recognise(table.columns)
     if found is None:
-        raise UnknownColumnsError(unknown_columns(table.columns, name), table.columns)
+        first = [row.cells for row in table.rows[:SHOWN_ROWS]]
+        raise UnknownColumnsError(unknown_columns(table.columns, name), table.columns, first)
     return found
 
 

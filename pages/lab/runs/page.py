@@ -1,54 +1,61 @@
 """Every run with its settings, status and curves: open, compare two, delete, run again."""
 
+import hashlib
+
 import streamlit as st
 
 from core import catalog
-from core.config import SETTINGS, method_title
+from core.config import SETTINGS
 from core.config.command import command_of
 from core.errors import UserError
+from core.runs.names import flat, run_name
 from core.runs.store import Run
-from pages.lab.runs.tables import compare_runs, flat, run_table
-from pages.shared.engine import delete_run, engine, store
+from pages.lab.runs.deletions import delete_button, deletions, offer_undo
+from pages.lab.runs.tables import COLUMNS, compare_runs, run_table
+from pages.shared.engine import engine, store
 from pages.shared.live import run_view
 from pages.shared.plain import plain
 from pages.shared.run_button import run_in_url, start_button
 
 
 def choose(runs: list[Run]) -> list[Run]:
-    """The runs selected in the table, else the one in the URL."""
-    st.caption("Select one run to open it, two to compare them.")
+    """The runs selected in the table, else the one in the address.
+
+    A selection is of rows. So the table is another one once its rows are others, and the run in the address
+    is selected in it: what is open stays the run it was.
+    """
+    wanted = run_in_url("run", offer_runs=False)
+    ids = [run.id for run in runs]
+    rows = hashlib.sha256(" ".join(ids).encode()).hexdigest()[:12]
     event = st.dataframe(
         run_table(runs),
         hide_index=True,
         width="stretch",
         on_select="rerun",
         selection_mode="multi-row",
-        key="runs_table",
+        selection_default={"selection": {"rows": [ids.index(wanted)] if wanted in ids else []}},
+        column_config=COLUMNS,
+        key=f"runs_table_{rows}",
     )
-    chosen = [runs[row] for row in event.selection.rows]
+    st.caption("Select one run to open it, two to compare them.")
+    chosen = [runs[row] for row in event["selection"]["rows"]]
     if len(chosen) == 1:
         st.query_params["run"] = chosen[0].id
-    if not chosen and (wanted := run_in_url("run")):
+    if not chosen and wanted:
         chosen = [store().get(wanted)]
     return chosen
 
 
 def show(run: Run) -> None:
     """One run: what can be done with it, its curves, and how to repeat it."""
-    config = run.config_dict
-    task, method = config["data"]["task"], config["method"]["name"]
-    st.header(f"{catalog.task_title(task)}, {method_title(method)}")
-    st.caption(f"Run {run.id}, learning rate {config['optimizer']['learning_rate']:g}")
+    st.header(run_name(run.config_dict))
+    st.caption(f"Run {run.id}")
     again, delete = st.columns(2)
     with again:
         run_again(run)
     if run.status.is_over:
-        with delete.popover("Delete", width="stretch"):
-            st.write("Its curves, answers and weights go for good.")
-            if st.button("Delete this run", type="primary", key="runs_delete"):
-                delete_run(run.id)
-                st.query_params.clear()
-                st.rerun()
+        with delete:
+            delete_button(run)
     run_view(run.id)
     with st.expander("Settings and the command that repeats it"):
         repeat_command(run)
@@ -87,7 +94,8 @@ def repeat_command(run: Run) -> None:
 
 
 st.title("Runs")
-runs = store().runs()
+offer_undo()
+runs = [run for run in store().runs() if run.id not in deletions().waiting()]
 if not runs:
     st.write("No runs yet. Train a model and it appears here, with everything it measured.")
     st.page_link(

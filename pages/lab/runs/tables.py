@@ -1,21 +1,26 @@
 """Runs as tables and comparisons."""
 
-from typing import Any
+from itertools import cycle
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from core import catalog
-from core.config import method_title
 from core.evaluate.limits import sample_as_shown
 from core.events import Evaluation, Event, Sample, Step
+from core.runs.names import flat, run_name, told_apart
 from core.runs.store import Run
 from pages.shared.cards import shared_words
 from pages.shared.engine import events_of, store
 
 COLOURS = ("#0072B2", "#D55E00")
-Config = dict[str, Any]
+DASHES = ("solid", "dot", "dash", "dashdot", "longdash")
+COLUMNS = {
+    "run": st.column_config.TextColumn(width=240),
+    "started": st.column_config.DatetimeColumn(format="D MMM, HH:mm"),
+    "MB": st.column_config.NumberColumn(format="%.1f", help="On disk"),
+}
 
 
 def run_table(runs: list[Run]) -> pd.DataFrame:
@@ -23,16 +28,13 @@ def run_table(runs: list[Run]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "started": pd.Timestamp(run.created_at, unit="s", tz="UTC").tz_convert(None),
+                "run": run_name(run.config_dict),
                 "status": str(run.status),
-                "task": catalog.task_title(run.config_dict["data"]["task"]),
-                "method": method_title(run.config_dict["method"]["name"]),
-                "learning rate": run.config_dict["optimizer"]["learning_rate"],
-                "steps": run.config_dict["optimizer"]["steps"],
-                "seed": run.config_dict["seed"],
                 "score": score_text(run),
-                "MB on disk": round(store().size_bytes(run.id) / 1e6, 1),
-                "run": run.id,
+                "steps": run.config_dict["optimizer"]["steps"],
+                "started": pd.Timestamp(run.created_at, unit="s", tz="UTC").tz_convert(None),
+                "MB": store().size_bytes(run.id) / 1e6,
+                "id": f"…{run.id[-6:]}",
             }
             for run in runs
         ]
@@ -42,18 +44,7 @@ def run_table(runs: list[Run]) -> pd.DataFrame:
 def score_text(run: Run) -> str:
     task = run.config_dict["data"]["task"]
     first, last = run.summary.first_scores.get(task), run.summary.scores.get(task)
-    return "" if last is None else f"{first:.2f} → {last:.2f}"
-
-
-def flat(config: Config, prefix: str = "") -> dict[str, str]:
-    """Nested settings as "part.name": text."""
-    found: dict[str, str] = {}
-    for name, value in config.items():
-        if isinstance(value, dict):
-            found |= flat(value, f"{prefix}{name}.")
-        else:
-            found[prefix + name] = ", ".join(value) if isinstance(value, list) else str(value)
-    return found
+    return "" if first is None or last is None else f"{first:.2f} → {last:.2f}"
 
 
 def differences(a: Run, b: Run) -> pd.DataFrame:
@@ -63,8 +54,8 @@ def differences(a: Run, b: Run) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "setting": names,
-            a.id: [one.get(n, "") for n in names],
-            b.id: [two.get(n, "") for n in names],
+            f"first ({a.id})": [one.get(n, "") for n in names],
+            f"second ({b.id})": [two.get(n, "") for n in names],
         }
     )
 
@@ -76,31 +67,44 @@ def compare_runs(a: Run, b: Run) -> None:
         st.caption("Both runs have the same settings.")
     else:
         st.dataframe(differing, hide_index=True, width="stretch")
-    events = {run.id: events_of(run.id) for run in (a, b)}
+    names = told_apart((a, b))
+    events = {names[run.id]: events_of(run.id) for run in (a, b)}
     left, right = st.columns(2)
     left.plotly_chart(_loss_figure(events), width="stretch", key="runs_compare_loss")
     right.plotly_chart(_score_figure(events), width="stretch", key="runs_compare_score")
-    samples = [(r, e) for r, happened in events.items() for e in happened if isinstance(e, Sample)]
-    shared = shared_words([e.prompt for _, e in samples])
+    compare_answers(events)
+
+
+def compare_answers(events: dict[str, list[Event]]) -> None:
+    """What both answered last, once they had trained; the base model's answers are none of theirs."""
+    samples = {
+        name: [e for e in happened if isinstance(e, Sample) and e.step > 0]
+        for name, happened in events.items()
+    }
+    for name in (name for name, found in samples.items() if not found):
+        st.caption(f"{name}: no answer since its training began.")
+    shared = shared_words([e.prompt for found in samples.values() for e in found])
     answers: dict[str, dict[str, str]] = {}
-    for run_id, e in samples:
-        shown = {"prompt": e.prompt[shared:], "right answer": e.reference}
-        row = answers.setdefault(e.prompt, shown)
-        row[run_id] = sample_as_shown(e)  # the last one stays
+    for name, found in samples.items():
+        last = max((e.step for e in found), default=0)
+        for e in (e for e in found if e.step == last):
+            shown = {"prompt": e.prompt[shared:], "right answer": e.reference}
+            row = answers.setdefault(e.prompt, shown)
+            row[f"{name}, step {last}"] = sample_as_shown(e)
     if answers:
         st.markdown("**Their last answers to the same prompts**")
-        frame = pd.DataFrame(list(answers.values())).fillna("")
+        frame = pd.DataFrame(list(answers.values())).fillna("–")
         st.dataframe(frame, hide_index=True, width="stretch")
 
 
 def _loss_figure(events: dict[str, list[Event]]) -> go.Figure:
     figure = go.Figure()
-    for colour, (run_id, happened) in zip(COLOURS, events.items(), strict=True):
+    for colour, (name, happened) in zip(COLOURS, events.items(), strict=True):
         steps = [e for e in happened if isinstance(e, Step)]
         figure.add_scatter(
             x=[e.step for e in steps],
             y=[e.loss for e in steps],
-            name=run_id,
+            name=name,
             line={"color": colour},
         )
     return figure.update_layout(
@@ -113,16 +117,17 @@ def _loss_figure(events: dict[str, list[Event]]) -> go.Figure:
 
 def _score_figure(events: dict[str, list[Event]]) -> go.Figure:
     figure = go.Figure()
-    for colour, (run_id, happened) in zip(COLOURS, events.items(), strict=True):
+    for colour, (name, happened) in zip(COLOURS, events.items(), strict=True):
         found = [e for e in happened if isinstance(e, Evaluation)]
-        for task in dict.fromkeys(e.task for e in found):
+        tasks = list(dict.fromkeys(e.task for e in found))
+        for task, dash in zip(tasks, cycle(DASHES), strict=False):
             points = [e for e in found if e.task == task]
             scores = [e.score for e in points]
             figure.add_scatter(
                 x=[e.step for e in points],
                 y=scores,
-                name=f"{run_id}, {task}",
-                line={"color": colour, "dash": "solid" if task == found[0].task else "dot"},
+                name=f"{name}: {catalog.task_title(task).lower()}" if len(tasks) > 1 else name,
+                line={"color": colour, "dash": dash},
                 error_y={
                     "array": [e.interval[1] - e.score for e in points],
                     "arrayminus": [e.score - e.interval[0] for e in points],

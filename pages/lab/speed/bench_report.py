@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.bench.report import Report
-from core.bench.speedups import comparisons, failures, growth_finding, summaries
+from core.bench.speedups import TOO_FEW, comparisons, failures, growth_finding, summaries
 from core.bench.workloads import SIDES, WORKLOADS
 from pages.shared.colours import BLUE, GREEN, GREY, ORANGE
 
@@ -21,7 +21,10 @@ AXES = {
 
 
 def speed_figure(report: Report) -> go.Figure:
-    """Examples per second of every side on every workload, relative to the slowest."""
+    """Examples per second of every side on every workload, relative to the faster of the others.
+
+    So the bar of ours is as long as the headline says, and that of the faster other is 1.
+    """
     figure = go.Figure()
     marked = {c.workload.id for c in comparisons(report) if c.marks}
     for side, title in SIDES.items():
@@ -30,9 +33,10 @@ def speed_figure(report: Report) -> go.Figure:
             found = summaries(report, name)
             if side not in found:
                 continue
-            slowest = min(s.examples_per_s for s in found.values())
+            others = [s.examples_per_s for other, s in found.items() if other != "ours"]
+            unit = max(others or [found[side].examples_per_s])
             names.append(_in_lines(workload.title) + ("*" if name in marked else ""))
-            times.append(found[side].examples_per_s / slowest)
+            times.append(found[side].examples_per_s / unit)
             words.append(
                 f"{found[side].examples_per_s:.2f} examples/s ({found[side].setting}), "
                 f"{found[side].peak_memory_mb:.0f} MB"
@@ -57,7 +61,7 @@ def speed_figure(report: Report) -> go.Figure:
     figure.update_layout(
         barmode="group",
         bargap=0.3,
-        xaxis={"title": "examples per second (slowest = 1)"},
+        xaxis={"title": "examples per second (the fastest of the usual ways = 1)"},
         yaxis={"autorange": "reversed", "automargin": True},
         legend={"orientation": "h", "y": 1, "yanchor": "bottom"},
         height=110 + 90 * len({n for t in traces for n in t.y}),
@@ -87,6 +91,12 @@ def comparison_table(report: Report) -> pd.DataFrame:
     return pd.DataFrame(rows).dropna(axis="columns", how="all")
 
 
+def comparison_shown(report: Report) -> pd.DataFrame:
+    """The same with a column per workload, as it fits a page, in words; a dash where nothing is known."""
+    table = comparison_table(report).set_index("workload").T
+    return table.map(lambda v: f"{v:.2f}" if isinstance(v, float) and v == v else v).fillna("–")
+
+
 def failed_words(report: Report) -> str:
     """Which sides could not be measured, and why; empty when all were."""
     return " ".join(
@@ -104,6 +114,24 @@ def _in_lines(title: str) -> str:
 def _short(value: float) -> str:
     """1, 64, 135M."""
     return f"{value / 1e6:.0f}M" if value >= 1e6 else f"{value:.0f}"
+
+
+def _title(axis: str, points: list[dict[str, Any]]) -> str:
+    """What the chart found; what it is of where that cannot be told, which the page says once."""
+    found = growth_finding(axis, points)
+    return f"Seconds per step over the {AXES[axis]}" if found == TOO_FEW else found
+
+
+def few_steps_words(report: Report) -> str:
+    """That no chart of growth can tell a difference, said once for all to which it applies."""
+    axes = [axis for axis in AXES if any(point["axis"] == axis for point in report.growth)]
+    few = [AXES[axis] for axis in axes if _finding(report, axis) == TOO_FEW]
+    which = "" if len(few) == len(axes) else f" over the {', '.join(few)}"
+    return f"{TOO_FEW}{which}." if few else ""
+
+
+def _finding(report: Report, axis: str) -> str:
+    return growth_finding(axis, [point for point in report.growth if point["axis"] == axis])
 
 
 def growth_figure(report: Report, axis: str) -> go.Figure:
@@ -128,7 +156,7 @@ def growth_figure(report: Report, axis: str) -> go.Figure:
     )
     is_log = axis in ("rank", "parameters")
     return figure.update_layout(
-        title={"text": growth_finding(axis, points), "font": {"size": 14}},
+        title={"text": _title(axis, points), "font": {"size": 14}},
         xaxis={"title": AXES[axis] + (" (log scale)" if is_log else "")}
         | (
             {"type": "log", "tickvals": rows.value, "ticktext": rows.value.map(_short)}

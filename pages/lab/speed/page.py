@@ -12,8 +12,9 @@ from pages.lab.speed.ablations import ablations_view
 from pages.lab.speed.batch_tree import batch_chart, first_batch, heading, padded_rows, tree_rows
 from pages.lab.speed.bench_report import (
     AXES,
-    comparison_table,
+    comparison_shown,
     failed_words,
+    few_steps_words,
     growth_figure,
     speed_figure,
 )
@@ -72,12 +73,7 @@ def beside(report: Report) -> None:
         if marked := left_out(report):
             st.caption(f"\\* {' '.join(marked)}")
         st.caption(f"{report.where} Made with `{report.command}`.")
-        numbers = st.column_config.NumberColumn(format="%.2f")
-        table = comparison_table(report)
-        columns = {name: numbers for name in table.columns if table[name].dtype.kind == "f"}
-        st.dataframe(
-            table, hide_index=True, width="stretch", height="content", column_config=columns
-        )
+        st.table(comparison_shown(report))
         tried = (
             "The other sides take the settings that were fastest in short trials on that machine: fused or "
             "eager attention, padded or padding-free, 16-bit weights or autocast. "
@@ -98,6 +94,8 @@ def beside(report: Report) -> None:
     axes = [axis for axis in AXES if any(point["axis"] == axis for point in report.growth)]
     if axes:
         st.header("How the cost of a step grows")
+        if few := few_steps_words(report):
+            st.markdown(few)
         columns = st.columns(2)
         for number, axis in enumerate(axes):
             columns[number % 2].plotly_chart(

@@ -22,11 +22,10 @@ from core.experiments.knowledge_probe import (
 from core.experiments.prompting import Way
 from core.generate.settings import SamplingSettings
 from core.runs.messages import Generate
-from pages.lessons.choice.figures import name_of, pay_words
+from pages.lessons.choice.figures import amount, name_of, pay_words
 from pages.shared.engine import current_model, engine, tokenizer
 from pages.shared.plain import plain
 
-REQUESTS = (1, 10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000, 1_000_000)
 FACT_TITLES = {
     PLAIN: "asked plainly",
     SHOWN: "after 4 solved questions",
@@ -35,17 +34,10 @@ FACT_TITLES = {
 }
 
 
-def guide(found: Sequence[Way], *, unit: str, cached: bool) -> None:
-    """Three questions to the reader, and the advice that follows."""
-    one, two, three = st.columns(3)
-    requests = one.select_slider(
-        "Requests you expect",
-        REQUESTS,
-        1_000,
-        format_func="{:,}".format,
-        key="choice_requests",
-        bind="query-params",
-    )
+def guide(found: Sequence[Way], requests: int, *, unit: str, cached: bool) -> None:
+    """Two more questions to the reader, and the advice that follows."""
+    st.caption(f"For {requests:,} requests, as on the slider at the top of this page.")
+    two, three = st.columns(2)
     needed = two.slider(
         "Score you need", 0.0, 1.0, 0.8, 0.05, key="choice_needed", bind="query-params"
     )
@@ -107,19 +99,6 @@ def reasons(advice: Advice, *, requests: int, unit: str) -> list[str]:
         else f"{measured}. So it is not sure whether that is good enough."
     )
     return said
-
-
-def amount(value: float, unit: str) -> str:
-    """Seconds in the unit a person would use, or tokens.
-
-    >>> amount(7200, "seconds")
-    '2.0 hours'
-    """
-    if unit != "seconds":
-        return f"{value:,.0f} tokens"
-    if value < 120:
-        return f"{value:.1f} s"
-    return f"{value / 60:.1f} minutes" if value < 7200 else f"{value / 3600:,.1f} hours"
 
 
 def ask_fact(run: str) -> None:

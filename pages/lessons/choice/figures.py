@@ -259,6 +259,69 @@ def break_even_figure(prompted: Way, tuned: Sequence[Way], *, unit: str, cached:
     )
 
 
+def cheaper_words(prompted: Way, tuned: Way, requests: int, *, unit: str, cached: bool) -> str:
+    """What a number of requests costs either way, how good both are, and what follows."""
+    costs = [way.cost(unit, cached=cached).total(requests) for way in (prompted, tuned)]
+    less = name_of(tuned if costs[1] < costs[0] else prompted)
+    said = [
+        f"{name_of(way)}: {amount(cost, unit)}, score {way.score:.2f}"
+        for way, cost in zip((prompted, tuned), costs, strict=True)
+    ]
+    asked = f"{requests:,} request" + ("" if requests == 1 else "s")
+    return (
+        f"{asked}: {'; '.join(said)}. {less} costs less. As for the scores, "
+        f"{interval_words(prompted.interval, tuned.interval)}."
+    )
+
+
+def amount(value: float, unit: str) -> str:
+    """Seconds in the unit a person would use, or tokens.
+
+    >>> amount(7200, "seconds")
+    '2.0 hours'
+    """
+    if unit != "seconds":
+        return f"{value:,.0f} tokens"
+    if value < 120:
+        return f"{value:.1f} s"
+    return f"{value / 60:.1f} minutes" if value < 7200 else f"{value / 3600:,.1f} hours"
+
+
+def total_figure(
+    prompted: Way, tuned: Way, requests: int, *, unit: str, cached: bool, most: int
+) -> go.Figure:
+    """Two lines of total cost over the requests, both axes logarithmic, with the chosen number marked."""
+    figure = go.Figure()
+    ends = [10 ** (k / 8) for k in range(8 * len(str(most)) - 7)]
+    for way in (prompted, tuned):
+        cost = way.cost(unit, cached=cached)
+        colour = LOOKS[way.kind, "" if way.is_tuned else "chat"][1]
+        figure.add_scatter(
+            x=ends,
+            y=[cost.total(n) for n in ends],
+            mode="lines",
+            line={"color": colour, "width": 3, "dash": "solid" if way.is_tuned else "dash"},
+            name=f"{name_of(way)}: score {way.score:.2f}",
+            hovertemplate="%{x:,.0f} requests: %{y:,.3g} " + unit + "<extra></extra>",
+        )
+        figure.add_scatter(
+            x=[requests],
+            y=[cost.total(requests)],
+            mode="markers",
+            marker={"color": colour, "size": 13},
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    figure.add_vline(x=requests, line={"color": GREY, "dash": "dot"})
+    return figure.update_layout(
+        xaxis={"title": "requests (log scale)", "type": "log", "tickformat": ",", "dtick": 1},
+        yaxis={"title": f"total {unit} (log scale)", "type": "log", "tickformat": "~s", "dtick": 1},
+        height=340,
+        margin={"l": 10, "r": 10, "t": 10},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+    )
+
+
 def score_beside(prompted: Way, tuned: Way) -> str:
     """What the comparison of costs leaves out."""
     one, other = prompted.interval, tuned.interval

@@ -35,6 +35,7 @@ from pages.lessons.choice.figures import (
     NEAR,
     best,
     break_even_figure,
+    cheaper_words,
     cost_table,
     is_whole,
     name_of,
@@ -44,11 +45,58 @@ from pages.lessons.choice.figures import (
     score_beside,
     score_figure,
     score_finding,
+    total_figure,
 )
 from pages.lessons.choice.measure import measure_button, trained
 from pages.shared.engine import require_model, tokenizer
+from pages.shared.layout import experiment
 from pages.shared.plain import plain
 from pages.shared.queue import run_all
+
+COST_TABLES = (
+    ("way", "score", "prompt tokens", "answer tokens", "training tokens"),
+    ("way", "ms a request", "ms with a prompt cache", "training, s"),
+)  # all columns together are wider than a page
+REQUESTS = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000, 1_000_000)
+
+
+def which_costs_less(found: Sequence[Way]) -> int:
+    """The first screen: a number of requests, two lines of costs, and the sentence that follows from it."""
+    left, right = experiment()
+    with left:
+        requests = st.select_slider(
+            "How many requests will there be?",
+            REQUESTS,
+            1_000,
+            format_func="{:,}".format,
+            key="choice_requests",
+            bind="query-params",
+        )
+    prompted, tuned = best(found, tuned=False, near=NEAR), best(found, tuned=True, near=NEAR)
+    if not prompted or not tuned:
+        left.caption("Measure a prompt and a tuned model below: their costs are drawn here.")
+        return requests
+    with left:
+        st.markdown(f"**{cheaper_words(prompted, tuned, requests, unit='seconds', cached=False)}**")
+        st.caption(
+            "A prompt carries its examples in every request; training is paid once, before the first."
+        )
+    with right:
+        figure = total_figure(
+            prompted, tuned, requests, unit="seconds", cached=False, most=REQUESTS[-1]
+        )
+        st.plotly_chart(figure, width="stretch", key="choice_first")
+        st.caption(where(found))
+    return requests
+
+
+def where(found: Sequence[Way]) -> str:
+    """Whose figures are shown, and how the recorded ones were made."""
+    shipped = recorded(task)
+    rows = [row for way in found for row in way.rows]
+    if shipped and all(row in shipped.rows for row in rows):
+        return f"{shipped.where} Made with `{shipped.command}`."
+    return "Measured by you, on this machine."
 
 
 def choose_task() -> str:
@@ -164,13 +212,12 @@ def figures_of(task: str) -> list[Way]:
             required=True,
             key=f"choice_own_{is_whole(own)}",
         )
-    if shipped and not use_own:
-        st.caption(f"{shipped.where} Made with `{shipped.command}`.")
     return ways(own if use_own else shipped.rows if shipped else ())
 
 
 def scores(found: Sequence[Way]) -> None:
     st.markdown(f"**{score_finding(found)}**")
+    st.caption(where(found))
     st.plotly_chart(score_figure(found), width="stretch", key="choice_scores")
     st.caption(
         "Marks are means over seeds, small dots single seeds, bars 95 % intervals over test examples. "
@@ -179,7 +226,10 @@ def scores(found: Sequence[Way]) -> None:
     if lines := [f"{name_of(way)}: {line}" for way in found if (line := way.cut_line)]:
         st.caption(f"{'; '.join(lines)}.")
     table = cost_table(found)
-    st.dataframe(table, hide_index=True, width="stretch", height="content")
+    for columns in COST_TABLES:
+        st.dataframe(
+            table, hide_index=True, width="stretch", height="content", column_order=columns
+        )
     st.caption(
         "ms a request: one request at a time, the median with its 95 % interval, which covers differences "
         "between requests, not slow drifts of the machine. With a prompt cache, "
@@ -255,12 +305,13 @@ st.markdown(
     "You have some solved examples of a task. Show them to the model with every request, or train it on "
     "them once? Here you measure both: how good they are, and what they cost."
 )
-require_model()
 task = choose_task()
+found = figures_of(task)
+requests = which_costs_less(found)
+require_model()
 one_prompt(task)
 everything(task)
 st.header("What it brings and what it costs")
-found = figures_of(task)
 if not found:
     st.caption("Nothing is measured yet. Measure a prompt above, and it lands here.")
 else:
@@ -268,7 +319,7 @@ else:
 if {way.is_tuned for way in found} == {True, False}:
     unit, cached = when_it_pays(found)
     st.header("Which one for you?")
-    guide(found, unit=unit, cached=cached)
+    guide(found, requests, unit=unit, cached=cached)
 elif found:
     st.caption("Measure a prompt and a tuned model above, and you see when training pays.")
 neither(task)

@@ -8,7 +8,6 @@ import pandas as pd
 import streamlit as st
 
 from core import catalog
-from core.config import method_title
 from core.data import uploads
 from core.data.examples import CUSTOM_TEMPLATE, Example
 from core.data.lengths import check_test_pairs
@@ -34,6 +33,7 @@ from core.runs.messages import (
     LabelProbabilities,
     ModelOnTestSet,
 )
+from core.runs.names import run_name
 from core.runs.store import Run
 from pages.shared.cards import shared_words
 from pages.shared.engine import current_model, engine, store, tokenizer
@@ -98,10 +98,8 @@ def kept() -> dict[Evaluate | AskLabels, Found[Any]]:
 
 
 def run_title(run: Run) -> str:
-    """A run in a few words: LoRA on sentiment (531029)."""
-    method = run.config_dict["method"]["name"]
-    task = catalog.task_title(run.config_dict["data"]["task"]).lower()
-    return f"{method_title(method)} on {task} ({run.id[-6:]})"
+    """A run's name, and the end of its id: runs of equal settings have equal names."""
+    return f"{run_name(run.config_dict)} ({run.id[-6:]})"
 
 
 def ended_runs() -> dict[str, str]:

@@ -33,6 +33,7 @@ from pages.shared.live import (
 )
 
 TITLES = {"precision": "precision", "recall": "recall", "f1": "F1"}
+METRIC_HEIGHT = 250  # so that it stands on the first screen, below what it found
 COLOURS = {"precision": AMBER, "recall": GREEN, "F1": "#CC79A7"}
 
 
@@ -45,6 +46,7 @@ def _view(run: Run, events: list[Event]) -> None:
     evaluations = [e for e in events if isinstance(e, Evaluation)]
     if not evaluations:
         return
+    finding, chart, loss = st.container(), st.container(), st.container()
     tasks = list(dict.fromkeys(e.task for e in evaluations))
     task = st.pills(
         "Task",
@@ -61,16 +63,16 @@ def _view(run: Run, events: list[Event]) -> None:
         step = st.select_slider(  # pyright: ignore[reportAssignmentType]
             "Check after step", checks, checks[-1], key=f"evaluation_check_{run.id}_{task}"
         )
-    left, right = st.columns(2)
+    if line := in_one_line(movements(events, task)):
+        finding.markdown(f"**{line}**")
     rule = alt.Chart(pd.DataFrame({"step": [step]})).mark_rule(color=GREY, strokeDash=[4, 4])
     marked = rule.encode(x=step_axis(n_steps))
-    if any(isinstance(e, Step) for e in events):
-        left.altair_chart(loss_chart(events, n_steps) + marked, width="stretch")
     values = values_over_time(events, task)
     here = [v for v in values if v.step == step]
-    right.altair_chart(metric_chart(values, task, step, n_steps) + marked, width="stretch")
-    if line := in_one_line(movements(events, task)):
-        st.markdown(f"**{line}**")
+    measured = (metric_chart(values, task, step, n_steps) + marked).properties(height=METRIC_HEIGHT)
+    chart.altair_chart(measured, width="stretch")
+    if any(isinstance(e, Step) for e in events):
+        loss.altair_chart(loss_chart(events, n_steps) + marked, width="stretch")
     now = next(e for e in evaluations if e.task == task and e.step == step)
     st.caption(how_measured(now))
     if run.status.is_over:

@@ -252,7 +252,7 @@ def scores(found: TextComparison) -> None:
 
 def metric_failures() -> None:
     """Pairs on which the score lies, one click each."""
-    st.caption("Fill the boxes with a pair on which the score lies:")
+    st.caption("Each button fills the boxes below; then change them yourself.")
     with st.container(horizontal=True):
         for failure in METRIC_FAILURES.values():
             st.button(

@@ -23,14 +23,18 @@ from pages.lessons.evaluation.any_model import (
 )
 from pages.lessons.evaluation.learning_curves import watch
 from pages.lessons.evaluation.overlap import challenges, compared, metric_failures
+from pages.lessons.evaluation.same_score import same_score
 from pages.lessons.evaluation.thresholds import show_report, show_thresholds
 from pages.lessons.evaluation.two_models import on_both, show_comparison
-from pages.shared.engine import require_model
+from pages.shared.engine import model_ready, require_model
+from pages.shared.layout import experiment, more_settings
 from pages.shared.run_button import run_button
 
 
 def count_words() -> None:
     """Two boxes and what the measures make of them; no model is needed."""
+    same_score()
+    st.header("More pairs on which the score lies")
     metric_failures()
     found = compared()
     st.header("Break the metric")
@@ -40,35 +44,40 @@ def count_words() -> None:
 def while_it_trains() -> None:
     """Precision, recall and F1 beside the loss, live and for any finished run."""
     st.header("While it trains")
-    st.markdown(
-        "The loss is what training sees. The metric is what you want. Do they move together?"
-    )
-    left, right = st.columns(2)
-    task = left.selectbox(
-        "Train on",
-        WATCHED_TASKS,
-        format_func=lambda task: catalog.TASKS[task].title,
-        key="evaluation_train",
-        bind="query-params",
-    )
-    seed = right.number_input("Seed", 0, 9999, 0, key="evaluation_seed", bind="query-params")
-    others = ended_runs()
-    if others:
-        st.selectbox(
-            "Or look at a finished run",
-            list(others),
-            index=None,
-            format_func=others.__getitem__,
-            key="evaluation_finished",
-            on_change=look_at_finished,
+    left, right = experiment()
+    with left:
+        st.markdown(
+            "The loss is what training sees. The metric is what you want. Do they move together?"
         )
-    run_id = run_button(
-        watched_config(task, seed=seed), "Train", key="evaluation_train", name="run"
-    )
-    if run_id:
-        watch(run_id)
-    else:
-        st.caption("Press Train: a minute or two, scored every few steps. The curves grow here.")
+        place = st.container()
+        task = st.selectbox(
+            "Train on",
+            WATCHED_TASKS,
+            format_func=lambda task: catalog.TASKS[task].title,
+            key="evaluation_train",
+            bind="query-params",
+        )
+        with more_settings():
+            seed = st.number_input("Seed", 0, 9999, 0, key="evaluation_seed", bind="query-params")
+        if others := ended_runs():
+            st.selectbox(
+                "Or look at a finished run",
+                list(others),
+                index=None,
+                format_func=others.__getitem__,
+                key="evaluation_finished",
+                on_change=look_at_finished,
+            )
+        config = watched_config(task, seed=seed)
+        with place:
+            run_id = run_button(config, "Train", key="evaluation_train", name="run")
+    with right:
+        if run_id:
+            watch(run_id)
+        else:
+            st.caption(
+                "Press Train: a minute or two, scored every few steps. The curves grow here."
+            )
 
 
 def look_at_finished() -> None:
@@ -136,12 +145,15 @@ def two_models(asked: ModelOnTestSet, measure: str, found: Found[Judged]) -> Non
 
 st.title("Evaluation")
 st.markdown(
-    "A score is a decision about what counts. Compare two texts, watch every step of the count, and then "
-    "make the score lie."
+    "A score is a decision about what counts. See what it counts, word by word, and make it lie."
 )
-count_words()
-require_model()
-while_it_trains()
+if "run" in st.query_params and model_ready():  # who follows a run sees it first
+    while_it_trains()
+    count_words()
+else:
+    count_words()
+    require_model()
+    while_it_trains()
 measured = any_model()
 if measured:
     two_models(*measured)

@@ -71,8 +71,9 @@ def spectrum_figure(found: Mapping[str, Spectrum]) -> go.Figure:
             hoverinfo="skip",
         )
     return figure.update_layout(
-        xaxis={"title": "singular value, largest first (log scale)", "type": "log"},
-        yaxis={"title": "size (log scale)", "type": "log"},
+        xaxis={"title": "singular value, largest first (log scale)", "type": "log"}
+        | {"tickvals": [2**k for k in range(11)]},
+        yaxis={"title": "size (log scale)", "type": "log", "tickformat": "~g", "nticks": 8},
         height=380,
         legend={"orientation": "h", "y": -0.3},
     )

@@ -10,8 +10,10 @@ from core.experiments.ranks import RankRow, full_config, rank_config, rank_row
 from core.experiments.sweep import RANKS, RATES, Sweep
 from core.generate.settings import SamplingSettings
 from core.runs.messages import Generate, LookAtMatrices, LookAtSpectrum, Merge, StartLora
+from core.runs.names import decimals
 from core.runs.store import Run
 from core.shape import total_parameters
+from pages.lessons.lora.low_rank import low_rank
 from pages.lessons.lora.matrices import (
     matrices_figure,
     merge_table,
@@ -23,12 +25,20 @@ from pages.lessons.lora.matrices import (
 )
 from pages.lessons.lora.rank_picture import rank_and_alpha
 from pages.lessons.lora.sweep import sweep_view
-from pages.shared.engine import ask_once, current_model, engine, model_shape, require_model, store
+from pages.shared.engine import (
+    ask_once,
+    current_model,
+    engine,
+    model_ready,
+    model_shape,
+    require_model,
+    store,
+)
 from pages.shared.forgetting import forgetting_view
+from pages.shared.layout import experiment, more_settings
 from pages.shared.plain import quoted
 from pages.shared.run_button import run_button
-from pages.shared.settings import RATES as ALL_RATES
-from pages.shared.settings import choose_targets
+from pages.shared.settings import choose_targets, rate_slider
 
 SHAPE = model_shape()
 VARIANTS = ("lora", "rslora", "dora")
@@ -36,23 +46,18 @@ LAST_LAYERS = (0, 1, 2, 4, 8, 15)
 
 
 def choose() -> RunConfig:
-    """Targets, layers, rank and alpha, with the picture; returns the run they spell."""
-    targets = choose_targets("Targets", key="lora_targets")
-    last_layers = st.select_slider(
-        "Layers",
-        LAST_LAYERS,
-        0,
-        format_func=lambda n: f"last {n}" if n else f"all {SHAPE.layers}",
-        key="lora_layers",
-        bind="query-params",
-    )
-    if not targets:
-        st.caption("Choose at least one target.")
-        st.stop()
-    rank, alpha = rank_and_alpha(
-        SHAPE, targets, layers=last_layers or SHAPE.layers, total=total_parameters(SHAPE)
-    )
-    with st.expander("More settings"):
+    """Rank and alpha with their picture, the rest in a popover; returns the run they spell."""
+    place = st.container()
+    with more_settings():
+        targets = choose_targets("Targets", key="lora_targets")
+        last_layers = st.select_slider(
+            "Layers",
+            LAST_LAYERS,
+            0,
+            format_func=lambda n: f"last {n}" if n else f"all {SHAPE.layers}",
+            key="lora_layers",
+            bind="query-params",
+        )
         variant = st.segmented_control(
             "Variant",
             VARIANTS,
@@ -63,19 +68,18 @@ def choose() -> RunConfig:
             bind="query-params",
         )
         st.caption(METHODS[variant].how)
-        one, two, three = st.columns(3)
-        rate = one.select_slider(
-            "Learning rate",
-            ALL_RATES,
-            default_learning_rate(variant),
-            format_func="{:g}".format,
-            key=f"lora_rate_{variant}",
-            bind="query-params",
-        )
-        dropout = two.select_slider(
+        rate = rate_slider(default_learning_rate(variant), key=f"lora_rate_{variant}")
+        dropout = st.select_slider(
             "Dropout", (0.0, 0.05, 0.1, 0.2, 0.5), 0.0, key="lora_dropout", bind="query-params"
         )
-        seed = three.number_input("Seed", 0, 9999, 0, key="lora_seed", bind="query-params")
+        seed = st.number_input("Seed", 0, 9999, 0, key="lora_seed", bind="query-params")
+    with place:
+        if not targets:
+            st.caption("Choose at least one target.")
+            st.stop()
+        rank, alpha = rank_and_alpha(
+            SHAPE, targets, layers=last_layers or SHAPE.layers, total=total_parameters(SHAPE)
+        )
     method = MethodConfig(
         name=variant,
         rank=rank,
@@ -248,7 +252,7 @@ def sweep() -> None:
     rates = right.pills(
         "Learning rates",
         RATES,
-        format_func="{:g}".format,
+        format_func=decimals,
         selection_mode="multi",
         default=[3e-4, 1e-3, 3e-3],
         key="lora_sweep_rates",
@@ -260,19 +264,34 @@ def sweep() -> None:
         sweep_view(Sweep(ranks=tuple(sorted(ranks)), rates=tuple(sorted(rates))))
 
 
+def train() -> tuple[RunConfig, str]:
+    """The first screen: settings and Run, and what a matrix of rank 1 does until there is a run."""
+    left, right = experiment()
+    with right:
+        result = st.container()
+        if "run" not in st.query_params or not model_ready():
+            with result:
+                low_rank()
+    with left:
+        place = st.container()
+        wanted = choose()
+        with place:
+            require_model()
+            run_id = run_button(wanted, "Train this LoRA", key="lora", name="run")
+    if run_id:
+        with result:
+            forgetting_view(run_id)
+    return wanted, run_id
+
+
 st.title("LoRA")
 st.markdown(
-    "LoRA leaves a matrix W as it is and adds the product of two thin ones. Move the rank and see how "
-    "little that takes."
+    r"LoRA leaves a matrix $W$ as it is and adds the product of two thin ones: "
+    r"$W' = W + \frac{\alpha}{r}\, B A$, with $B$ of $d_\text{out} \times r$ parameters and $A$ of "
+    r"$r \times d_\text{in}$."
 )
-st.latex(r"W' = W + \frac{\alpha}{r}\, B A")
-st.markdown(r"$B$ has $d_\text{out} \times r$ parameters, $A$ has $r \times d_\text{in}$.")
-require_model()
-wanted = choose()
-start_is_the_base(wanted)
-run_id = run_button(wanted, "Train this LoRA", key="lora", name="run")
+wanted, run_id = train()
 if run_id:
-    forgetting_view(run_id)
     shown = store().get(run_id)
     why = not_looked_into(shown)
     if shown.status == "finished" and not why:
@@ -284,5 +303,6 @@ if run_id:
         st.caption(why if shown.status == "finished" else "Only a finished run is looked into.")
 else:
     st.caption("Press Train: about half a minute, and you can look inside what was learned.")
+start_is_the_base(wanted)
 over_ranks(wanted)
 sweep()

@@ -110,18 +110,21 @@ def adapter_table(found: Iterable[Adapter]) -> pd.DataFrame:
     )
 
 
+def weights_words(n: int, adapter_bytes: float, n_parameters: int) -> str:
+    """What `n` tasks take either way, in one line."""
+    base = n_parameters * WEIGHT_BYTES
+    return (
+        f"{n} copies {n * base / 1e6:,.0f} MB, base + {n} adapters "
+        f"{(base + n * adapter_bytes) / 1e6:,.0f} MB"
+    )
+
+
 def remember(text: str, name: str, switched: Switched, said: str) -> None:
     """Keep an answer in this session, to show it beside the others."""
     kept = st.session_state.setdefault("one_base_answers", {})
     kept.setdefault(text, {})[name] = {"text": said, "ms": switched.switch_ms}
 
 
-def remembered(text: str) -> pd.DataFrame:
-    """What each adapter answered to this prompt so far."""
-    kept = st.session_state.get("one_base_answers", {}).get(text, {})
-    return pd.DataFrame(
-        [
-            {"answered by": name, "answer": one["text"], "switched in (ms)": round(one["ms"], 2)}
-            for name, one in kept.items()
-        ]
-    )
+def remembered(text: str) -> dict[str, dict[str, Any]]:
+    """What each model answered to this prompt so far: "text", and in how many "ms" it was switched in."""
+    return st.session_state.get("one_base_answers", {}).get(text, {})

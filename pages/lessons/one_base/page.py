@@ -1,9 +1,19 @@
 """Lesson: one base model in memory, a small adapter for every task."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from core import catalog
-from core.experiments.adapters import ADAPTER_TASKS, Adapter, adapter_config, adapters
+from core.experiments.adapters import (
+    ADAPTER_TASKS,
+    Adapter,
+    adapter_config,
+    adapters,
+    names_of,
+    newest_of_each,
+)
+from core.formulas.parameters import trainable_parameters
 from pages.lessons.one_base.adapters import (
     BASE_MODEL,
     adapter_table,
@@ -13,15 +23,20 @@ from pages.lessons.one_base.adapters import (
     remember,
     remembered,
     sample_prompt,
+    weights_words,
 )
-from pages.shared.engine import current_model, require_model, store
+from pages.shared.cards import Card, show_cards
+from pages.shared.engine import current_model, model_shape, require_model, store
+from pages.shared.layout import experiment, more_settings
 from pages.shared.queue import run_all
 
+N_TASKS = 3  # in the sentence on memory
+NOT_ASKED = "?"
+FLOAT_BYTES = 4  # an adapter is kept in float32
 
-def train() -> list[Adapter]:
-    """Choose tasks, train an adapter for each; returns the adapters there are."""
-    st.header("1 · Train adapters")
-    tasks = st.pills(
+
+def choose_tasks() -> list[str]:
+    return st.pills(
         "Tasks",
         ADAPTER_TASKS,
         format_func=lambda task: catalog.TASKS[task].title,
@@ -29,99 +44,151 @@ def train() -> list[Adapter]:
         default=["sentiment", "names"],
         key="one_base_tasks",
         bind="query-params",
+        wrap=True,
     )
-    if tasks:
-        run_all([adapter_config(task) for task in tasks], "Train these adapters", key="one_base")
-    else:
-        st.caption("Choose a task, and its adapter can be trained.")
-    found = adapters(store())
-    if found:
-        st.dataframe(adapter_table(found), hide_index=True, width="stretch")
-    return found
 
 
-def switch(found: list[Adapter]) -> None:
-    """One prompt, answered under any adapter."""
-    st.header("2 · Switch")
+def choose_loaded(found: Sequence[Adapter], tasks: Sequence[str]) -> dict[str, Adapter]:
+    """The adapters in memory by name: of each chosen task the newest, unless the reader wants others."""
+    usual = newest_of_each(found, tasks)
     by_title = {adapter.title: adapter for adapter in found}
-    chosen = st.multiselect(
-        "Adapters in memory", list(by_title), list(by_title)[:3], key="one_base_loaded"
-    )
-    if not chosen:
-        st.caption("Choose at least one adapter to load beside the base.")
-        return
-    loaded = [by_title[title] for title in chosen]
-    text = prompt(loaded)
-    names = [BASE_MODEL, *chosen]
-    who = st.segmented_control(
-        "Answer as", names, default=names[1], required=True, key="one_base_who"
-    )
-    left, right = st.columns(2)
-    every = right.button("Ask all of them", key="one_base_ask_all", width="stretch")
-    if left.button("Ask", type="primary", key="one_base_ask", width="stretch") or every:
-        for name in names if every else [who]:
-            st.markdown(f"**{name}**")
-            active = {} if name == BASE_MODEL else {by_title[name].run_id: 1.0}
-            remember(text, name, *answer(loaded, active, text, st.empty()))
-    table = remembered(text)
-    if table.empty:
-        st.caption("Ask, switch, and ask again: the answers to one prompt collect here.")
-        return
-    st.dataframe(table, hide_index=True, width="stretch")
-    slowest = table["switched in (ms)"].max()
-    st.caption(
-        f"The slowest switch took {slowest:.1f} ms: the same base stays in memory, and its layers are "
-        "told which small matrices to add."
-    )
-    if len(loaded) > 1:
-        both(loaded, text)
+    with more_settings("Adapters in memory"):
+        chosen = st.multiselect(
+            "Adapters in memory",
+            list(by_title),
+            [adapter.title for adapter in usual],
+            key=f"one_base_loaded_{'_'.join(adapter.run_id for adapter in usual)}",
+        )
+    return names_of([by_title[title] for title in chosen])
 
 
-def prompt(loaded: list[Adapter]) -> str:
-    """The prompt box, filled with a prompt of one of the adapters' tasks."""
-    tasks = list(dict.fromkeys(adapter.task for adapter in loaded))
-    task = st.pills(
-        "A prompt for",
-        tasks,
-        format_func=lambda task: catalog.TASKS[task].title,
-        default=tasks[0],
-        required=True,
-        key="one_base_prompt_task",
+def prompts(tasks: Sequence[str]) -> list[str]:
+    """A prompt of each of two tasks, which the reader may change."""
+    with more_settings("The prompts"):
+        found = [
+            st.text_area(
+                f"A prompt for {catalog.TASKS[task].title.lower()}",
+                sample_prompt(task),
+                key=f"one_base_prompt_{task}",
+                height=110,
+            )
+            for task in tasks[:2]
+        ]
+    return [text for text in found if text.strip()]
+
+
+def grid(texts: Sequence[str], names: Sequence[str]) -> None:
+    """A card for each prompt, a line for each model: what it answered, or that it was not asked yet."""
+    cards: list[Card] = []
+    for text in texts:
+        said = remembered(text)
+        answers = [(name, said[name]["text"] if name in said else NOT_ASKED) for name in names]
+        cards.append(Card(prompt=text, answers=answers))
+    show_cards(cards)
+
+
+def memory_line(found: Sequence[Adapter]) -> None:
+    """Copies against adapters, in MB."""
+    st.markdown(
+        f"**In memory: {weights_words(N_TASKS, adapter_bytes(found), current_model().parameters)}**"
     )
-    return st.text_area("Prompt", sample_prompt(task), key=f"one_base_prompt_{task}", height=120)
 
 
-def both(loaded: list[Adapter], text: str) -> None:
+def adapter_bytes(found: Sequence[Adapter]) -> float:
+    """Of one adapter: the mean of those that are here, else by formula."""
+    if found:
+        return sum(adapter.n_bytes for adapter in found) / len(found)
+    method = adapter_config(ADAPTER_TASKS[0]).method
+    return FLOAT_BYTES * trainable_parameters(method, model_shape())
+
+
+def switch() -> tuple[list[Adapter], dict[str, Adapter], list[str]]:
+    """The first screen: tasks, Run and the switch at the left; every model's answers at the right."""
+    left, right = experiment()
+    with right:
+        result, below = st.container(), st.container()
+    with left:
+        require_model()
+        tasks = choose_tasks()
+        if tasks:
+            configs = [adapter_config(task) for task in tasks]
+            run_all(configs, "Train these adapters", key="one_base")
+        else:
+            st.caption("Choose a task, and its adapter can be trained.")
+        found = adapters(store())
+        who, ask, every = BASE_MODEL, False, False
+        asking = st.container()
+        loaded = choose_loaded(found, tasks) if found else {}
+        texts = prompts(tasks or list(ADAPTER_TASKS[:2]))
+        names = [BASE_MODEL, *loaded]
+        with asking:
+            if loaded:
+                who = st.segmented_control(
+                    "Answer as", names, default=names[0], required=True, key="one_base_who"
+                )
+                one, all_of_them = st.columns(2)
+                ask = one.button("Ask", type="primary", key="one_base_ask", width="stretch")
+                every = all_of_them.button(
+                    "Ask all of them", key="one_base_ask_all", width="stretch"
+                )
+            elif found:
+                st.caption("Choose at least one adapter to load beside the base.")
+    waiting = [catalog.TASKS[task].title for task in tasks if task not in {a.task for a in found}]
+    with below:
+        memory_line(found)
+        for name in names if every else [who] if ask else []:
+            active = {} if name == BASE_MODEL else {loaded[name].run_id: 1.0}
+            for text in texts:
+                place = st.empty()
+                remember(text, name, *answer(list(loaded.values()), active, text, place))
+                place.empty()
+        times = [one["ms"] for text in texts for one in remembered(text).values()]
+        st.caption(
+            f"The slowest switch took {max(times):.1f} ms: the same base stays in memory, and its layers "
+            "are told which small matrices to add."
+            if times
+            else "Ask, switch, and ask again: one base in memory, and the answers to both prompts change."
+            if loaded
+            else "Train two adapters, about half a minute each, then switch between them here."
+        )
+    with result:
+        grid(texts, [*names, *waiting])
+    return found, loaded, texts
+
+
+def both(loaded: dict[str, Adapter], text: str) -> None:
     """Two adapters at once, each with a weight."""
-    st.header("3 · Two at once")
+    st.header("Two at once")
     st.latex(r"W' = W + w \cdot s\,B_1 A_1 + (1 - w) \cdot s\,B_2 A_2 \qquad s = \alpha / r")
-    titles = {adapter.title: adapter for adapter in loaded}
     one, two = st.columns(2)
-    first = one.selectbox("First", list(titles), 0, key="one_base_first")
-    second = two.selectbox("Second", list(titles), 1, key="one_base_second")
+    first = one.selectbox("First", list(loaded), 0, key="one_base_first")
+    second = two.selectbox("Second", list(loaded), 1, key="one_base_second")
     weight = st.slider("Weight of the first", 0.0, 1.0, 0.5, 0.1, key="one_base_weight")
     if first == second:
         st.caption("Choose two different adapters.")
         return
     if st.button("Ask both at once", key="one_base_ask_both"):
-        active = {titles[first].run_id: weight, titles[second].run_id: 1 - weight}
-        answer(loaded, active, text, st.empty())
+        active = {loaded[first].run_id: weight, loaded[second].run_id: 1 - weight}
+        answer(list(loaded.values()), active, text, st.empty())
         st.caption(
             "Two changes of the same weights are added. Nothing says that both tasks survive it: try "
             "the ends of the slider, then the middle, with prompts of both."
         )
 
 
-def memory(found: list[Adapter]) -> None:
-    """N adapters against N copies."""
+def memory(found: Sequence[Adapter]) -> None:
+    """N adapters against N copies, and the adapters there are."""
     st.header("What it saves")
-    mean = sum(adapter.n_bytes for adapter in found) / len(found)
     n_parameters = current_model().parameters
-    st.altair_chart(memory_chart(memory_rows(mean, n_parameters)), width="stretch")
+    each = adapter_bytes(found)
+    st.altair_chart(memory_chart(memory_rows(each, n_parameters)), width="stretch")
     st.caption(
-        f"Your adapters take {mean / 1e6:.2f} MB each on disk (float32); the model has "
-        f"{n_parameters:,} weights of 2 bytes. With full fine-tuning, each task is a whole copy."
+        f"{'Your adapters take' if found else 'By formula, an adapter takes'} {each / 1e6:.2f} MB each on "
+        f"disk (float32); the model has {n_parameters:,} weights of 2 bytes. With full fine-tuning, each "
+        "task is a whole copy."
     )
+    if found:
+        st.dataframe(adapter_table(found), hide_index=True, width="stretch")
 
 
 st.title("One base, many tasks")
@@ -129,10 +196,7 @@ st.markdown(
     "A fully tuned model is a whole copy, one for each task. Adapters are small: train two, keep one "
     "base in memory, and switch between tasks while you watch."
 )
-require_model()
-known = train()
-if known:
-    switch(known)
-    memory(known)
-else:
-    st.caption("No adapter yet. Train two above: about half a minute each.")
+known, loaded, texts = switch()
+if len(loaded) > 1 and texts:
+    both(loaded, texts[0])
+memory(known)

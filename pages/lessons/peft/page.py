@@ -1,13 +1,18 @@
 """Lesson: the families of parameter-efficient fine-tuning, what each trains, and what it costs."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from core.config import FAMILIES, METHODS, MethodConfig, of_family
+from core.evaluate.apart import runs_words
+from core.events import Memory
 from core.experiments import record
 from core.experiments.method_rows import MethodSetting, method_settings
 from core.experiments.methods import method_config
 from core.formulas.parameters import count, trained_share
 from pages.lessons.peft.calculator import calculator
+from pages.lessons.peft.network import network_picture
 from pages.lessons.peft.pictures import layer_picture
 from pages.lessons.peft.shares import (
     band_heading,
@@ -20,8 +25,10 @@ from pages.lessons.peft.shares import (
 from pages.lessons.peft.side_by_side import (
     MEASURES,
     SIDE_COLUMNS,
+    SIDE_TABLES,
     headline,
     memory_finding,
+    memory_shown,
     memory_table,
     own_rows,
     recorded_rows,
@@ -30,88 +37,157 @@ from pages.lessons.peft.side_by_side import (
 )
 from pages.shared.engine import model_ready, model_shape, preparation
 from pages.shared.forgetting import forgetting_view
+from pages.shared.layout import experiment, more_settings
 from pages.shared.run_button import run_button
 
 
+def by_share() -> list[str]:
+    """The families, from all weights trained to hardly any: by the first method of each."""
+    shape = model_shape()
+    return sorted(
+        FAMILIES,
+        key=lambda family: trained_share(MethodConfig(name=of_family(family)[0]), shape),
+        reverse=True,
+    )
+
+
 def choose() -> MethodConfig:
-    """A family, a method of it, and its knob; shows what it adds and how much it trains."""
-    family = st.segmented_control(
-        "Family",
-        list(FAMILIES),
+    """A family, a method of it, and its knob."""
+    families = by_share()
+    family = st.select_slider(
+        "Family, from all weights to hardly any",
+        families,
+        value="reparameterization",
         format_func=lambda family: FAMILIES[family].title,
-        default="reparameterization",
-        required=True,
         key="peft_family",
         bind="query-params",
     )
     st.caption(FAMILIES[family].how)
     methods = of_family(family)
-    method = st.pills(
-        "Method",
-        methods,
-        format_func=lambda method: METHODS[method].title,
-        default=methods[0],
-        required=True,
-        key=f"peft_method_{family.split()[0]}",
+    method = methods[0]
+    if len(methods) > 1:
+        method = st.pills(
+            "Method",
+            methods,
+            format_func=lambda method: METHODS[method].title,
+            default=methods[0],
+            required=True,
+            key=f"peft_method_{family.split()[0]}",
+            bind="query-params",
+            wrap=True,
+        )
+    knob = METHODS[method].knob
+    if knob is None:
+        return MethodConfig(name=method)
+    value = st.select_slider(
+        knob.words.capitalize(),
+        knob.values,
+        value=knob.usual,
+        key=f"peft_{method}",
         bind="query-params",
-        wrap=True,
     )
-    card, shape = METHODS[method], model_shape()
+    return MethodConfig(name=method, **knob.settings(value))
+
+
+def shrink(method: MethodConfig, found: Sequence[MethodSetting]) -> None:
+    """The network with what is trained in blue; share, memory, and what was kept."""
+    shape, spec = model_shape(), METHODS[method.name]
+    share = 100 * trained_share(method, shape)
+    st.markdown(f"**{spec.title} trains {share:.3g} % of {shape.title}: the blue**")
+    st.markdown(network_picture(method, shape), unsafe_allow_html=True)
+    trained, memory, kept = st.columns(3)
+    trained.metric("Trained", short_number(count(method, shape).n))
+    alike = [s for s in found if s.is_recorded and s.rows[0].method == method]
+    if not alike:
+        memory.metric("Memory", "–")
+        kept.metric("Kept", "–")
+        st.caption("This setting is not recorded. Run it, and see.")
+        return
+    (setting,) = alike
+    all_bytes = [total_bytes(row.memory) for row in setting.rows]
+    memory.metric("Memory", f"{sum(all_bytes) / len(all_bytes) / 1e6:,.0f} MB")
+    general = setting.mean("general")
+    shipped = record.recorded("methods")
+    base = shipped.base_score("general") if shipped else None
+    kept.metric("Kept", "–" if general is None else f"{general:.2f}")
+    st.caption(
+        "Memory: weights, gradients, optimizer state and activations of the first step. "
+        + (
+            f"Kept: the score on general questions, which no method trained on; the base model has {base:.2f}. "
+            if base is not None
+            else ""
+        )
+        + (f"Recorded on {shipped.date}, {runs_words(len(setting.rows))}." if shipped else "")
+    )
+
+
+def total_bytes(memory: Memory) -> int:
+    """Frozen and trained weights, and what training keeps besides."""
+    return (
+        memory.frozen_bytes
+        + memory.trained_bytes
+        + memory.gradient_bytes
+        + memory.optimizer_bytes
+        + memory.activation_bytes
+    )
+
+
+def short_number(n: int) -> str:
+    """460,800 as it is, 134,515,008 as 134.5 million."""
+    return f"{n / 1e6:,.1f} million" if n >= 1e6 else f"{n:,}"
+
+
+def what_it_adds(config: MethodConfig) -> None:
+    """The method's formula, its count, and its place in a decoder layer."""
+    card, shape = METHODS[config.name], model_shape()
+    st.header(f"{card.title} in a decoder layer")
     left, right = st.columns([2, 3])
-    settings = {}
     with right:
-        st.subheader(card.title)
         st.markdown(f"{card.how} {card.adds}")
         st.latex(card.formula)
         st.caption(card.paper)
-        if card.knob:
-            value = st.select_slider(
-                card.knob.words.capitalize(),
-                card.knob.values,
-                value=card.knob.usual,
-                key=f"peft_{method}",
-                bind="query-params",
-            )
-            settings = card.knob.settings(value)
-        config = MethodConfig(name=method, **settings)
         found = count(config, shape)
-        share = 100 * trained_share(config, shape)
-        st.metric(
-            "Trained parameters",
-            f"{found.n:,}",
-            f"{share:.3g} % of all",
-            delta_color="off",
-            delta_arrow="off",
-        )
-        st.markdown(f"{found.symbols}  \n= {found.numbers}  \n= {found.n:,}")
+        st.markdown(f"{found.symbols}  \n= {found.numbers}  \n= {found.n:,} trained parameters")
         st.caption(found.legend)
     with left:
         st.markdown(layer_picture(config, shape), unsafe_allow_html=True)
         st.caption(
             "Blue is trained, grey is frozen. The column on the left shows all decoder layers."
         )
-    return config
 
 
-def try_it(method: MethodConfig) -> None:
-    """Run the method on the real model and watch it."""
-    if not model_ready():
-        preparation()
-        return
-    left, _ = st.columns([1, 3])
-    seed = left.number_input("Seed", 0, 9999, 0, key="peft_seed", bind="query-params")
-    knob = METHODS[method.name].knob
-    settings = knob.settings(getattr(method, knob.field)) if knob else {}
-    config = method_config(method.name, seed=seed, **settings)
-    run_id = run_button(config, "Run this method", key="peft", name="run")
+def try_it(found: Sequence[MethodSetting]) -> MethodConfig:
+    """The first screen: the method and Run at the left, the network or the run at the right."""
+    left, right = experiment()
+    with left:
+        place = st.container()
+        method = choose()
+        rest = st.container()
+    with right:
+        result = st.container()
+    is_run = "run" in st.query_params and model_ready()
+    if not is_run:
+        with result:
+            shrink(method, found)
+    with place:
+        if not model_ready():
+            preparation()
+            return method
+        with rest, more_settings():
+            seed = st.number_input("Seed", 0, 9999, 0, key="peft_seed", bind="query-params")
+        knob = METHODS[method.name].knob
+        settings = knob.settings(getattr(method, knob.field)) if knob else {}
+        config = method_config(method.name, seed=seed, **settings)
+        run_id = run_button(config, "Run this method", key="peft", name="run")
     if run_id:
-        forgetting_view(run_id)
+        with result:
+            forgetting_view(run_id)
     else:
-        steps = config.optimizer.steps
-        st.caption(
-            f"Every method is measured alike: {steps} steps on reviews at its own learning rate, then "
-            "names and general questions. Press Run: the run lands in the table below."
+        left.caption(
+            f"Every method is measured alike: {config.optimizer.steps} steps on reviews at its own "
+            "learning rate, then names and general questions."
         )
+    return method
 
 
 def side_by_side(found: list[MethodSetting]) -> None:
@@ -137,13 +213,16 @@ def side_by_side(found: list[MethodSetting]) -> None:
             f"{shipped.where} Small marks are their means over seeds, with bars from the lowest seed to "
             f"the highest. Large marks are your runs. Made with `{shipped.command}`."
         )
-    st.dataframe(
-        side_table(found),
-        hide_index=True,
-        width="stretch",
-        height="content",
-        column_config=SIDE_COLUMNS,
-    )
+    for title, columns in SIDE_TABLES.items():
+        st.markdown(f"**{title}**")
+        st.dataframe(
+            side_table(found),
+            hide_index=True,
+            width="stretch",
+            height="content",
+            column_order=columns,
+            column_config=SIDE_COLUMNS,
+        )
     tests = sorted({row.n for s in found for row in s.rows})
     st.caption(
         f"Scores on {' or '.join(map(str, tests))} test examples each: mean, and lowest to highest over "
@@ -152,17 +231,9 @@ def side_by_side(found: list[MethodSetting]) -> None:
     table = memory_table(found, model_shape())
     st.subheader("Memory: formula and measurement")
     st.markdown(f"**{memory_finding(table)}**")
-    numbers = [name for name in table.columns if "," in name]
-    megabytes = st.column_config.NumberColumn(format="%.2f")
-    st.dataframe(
-        table,
-        hide_index=True,
-        width="stretch",
-        height="content",
-        column_config=dict.fromkeys(numbers, megabytes),
-    )
+    st.dataframe(memory_shown(table), hide_index=True, width="stretch", height="content")
     st.caption(
-        "MB, in the first step. Formulas: 4 bytes for each gradient, 8 for AdamW’s two moments; "
+        "MB, in the first step: by formula → measured. Formulas: 4 bytes for each gradient, 8 for AdamW’s two moments; "
         "activations by Korthikanti et al. 2022, plus a 16-bit copy of each trained weight where the "
         "model is 16-bit. They are made for a GPT that is trained whole: a frozen matrix need not keep "
         "its inputs, and this model has another MLP."
@@ -200,10 +271,11 @@ def folklore(found: list[MethodSetting]) -> None:
 st.title("PEFT families")
 st.markdown(
     "Full fine-tuning trains every weight. Parameter-efficient fine-tuning (PEFT) freezes nearly all of "
-    "them and trains something small. Choose a method, see what it adds, and run it on the real model."
+    "them and trains something small."
 )
-try_it(choose())
 settings = method_settings([*recorded_rows(), *own_rows()])
+method = try_it(settings)
+what_it_adds(method)
 side_by_side(settings)
 folklore(settings)
 st.header("What would it take?")

@@ -110,6 +110,13 @@ SIDE_COLUMNS: dict[str, Any] = {
 }
 
 
+SIDE_TABLES = {
+    "What each learned and kept": ("method", "runs", "share", "sentiment", "names", "general"),
+    "What each takes": ("method", "runs", "trained", "memory", "disk", "step"),
+}
+"""Columns of the same table: all together are wider than a page."""
+
+
 def with_range(setting: MethodSetting, figure: str) -> str:
     """A score's mean, and its lowest and highest when there are several seeds."""
     values, mean = setting.values(figure), setting.mean(figure)
@@ -246,6 +253,15 @@ def memory_table(found: Sequence[MethodSetting], shape: ModelShape) -> pd.DataFr
             row[f"{part}, measured"] = getattr(memory, f"{name}_bytes") / MB
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def memory_shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Formula and measurement of each part in one cell, so that the table fits a page."""
+    shown = pd.DataFrame(table, columns=["method", "run", "tokens"])
+    for part in ("gradients", "optimizer", "activations"):
+        pairs = zip(table[f"{part}, formula"], table[f"{part}, measured"], strict=True)
+        shown[part] = [f"{formula:,.2f} → {measured:,.2f}" for formula, measured in pairs]
+    return shown
 
 
 def _is_16_bit(setting: MethodSetting, found: Sequence[MethodSetting]) -> bool:

@@ -1,18 +1,31 @@
 """Virtual tokens on a map of words, their learning curve, and a hand-written prompt beside them."""
 
+import html
 from collections.abc import Sequence
 from dataclasses import asdict
 from statistics import fmean
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.data.examples import task_examples
 from core.evaluate.apart import are_apart, interval_words, runs_words
-from core.events import Evaluation, Event, Step, VirtualTokens, VocabularyMap
+from core.evaluate.limits import sample_as_shown
+from core.events import (
+    Evaluation,
+    Event,
+    Sample,
+    Step,
+    VirtualToken,
+    VirtualTokens,
+    VocabularyMap,
+)
 from core.experiments import record
+from core.experiments.mitigations import LEARNED
 from core.experiments.soft_prompts import SIZES, SizeRun, Wandering, size_run, wandering
 from core.runs.messages import TextScore
 from core.runs.store import Run
@@ -20,6 +33,12 @@ from pages.shared.colours import BLUE, GREY, ORANGE
 from pages.shared.engine import events_of, store
 from pages.shared.forgetting import curves
 from pages.shared.live import follow, loss_chart, planned_steps
+
+MAP_PX = (620, 400)
+"""The plane of the map where the window is narrow; where it is wide, words lie further apart."""
+LETTER_PX, LINE_PX = 6.5, 13
+MOST_TOKENS = 10
+"""In a row; of more, the first ones."""
 
 
 def soft_prompt_view(run_id: str) -> None:
@@ -29,19 +48,78 @@ def soft_prompt_view(run_id: str) -> None:
 
 def _view(run: Run, events: list[Event]) -> None:
     n_steps = planned_steps(run.config_dict)
-    left, right = st.columns(2)
-    if any(isinstance(e, Step) for e in events):
-        left.altair_chart(loss_chart(events, n_steps), width="stretch")
-    if any(isinstance(e, Evaluation) for e in events):
-        right.altair_chart(curves(events, n_steps), width="stretch")
     looks = [e for e in events if isinstance(e, VirtualTokens)]
-    if not looks:
-        return
-    last = looks[-1].step
-    step = last
-    if run.status.is_over and last:
-        step = st.slider("Step", 0, last, last, key=f"soft_prompts_step_{run.id}")
-    st.altair_chart(map_chart(events, step), width="stretch")
+    scores = [e for e in events if isinstance(e, Evaluation) and e.task == LEARNED]
+    if scores:
+        st.markdown(f"**{score_words(scores[-1])}**")
+    if looks:
+        answers = [e for e in events if isinstance(e, Sample) and e.task == LEARNED]
+        token_row(looks[-1].tokens, answers[-1] if answers else None)
+    if any(isinstance(e, Evaluation) for e in events):
+        st.altair_chart(curves(events, n_steps), width="stretch")
+
+
+def score_words(e: Evaluation) -> str:
+    """How good the soft prompt is by now."""
+    low, high = e.interval
+    return f"Step {e.step}: sentiment {e.score:.2f} [{low:.2f}, {high:.2f}] on {e.n} reviews"
+
+
+def moving_view(run_id: str) -> None:
+    """The virtual tokens on the map of words, and the loss; live while they train."""
+    follow(run_id, _moving, with_status=False)
+
+
+def _moving(run: Run, events: list[Event]) -> None:
+    looks = [e for e in events if isinstance(e, VirtualTokens)]
+    if looks:
+        last = looks[-1].step
+        step = last
+        if run.status.is_over and last:
+            step = st.slider("Step", 0, last, last, key=f"soft_prompts_step_{run.id}")
+        st.altair_chart(map_chart(events, step), width="stretch")
+    if any(isinstance(e, Step) for e in events):
+        chart = loss_chart(events, planned_steps(run.config_dict))
+        st.altair_chart(chart, width="stretch")
+
+
+def token_row(tokens: Sequence[VirtualToken | None], answered: Sample | None) -> None:
+    """What the model reads: the virtual tokens with the word nearest to each, then a review; and its answer.
+
+    A token that is not trained yet is None; `answered` is a question of the task and what was answered.
+    """
+    shown = tokens[:MOST_TOKENS]
+    chips = "".join(
+        f"<span><b>[?]</b><small>{_nearest(token) if token else '?'}</small></span>"
+        for token in shown
+    )
+    more = len(tokens) - len(shown)
+    rest = f"<em>and {more} more</em>" if more else ""
+    question, said = (answered.prompt, sample_as_shown(answered)) if answered else usual_question()
+    review = html.escape(question.rpartition("Review:")[2].strip() or question)
+    st.html(
+        f'<div class="virtual">{chips}{rest}<q>{review}</q><i>→</i><strong>{html.escape(said)}</strong></div>'
+    )
+
+
+def usual_question() -> tuple[str, str]:
+    """A review of the test set, and an answer that is still to come."""
+    return task_examples(LEARNED, "test")[0].prompt, "?"
+
+
+def _nearest(token: VirtualToken) -> str:
+    near = token.nearest[0]
+    return f"{html.escape(near.token.strip() or repr(near.token))} {near.cosine:.2f}"
+
+
+def recorded_tokens(n: int) -> Sequence[VirtualToken | None]:
+    """The virtual tokens of a recorded run with `n` of them; where there is none, not trained yet."""
+    shipped = record.recorded("soft_prompts")
+    for run in shipped.runs if shipped else ():
+        looks = [e for e in run.events if isinstance(e, VirtualTokens)]
+        if looks and len(looks[-1].tokens) == n:
+            return looks[-1].tokens
+    return [None] * n
 
 
 def map_chart(events: Sequence[Event], step: int) -> alt.LayerChart | alt.FacetChart:
@@ -68,7 +146,11 @@ def map_chart(events: Sequence[Event], step: int) -> alt.LayerChart | alt.FacetC
     x = alt.X("x:Q", **_axis([*words.x, *every.x], plane, 0))
     y = alt.Y("y:Q", **_axis([*words.y, *every.y], plane, 1))
     heading = heading_of(looks, step)
-    text = alt.Chart(words).mark_text(color=GREY, fontSize=11).encode(x=x, y=y, text="token")
+    words["is_shown"] = without_overlap(words)
+    named = alt.Chart(words[words.is_shown])
+    text = named.mark_text(color=GREY, fontSize=11).encode(x=x, y=y, text="token")
+    others = alt.Chart(words[~words.is_shown]).mark_circle(color=GREY, size=16)
+    dots = others.encode(x=x, y=y, tooltip=alt.Tooltip("token", title="word"))
     ways = (
         alt.Chart(until)
         .mark_line(color=ORANGE, opacity=0.5, strokeWidth=1.5)
@@ -79,8 +161,23 @@ def map_chart(events: Sequence[Event], step: int) -> alt.LayerChart | alt.FacetC
         .mark_circle(color=ORANGE, size=110, opacity=1)
         .encode(x=x, y=y, tooltip=["virtual token", "step", "nearest words"])
     )
-    layers = text + ways + points
+    layers = dots + text + ways + points
     return layers.properties(title=heading, height=460, description=heading)
+
+
+def without_overlap(words: pd.DataFrame) -> list[bool]:
+    """Which words can be written on the map without covering one before them; the others become dots."""
+    spans = [max(np.ptp(words[axis].to_numpy()), 1e-9) for axis in ("x", "y")]
+    boxes: list[tuple[float, float, float]] = []
+    shown: list[bool] = []
+    for word, x, y in zip(words.token, words.x, words.y, strict=True):
+        at = (MAP_PX[0] * x / spans[0], MAP_PX[1] * y / spans[1], LETTER_PX * len(word) / 2)
+        fits = all(
+            abs(at[0] - box[0]) > at[2] + box[2] or abs(at[1] - box[1]) > LINE_PX for box in boxes
+        )
+        boxes += [at] if fits else []
+        shown.append(fits)
+    return shown
 
 
 def _axis(values: Sequence[float], plane: VocabularyMap, number: int) -> dict[str, Any]:
@@ -179,8 +276,9 @@ def size_figure(found: Sequence[SizeRun]) -> go.Figure:
         xaxis={"title": "virtual tokens (log scale)", "type": "log"}
         | {"tickvals": list(SIZES), "range": [-0.15, 1.85]},
         yaxis={"title": "sentiment: share right", "range": [-0.02, 1.02]},
-        height=420,
-        legend={"orientation": "h", "y": -0.25},
+        height=300,
+        margin={"l": 10, "r": 10, "t": 10},
+        legend={"orientation": "h", "y": -0.3},
     )
 
 

@@ -11,11 +11,14 @@ from core.formulas.parameters import trainable_parameters
 from core.runs.messages import ScoreText, TakeAway
 from pages.lessons.soft_prompts.figures import (
     against_words,
+    moving_view,
     own_sizes,
     recorded_sizes,
+    recorded_tokens,
     size_figure,
     size_finding,
     soft_prompt_view,
+    token_row,
     wandering_words,
 )
 from pages.shared.engine import (
@@ -23,76 +26,89 @@ from pages.shared.engine import (
     current_model,
     engine,
     events_of,
+    model_ready,
     model_shape,
     require_model,
     store,
 )
+from pages.shared.layout import experiment, more_settings
 from pages.shared.plain import plain
 from pages.shared.queue import run_all
 from pages.shared.run_button import run_button
+from pages.shared.settings import rate_slider
 
 STARTS = {"vocabulary": "Words drawn at random", "text": "A text", "random": "Noise"}
 RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 
 
 def choose() -> RunConfig:
-    """The soft prompt's size, start and rate."""
-    left, right = st.columns(2)
-    method = left.segmented_control(
-        "Method",
-        of_family("soft prompts"),
-        format_func=lambda name: METHODS[name].title,
-        default="prompt",
-        required=True,
-        key="soft_prompts_method",
-        bind="query-params",
-    )
-    n = right.select_slider(
+    """The soft prompt's size, the rest in a popover."""
+    n = st.select_slider(
         "Virtual tokens", SIZES, 10, key="soft_prompts_tokens", bind="query-params"
     )
-    st.markdown(METHODS[method].how)
-    start, text = "vocabulary", ""
-    if method == "prompt":
-        start = st.segmented_control(
-            "The tokens begin as",
-            list(STARTS),
-            format_func=STARTS.__getitem__,
-            default="vocabulary",
+    with more_settings():
+        method = st.segmented_control(
+            "Method",
+            of_family("soft prompts"),
+            format_func=lambda name: METHODS[name].title,
+            default="prompt",
             required=True,
-            key="soft_prompts_begin",
+            key="soft_prompts_method",
             bind="query-params",
         )
-        if start == "text":
-            text = st.text_input("Text", TEXT, key="soft_prompts_text", bind="query-params")
-    with st.expander("More settings"):
-        one, two, three = st.columns(3)
-        rate = one.select_slider(
-            "Learning rate",
-            RATES,
-            default_learning_rate(method),
-            format_func="{:g}".format,
-            key=f"soft_prompts_rate_{method}",
-            bind="query-params",
+        start, text = "vocabulary", ""
+        if method == "prompt":
+            start = st.segmented_control(
+                "The tokens begin as",
+                list(STARTS),
+                format_func=STARTS.__getitem__,
+                default="vocabulary",
+                required=True,
+                key="soft_prompts_begin",
+                bind="query-params",
+            )
+            if start == "text":
+                text = st.text_input("Text", TEXT, key="soft_prompts_text", bind="query-params")
+        rate = rate_slider(
+            default_learning_rate(method), key=f"soft_prompts_rate_{method}", rates=RATES
         )
-        steps = two.number_input("Steps", 1, 200, 20, key="soft_prompts_steps", bind="query-params")
-        seed = three.number_input("Seed", 0, 9999, 0, key="soft_prompts_seed", bind="query-params")
+        steps = st.number_input("Steps", 1, 200, 20, key="soft_prompts_steps", bind="query-params")
+        seed = st.number_input("Seed", 0, 9999, 0, key="soft_prompts_seed", bind="query-params")
     config = prompt_config(
         n, method=method, start=start, text=text, seed=seed, learning_rate=rate, steps=steps
     )
     shape = model_shape()
     count = trainable_parameters(config.method, shape)
     width = f"{shape.hidden}" if method == "prompt" else f"{count // n:,} keys and values"
-    st.markdown(f"Trained: {n} × {width} = **{count:,}** parameters. No weight of the model moves.")
+    st.markdown(
+        f"{METHODS[method].how} Trained: {n} × {width} = **{count:,}** parameters. No weight of the model "
+        "moves."
+    )
     return config
 
 
-def train(config: RunConfig) -> str:
-    """Run it, and watch the tokens move; returns the run shown, or ""."""
-    run_id = run_button(config, "Train the soft prompt", key="soft_prompts", name="run")
+def train() -> str:
+    """The first screen: the soft prompt's size and Run at the left; what the model reads at the right."""
+    left, right = experiment()
+    with left:
+        place = st.container()
+        config = choose()
+    is_run = "run" in st.query_params and model_ready()
+    with right:
+        result = st.container()
+    if not is_run:
+        with result:
+            st.markdown("**What the model reads: vectors that no word has, then the review**")
+            token_row(recorded_tokens(config.method.virtual_tokens), None)
+            size_curve()
+    with place:
+        require_model()
+        run_id = run_button(config, "Train the soft prompt", key="soft_prompts", name="run")
     if not run_id:
-        st.caption("Press the button: the virtual tokens will move on a map of the task’s words.")
         return ""
-    soft_prompt_view(run_id)
+    with result:
+        soft_prompt_view(run_id)
+    moving_view(run_id)
     if store().get(run_id).config.method.name not in of_family("soft prompts"):
         st.caption("This run trained no soft prompt, so it has no virtual tokens to show.")
         return ""
@@ -100,25 +116,32 @@ def train(config: RunConfig) -> str:
     if words:
         st.markdown(plain(words))
         st.caption(
-            f"The map is flat, the embedding space has {model_shape().hidden} dimensions: two points that look near may be "
-            "far apart. The cosines are taken in all dimensions; hover over a token to see them."
+            f"The map is flat, the embedding space has {model_shape().hidden} dimensions: two points "
+            "that look near may be far apart. The cosines are taken in all dimensions; hover over a token "
+            "to see them."
         )
     return run_id
 
 
-def sizes() -> None:
-    """The learning curve over the number of virtual tokens."""
-    st.header("How many virtual tokens?")
+def size_curve() -> None:
+    """Scores over the number of virtual tokens, of recorded runs and the reader's."""
     found = [*recorded_sizes(), *own_sizes()]
-    run_all(list(token_configs()), "Run every size", key="soft_prompts_sizes")
     if not found:
-        st.caption("No run yet. Train a soft prompt above, or all six sizes here.")
+        st.caption("No run yet. Train a soft prompt, or all six sizes below.")
         return
     st.markdown(f"**{size_finding(found)}**")
     st.plotly_chart(size_figure(found), width="stretch", key="soft_prompts_curve")
     st.caption(
         "Bars are 95 % intervals over test reviews of one run; between seeds runs differ, too."
     )
+
+
+def sizes() -> None:
+    """The learning curve over the number of virtual tokens."""
+    st.header("How many virtual tokens?")
+    run_all(list(token_configs()), "Run every size", key="soft_prompts_sizes")
+    if "run" in st.query_params:  # else the curve stands on the first screen
+        size_curve()
 
 
 def by_hand(run_id: str) -> None:
@@ -188,8 +211,7 @@ st.markdown(
     "You choose words to make a model do something. Why words? A soft prompt is a row of vectors that "
     "no word has, found by training. The model itself stays as it is."
 )
-require_model()
-shown = train(choose())
+shown = train()
 sizes()
 by_hand(shown)
 take_away(shown)

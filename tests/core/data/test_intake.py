@@ -192,6 +192,7 @@ def test_what_was_taken_is_said_and_can_be_changed() -> None:
     with pytest.raises(UnknownColumnsError) as refused:
         read(b"title,body\na,b\n", name="a.csv")
     assert refused.value.columns == ["title", "body"]
+    assert refused.value.first == [{"title": "a", "body": "b"}]
 
 
 BAD = """prompt,completion

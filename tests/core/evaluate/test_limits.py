@@ -74,9 +74,12 @@ def test_the_sentence_says_how_many_were_cut() -> None:
     cut: dict[str, Any] = {"n": 40, "max_new_tokens": 96}
     checks = [evaluation(s, "names", 0.5, n_cut=n, **cut) for s, n in ((0, 40), (5, 3))]
     checks.append(evaluation(5, "topic", 0.5, n_cut=0, **cut))
-    assert cut_lines(checks) == ["names at step 5: 3 of 40 answers were cut at 96 tokens"]
+    assert cut_lines(checks) == ["Names at step 5: 3 of 40 answers were cut at 96 tokens"]
+    own = [evaluation(5, "custom", 0.5, n_cut=3, **cut)]
+    assert cut_lines(own) == ["Your pairs at step 5: 3 of 40 answers were cut at 96 tokens"]
     assert as_shown(Answer("Once upon", True)) == "Once upon […]"
     assert as_shown(Answer("Once.", False)) == "Once."
+    assert as_shown(Answer(" \n", False)) == "(empty answer)"
 
 
 def test_an_evaluation_counts_the_cut_answers() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from core.evaluate.compare_texts import compare_texts
 from core.evaluate.learning_curves import in_one_line, losses_at, movements, values_over_time
-from core.evaluate.metric_failures import HIGH, LOW, METRIC_FAILURES, attempt
+from core.evaluate.metric_failures import HIGH, LOW, METRIC_FAILURES, SAME_SCORE, attempt
 from core.evaluate.words import Cutting
 from core.events import ClassificationReport, Evaluation, Validation
 from tests.events import evaluation as made_evaluation
@@ -21,6 +21,15 @@ def test_on_each_prepared_pair_the_score_lies(failure: Any) -> None:
     else:
         assert f1 < LOW if failure.is_right else f1 > HIGH
     assert attempt(failure.reference, failure.output, f1, is_right=failure.is_right)[0] == ""
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_right_and_a_wrong_answer_have_the_same_score(n: int) -> None:
+    right, wrong = (
+        compare_texts(SAME_SCORE.reference, said, n=n, how=Cutting()).overlap.f1
+        for said in (SAME_SCORE.right, SAME_SCORE.wrong)
+    )
+    assert right == wrong > 0
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ def test_a_live_view_says_how_many_answers_were_cut_and_marks_them(app: AppTest)
     run = own_run()
     RunStore().append(run, evaluation(0, "custom", 0.5, n=4, n_cut=3, max_new_tokens=56))
     shown = AppTest.from_function(status_of, kwargs={"run_id": run}).run()
-    assert "custom at step 0: 3 of 4 answers were cut at 56 tokens." in [
+    assert "Your pairs at step 0: 3 of 4 answers were cut at 56 tokens." in [
         c.value for c in shown.caption
     ]
     cut = sample(0, "", "Once upon", was_cut=True)

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core.config import METHODS, MethodConfig
 from core.evaluate.uncertainty import wilson_interval
 from core.events import Memory, NearWord, VirtualToken, VirtualTokens, VocabularyMap, Word
-from core.experiments.adapters import Adapter
+from core.experiments.adapters import Adapter, names_of, newest_of_each
 from core.experiments.method_rows import MethodRow, method_settings
 from core.experiments.ranks import RankRow
 from core.experiments.soft_prompts import SizeRun
@@ -23,7 +23,7 @@ from core.shape import PUBLISHED, total_parameters
 from pages.lessons.lora.matrices import rank_figure, rank_finding, spectrum_finding
 from pages.lessons.lora.sweep import grid, heatmap, sweep_finding
 from pages.lessons.one_base.adapters import memory_finding as copies_finding
-from pages.lessons.one_base.adapters import memory_rows
+from pages.lessons.one_base.adapters import memory_rows, weights_words
 from pages.lessons.peft.calculator import calculator_heading, fits, parts_figure
 from pages.lessons.peft.pictures import layer_picture
 from pages.lessons.peft.shares import band_heading, share_rows, size_heading, size_rows
@@ -318,3 +318,20 @@ def test_older_links_name_targets_as_llama_does(linked: list[str], wanted: str) 
     for _ in range(2):
         app.run()
         assert [text.value for text in app.markdown] == [wanted]
+
+
+def adapter(task: str, run_id: str) -> Adapter:
+    return Adapter(run_id=run_id, task=task, rank=8, seed=0, score=0.9, n_bytes=2_000_000)
+
+
+def test_of_each_task_the_newest_adapter_is_loaded_and_named_by_it() -> None:
+    new, old = adapter("sentiment", "3-aaaaaa"), adapter("sentiment", "1-bbbbbb")
+    names = adapter("names", "2-cccccc")
+    loaded = newest_of_each([new, names, old], ["sentiment", "topic", "names"])
+    assert loaded == [new, names]
+    assert names_of(loaded) == {"Sentiment": new, "Names": names}
+    assert names_of([new, old]) == {"Sentiment · aaaaaa": new, "Sentiment · bbbbbb": old}
+
+
+def test_copies_and_adapters_in_one_line() -> None:
+    assert weights_words(3, 2e6, 134_515_008) == "3 copies 807 MB, base + 3 adapters 275 MB"
