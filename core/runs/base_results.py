@@ -76,10 +76,6 @@ def _lines_of(base: LoadedModel) -> Iterator[str]:
     """One JSON line a result: its kind, its key, what was found."""
     for key, answer in base.answers.items():
         yield json.dumps(["answer", key, answer.text, answer.was_cut])
-    for key, logs in base.label_logs.items():
-        yield json.dumps(["labels", key, logs])
-    for key, logs in base.label_logs.items():
-        yield json.dumps(["labels", key, logs])
     for name, loss in base.losses.items():
         yield json.dumps(["loss", name, loss])
     for key, (first, rows) in base.next_tokens.items():
@@ -92,12 +88,6 @@ def _recall(base: LoadedModel, found: list[Any]) -> None:
     kind, key, *values = found
     if kind == "answer":
         base.answers.setdefault(tuple(key), Answer(*values))
-    elif kind == "labels":
-        labels, prompt = key
-        base.label_logs.setdefault((tuple(labels), tuple(prompt)), tuple(values[0]))
-    elif kind == "labels":
-        labels, ids = key
-        base.label_logs.setdefault((tuple(labels), tuple(ids)), tuple(*values))
     elif kind == "loss":
         base.losses.setdefault(key, *values)
     elif kind == "labels":

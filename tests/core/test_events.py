@@ -21,7 +21,8 @@ FIELDS = {
     "phase": "index task first_step last_step",
     "validation": "step loss n",
     "evaluation": "step task n score metric exact_match contains precision recall f1 interval "
-    "answered_with_sentiment classification elapsed_s intervals n_cut max_new_tokens",
+    "answered_with_sentiment classification elapsed_s intervals right_form label_accuracy n_cut "
+    "max_new_tokens",
     "partial_evaluation": "step task n n_all score metric interval",
     "sample": "step task prompt reference output was_cut",
     "next_tokens": "step prompt rows",
@@ -30,7 +31,8 @@ FIELDS = {
     "vocabulary_map": "step words explained",
     "virtual_tokens": "step tokens",
     "notice": "step message",
-    "finished": "run_id steps stopped_early trainable_params total_params peak_memory_mb elapsed_s train_s",
+    "finished": "run_id steps stopped_early trainable_params total_params peak_memory_mb elapsed_s train_s "
+    "examples_seen",
     "stopped": "run_id",
     "failed": "run_id reason",
 }
