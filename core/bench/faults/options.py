@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +63,7 @@ def _commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentPar
 @contextmanager
 def trying(
     place: Path, main: Main, parser: argparse.ArgumentParser
-) -> Iterator[Callable[[int, Random], Try]]:
+) -> Generator[Callable[[int, Random], Try]]:
     options = options_of(parser)
     before, usual = Path.cwd(), os.environ.get("TUNING_FORK_HOME")
     place.mkdir(parents=True, exist_ok=True)
