@@ -24,7 +24,7 @@ from torch import nn
 from core.bench.device import best_device, device_of, peak_memory_mb, synchronize
 from core.bench.workloads import Workload, product_dtype, run_config
 from core.catalog import find_model
-from core.config import MethodConfig, RunConfig
+from core.config import METHODS, MethodConfig, RunConfig
 from core.data.encode import Encoded
 from core.data.test_sets import fixed_set
 from core.data.tokenizer import ChatTokenizer
@@ -144,9 +144,8 @@ def choices_for(side: str, method: MethodConfig, *, dtype: str) -> Iterator[list
     others = _dtypes(method, but=dtype)
     yield [{"dtype": name} for name in _dtypes(method) if name not in others]
     yield [{"attention": attention} for attention in ("sdpa", "eager")]
-    if (
-        side == "sft" and method.name != "prompt"
-    ):  # virtual tokens would stand before the first only
+    # Packed, virtual tokens would stand before the first text only.
+    if side == "sft" and not METHODS[method.name].adds_tokens:
         yield [{"is_packed": packed} for packed in (False, True)]
 
 

@@ -20,7 +20,7 @@ soft prompt are V more nodes, attended to by all. What a padded batch computes i
 from collections.abc import Sequence
 
 from core.bench.tree import Counts, count
-from core.config import MethodConfig
+from core.config import METHODS, MethodConfig
 from core.data.encode import Encoded
 from core.errors import UserError
 from core.shape import ModelShape
@@ -33,7 +33,7 @@ def needed_flops(batch: Sequence[Encoded], method: MethodConfig, shape: ModelSha
     if method.name not in COUNTED:
         raise UserError(f"Operations are counted for {', '.join(COUNTED)} only.")
     found = count(batch)
-    if method.name == "prompt":
+    if METHODS[method.name].adds_tokens:
         found = _after_virtual(found, method.virtual_tokens)
     forward, at_inputs = _forward(found, shape), _to_inputs(found, method, shape)
     return forward + at_inputs + _to_weights(found, method, shape) + _pairs(found, method, shape)
