@@ -229,7 +229,7 @@ def loss_chart(events: list[Event], n_steps: int) -> alt.Chart | alt.LayerChart 
         for e in events
         if isinstance(e, Step | Validation) and isfinite(e.loss)
     ]
-    training = [r["loss"] for r in rows if r["set"] == "training"]
+    training = [e.loss for e in events if isinstance(e, Step) and isfinite(e.loss)]
     title = loss_title(training[0], training[-1])
     colour = alt.Color(
         "set:N",

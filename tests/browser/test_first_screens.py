@@ -83,7 +83,9 @@ def screen(request: pytest.FixtureRequest, chromium: Browser):
 
 def is_on_first_screen(page: Page, what: Locator) -> None:
     expect(what).to_be_visible()
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    expect(page.get_by_test_id("stApp")).to_have_attribute(
+        "data-test-script-state", "notRunning", timeout=150_000
+    )
     box, size = what.bounding_box(), page.viewport_size
     assert box
     assert size

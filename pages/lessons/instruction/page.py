@@ -121,12 +121,12 @@ def lesson() -> None:
         else:
             first_screen()
     with below:
-        if run_id and store().get(run_id).status in (RunStatus.FINISHED, RunStatus.STOPPED):
-            with right:
-                compare(run_id)
         st.header("2 · The loop, one phase at a time")
         step_through(config)
         sources()
+    if run_id and store().get(run_id).status in (RunStatus.FINISHED, RunStatus.STOPPED):
+        with right:  # last, as it waits for two answers
+            compare(run_id)
 
 
 def sources() -> None:
