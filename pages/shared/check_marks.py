@@ -82,7 +82,7 @@ def check_marks(
             "n",
         ],
     )
-    return bars + marks
+    return alt.layer(bars, marks)
 
 
 def _fill(palette: alt.Scale) -> alt.Fill:
@@ -91,7 +91,7 @@ def _fill(palette: alt.Scale) -> alt.Fill:
 
 def _beside(frame: pd.DataFrame, n_steps: int) -> Sequence[float]:
     """Where on the axis each row stands: its step, shifted by its place among the curves."""
-    kinds = [*zip(frame.curve, frame.get("line", frame.curve), strict=True)]
+    kinds = [*zip(frame.curve, frame["line" if "line" in frame else "curve"], strict=True)]
     order = list(dict.fromkeys(kinds))
     middle = (len(order) - 1) / 2
     return [

@@ -79,7 +79,7 @@ def curves(
     shown = [*map(catalog.task_title, tasks), SENTIMENT_SHARE]
     colours = [*(TASK_COLOURS[task] for task in tasks), AMBER]
     scores = frame[frame.line == SCORE]
-    now = scores[scores.step == scores.step.max()].set_index("curve")["value"]
+    now = scores.query("step == step.max()").set_index("curve")["value"]
     title = ", ".join(f"{name} {now[name]:.2f}" for name in shown[:-1] if name in now)
     heading = f"At step {frame.step.max()}: {title}"
     marks = check_marks(
