@@ -40,7 +40,7 @@ def check_rows(e: Evaluation, curve: str, *, is_trained: bool = False) -> list[d
 
 def check_marks(
     frame: pd.DataFrame, colours: Mapping[str, str], *, x: alt.X, n_steps: int, title: str
-) -> alt.LayerChart:
+) -> alt.LayerChart | alt.FacetChart:
     """`frame` has "step", "curve", "value", "low", "high", "n"; perhaps "line", a shape each, and "hollow"."""
     frame = frame.assign(at=_beside(frame, n_steps))
     for column, usual in (("line", SCORE), ("hollow", False)):
