@@ -34,7 +34,7 @@ from core.stamp import Stamp
 NAME = "first_screens"
 COMMAND = f"python -m core experiment {NAME} --record assets/recorded/{NAME}.json"
 REVIEW = "Is this review positive or negative?\n\nReview: The soup was cold and the waiter laughed at us."
-"""Lesson 1 asks it in three ways."""
+"""The lesson before fine-tuning asks it in three ways."""
 ANSWER_TOKENS = 40
 """Of the base model's answers to it."""
 KEPT = (Sample, Evaluation, Validation, Phase, Step)
@@ -43,7 +43,7 @@ BULKY = ("classification", "intervals")
 
 
 def instruction_config() -> RunConfig:
-    """Lesson 2 as it stands when it is opened, watched on the review of lesson 1."""
+    """The lesson of instruction tuning as it stands when it is opened, watched on `REVIEW`."""
     return RunConfig(
         data=DataConfig(task="sentiment"),
         method=MethodConfig(name="full"),
@@ -99,7 +99,7 @@ class FirstScreens:
 
     @property
     def tuned(self) -> str:
-        """What the model of lesson 2 answers to `REVIEW` after its last step."""
+        """What the model of the lesson of instruction tuning answers to `REVIEW` after its last step."""
         return [e.output for e in self.runs["instruction"].of_type(Sample, task="")][-1]
 
 

@@ -117,7 +117,8 @@ def _damaged_column(row: Row[Any]) -> str:
     """The name of a column that holds something else than it should; empty when all is well."""
     numbers = (row.created_at, row.started_at or 0.0, row.ended_at or 0.0)
     sound = {
-        "config": isinstance(row.config, dict) and {"data", "method"} <= row.config.keys(),
+        "config": isinstance(row.config, dict)
+        and all(isinstance(row.config.get(part), dict) for part in ("data", "method")),
         "summary": isinstance(row.summary, dict),
         "status": row.status in STATUSES,
         "time": all(isinstance(number, (int, float)) for number in numbers),

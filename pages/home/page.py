@@ -3,7 +3,7 @@
 import psutil
 import streamlit as st
 
-from core.course.lessons import as_markdown
+from core.course.lessons import as_markdown, name_of
 from core.errors import UserError
 from core.events import Sample
 from core.experiments.collapse import LEAD
@@ -27,7 +27,7 @@ def before_and_after() -> None:
         st.caption(found.where)
     st.page_link(
         "pages/lessons/forgetting/page.py",
-        label="See it happen: lesson 3",
+        label=f"See it happen: {name_of('forgetting')}",
         icon=":material/arrow_forward:",
     )
     st.page_link(

@@ -47,7 +47,11 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.setenv("TUNING_FORK_HOME", str(tmp_path))
     monkeypatch.setattr("pages.shared.engine.model_ready", lambda *args: True)
     tokenizer = byte_tokenizer()
-    for place in ("pages.shared.engine.tokenizer", "pages.lessons.evaluation.any_model.tokenizer"):
+    for place in (
+        "pages.shared.engine.tokenizer",
+        "pages.lessons.evaluation.any_model.tokenizer",
+        "pages.lessons.instruction.training_data.tokenizer",
+    ):
         monkeypatch.setattr(place, lambda *args: tokenizer)
     st.cache_resource.clear()
     return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()

@@ -93,7 +93,7 @@ def drawn_from_outside(code: str) -> Iterator[str]:
     for call in ast.walk(tree):
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
             continue
-        if call.func.attr in DRAWN_AS_MARKDOWN:
+        if call.func.attr in DRAWN_AS_MARKDOWN and ast.unparse(call.func.value) != "log":
             texts = [k.value for k in call.keywords if k.arg in ("text", "label", "body", "help")]
             formats = [k.value for k in call.keywords if k.arg == "format_func"]
             bodies = [f.body for f in formats if isinstance(f, ast.Lambda)]

@@ -52,7 +52,7 @@ class Deletions:
         try:
             delete_run(run_id)
         except UserError as error:  # it stays listed
-            log.warning("%s", error)
+            log.warning("not deleted: %s", error)
 
 
 @st.cache_resource(show_spinner=False)

@@ -5,6 +5,7 @@ import html
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.course.lessons import name_of
 from core.errors import UserError
 from core.experiments.first_screens import ANSWER_TOKENS, REVIEW, first_screens
 from core.generate.settings import SamplingSettings
@@ -12,6 +13,7 @@ from core.runs.messages import Generate
 from core.runs.states import RunStatus
 from core.runs.store import Run
 from pages.shared.engine import current_model, engine, model_ready, store
+from pages.shared.plain import plain
 
 WAYS = {
     "raw": (
@@ -26,8 +28,8 @@ WAYS = {
     ),
     "tuned": (
         "3 · Our tuning",
-        "20 more steps on reviews, as in lesson 2. It answers with the one word that its training "
-        "pairs had.",
+        f"20 more steps on reviews, as in {name_of('instruction')}. It answers with the one word that its "
+        "training pairs had.",
     ),
 }
 SETTINGS = SamplingSettings(max_new_tokens=ANSWER_TOKENS)
@@ -74,7 +76,7 @@ def ask(place: DeltaGenerator, *, raw: bool, run: Run | None) -> None:
         for message in engine().ask(question):
             show(place, message.token.text)
     except UserError as error:
-        place.error(str(error))
+        place.error(plain(str(error)))
 
 
 def show(place: DeltaGenerator, answer: str | None) -> None:

@@ -10,7 +10,7 @@ from core.config import RunConfig
 from core.errors import UserError
 from core.events import Evaluation, Memory, Sample, Step, event_from_dict
 from core.experiments import first_screens
-from core.experiments.collapse import collapse, in_sequence
+from core.experiments.collapse import LEAD, collapse, in_sequence
 from core.experiments.first_screens import FirstScreens, RecordedEvents
 from core.runs.store import RunStore, RunSummary
 from tests.events import evaluation, memory, sample, step
@@ -92,6 +92,6 @@ def test_the_lead_prompt_is_answered_before_and_lost_after() -> None:
     found = first_screens.first_screens()
     assert found
     samples = found.runs["forgetting"].of_type(Sample, task="")
-    first, *_, last = [e.output for e in samples if e.prompt == first_screens.LEAD]
+    first, *_, last = [e.output for e in samples if e.prompt == LEAD]
     assert "Amina" in first
     assert last.startswith(("positive", "negative"))

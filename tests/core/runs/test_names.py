@@ -65,7 +65,8 @@ def test_a_legend_says_only_what_differs(store: RunStore) -> None:
 
 
 def test_equal_runs_are_told_apart_by_their_ids(store: RunStore) -> None:
-    one, two = told(store, RunConfig(), RunConfig())
+    runs = [store.start(RunConfig(), worker=name) for name in ("one", "another")]
+    one, two = told_apart(runs).values()
     assert one != two
     assert one.startswith("run (")
 

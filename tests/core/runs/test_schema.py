@@ -56,9 +56,9 @@ CREATE TABLE events (
 """What was made before the database had a version: frozen, never to be brought up to date."""
 RUNS = """
 INSERT INTO runs VALUES
- (1, '20261101-090000-aaaaaa', '{"seed": 7}', 'abc', 'code model cpu float32', 'finished', 0, '',
+ (1, '20261101-090000-aaaaaa', '{"seed": 7, "data": {}, "method": {}}', 'abc', 'code model cpu float32', 'finished', 0, '',
   1793523600.0, 1793523601.0, 1793523630.0, 'host:1:1.00', 1793523630.0, '{"scores": {"names": 0.9}}', 2),
- (2, '20261101-091000-bbbbbb', '{"seed": 8}', 'abd', 'code model cpu float32', 'queued', 0, '',
+ (2, '20261101-091000-bbbbbb', '{"seed": 8, "data": {}, "method": {}}', 'abd', 'code model cpu float32', 'queued', 0, '',
   1793524200.0, NULL, NULL, '', NULL, '{}', 0);
 INSERT INTO events VALUES
  ('20261101-090000-aaaaaa', 1, 1793523602.0, 'validation',
@@ -132,7 +132,7 @@ def check_runs(store: RunStore) -> None:
     """All of `RUNS` is there and can be worked with."""
     queued, finished = store.runs()
     assert (finished.id, finished.status) == ("20261101-090000-aaaaaa", RunStatus.FINISHED)
-    assert finished.config_dict == {"seed": 7}
+    assert finished.config_dict == {"seed": 7, "data": {}, "method": {}}
     assert finished.summary.scores == {"names": 0.9}
     assert store.events(finished.id) == [VALIDATION, replace(VALIDATION, step=2, loss=2.25)]
     claimed = store.claim(worker="elsewhere:1:1.00")

@@ -385,9 +385,11 @@ def test_a_config_that_no_longer_works_can_still_be_listed(store: RunStore, home
 
 
 @pytest.mark.parametrize(
-    "stored", [{"colour": "red"}, {"seed": "0"}, {"method": {"target_modules": 5}}, {"data": 3}, []]
+    "wrong",
+    [{"colour": "red"}, {"seed": "0"}, {"method": {"target_modules": 5}}, {"data": {"n": 3}}],
 )
-def test_settings_of_another_version_raise_a_user_error(store: RunStore, stored: Any) -> None:
+def test_settings_of_another_version_raise_a_user_error(store: RunStore, wrong: Any) -> None:
+    stored = RunConfig().to_dict() | wrong
     run = store.submit(RunConfig())
     sql("UPDATE runs SET config = :stored", stored=json.dumps(stored))
     assert store.get(run.id).config_dict == stored
