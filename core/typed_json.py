@@ -74,3 +74,14 @@ def _checked(value: Any, kind: Any) -> Any:
     if not isinstance(value, kind):
         raise ValueError(f"{value!r} where {kind} is wanted")
     return value
+
+
+def strict_json(value: Any) -> Any:
+    """`value` with every NaN and infinity replaced by None."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: strict_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [strict_json(item) for item in value]
+    return value

@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from core.events import Event
+from core.typed_json import strict_json
 
 
 def say(text: str) -> None:
@@ -16,4 +17,5 @@ def emit_event(event: Event) -> None:
 
 
 def emit(message: dict[str, Any]) -> None:
-    print(json.dumps(message, ensure_ascii=False), flush=True)
+    """One JSON object on a line; what is undefined (NaN) is null, as JSON has no word for it."""
+    print(json.dumps(strict_json(message), ensure_ascii=False), flush=True)

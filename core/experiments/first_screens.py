@@ -27,9 +27,9 @@ from core.experiments.collapse import SEQUENCE, STEPS, collapse, in_sequence
 from core.experiments.record import FOLDER
 from core.machine import describe_machine
 from core.quiet import Quietness
-from core.runs.record import strict_json
 from core.runs.store import Run, RunStore
 from core.stamp import Stamp
+from core.typed_json import strict_json
 
 NAME = "first_screens"
 COMMAND = f"python -m core experiment {NAME} --record assets/recorded/{NAME}.json"

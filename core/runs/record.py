@@ -144,14 +144,3 @@ def unknown_run(run_id: str) -> UserError:
     return UserError(
         f"There is no run {quote(run_id)}; list the runs with: python -m core runs list"
     )
-
-
-def strict_json(value: Any) -> Any:
-    """`value` with every NaN and infinity replaced by None."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: strict_json(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [strict_json(item) for item in value]
-    return value

@@ -38,11 +38,11 @@ from core.runs.record import (
     Run,
     RunSummary,
     new_run_id,
-    strict_json,
     unknown_run,
 )
 from core.runs.schema import Database, events, runs
 from core.runs.states import ACTIVE, IllegalTransition, RunStatus
+from core.typed_json import strict_json
 
 __all__ = ["Run", "RunStore", "RunSummary", "worker_identity"]
 

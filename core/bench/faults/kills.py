@@ -25,9 +25,9 @@ from core.config.command import words_of
 from core.models.acquire import is_ready
 from core.paths import ROOT, cache_dir, data_dir
 from core.runs.engines.local import LocalEngine
-from core.runs.record import strict_json
 from core.runs.states import RunStatus
 from core.runs.store import Run, RunStore
+from core.typed_json import strict_json
 
 KIND = "kills"
 WAIT_S = 300.0
