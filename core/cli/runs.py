@@ -8,7 +8,7 @@ from typing import Any
 from core.cli.commands import show_event
 from core.cli.output import emit, say
 from core.config.command import command_of
-from core.runs.record import DamagedRun
+from core.runs.record import DamagedRunError
 from core.runs.store import Run, RunStore
 
 
@@ -95,7 +95,7 @@ def delete_run(arguments: Namespace) -> int:
     store = RunStore()
     try:
         run_id = store.get(arguments.run_id).id
-    except DamagedRun as damaged:
+    except DamagedRunError as damaged:
         run_id = damaged.run_id
     store.delete(run_id)
     say(f"run {run_id}: deleted")

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 from core.runs import artifacts
 from core.runs.endings import Ending, Endings
 from core.runs.liveness import Silences, ended_unexpectedly, is_gone, kill, left_behind
-from core.runs.record import DamagedRun, Run
+from core.runs.record import DamagedRunError, Run
 from core.runs.schema import Database, StoreError, events, runs
 from core.runs.states import RunStatus, sources
 
@@ -67,7 +67,7 @@ class Healer:
                     continue
                 self._endings.drop(row.id)
                 if ended:
-                    with suppress(DamagedRun):
+                    with suppress(DamagedRunError):
                         healed.append(Run.from_row(ended))
         except StoreError:
             self._silences.forget()  # what cannot be recorded now includes signs of life

@@ -83,9 +83,9 @@ class Run:
 
     @classmethod
     def from_row(cls, row: Row[Any]) -> "Run":
-        """The run of a whole row of the table `runs`; `DamagedRun` where that cannot be read."""
+        """The run of a whole row of the table `runs`; `DamagedRunError` where that cannot be read."""
         if wrong := _damaged_column(row):
-            raise DamagedRun(str(row.id), wrong)
+            raise DamagedRunError(str(row.id), wrong)
         return cls(
             id=row.id,
             config_dict=row.config,
@@ -102,7 +102,7 @@ class Run:
         )
 
 
-class DamagedRun(UserError):
+class DamagedRunError(UserError):
     """A row that does not hold what this app writes; other runs are not concerned."""
 
     def __init__(self, run_id: str, column: str) -> None:

@@ -34,7 +34,7 @@ from core.runs.identity import identity_of
 from core.runs.liveness import STALE_S, worker_identity
 from core.runs.record import (
     RUN_ID,
-    DamagedRun,
+    DamagedRunError,
     Run,
     RunSummary,
     new_run_id,
@@ -122,7 +122,7 @@ class RunStore:
                 continue
             try:
                 return Run.from_row(row)
-            except DamagedRun as damaged:
+            except DamagedRunError as damaged:
                 self.fail(damaged.run_id, str(damaged))
 
     def request_stop(self, run_id: str) -> None:
@@ -349,7 +349,7 @@ def _sound(rows: Sequence[Row[Any]]) -> list[Run]:
     for row in rows:
         try:
             found.append(Run.from_row(row))
-        except DamagedRun as damaged:
+        except DamagedRunError as damaged:
             _warn_once(str(damaged))
     return found
 

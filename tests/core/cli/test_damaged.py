@@ -175,7 +175,8 @@ def test_a_damaged_run_that_waits_is_passed_over(place: Place) -> None:
     waiting, good = (store.submit(store.get(run).config) for run in (place.run, place.good))
     place.sql(f"UPDATE runs SET config = '[]' WHERE id = '{waiting.id}'")
     claimed = store.claim(worker="test")
-    assert claimed and claimed.id == good.id
+    assert claimed
+    assert claimed.id == good.id
     assert store.claim(worker="test") is None
 
 
