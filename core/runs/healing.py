@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 
 from core.runs import artifacts
 from core.runs.endings import Ending, Endings
-from core.runs.liveness import Silences, ended_unexpectedly, is_gone, kill, left_behind
+from core.runs.liveness import Silences, ended_unexpectedly, is_gone, left_behind
 from core.runs.record import DamagedRunError, Run
 from core.runs.schema import Database, StoreError, events, runs
 from core.runs.states import RunStatus, sources
@@ -46,8 +46,11 @@ class Healer:
     def forget(self, run_id: str) -> None:
         self._endings.drop(run_id)
 
-    def heal(self, *, stale_s: float) -> list[Run]:
-        """End the running runs that nobody carries out any more, and return them."""
+    def heal(self, *, stale_s: float, given_up: Callable[[str], None]) -> list[Run]:
+        """End the running runs that nobody carries out any more, and return them.
+
+        `given_up` is told of each process that is gone or silent.
+        """
         query = select(runs).where(runs.c.status == RunStatus.RUNNING).order_by(runs.c.number)
         running = self._database.rows(query)
         silent = self._silences.of({row.id: row.heartbeat_at for row in running})
@@ -62,7 +65,7 @@ class Healer:
                 elif is_gone(row.worker, **silent[row.id], stale_s=stale_s):
                     ended = self._fail(row, ended_unexpectedly)
                     if ended:
-                        kill(row.worker)
+                        given_up(row.worker)
                 else:
                     continue
                 self._endings.drop(row.id)

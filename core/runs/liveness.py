@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TypedDict
 
 import psutil
@@ -103,13 +103,6 @@ def is_gone(worker: str, *, silent_s: float, watched_s: float, stale_s: float) -
     except LookupError:
         return silent_s > stale_s
     return found is None or watched_s > stale_s
-
-
-def kill(worker: str) -> None:
-    """End the process named by `worker` if it is one of this host, so that it does not train beside the next."""
-    with suppress(LookupError, psutil.Error):
-        if found := _process(worker):
-            found.kill()
 
 
 def _process(worker: str) -> psutil.Process | None:

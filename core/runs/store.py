@@ -15,7 +15,7 @@ so of two processes that want the same run only one gets it.
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
@@ -167,13 +167,15 @@ class RunStore:
         with self._database.transaction() as connection:
             return bool(connection.execute(mine.values(heartbeat_at=time.time())).rowcount)
 
-    def reap(self, *, stale_s: float = STALE_S) -> list[Run]:
+    def reap(
+        self, *, stale_s: float = STALE_S, given_up: Callable[[str], None] = lambda worker: None
+    ) -> list[Run]:
         """End the running runs that nobody carries out any more (core/runs/healing.py); returns them.
 
         A worker of this host is looked up by its process number and start time; one of another host
-        is given up when it has said nothing for more than `stale_s` seconds.
+        is given up when it has said nothing for more than `stale_s` seconds. `given_up` is told of it.
         """
-        return self._healer.heal(stale_s=stale_s)
+        return self._healer.heal(stale_s=stale_s, given_up=given_up)
 
     # Events
 
@@ -296,7 +298,9 @@ class RunStore:
         with self._database.transaction() as connection:
             over = runs.c.status.not_in(ACTIVE)  # or damaged
             connection.execute(delete(runs).where(runs.c.id == run_id, over))
-            artifacts.remove(artifacts.folder_of(run_id))  # if this fails, the run stays listed
+            # If this fails, the run stays listed. On a full disk it makes the room that recording takes.
+            artifacts.remove(artifacts.folder_of(run_id))
+        artifacts.remove_partial(run_id)
         self._healer.forget(run_id)
 
     # Shared steps

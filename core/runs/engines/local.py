@@ -11,6 +11,7 @@ import json
 import logging
 import math
 import queue
+import socket
 import subprocess
 import sys
 import threading
@@ -214,7 +215,7 @@ class LocalEngine:
         pause_s = WATCH_S
         while not self._closed.wait(pause_s):
             try:
-                self.store.reap()
+                self.store.reap(given_up=self._end_hung)
                 if is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]) or self.store.active():
                     for role in ("train", "ask"):
                         self._worker(role)
@@ -224,6 +225,12 @@ class LocalEngine:
             else:
                 trouble.worked()
                 pause_s = WATCH_S
+
+    def _end_hung(self, identity: str) -> None:
+        """A worker of this server that was given up may be there and do nothing: the next takes its place."""
+        worker = self.workers.get("train")
+        if worker and identity.startswith(f"{socket.gethostname()}:{worker.process.pid}:"):
+            worker.process.kill()
 
     def _worker(self, role: str) -> Worker:
         with self._lock:

@@ -258,7 +258,7 @@ def test_a_full_disk_keeps_the_curves(
     monkeypatch.setattr(lora, "save", full)
     assert main([*train, "--json"]) == 1
     printed = lines(capsys)
-    assert "free some disk space" in printed[-1]["reason"]
+    assert "The disk is full: the tuned weights cannot be saved" in printed[-1]["reason"]
     run = RunStore().get(printed[0]["run_id"])
     assert run.status == "failed"
     assert [e.step for e in RunStore().events(run.id) if isinstance(e, Step)] == [1, 2, 3]

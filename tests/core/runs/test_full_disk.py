@@ -1,6 +1,7 @@
 """A disk that is full for a while: no ending is lost, nothing half-written stays, the process lives on."""
 
 import os
+import shlex
 import sqlite3
 import subprocess
 import time
@@ -13,18 +14,22 @@ import torch
 from safetensors.torch import save_file
 from sqlalchemy import Pool, event
 
+from core.cli.main import main
 from core.config import DataConfig, EvaluationConfig, MethodConfig, OptimizerConfig, RunConfig
+from core.config.command import command_of
 from core.data import uploads
 from core.errors import UserError
 from core.events import Event, Step
+from core.methods import full
 from core.models.load import LoadedModel
 from core.paths import data_dir, write_whole
 from core.runs import artifacts, liveness
 from core.runs.engines.local import LocalEngine
 from core.runs.execute import execute
 from core.runs.states import RunStatus
-from core.runs.store import RunStore, worker_identity
+from core.runs.store import RunStore, RunSummary, worker_identity
 from tests.core.runs.processes import spawn
+from tests.events import step
 
 ME = worker_identity()
 WHY = "It is a long story. " * 1_000
@@ -135,6 +140,26 @@ def test_silence_on_a_full_disk_is_no_silence(disk: Disk) -> None:
     assert store.get(run.id).status is RunStatus.RUNNING
 
 
+@pytest.mark.thorough
+def test_a_command_says_that_its_end_is_not_recorded_and_the_next_one_records_it(
+    disk: Disk,
+    config: Callable[..., RunConfig],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fill_disk(*_: object) -> None:
+        disk.is_full = True
+        raise RuntimeError(WHY)
+
+    monkeypatch.setattr(full, "save", fill_disk)
+    assert main([*shlex.split(command_of(config()))[3:]]) == 2
+    assert "cannot be recorded now; the disk may be full" in capsys.readouterr().err
+    disk.is_full = False
+    assert main(["runs", "list"]) == 0
+    assert "failed" in capsys.readouterr().out
+    assert RunStore().runs()[0].reason == f"Training failed: {WHY}"
+
+
 # A real small disk
 
 
@@ -193,6 +218,27 @@ def test_a_file_that_does_not_fit_leaves_nothing(small: Path) -> None:
     with pytest.raises(UserError, match="cannot be saved"):
         uploads.keep([{"prompt": "word " * 2**20, "completion": "x"}])
     assert list(uploads.folder().iterdir()) == []
+
+
+def test_deleting_a_run_frees_a_full_disk(small: Path) -> None:
+    store = RunStore()
+    run = store.start(RunConfig(), worker=ME)
+    for n in range(50):
+        store.append(run.id, step(n))
+    with artifacts.saving(run.id) as folder:
+        (folder / "weights").write_bytes(bytes(2**19))
+    store.finish(run.id, RunSummary())
+    fill(small)
+
+    def record() -> None:
+        for n in range(1_000):
+            store.append(run.id, step(n))
+
+    with pytest.raises(UserError, match="The disk is full"):
+        record()
+    RunStore().delete(run.id)
+    assert RunStore().runs() == []
+    assert list((data_dir() / "runs").iterdir()) == []
 
 
 @pytest.fixture

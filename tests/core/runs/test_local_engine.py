@@ -202,7 +202,7 @@ def test_the_watch_outlives_what_nobody_foresaw(
 ) -> None:
     raised = list[float]()
 
-    def reap() -> None:
+    def reap(**_: object) -> None:
         raised.append(time.monotonic())
         raise ArithmeticError("never seen before")
 

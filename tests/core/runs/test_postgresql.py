@@ -1,0 +1,56 @@
+"""What only PostgreSQL does to the store; everything else it shares with SQLite (test_store.py)."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine, text
+
+from core.config import RunConfig
+from core.errors import UserError
+from core.runs import schema
+from core.runs.store import RunStore
+from tests.events import step
+
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.parametrize("database", ["postgresql"], indirect=True),
+]
+
+
+@pytest.fixture
+def address(database: str, postgresql: str) -> str:
+    assert database == "postgresql"
+    return postgresql
+
+
+def test_migrations_lead_to_the_tables_that_the_code_uses(address: str) -> None:
+    RunStore()
+    with schema.Database(address).transaction() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert context.get_current_revision() == schema.SCHEMA_VERSION
+        assert compare_metadata(context, schema.metadata) == []
+
+
+def test_a_server_that_was_restarted_is_found_again(address: str) -> None:
+    store = RunStore()
+    run = store.submit(RunConfig())
+    engine = create_engine(address)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+        )
+    engine.dispose()
+    assert store.append(run.id, step(1)) == 1
+
+
+def test_a_server_that_is_not_there_is_said_without_the_password(
+    address: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match="cannot be used") as caught:
+        RunStore(f"postgresql://teacher:secret@/tuning?host={tmp_path}")
+    assert "secret" not in str(caught.value)
