@@ -12,6 +12,7 @@ from core.checks import check_text
 from core.cli import (
     ablation,
     bench,
+    bench_memory,
     commands,
     data,
     evaluate,
@@ -212,4 +213,6 @@ def _add_bench(actions: Actions) -> None:
     bench.add_options(parser)
     _json_option(parser)
     parser.set_defaults(run=bench.run_bench)
-    ablation.add_parser(parser.add_subparsers(metavar="[ablation]", parser_class=Parser))
+    more = parser.add_subparsers(metavar="[ablation | memory]", parser_class=Parser)
+    ablation.add_parser(more)
+    bench_memory.add_parser(more)
