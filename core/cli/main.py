@@ -13,6 +13,7 @@ from core.checks import check_text
 from core.cli import (
     ablation,
     bench,
+    bench_memory,
     commands,
     contention,
     data,
@@ -247,8 +248,11 @@ def _add_bench(actions: Actions) -> None:
     bench.add_options(parser)
     _json_option(parser)
     parser.set_defaults(run=bench.run_bench)
-    more = parser.add_subparsers(metavar="[ablation|contention|faults|lesson]", parser_class=Parser)
+    more = parser.add_subparsers(
+        metavar="[ablation|contention|faults|lesson|memory]", parser_class=Parser
+    )
     ablation.add_parser(more)
     contention.add_parser(more)
     faults.add_parser(more, main=main, build_parser=build_parser)
     lesson.add_parser(more)
+    bench_memory.add_parser(more)
