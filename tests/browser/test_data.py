@@ -57,9 +57,9 @@ def test_unusable_file_gets_one_sentence(
 def test_edited_pairs_become_a_dataset_of_their_own(app: str, page: Page) -> None:
     page.goto(f"{app}/instruction?instruction_task=Names")
     page.get_by_text("Browse and edit the training pairs").click()
-    expect(page.get_by_role("radio", name="Names")).to_be_checked()
+    expect(page.get_by_test_id("stSelectbox").first.locator("input")).to_have_value("Names")
     page.get_by_role("button", name="Use my edited pairs").click()
-    expect(page.get_by_role("radio", name="Your own pairs")).to_be_checked()
+    expect(page.get_by_test_id("stSelectbox").first.locator("input")).to_have_value("Your own pairs")
     expect(page.get_by_text("{prompt}").first).to_be_visible()
     assert "dataset=" in page.url
 

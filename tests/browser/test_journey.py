@@ -74,9 +74,9 @@ def test_run_survives_reload_and_second_screen_then_before_and_after(
 
 
 def test_stop_keeps_what_was_recorded(app: str, page: Page) -> None:
-    page.goto(f"{app}/instruction?instruction_steps=400&instruction_seed=4")
+    page.goto(f"{app}/instruction?instruction_steps=100&instruction_seed=4")
     button(page, "Run").click()
-    expect(page.get_by_text(re.compile(r"Step [1-9]\d* of 400"))).to_be_visible(timeout=120_000)
+    expect(page.get_by_text(re.compile(r"Step [1-9]\d* of 100"))).to_be_visible(timeout=120_000)
     button(page, re.compile("^Stop$")).click()
     expect(page.get_by_text(re.compile(r"Stopped after \d+ steps"))).to_be_visible(timeout=60_000)
     expect(page.get_by_text("Ask both: before and after")).to_be_visible()
