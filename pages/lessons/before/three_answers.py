@@ -50,7 +50,7 @@ def three_answers() -> None:
             st.caption(meaning)
     note = st.empty()
     if found:
-        note.caption(f"{found.where} The same command shows them anew: `{found.command}`.")
+        note.caption(found.where)
     if model_ready() and st.button("Ask the model on this machine", key="before_three"):
         for way, run in (("raw", None), ("chat", None), ("tuned", own)):
             if way != "tuned" or run:
