@@ -59,7 +59,9 @@ def test_edited_pairs_become_a_dataset_of_their_own(app: str, page: Page) -> Non
     page.get_by_text("Browse and edit the training pairs").click()
     expect(page.get_by_test_id("stSelectbox").first.locator("input")).to_have_value("Names")
     page.get_by_role("button", name="Use my edited pairs").click()
-    expect(page.get_by_test_id("stSelectbox").first.locator("input")).to_have_value("Your own pairs")
+    expect(page.get_by_test_id("stSelectbox").first.locator("input")).to_have_value(
+        "Your own pairs"
+    )
     expect(page.get_by_text("{prompt}").first).to_be_visible()
     assert "dataset=" in page.url
 
