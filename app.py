@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from core.course.lessons import LAB, LESSONS
+from core.descriptors import make_room
 from core.errors import UserError
 from pages.shared.engine import engine
 
@@ -46,6 +47,7 @@ if is_first_visit and urlparse(st.context.url or "").path.strip("/"):
     st.html("<script>window.location.reload()</script>", unsafe_allow_javascript=True)
     st.stop()
 try:
+    make_room()
     engine()  # workers warm up while the reader reads
     navigation.run()
 except UserError as error:

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, overload
 
 from core import catalog
@@ -34,6 +35,8 @@ from core.typed_json import read
 
 log = logging.getLogger(__name__)
 WATCH_S = 0.3
+LARGEST_LOG = 5_000_000
+"""Bytes; the log before it is kept, too."""
 GONE = "The model process ended unexpectedly (it was stopped, or the machine ran out of memory). A new one is starting; please try again."
 
 
@@ -247,6 +250,7 @@ class LocalEngine:
 
     def _spawn(self, command: list[str]) -> subprocess.Popen[str]:
         logs = writable(data_dir() / "logs")
+        _keep_small(logs / "workers.log")
         with (logs / "workers.log").open("a", encoding="utf-8") as errors:
             return subprocess.Popen(
                 command,
@@ -292,3 +296,10 @@ class LocalEngine:
         with self._lock, contextlib.suppress(OSError, ValueError):
             worker.process.stdin.write(json.dumps(message) + "\n")
             worker.process.stdin.flush()
+
+
+def _keep_small(file: Path) -> None:
+    """A log that has grown large is put aside, in the place of the one before."""
+    with contextlib.suppress(OSError):
+        if file.stat().st_size > LARGEST_LOG:
+            file.replace(file.with_name(f"{file.name}.1"))
