@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from core.course.lessons import LAB, LESSONS
+from core.descriptors import make_room
 from core.errors import UserError
 from pages.shared.engine import engine
 from pages.shared.layout import page_style
@@ -74,6 +75,7 @@ if is_first_visit and urlparse(st.context.url or "").path.strip("/"):
     st.stop()
 leave_out_endless_numbers()
 try:
+    make_room()
     engine()  # workers warm up while the reader reads
     navigation.run()
 except UserError as error:

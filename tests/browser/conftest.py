@@ -43,6 +43,15 @@ def prepared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+def wait_until_it_answers(address: str) -> None:
+    for _ in range(120):
+        try:
+            urllib.request.urlopen(f"{address}/_stcore/health").read()
+            return
+        except OSError:
+            time.sleep(0.25)
+
+
 @contextmanager
 def running_app(home: Path) -> Iterator[str]:
     """Start the app as a reader would; gives its address."""
@@ -53,12 +62,7 @@ def running_app(home: Path) -> Iterator[str]:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     address = f"http://localhost:{port}"
     try:
-        for _ in range(120):
-            try:
-                urllib.request.urlopen(f"{address}/_stcore/health").read()
-                break
-            except OSError:
-                time.sleep(0.25)
+        wait_until_it_answers(address)
         yield address
     finally:
         server.terminate()

@@ -38,6 +38,8 @@ from core.typed_json import read
 
 log = logging.getLogger(__name__)
 WATCH_S = 0.3
+LARGEST_LOG = 5_000_000
+"""Bytes; the log before it is kept, too."""
 GONE = "The model process ended unexpectedly (it was stopped, or the machine ran out of memory). A new one is starting; please try again."
 
 
@@ -256,6 +258,7 @@ class LocalEngine:
 
     def _spawn(self, command: list[str]) -> subprocess.Popen[str]:
         logs = writable(data_dir() / "logs")
+        _keep_small(logs / "workers.log")
         with (logs / "workers.log").open("a", encoding="utf-8") as errors:
             return subprocess.Popen(
                 command,
@@ -315,3 +318,10 @@ def _tokenizer_of(folder: Path, changed_ns: tuple[tuple[str, int], ...]) -> Chat
     """To read one takes a quarter of a second, which a reader would wait for at each click."""
     del changed_ns  # it is another one once a file was changed
     return ChatTokenizer.load(folder)
+
+
+def _keep_small(file: Path) -> None:
+    """A log that has grown large is put aside, in the place of the one before."""
+    with contextlib.suppress(OSError):
+        if file.stat().st_size > LARGEST_LOG:
+            file.replace(file.with_name(f"{file.name}.1"))
