@@ -31,9 +31,14 @@ WORTH_MOVING = 0.9
 WORTH_PACKING = 5
 """Answers of so many tokens are likely to go on; with packed weights, 64 answers of up to 24 tokens took
 2.0 s instead of 2.25. Labels of one or two words end before."""
-TOKENS_AT_ONCE = 8192
-"""Of a group, answers included: each keeps 23 kB of keys and values of the small model in bf16. Only groups of
-long prompts are smaller for it."""
+LONGEST_ALONE = 2048
+"""A group takes no more memory than a prompt of so many tokens alone, about 550 MB beside the small model. Groups of
+64 short prompts, up to 140 tokens with their answers, take less."""
+LINEAR = 400
+"""What a token takes, counted in pairs of a token and one that it attends to (120 bytes): measured for prompts of 110 to
+1,900 tokens."""
+CACHED = 200
+"""Of it, what its keys and values take."""
 PROMPTS_AT_ONCE = 64
 """On two cores 160 reviews took 5.0 s in groups of 16 and 5.5 s of 64 (short answers); 110 questions
 with answers of 20 tokens took 21 s in groups of 16, 13 s of 32 and 11 s of 64."""
@@ -77,14 +82,34 @@ def answer_greedily(
 def _groups(keys: Sequence[tuple[int, ...]], most: int) -> Iterator[list[tuple[int, ...]]]:
     """Prompts to be read together, each behind its limit; those of like length follow each other."""
     group: list[tuple[int, ...]] = []
+    shared: tuple[int, ...] = ()
     for key in keys:
-        n_tokens = len(key) + key[0]
-        if group and (len(group) == most or (len(group) + 1) * n_tokens > TOKENS_AT_ONCE):
+        limit, *prompt = key
+        known = _beginning(shared, prompt) if group else tuple(prompt)
+        room = _pairs(LONGEST_ALONE, 1, 0)
+        longest = len(prompt) + limit
+        if group and (len(group) == most or _pairs(longest, len(group) + 1, len(known)) > room):
             yield group
-            group = []
+            group, known = [], tuple(prompt)
         group.append(key)
+        shared = known
     if group:
         yield group
+
+
+def _pairs(longest: int, n: int, n_shared: int) -> int:
+    """The memory of `n` prompts that begin with `n_shared` tokens alike, in pairs; see `LINEAR`."""
+    once = n_shared * (n_shared + LINEAR)
+    return once + n * ((longest - n_shared) * (longest + LINEAR) + n_shared * CACHED)
+
+
+def _beginning(one: Sequence[int], other: Sequence[int]) -> tuple[int, ...]:
+    """What both begin with."""
+    n = next(
+        (n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
+        min(len(one), len(other)),
+    )
+    return tuple(one[:n])
 
 
 @torch.no_grad()

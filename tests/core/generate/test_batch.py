@@ -1,5 +1,7 @@
 """Answers of the growing trie, and sampling stages, against transformers' own."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -112,3 +114,23 @@ def test_too_long_or_empty_prompts_are_refused(tiny: LoadedModel) -> None:
         list(stream(tiny.model, tiny, [5] * 250, SamplingSettings(max_new_tokens=10)))
     with pytest.raises(UserError, match="empty"):
         list(stream(tiny.model, tiny, [], SamplingSettings()))
+
+
+@pytest.mark.slow
+@pytest.mark.thorough
+def test_the_longest_prompts_that_fit_stay_below_1500_mb() -> None:
+    """64 prompts of 1,900 tokens, nothing in common, are what a test split may hold at worst; eight tell."""
+    code = """
+import torch
+from core.catalog import DEFAULT_MODEL
+from core.generate.batch import answer_greedily
+from core.memory import peak_memory_mb
+from core.models.load import load
+from core.models.probe import resolve_dtype
+base = load(DEFAULT_MODEL, dtype=resolve_dtype("auto"))
+prompts = torch.randint(100, 40_000, (8, 1900), generator=torch.Generator().manual_seed(0)).tolist()
+answer_greedily(base.model, base, prompts, max_new_tokens=3)
+print(peak_memory_mb())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 1500

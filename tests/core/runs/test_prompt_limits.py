@@ -90,14 +90,26 @@ def test_long_prompts_are_answered_in_small_groups(
         return answer(self, prompts, limits)  # pyright: ignore
 
     monkeypatch.setattr(batch._Answerer, "answer", counted)  # pyright: ignore
-    monkeypatch.setattr(batch, "TOKENS_AT_ONCE", 120)
-    prompts = [[7 + n] * 5 for n in range(8)] + [[9 + n] * 50 for n in range(3)]
+    monkeypatch.setattr(batch, "LONGEST_ALONE", 60)
+    prompts = [[7 + n] * 5 for n in range(4)] + [[9 + n] * 50 for n in range(3)]
     together = answer_greedily(tiny.model, tiny, prompts, max_new_tokens=4)
-    assert sizes == [8, 2, 1]
+    assert sizes == [4, 1, 1, 1]
     tiny.answers.clear()
-    monkeypatch.setattr(batch, "TOKENS_AT_ONCE", 10_000)
+    monkeypatch.setattr(batch, "LONGEST_ALONE", 2048)
     assert answer_greedily(tiny.model, tiny, prompts, max_new_tokens=4) == together
-    assert sizes[3:] == [11]
+    assert sizes[4:] == [7]
+
+
+def test_what_prompts_begin_with_alike_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    alike = [(4, *range(7, 907), n) for n in range(20)]
+    apart = [(4, *range(7 + n, 907 + n), n) for n in range(20)]
+    groups = batch._groups  # pyright: ignore[reportPrivateUsage]
+    assert max(map(len, groups(apart, 64))) == 4
+    assert max(map(len, groups(alike, 64))) == 20
+    usual = [(24, *range(7 + n, 77 + n)) for n in range(130)]
+    assert list(map(len, groups(usual, 64))) == [64, 64, 2]  # as before
+    for keys in (alike, apart, usual):
+        assert [key for group in groups(keys, 64) for key in group] == keys
 
 
 @pytest.mark.thorough
@@ -114,23 +126,3 @@ def test_the_command_line_refuses_without_torch(roomy: str) -> None:
         assert done.returncode == 2, done.stderr
         assert done.stderr.startswith("error: The prompt has ")
         assert done.stderr.endswith(" tokens; at most 2,048 can be answered. Shorten it.\n")
-
-
-@pytest.mark.slow
-@pytest.mark.thorough
-def test_the_longest_prompts_that_fit_stay_below_1500_mb() -> None:
-    """64 prompts of 1,900 tokens, nothing in common, are what a test split may hold at worst."""
-    code = """
-import torch
-from core.catalog import DEFAULT_MODEL
-from core.generate.batch import answer_greedily
-from core.memory import peak_memory_mb
-from core.models.load import load
-from core.models.probe import resolve_dtype
-base = load(DEFAULT_MODEL, dtype=resolve_dtype("auto"))
-prompts = torch.randint(100, 40_000, (64, 1900), generator=torch.Generator().manual_seed(0)).tolist()
-answer_greedily(base.model, base, prompts, max_new_tokens=3)
-print(peak_memory_mb())
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert float(done.stdout) < 1500

@@ -1,0 +1,53 @@
+"""What a training worker holds from run to run."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from core.bench.memory import METHODS, MemoryGrowth, measure, picture, save
+from core.cli.main import main
+from core.stamp import Stamp
+
+
+def growth(*held: float) -> MemoryGrowth:
+    methods = tuple(METHODS[n % len(METHODS)] for n in range(len(held)))
+    return MemoryGrowth(command="c", stamp=Stamp(), methods=methods, held_mb=held)
+
+
+def test_growth_compares_rounds_of_the_same_methods() -> None:
+    steady = growth(*(900, 950, 960, 940, 930) * 4)
+    assert steady.growth_mb == pytest.approx(0)
+    climbing = growth(*(900.0 + 20 * n for n in range(20)))
+    assert climbing.growth_mb == pytest.approx(100)
+    assert climbing.finding == (
+        "After 20 runs the training worker holds 1,280 MB; the last 10 runs added 100 MB"
+    )
+
+
+def test_record_and_picture(tmp_path: Path) -> None:
+    found = growth(*(900, 950, 960, 940, 930) * 4)
+    save(found, tmp_path)
+    assert json.loads((tmp_path / "memory.json").read_text())["growth_mb"] == 0
+    assert picture(found).count("<circle") == 20
+    assert (tmp_path / "memory.svg").read_text() == picture(found)
+
+
+@pytest.mark.usefixtures("home")
+def test_a_record_holds_enough_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "memory", "--runs", "20", "--record"]) == 2
+    assert "100 runs" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_runs_in_a_real_worker_are_measured() -> None:
+    seen: list[str] = []
+    found = measure(
+        model="smollm2-135m-instruct",
+        n_runs=2,
+        command="",
+        on_run=lambda number, method, held: seen.append(method),
+    )
+    assert seen == ["lora", "full"]
+    assert found.n_workers == 1
+    assert all(300 < held < 3000 for held in found.held_mb)
