@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,14 @@ import psutil
 
 from core import catalog
 from core.bench.report import write
-from core.config import EvaluationConfig, MethodConfig, OptimizerConfig, RunConfig
+from core.config import (
+    METHODS,
+    EvaluationConfig,
+    MethodConfig,
+    OptimizerConfig,
+    RunConfig,
+    default_learning_rate,
+)
 from core.errors import UserError
 from core.models.acquire import model_dir
 from core.paths import ROOT
@@ -30,7 +38,6 @@ from core.runs.store import RunStore
 from core.stamp import Stamp
 
 NAME = "memory"
-METHODS = ("lora", "full", "prompt", "ia3", "adapter")
 STEPS = 3
 MOST_GROWTH_MB = 50
 """Over the second half of the runs."""
@@ -70,7 +77,7 @@ def measure(
 ) -> MemoryGrowth:
     """Let a worker carry out `n_runs` and look at what it holds between them."""
     held: list[float] = []
-    methods = [METHODS[n % len(METHODS)] for n in range(n_runs)]
+    methods = tuple(islice(cycle(METHODS), n_runs))
     pids: set[int] = set()
     with _home_of_its_own() as environment, tempfile.TemporaryFile() as errors:
         store = RunStore(f"sqlite:///{environment['TUNING_FORK_HOME']}/data/runs.sqlite3")
@@ -96,7 +103,7 @@ def measure(
     return MemoryGrowth(
         command=command,
         stamp=Stamp.now(dtype="", device="", quiet=Quietness()),
-        methods=tuple(methods),
+        methods=methods,
         held_mb=tuple(held),
         n_workers=len(pids),
     )
@@ -144,7 +151,7 @@ def _config(model: str, method: str, *, seed: int) -> RunConfig:
         model=model,
         method=MethodConfig(name=method),
         optimizer=OptimizerConfig(
-            steps=STEPS, warmup_steps=0, learning_rate=5e-5 if method == "full" else 1e-3
+            steps=STEPS, warmup_steps=0, learning_rate=default_learning_rate(method)
         ),
         evaluation=EvaluationConfig(examples=4, final_examples=8, every=STEPS),
         seed=seed,

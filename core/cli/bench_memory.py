@@ -9,7 +9,7 @@ from typing import Any
 from core import catalog
 from core.bench import memory
 from core.cli.output import emit, say
-from core.config import check_number
+from core.config import METHODS, check_number
 from core.errors import UserError
 from core.experiments.record import FOLDER
 from core.models import acquire
@@ -29,7 +29,7 @@ def add_parser(actions: Any) -> None:
 
 def run_memory(arguments: Namespace) -> int:
     """Measure, say what was found; 1 when the worker grew by more than it may."""
-    check_number("--runs", arguments.runs, 2 * len(memory.METHODS), 10_000, whole=True)
+    check_number("--runs", arguments.runs, 2 * len(METHODS), 10_000, whole=True)
     if arguments.record and arguments.runs < 100:
         raise UserError("A record holds 100 runs at least.")
     acquire.ready_dir(catalog.find_model(arguments.model))

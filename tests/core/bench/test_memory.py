@@ -1,27 +1,32 @@
 """What a training worker holds from run to run."""
 
 import json
+from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
 
-from core.bench.memory import METHODS, MemoryGrowth, measure, picture, save
+from core.bench.memory import MemoryGrowth, measure, picture, save
 from core.cli.main import main
+from core.config import METHODS
 from core.stamp import Stamp
 
 
 def growth(*held: float) -> MemoryGrowth:
-    methods = tuple(METHODS[n % len(METHODS)] for n in range(len(held)))
+    methods = tuple(islice(cycle(METHODS), len(held)))
     return MemoryGrowth(command="c", stamp=Stamp(), methods=methods, held_mb=held)
 
 
 def test_growth_compares_rounds_of_the_same_methods() -> None:
-    steady = growth(*(900, 950, 960, 940, 930) * 4)
+    a_round = tuple(900.0 + 10 * n for n in range(len(METHODS)))
+    steady = growth(*a_round * 4)
     assert steady.growth_mb == pytest.approx(0)
-    climbing = growth(*(900.0 + 20 * n for n in range(20)))
-    assert climbing.growth_mb == pytest.approx(100)
+    n = 4 * len(METHODS)
+    climbing = growth(*(900.0 + 20 * n for n in range(n)))
+    assert climbing.growth_mb == pytest.approx(20 * len(METHODS))
     assert climbing.finding == (
-        "After 20 runs the training worker holds 1,280 MB; the last 10 runs added 100 MB"
+        f"After {n} runs the training worker holds {880 + 20 * n:,} MB; "
+        f"the last {n // 2} runs added {20 * len(METHODS)} MB"
     )
 
 
@@ -35,7 +40,7 @@ def test_record_and_picture(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("home")
 def test_a_record_holds_enough_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", "memory", "--runs", "20", "--record"]) == 2
+    assert main(["bench", "memory", "--runs", "30", "--record"]) == 2
     assert "100 runs" in capsys.readouterr().err
 
 
@@ -48,6 +53,6 @@ def test_runs_in_a_real_worker_are_measured() -> None:
         command="",
         on_run=lambda number, method, held: seen.append(method),
     )
-    assert seen == ["lora", "full"]
+    assert seen == list(METHODS)[:2]
     assert found.n_workers == 1
     assert all(300 < held < 3000 for held in found.held_mb)
