@@ -37,8 +37,11 @@ PATIENCE_S = 10.0
 """Who holds a lock for longer is suspended, or at something that takes very long: others go on without."""
 IMPATIENCE_S = 0.05
 """As long is then waited in each turn, until the lock is free again."""
-POLL_S = 0.002
-"""Between two looks at a lock: short beside a step or a token."""
+POLL_S = 0.02
+"""Between two looks at a lock, at first: each look takes a moment from the threads of whoever computes."""
+SOON_S = 0.2
+"""After so long the lock may be free any moment (see `SLICE_S`)."""
+SOON_POLL_S = 0.004
 
 
 def n_cores() -> int:
@@ -160,11 +163,14 @@ def _lock(path: Path) -> FileLock:
 
 
 def _within(lock: FileLock, seconds: float) -> bool:
-    try:
-        lock.acquire(timeout=seconds, poll_interval=POLL_S)
-    except Timeout:
-        return False
-    return True
+    for timeout, poll_s in (
+        (min(SOON_S, seconds), POLL_S),
+        (max(0, seconds - SOON_S), SOON_POLL_S),
+    ):
+        with suppress(Timeout):
+            lock.acquire(timeout=timeout, poll_interval=poll_s)
+            return True
+    return False
 
 
 def _is_free(lock: FileLock) -> bool:
