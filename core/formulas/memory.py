@@ -121,8 +121,9 @@ def in_this_app(
     """Bytes by formula as this app trains: "gradients", "optimizer", "activations".
 
     What is trained is float32 and so are its gradients, AdamW's two moments, and nothing else. A batch
-    is one row of `n_tokens` tokens. With a 16-bit model the products run in 16 bits, so a 16-bit copy of
-    each trained weight is made in the forward pass and kept for the backward pass.
+    is one row of `n_tokens` tokens. With a 16-bit model the products run in 16 bits: a 16-bit copy of
+    each trained weight is made in the forward pass and kept for the backward pass, and the gradients of the
+    model's own matrices are 16-bit, too.
     """
     n = trainable_parameters(method, shape)
     kept = activations(
@@ -133,7 +134,20 @@ def in_this_app(
         element_bytes=2 if is_16_bit else 4,
     )
     copies = 2 * n if is_16_bit else 0
-    return {"gradients": 4 * n, "optimizer": 8 * n, "activations": kept.n_bytes + copies}
+    narrow = own_matrices(method, shape) if is_16_bit else 0
+    return {
+        "gradients": 4 * n - 2 * narrow,
+        "optimizer": 8 * n,
+        "activations": kept.n_bytes + copies,
+    }
+
+
+def own_matrices(method: MethodConfig, shape: ModelShape) -> int:
+    """Weights in the model's own matrices that a method trains, those of the embeddings aside."""
+    trained = METHODS[method.name].picture(method).trained
+    inside = sum(i * o for role, (i, o) in shape.linears.items() if role in trained)
+    head = shape.vocabulary * shape.hidden if "head" in trained and not shape.tied else 0
+    return trained_layers(method, shape) * inside + head
 
 
 def total_gb(parts: Sequence[Part]) -> float:

@@ -26,7 +26,8 @@ def with_parameters(
 ) -> nn.Module:
     """A shared copy in which the parameters `value` gives a tensor for have it as their own.
 
-    A tied parameter stays tied. With `train`, the new ones require a gradient, and only they.
+    A tied parameter stays tied. With `train`, the new ones require a gradient, and only they; that of a
+    matrix stays in the precision of the old one, in which it is computed.
     """
     from torch import nn
 
@@ -40,6 +41,11 @@ def with_parameters(
         for key, old in list(module.named_parameters(recurse=False)):
             if id(old) in new:
                 setattr(module, key, new[id(old)])
+                if train and old.dim() == 2:
+                    new[id(old)].grad_dtype = old.dtype
+    for module in copied.modules():
+        if isinstance(module, nn.Embedding):  # its rows' gradients are added up
+            module.weight.grad_dtype = module.weight.dtype
     return copied
 
 

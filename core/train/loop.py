@@ -27,6 +27,7 @@ from core.models.trie import TrieBatch, build, mean_loss, tokens_computed
 from core.train.batches import mixed_batches
 from core.train.checks import Checks
 from core.train.footprint import measured
+from core.train.optimizer import AdamW
 from core.train.plan import Stage, make_plan
 from core.train.regularizers import make_penalties
 from core.train.schedule import learning_rate
@@ -47,19 +48,17 @@ class Trained:
         methods.find(self.config.method.name).save(self.model, self.base.model, folder)
 
 
-def make_optimizer(model: nn.Module, config: RunConfig) -> torch.optim.AdamW:
-    """AdamW over what the method trains, its update fused into one pass over memory."""
+def make_optimizer(model: nn.Module, config: RunConfig) -> AdamW:
+    """AdamW over what the method trains."""
     trainable = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(
-        trainable, lr=0.0, weight_decay=config.optimizer.weight_decay, fused=True
-    )
+    optimizer = AdamW(trainable, weight_decay=config.optimizer.weight_decay)
     methods.follow(config.method.name, model, optimizer, n_steps=config.optimizer.steps)
     return optimizer
 
 
 def take_step(
     model: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizer: AdamW,
     batch: TrieBatch,
     *,
     rate: float,
@@ -72,8 +71,7 @@ def take_step(
         loss = mean_loss(model, batch)  # forward, and loss at the completion tokens only
     loss.backward()  # gradients of everything the method trains
     penalty = sum(added.add_gradient() for added in penalties)
-    trainable = [p for group in optimizer.param_groups for p in group["params"]]
-    grad_norm = nn.utils.clip_grad_norm_(trainable, clip_norm)
+    grad_norm = optimizer.clip(clip_norm)
     for group in optimizer.param_groups:
         group["lr"] = rate
     optimizer.step()

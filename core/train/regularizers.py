@@ -54,6 +54,8 @@ def make_regularizer(
     """The penalty of a cure, or None."""
     if config.regularizer == "none":
         return None
+    for p in model.parameters():  # what it adds to small gradients would be lost in bf16
+        p.grad_dtype = p.dtype
     if config.regularizer == "l2sp":
         return Pull(model, base, config.strength)
     kept = kept_pairs(config.keep, base, seed=seed)

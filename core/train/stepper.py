@@ -108,7 +108,7 @@ class Stepper:
         """Fill the gradient of every trained parameter."""
         self.mean.backward()
         gradients = {name: p.grad for name, p in self.trainable.items() if p.grad is not None}
-        total = torch.stack([g.norm() for g in gradients.values()]).norm().item()
+        total = torch.stack([g.float().norm() for g in gradients.values()]).norm().item()
         return BackwardPhase(
             step=self.step,
             layers=by_layer(gradients),
@@ -119,7 +119,7 @@ class Stepper:
     def _clip(self) -> ClipPhase:
         """Shorten the gradient if it is longer than clip_norm."""
         limit = self.config.optimizer.clip_norm
-        self.grad_norm = nn.utils.clip_grad_norm_(self.trainable.values(), limit).item()
+        self.grad_norm = self.optimizer.clip(limit).item()
         return ClipPhase(
             step=self.step,
             before=self.grad_norm,

@@ -35,6 +35,7 @@ from core.models.structure import backbone_and_head
 from core.models.trie import build
 from core.train.ablations import ABLATIONS, MOST_ROUNDS, TimedStep, variants
 from core.train.loop import make_optimizer, take_step
+from core.train.optimizer import AdamW
 from core.train.plan import make_batches
 from core.train.schedule import learning_rate
 
@@ -47,7 +48,7 @@ class Variant:
 
     off: Sequence[str]
     model: nn.Module
-    optimizer: torch.optim.Optimizer
+    optimizer: AdamW
     dtype: torch.dtype
 
 
@@ -130,7 +131,7 @@ def step(
     with autocast(device, variant.dtype):
         mean = plain_loss(model, laid_out.to(device), variant.off)
     mean.backward()
-    nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], clip_norm)
+    optimizer.clip(clip_norm)
     for group in optimizer.param_groups:
         group["lr"] = rate
     optimizer.step()

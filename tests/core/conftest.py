@@ -88,6 +88,11 @@ def tiny64(tiny_folder: Path) -> LoadedModel:
 
 
 @pytest.fixture
+def tiny_bf16(tiny_folder: Path) -> LoadedModel:
+    return load_folder(tiny_folder, id="tiny", dtype=torch.bfloat16)
+
+
+@pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TUNING_FORK_HOME", str(tmp_path))
     return tmp_path

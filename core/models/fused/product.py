@@ -85,7 +85,7 @@ class Product:
         found: list[torch.Tensor | None] = [None] * len(self.weights)
         if any(weight.requires_grad for weight in self.weights):
             dw = (dy.t() @ more[0]).split([len(weight) for weight in self.weights])
-            found = [g.to(own.dtype) for g, own in zip(dw, self.weights, strict=True)]
+            found = [g.to(own.grad_dtype) for g, own in zip(dw, self.weights, strict=True)]
         if self.pairs:
             x, a, b, z = more
             dz = dy @ b

@@ -12,6 +12,7 @@ from core.models.precision import autocast
 from core.models.structure import backbone_and_head
 from core.models.trie import build
 from core.train.loop import take_step
+from core.train.optimizer import AdamW
 
 IDS = torch.tensor([[5, 6, 7, 20, 21]])
 BATCH = build([Encoded([5, 6, 7], [9, 1]), Encoded([5, 6, 8, 8], [10, 11, 1])])
@@ -27,7 +28,7 @@ def attach(method: str, base: LoadedModel, **settings: object) -> nn.Module:
 def tune(method: str, base: LoadedModel, **settings: object) -> nn.Module:
     """Three large steps with a method, at the base's precision, with all that belongs to it."""
     tuned = attach(method, base, **settings).train()
-    optimizer = torch.optim.AdamW([p for p in tuned.parameters() if p.requires_grad])
+    optimizer = AdamW([p for p in tuned.parameters() if p.requires_grad], weight_decay=0.01)
     methods.follow(method, tuned, optimizer, n_steps=3)
     penalty = methods.penalty_of(method, tuned)
     for _ in range(3):

@@ -33,6 +33,7 @@ from core.models.load import PLAIN, LoadedModel, load_folder
 from core.models.trie import build, mean_loss, tokens_computed
 from core.runs.evaluate_run import label_probabilities
 from core.train.loop import take_step, train
+from core.train.optimizer import AdamW
 from core.train.regularizers import fisher_information
 from core.train.stepper import pair_losses
 from core.train.time_ablations import time_ablations
@@ -197,7 +198,7 @@ def test_two_steps_with_every_method(
     torch.manual_seed(0)
     config = MethodConfig(name=method, **KNOBS | knobs)
     tuned: Any = methods.find(method).attach(base.model, config).train()
-    optimizer = torch.optim.AdamW([p for p in tuned.parameters() if p.requires_grad])
+    optimizer = AdamW([p for p in tuned.parameters() if p.requires_grad], weight_decay=0.01)
     losses: list[float] = []
     for _ in range(2):
         with torch.no_grad():
