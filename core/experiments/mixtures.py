@@ -20,6 +20,8 @@ HELD_OUT = "formality"
 GENERAL = "general"
 SCORED = (*TRAINED, HELD_OUT, GENERAL)
 METHOD, RATE, STEPS = "full", 1e-4, 30
+CHECK_EVERY = 10
+"""Steps between two checks of a run that one watches."""
 SIZES = (1, 2, 4, len(TRAINED))
 """How many tasks the recorded mixtures have."""
 

@@ -111,9 +111,7 @@ def _state(one: Wanted, recorder: Recorder) -> plan.State:
     return plan.state(one, folder=recorder.folder, identity=recorder.identity)
 
 
-def _tried(
-    wanted: Wanted, config: RunConfig, recorder: Recorder
-) -> tuple[RecordedRun | None, str]:
+def _tried(wanted: Wanted, config: RunConfig, recorder: Recorder) -> tuple[RecordedRun | None, str]:
     """The recorded run; or none, and why."""
     why = ""
     for attempt in range(1, TRIES + 1):
@@ -144,6 +142,10 @@ def _made(
         ended = store.get(started.id)
         if ended.status != "finished":
             return None, False, f"It {ended.status}: {ended.reason}"
+        if ended.version != recorder.identity(config):
+            raise UserError(
+                "The code or the model changed while this was recorded; start it again."
+            )
         messages = store.messages(ended.id)
         first = next(m for m in messages if m["type"] == Started.type)
         stamp = _stamp(recorder, dtype=first["dtype"], device=first["device"])
@@ -155,7 +157,9 @@ def _made(
             asked = _answers(requests, recorder)
             path = answers.path_of(folder, run.run_id)
             answers.save(path, asked, identity=run.identity, stamp=stamp)
-        files.write_lines(folder / f"{run.run_id}{EVENTS}", [run.to_dict(), *_lines(ended, messages)])
+        files.write_lines(
+            folder / f"{run.run_id}{EVENTS}", [run.to_dict(), *_lines(ended, messages)]
+        )
         return run, False, ""
     finally:
         with suppress(UserError):

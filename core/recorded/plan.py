@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import compress
+from operator import not_
 from pathlib import Path
 from statistics import median
 
@@ -68,12 +70,13 @@ def state(
     for config in wanted.configs:
         now.setdefault((config.model, config.dtype), identity(config))
     known = set(now.values())
-    done = tuple(run for run in there if run.identity in known and run.stamp.machine == machine)
+    is_mine = [run.identity in known and run.stamp.machine == machine for run in there]
+    done = tuple(compress(there, is_mine))
     hashes = {run.config_hash for run in done}
     return State(
         wanted=wanted,
         done=done,
-        others=tuple(run for run in there if run not in done),
+        others=tuple(compress(there, map(not_, is_mine))),
         missing=tuple(config for config in wanted.configs if config.hash not in hashes),
     )
 
