@@ -52,7 +52,9 @@ def read_lines(path: Path) -> list[Json]:
     """`UserError` for a file that is missing or damaged."""
     try:
         text = gzip.decompress(path.read_bytes()).decode()
-        return [_object(line) for line in text.splitlines()]
+        if not (lines := text.splitlines()):
+            raise ValueError("nothing is in it")
+        return [_object(line) for line in lines]
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise _unreadable(path, error) from error
 
