@@ -63,6 +63,10 @@ TARGETS: tuple[tuple[str, ...], ...] = (
     ("query", "key", "value", "output", "gate", "up", "down"),
 )
 """For LoRA, besides the usual query and value: each role alone, all of attention, all of the MLP, all."""
+MORE_RANKS = (3, 6, 12, 24, 48, 96)
+"""Stops of the lesson's rank slider between those of the sweep."""
+ALPHAS = (1.0, 4.0, 8.0, 32.0, 64.0, 128.0)
+"""At the usual rank."""
 LOOKED_AT = (0.0, 1 / 3, 2 / 3, 1.0)
 """Layers whose matrices are kept, by their place from the first to the last."""
 
@@ -177,18 +181,26 @@ def sequences() -> Iterator[RunConfig]:
 
 
 def ranks() -> Iterator[RunConfig]:
-    """Every rank at the usual rate with every seed, alpha twice the rank; with one seed at other rates, and
-    at the alpha that the lesson's picture begins with."""
+    """Every rank at the usual rate and alpha with every seed, and full fine-tuning beside it; then with one
+    seed the variants, other rates, ranks and alphas, and alpha twice the rank."""
     usual = default_learning_rate("lora")
     for seed in SEEDS:
         yield full_config(rank_config(MethodConfig(), rate=usual, seed=seed))
         for rank in RANKS:
-            yield rank_config(_lora(rank), rate=usual, seed=seed)
-    for rank in RANKS:
-        yield rank_config(MethodConfig(rank=rank), rate=usual)
+            yield rank_config(MethodConfig(rank=rank), rate=usual, seed=seed)
+    for seed in SEEDS:
+        for variant in ("rslora", "dora"):
+            method = MethodConfig(name=variant)
+            yield rank_config(method, rate=default_learning_rate(variant), seed=seed)
     for rate in RATES:
         for rank in RANKS:
-            yield rank_config(_lora(rank), rate=rate)
+            yield rank_config(MethodConfig(rank=rank), rate=rate)
+    for rank in MORE_RANKS:
+        yield rank_config(MethodConfig(rank=rank), rate=usual)
+    for alpha in ALPHAS:
+        yield rank_config(MethodConfig(alpha=alpha), rate=usual)
+    for rank in RANKS:
+        yield rank_config(MethodConfig(rank=rank, alpha=2.0 * rank), rate=usual)
 
 
 def targets() -> Iterator[RunConfig]:
@@ -235,11 +247,11 @@ def single_tasks() -> Iterator[RunConfig]:
 
 
 def ask_matrices(config: RunConfig, run_id: str) -> Sequence[AnyRequest]:
-    """Of one seed at the usual rate: spectra at some layers, a LoRA's matrices, and what merging changes."""
-    usual = default_learning_rate(config.method.name)
-    if config.seed or config.optimizer.learning_rate != usual:
-        return ()
+    """Of one seed at the usual rate and alpha: spectra at some layers, a LoRA's matrices, what merging changes."""
     method, layers = config.method, _layers(config.model)
+    is_usual = config.optimizer.learning_rate == default_learning_rate(method.name)
+    if config.seed or not is_usual or method.alpha != MethodConfig().alpha:
+        return ()
     asked: list[AnyRequest] = []
     for layer in layers:
         for module in method.target_modules:
@@ -278,10 +290,6 @@ def base_requests() -> list[AnyRequest]:
 def _lesson_2(task: str) -> RunConfig:
     """As its page opens."""
     return replace(instruction_config(), data=DataConfig(task=task), evaluation=EvaluationConfig())
-
-
-def _lora(rank: int) -> MethodConfig:
-    return MethodConfig(rank=rank, alpha=2.0 * rank)
 
 
 def _layers(model: str) -> list[int]:

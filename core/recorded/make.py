@@ -56,6 +56,8 @@ class Recorder:
     identity: Callable[[RunConfig], str]
     """That runs of this process have."""
     keeper: BaseKeeper = field(default_factory=BaseKeeper)
+    base_config: RunConfig = field(default_factory=RunConfig)
+    """Whose untrained model is asked."""
     allow_disturbed: bool = False
     new_watch: Callable[[], Watch] = Watch
     wait: Callable[[float], None] = time.sleep
@@ -96,10 +98,10 @@ def make(wanted: Sequence[Wanted], recorder: Recorder, *, most: int = 0) -> Iter
 
 def make_base_answers(requests: Sequence[AnyRequest], recorder: Recorder) -> bool:
     """Ask the base model what lessons show of it before any run; False where that is recorded already."""
-    path, identity = answers.base_path(recorder.folder), recorder.identity(RunConfig())
+    path, identity = answers.base_path(recorder.folder), recorder.identity(recorder.base_config)
     if path.is_file() and answers.how(path)[0] == identity:
         return False
-    base = recorder.keeper(RunConfig())
+    base = recorder.keeper(recorder.base_config)
     recorder.watch.look()
     asked = _answers(requests, recorder)
     stamp = _stamp(recorder, dtype=str(base.dtype).removeprefix("torch."), device=base.device.type)

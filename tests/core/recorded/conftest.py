@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -40,17 +41,13 @@ STAMP = Stamp(
 def watch(*others: float) -> Watch:
     """Of a machine on which other programs use so many of two processors before, and at each look; the last
     goes on."""
-    readings = [Reading(at_s=0.0, busy_s=0.0, own_s=0.0, steal_s=0.0, load=0.0, n_cores=2)]
-    shares = list(others)
+    shares = chain([0.0], others, repeat(others[-1]))
+    now = Reading(at_s=0.0, busy_s=0.0, own_s=0.0, steal_s=0.0, load=0.0, n_cores=2)
 
     def reader() -> Reading:
-        last = readings[-1]
-        if len(readings) == 1 or shares:
-            share = 0.0 if len(readings) == 1 and not shares else shares.pop(0)
-        else:
-            share = others[-1]
-        readings.append(replace(last, at_s=last.at_s + 10, busy_s=last.busy_s + 10 * share))
-        return last if len(readings) == 2 else readings[-1]
+        nonlocal now
+        now = replace(now, at_s=now.at_s + 10, busy_s=now.busy_s + 10 * next(shares))
+        return now
 
     return Watch(reader=reader, wait=lambda seconds: None)
 

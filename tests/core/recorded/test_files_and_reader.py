@@ -11,6 +11,7 @@ import pytest
 from core.config import MethodConfig, OptimizerConfig, RunConfig
 from core.errors import UserError
 from core.events import MatrixMovement, Movement, Sample, Step
+from core.recorded import answers as recorded_answers
 from core.recorded import (
     as_run,
     collection,
@@ -21,7 +22,6 @@ from core.recorded import (
     nearest,
     recorded_answer,
 )
-from core.recorded import answers as recorded_answers
 from core.runs.messages import LookAtSpectrum, Spectrum, StepThrough
 from core.runs.states import RunStatus
 from core.runs.store import RunStore
@@ -54,7 +54,9 @@ def test_a_run_is_read_back_as_it_was_said(write: Write, tmp_path: Path) -> None
     first, second, _ = [e for e in events if isinstance(e, Step)]
     assert (first.loss, first.tokens_per_s, first.tokens_computed) == (0.1235, 123500.0, 321)
     assert math.isnan(second.loss)
-    assert [e for e in events if isinstance(e, Sample)] == [e for e in said if isinstance(e, Sample)]
+    assert [e for e in events if isinstance(e, Sample)] == [
+        e for e in said if isinstance(e, Sample)
+    ]
     (moved,) = [e for e in events if isinstance(e, Movement)]
     assert moved.rows == [MatrixMovement(layer=0, module="query", relative=0.0001235)]
     assert run.where == "Recorded on a machine (2026-11-28, float32, commit abc)."
@@ -215,7 +217,9 @@ def test_reading_one_run_is_quick_and_takes_no_other(write: Write, tmp_path: Pat
     opened: list[Path] = []
     read = files.read_lines
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("core.recorded.run.read_lines", lambda path: opened.append(path) or read(path))
+        patch.setattr(
+            "core.recorded.run.read_lines", lambda path: opened.append(path) or read(path)
+        )
         found = find(at(1e-3, seed=7), folder=tmp_path)
         assert found is not None
         found.events()
