@@ -20,14 +20,22 @@ from core.config import (
     as_taught,
     default_learning_rate,
 )
+from core.data.shots import FORMS
 from core.experiments import mixtures, soft_prompts
 from core.experiments.adapters import ADAPTER_TASKS, adapter_config
 from core.experiments.collapse import SEQUENCE, TEXTBOOK_RATE, WATCHED, collapse, in_sequence
 from core.experiments.first_screens import ANSWER_TOKENS, REVIEW, instruction_config
 from core.experiments.methods import method_config
-from core.experiments.mitigations import MITIGATIONS, PROMPTS, mitigation_config
+from core.experiments.mitigations import LEARNED, MITIGATIONS, PROMPTS, mitigation_config
+from core.experiments.prompting import (
+    SHOTS,
+    TEXT_SHOTS,
+    TUNED,
+    prompt_evaluations,
+    tuned_configs,
+    tuned_evaluation,
+)
 from core.experiments.prompting import SIZES as TRAINING_SIZES
-from core.experiments.prompting import TUNED, tuned_configs
 from core.experiments.ranks import full_config, rank_config
 from core.experiments.sweep import RANKS, RATES, Sweep
 from core.experiments.watching import WATCHED_TASKS, watched_config
@@ -37,6 +45,7 @@ from core.runs.messages import (
     Generate,
     LookAtMatrices,
     LookAtSpectrum,
+    Measure,
     Merge,
     NextTokensAfter,
     StartLora,
@@ -111,7 +120,7 @@ def wanted() -> tuple[Wanted, ...]:
         Wanted(
             name="mixtures",
             about="one, some and all tasks at once",
-            configs=_each(tasks_together()),
+            configs=_each(mixtures.recorded_configs(SEEDS)),
         ),
         Wanted(
             name="single_tasks",
@@ -123,7 +132,8 @@ def wanted() -> tuple[Wanted, ...]:
         Wanted(
             name="prompting",
             about="tuned on few and on all examples, to set beside prompts",
-            configs=_each(tuned_configs("sentiment", TUNED, TRAINING_SIZES, SEEDS)),
+            configs=_each(tuned_configs(LEARNED, TUNED, TRAINING_SIZES, SEEDS)),
+            ask=ask_as_prompts_are,
         ),
     )
 
@@ -227,13 +237,6 @@ def prompts() -> Iterator[RunConfig]:
         yield soft_prompts.prompt_config(n, method="prefix")
 
 
-def tasks_together() -> Iterator[RunConfig]:
-    """The lesson's mixtures, scored on the way as it does, and each task alone."""
-    for one in mixtures.recorded_configs(SEEDS):
-        every = max(mixtures.CHECK_EVERY, one.optimizer.steps // 5)
-        yield replace(one, evaluation=replace(one.evaluation, every=every))
-
-
 def single_tasks() -> Iterator[RunConfig]:
     """Each with checks every few steps; LoRA adapters of four tasks; lesson 2 with each of its tasks."""
     for seed in SEEDS:
@@ -270,9 +273,23 @@ def ask_prompt_and_merge(config: RunConfig, run_id: str) -> Sequence[AnyRequest]
     return (TakeAway(run=run_id, prompts=PROMPTS),)
 
 
+def ask_as_prompts_are(config: RunConfig, run_id: str) -> Sequence[AnyRequest]:
+    """The test set and timed requests, as the base model is asked them with examples."""
+    return (Measure(wanted=tuned_evaluation(config, run_id)),)
+
+
+def prompted() -> Iterator[Measure]:
+    """The base model with solved examples, to set beside tuned ones."""
+    found = [
+        *prompt_evaluations(LEARNED, SHOTS, SEEDS),
+        *prompt_evaluations(LEARNED, TEXT_SHOTS, SEEDS, form=FORMS[1]),
+    ]
+    return (Measure(wanted=one) for one in found)
+
+
 def base_requests() -> list[AnyRequest]:
     """What lessons show of the base model before any run: its answers and what could come next, an untrained
-    LoRA beside it, and the first step of lesson 2, phase by phase."""
+    LoRA beside it, the first step of lesson 2, phase by phase, and what it can do with solved examples."""
     model = catalog.DEFAULT_MODEL
     greedy = SamplingSettings(max_new_tokens=ANSWER_TOKENS)
     asked: list[AnyRequest] = [
@@ -284,6 +301,7 @@ def base_requests() -> list[AnyRequest]:
     asked.append(StartLora(config=rank_config(MethodConfig(), rate=default_learning_rate("lora"))))
     opened = _lesson_2("sentiment")
     asked += (StepThrough(config=opened, phase=n, known=n) for n in range(len(PHASES)))
+    asked += prompted()
     return asked
 
 

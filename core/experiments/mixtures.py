@@ -54,12 +54,12 @@ def mixture_config(
 
 
 def recorded_configs(seeds: Sequence[int]) -> Iterator[RunConfig]:
-    """Mixtures of 1, 2, 4 and all tasks, and each task alone."""
+    """Mixtures of 1, 2, 4 and all tasks, and each task alone, scored on the way as one that is watched."""
     for seed in seeds:
         for k in SIZES:
-            yield mixture_config(TRAINED[:k], seed=seed)
+            yield mixture_config(TRAINED[:k], seed=seed, every=CHECK_EVERY)
         for task in TRAINED[1:]:
-            yield mixture_config((task,), seed=seed)
+            yield mixture_config((task,), seed=seed, every=CHECK_EVERY)
 
 
 @dataclass(frozen=True, kw_only=True)

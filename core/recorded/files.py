@@ -29,12 +29,15 @@ Json = dict[str, Any]
 
 
 def rounded(value: Any) -> Any:
-    """`value` with every float cut to four digits that count: 0.0123456 is 0.01235, 123.456 is 123.5.
+    """`value` with every float cut to four digits that count, or whole: 0.0123456 is 0.01235, 123.456 is
+    123.5, 123456.7 is 123457.
 
     What a run is told stays as it is: round no config.
     """
     if isinstance(value, float):
-        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else value
+        if not math.isfinite(value) or abs(value) >= 10**DIGITS:
+            return value if not math.isfinite(value) else float(round(value))
+        return float(f"{value:.{DIGITS}g}")
     if isinstance(value, dict):
         return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

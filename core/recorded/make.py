@@ -102,11 +102,17 @@ def make_base_answers(requests: Sequence[AnyRequest], recorder: Recorder) -> boo
     if path.is_file() and answers.how(path)[0] == identity:
         return False
     base = recorder.keeper(recorder.base_config)
-    recorder.watch.look()
-    asked = _answers(requests, recorder)
-    stamp = _stamp(recorder, dtype=str(base.dtype).removeprefix("torch."), device=base.device.type)
-    answers.save(path, asked, identity=identity, stamp=stamp)
-    return True
+    for attempt in range(1, TRIES + 1):
+        recorder.watch.look()
+        asked = _answers(requests, recorder)
+        dtype = str(base.dtype).removeprefix("torch.")
+        stamp = _stamp(recorder, dtype=dtype, device=base.device.type)
+        if recorder.allow_disturbed or not stamp.disturbed:
+            answers.save(path, asked, identity=identity, stamp=stamp)
+            return True
+        recorder.say(f"try {attempt} of {TRIES} was disturbed: {' '.join(stamp.disturbed)}")
+        _wait_until_quiet(recorder)
+    raise UserError(f"What the base model is asked was disturbed {TRIES} times.")
 
 
 def _state(one: Wanted, recorder: Recorder) -> plan.State:
@@ -150,15 +156,19 @@ def _made(
             )
         messages = store.messages(ended.id)
         first = next(m for m in messages if m["type"] == Started.type)
-        stamp = _stamp(recorder, dtype=first["dtype"], device=first["device"])
+        where = {"dtype": first["dtype"], "device": first["device"]}
+        stamp = _stamp(recorder, **where)
         if stamp.disturbed and not recorder.allow_disturbed:
             return None, True, " ".join(stamp.disturbed)
         folder = recorder.folder / wanted.name
         run = _recorded(ended, stamp, wanted.name, folder)
         if requests:
             asked = _answers(requests, recorder)
+            later = _stamp(recorder, **where)  # some answers are timed
+            if later.disturbed and not recorder.allow_disturbed:
+                return None, True, " ".join(later.disturbed)
             path = answers.path_of(folder, run.run_id)
-            answers.save(path, asked, identity=run.identity, stamp=stamp)
+            answers.save(path, asked, identity=run.identity, stamp=later)
         files.write_lines(
             folder / f"{run.run_id}{EVENTS}", [run.to_dict(), *_lines(ended, messages)]
         )

@@ -6,7 +6,7 @@ from core import catalog
 from core.config import METHODS
 from core.experiments.collections import SEEDS, ask_matrices, base_requests, wanted
 from core.experiments.mitigations import MITIGATIONS, mitigation_of
-from core.runs.messages import LookAtMatrices, LookAtSpectrum, Merge
+from core.runs.messages import LookAtMatrices, LookAtSpectrum, Measure, Merge
 
 BY_NAME = {one.name: one.configs for one in wanted()}
 ALL = [config for one in wanted() for config in one.configs]
@@ -47,3 +47,6 @@ def test_what_the_base_model_is_asked_needs_no_run() -> None:
     requests = base_requests()
     assert len({str(request) for request in requests}) == len(requests) > 15
     assert not any(getattr(request, "run", "") for request in requests)
+    assert (
+        Counter(map(type, requests))[Measure] == 1 + 4 * 3 + 2 * 3
+    )  # shots 0 … 8; two as one text
