@@ -15,12 +15,9 @@ __all__ = ["engine", "store"]  # fixtures
 OPENED = [lesson for lesson in WORK if lesson not in ("choice", "instruction")]
 TURNED = [
     ("forgetting", {"forgetting_rate_full": "0.00002"}),
-    ("forgetting", {"forgetting_method": "lora"}),
     ("cures", {"cures_cure": "ewc", "cures_ewc": "300"}),
-    ("multitask", {"multitask_tasks": "sentiment"}),
     ("lora", {"lora_rank": "64"}),
     ("soft_prompts", {"soft_prompts_tokens": "50"}),
-    ("evaluation", {"evaluation_train": "summary"}),
 ]
 """Settings in the address, as a link or a control sets them."""
 
