@@ -18,6 +18,7 @@ from core.config import RunConfig
 from core.config.command import command_of
 from core.errors import UserError
 from core.events import Event, Started
+from core.memory import release_memory
 from core.quiet import Quietness, Watch
 from core.recorded import answers, files, plan
 from core.recorded.files import EVENTS, Json
@@ -176,6 +177,7 @@ def _made(
     finally:
         with suppress(UserError):
             store.delete(started.id)
+        release_memory()  # hundreds of runs follow one another in this process
 
 
 def _recorded(ended: Run, stamp: Stamp, name: str, folder: Path) -> RecordedRun:
