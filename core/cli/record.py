@@ -141,7 +141,8 @@ def _record(chosen: list[Wanted], folder: Path, arguments: Namespace, *, with_ba
         for one in states:
             plan.remove(one, folder)
         states = [plan.state(one, folder=folder, identity=identity) for one in chosen]
-    if with_base and make_base_answers(base_requests(), recorder):
+    asked = base_requests(acquire.load_tokenizer(catalog.DEFAULT_MODEL)) if with_base else []
+    if asked and make_base_answers(asked, recorder):
         say("what lessons show of the base model is recorded")
     todo = [config for one in states for config in one.missing]
     todo = todo[: arguments.most or None]

@@ -21,7 +21,8 @@ from core.config import (
     default_learning_rate,
 )
 from core.data.shots import FORMS
-from core.experiments import mixtures, soft_prompts
+from core.data.tokenizer import ChatTokenizer
+from core.experiments import knowledge_probe, mixtures, soft_prompts
 from core.experiments.adapters import ADAPTER_TASKS, adapter_config
 from core.experiments.collapse import SEQUENCE, TEXTBOOK_RATE, WATCHED, collapse, in_sequence
 from core.experiments.first_screens import ANSWER_TOKENS, REVIEW, instruction_config
@@ -32,6 +33,7 @@ from core.experiments.prompting import (
     TEXT_SHOTS,
     TUNED,
     prompt_evaluations,
+    tuned_config,
     tuned_configs,
     tuned_evaluation,
 )
@@ -40,6 +42,7 @@ from core.experiments.ranks import full_config, rank_config
 from core.experiments.sweep import RANKS, RATES, Sweep
 from core.experiments.watching import WATCHED_TASKS, watched_config
 from core.generate.settings import SamplingSettings
+from core.models.acquire import load_tokenizer
 from core.recorded.plan import AnyRequest, Wanted
 from core.runs.messages import (
     Generate,
@@ -274,11 +277,26 @@ def ask_prompt_and_merge(config: RunConfig, run_id: str) -> Sequence[AnyRequest]
 
 
 def ask_as_prompts_are(config: RunConfig, run_id: str) -> Sequence[AnyRequest]:
-    """The test set and timed requests, as the base model is asked them with examples."""
-    return (Measure(wanted=tuned_evaluation(config, run_id)),)
+    """The test set and timed requests, as the base model is asked them with examples; and of one run the facts
+    that no tuning can bring."""
+    asked: list[AnyRequest] = [Measure(wanted=tuned_evaluation(config, run_id))]
+    if config == tuned_config(LEARNED, "lora", 0):
+        asked += fact_requests(load_tokenizer(config.model), run_id)
+    return asked
 
 
-def prompted() -> Iterator[Measure]:
+def fact_requests(tokenizer: ChatTokenizer, run_id: str = "") -> Iterator[Generate]:
+    """Each fact asked in the ways that a tuned model is asked, or in those of the base model."""
+    settings = SamplingSettings(max_new_tokens=knowledge_probe.ANSWER_TOKENS)
+    model = catalog.DEFAULT_MODEL
+    for fact in knowledge_probe.FACTS:
+        texts = knowledge_probe.texts(fact.question, fact.given, tokenizer)
+        for way, text in texts.items():
+            if (way == knowledge_probe.TUNED) == bool(run_id):
+                yield Generate(model=model, text=text, raw=True, run=run_id, settings=settings)
+
+
+def prompted_requests() -> Iterator[Measure]:
     """The base model with solved examples, to set beside tuned ones."""
     found = [
         *prompt_evaluations(LEARNED, SHOTS, SEEDS),
@@ -287,9 +305,9 @@ def prompted() -> Iterator[Measure]:
     return (Measure(wanted=one) for one in found)
 
 
-def base_requests() -> list[AnyRequest]:
+def base_requests(tokenizer: ChatTokenizer | None = None) -> list[AnyRequest]:
     """What lessons show of the base model before any run: its answers and what could come next, an untrained
-    LoRA beside it, the first step of lesson 2, phase by phase, and what it can do with solved examples."""
+    LoRA beside it, the first step of lesson 2, phase by phase, what it can do with solved examples, and, given a tokenizer, the facts."""
     model = catalog.DEFAULT_MODEL
     greedy = SamplingSettings(max_new_tokens=ANSWER_TOKENS)
     asked: list[AnyRequest] = [
@@ -301,7 +319,8 @@ def base_requests() -> list[AnyRequest]:
     asked.append(StartLora(config=rank_config(MethodConfig(), rate=default_learning_rate("lora"))))
     opened = _lesson_2("sentiment")
     asked += (StepThrough(config=opened, phase=n, known=n) for n in range(len(PHASES)))
-    asked += prompted()
+    asked += prompted_requests()
+    asked += fact_requests(tokenizer) if tokenizer else ()
     return asked
 
 

@@ -19,6 +19,7 @@ from core.runs.messages import (
     Request,
     message_from_json,
     message_to_json,
+    request_from_json,
     request_to_json,
 )
 from core.stamp import Stamp
@@ -31,19 +32,26 @@ Asked = tuple[Request[Any], list[Any]]
 
 def recorded_answer(request: Request[M], *, folder: Path | None = None) -> list[M] | None:
     """The answers to exactly this request, floats with four digits; None where it is not recorded."""
-    place = folder or files.FOLDER
-    run_id = getattr(request, "run", "")
-    path = _path_of_run(run_id, place) if run_id else base_path(place)
-    try:
-        found = path.stat() if path else None
-    except OSError:
-        found = None
-    if path is None or found is None:
-        return None
-    for asked, answers in _read(path, found.st_mtime_ns):
-        if asked == key_of(request):
-            return [message_from_json(request, answer) for answer in answers]
+    wanted = key_of(request)
+    for line in _lines(run_of(request), folder):
+        if files.line_of(_plain(line["asked"])) == wanted:
+            return [message_from_json(request, answer) for answer in line["answers"]]
     return None
+
+
+def all_recorded(run_id: str = "", *, folder: Path | None = None) -> list[Asked]:
+    """Every request to a recorded run, or to the base model, with its answers."""
+    found: list[Asked] = []
+    for line in _lines(run_id, folder):
+        request = request_from_json(line["asked"])
+        found.append((request, [message_from_json(request, one) for one in line["answers"]]))
+    return found
+
+
+def run_of(request: Request[Any]) -> str:
+    """Whom it asks: a run, or "" for the base model."""
+    parts = (request, getattr(request, "wanted", None), getattr(request, "on", None))
+    return next((part.run for part in parts if getattr(part, "run", "")), "")  # pyright: ignore
 
 
 def save(path: Path, asked: list[Asked], *, identity: str, stamp: Stamp) -> None:
@@ -93,8 +101,17 @@ def _path_of_run(run_id: str, place: Path) -> Path | None:
     return None
 
 
+def _lines(run_id: str, folder: Path | None) -> list[files.Json]:
+    place = folder or files.FOLDER
+    path = _path_of_run(run_id, place) if run_id else base_path(place)
+    try:
+        return _read(path, path.stat().st_mtime_ns) if path else []
+    except OSError:  # it was asked nothing
+        return []
+
+
 @lru_cache(maxsize=32)
-def _read(path: Path, changed_at: int) -> list[tuple[str, list[Any]]]:
+def _read(path: Path, changed_at: int) -> list[files.Json]:
     del changed_at
     _, *lines = files.read_lines(path)
-    return [(files.line_of(_plain(line["asked"])), line["answers"]) for line in lines]
+    return lines

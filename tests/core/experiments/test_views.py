@@ -1,20 +1,29 @@
 """The records that lessons compare are views of the recorded runs, once all of theirs are there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from core import recorded as recorded_runs
 from core.config import METHODS, RunConfig
-from core.events import Evaluation, Memory, Step
-from core.experiments import record
-from core.experiments.collections import wanted
+from core.data.tokenizer import ChatTokenizer
+from core.events import Evaluation, Memory, Started, Step
+from core.experiments import collections, prompting_record, record
+from core.experiments.collections import base_requests, wanted
+from core.experiments.knowledge_probe import FACTS
 from core.experiments.method_rows import method_row
 from core.experiments.mitigations import mitigation_config
 from core.experiments.plane import point
+from core.experiments.prompting import SHOTS, TUNED, ways
 from core.experiments.record import VIEWS
-from core.recorded import RecordedRun, files, plan
+from core.generate.tokens import Token
+from core.recorded import RecordedRun, answers, files, plan
+from core.recorded.answers import Asked
 from core.recorded.files import EVENTS
+from core.runs.messages import Generate, Generated, Measure, Progress, Request
+from core.runs.prompt_evaluation import Measured, PromptEvaluation
 from core.runs.record import RunSummary
 from core.stamp import Stamp
 from tests.events import evaluation, memory, sample, step
@@ -29,6 +38,21 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     record.recorded.cache_clear()
     yield tmp_path
     record.recorded.cache_clear()
+
+
+def started(config: RunConfig) -> Started:
+    return Started(
+        model=config.model,
+        method=config.method.name,
+        task=config.data.task,
+        device="cpu",
+        dtype="float32",
+        n_train=config.data.train_examples or 200,
+        n_validation=1,
+        n_test=1,
+        trainable_params=5,
+        total_params=9,
+    )
 
 
 def write(name: str, configs: list[RunConfig], folder: Path) -> None:
@@ -50,6 +74,7 @@ def write(name: str, configs: list[RunConfig], folder: Path) -> None:
         events = [
             *(evaluation(0, task, 0.5) for task in config.evaluation_tasks()),
             memory(),
+            started(config),
             step(1, step_s=0.25),
             step(2, step_s=0.25),
             sample(2, "", "positive"),
@@ -98,3 +123,67 @@ def test_the_plane_of_cures_takes_its_own_settings_of_the_collection(folder: Pat
     points = [point(run.config, run.events, is_recorded=True) for run in found.runs]
     assert all(points)
     assert len(points) == len(list(VIEWS["cures"][1]()))
+
+
+def measured(wanted: PromptEvaluation) -> Measured:
+    return Measured(
+        asking=wanted,
+        measured_at=0.0,
+        score=0.5 + wanted.shots / 100,
+        metric="exact_match",
+        interval=(0.4, 0.6),
+        n=48,
+        prompt_tokens=30.0,
+        uncached_tokens=10.0,
+        answer_tokens=2.0,
+        seconds=(0.1, 0.2),
+        cached_seconds=(0.05, 0.1),
+    )
+
+
+def answered(requests: Iterable[Request[Any]]) -> list[Asked]:
+    """What is measured, and to a question its own last word."""
+    found: list[Asked] = []
+    for request in requests:
+        if isinstance(request, Measure):
+            found.append((request, [Progress(answered=0, of=9), measured(request.wanted)]))
+        if isinstance(request, Generate):
+            said = f" {request.text.count('?')} marks, run {request.run[-1:]}"
+            token = Token(
+                id=1, piece="", text=said, probability=1.0, n_tokens=1, elapsed_s=0.1, ended=True
+            )
+            found.append((request, [Generated(n_prompt=1, token=token)]))
+    return found
+
+
+def test_prompting_is_a_view_of_runs_and_of_what_was_asked(
+    folder: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompting_record.recorded.cache_clear()
+    tokenizer = ChatTokenizer.load(tiny_folder)
+    monkeypatch.setattr(collections, "load_tokenizer", lambda model: tokenizer)
+    (one,) = (one for one in wanted() if one.name == "prompting")
+    write("prompting", list(one.configs), folder)
+    for run in recorded_runs.collection("prompting", folder=folder).runs:
+        path = answers.path_of(run.folder, run.run_id)
+        asked = answered(one.ask(run.config, run.run_id))
+        answers.save(path, asked, identity="i", stamp=STAMP)
+    assert prompting_record._view() is None  # the base model was asked nothing yet
+    asked = answered(base_requests(tokenizer))
+    answers.save(answers.base_path(folder), asked, identity="i", stamp=STAMP)
+    found = prompting_record.recorded()
+    prompting_record.recorded.cache_clear()
+    assert found is not None
+    assert found.command == "python -m core record --only prompting,base_model"
+    together = ways(found.rows)
+    assert {(w.kind, w.labels) for w in together} >= {("prompt", k) for k in SHOTS}
+    assert {w.kind for w in together} == {"prompt", *TUNED}
+    assert all(len(w.rows) == 3 for w in together if w.labels)
+    assert {row.once_s for row in found.rows if row.kind == "lora"} == {0.5}
+    assert [row["question"] for row in found.facts] == [fact.question for fact in FACTS]
+    for row in found.facts:
+        assert row["plain"] == "1 marks, run"
+        assert row["given"] == "1 marks, run"
+        assert row["shown"] == "5 marks, run"  # four solved questions before it
+        assert row["tuned"].startswith("1 marks, run ")
+        assert row["tuned"] != row["plain"]
