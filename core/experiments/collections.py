@@ -80,7 +80,9 @@ MORE_RANKS = (3, 6, 12, 24, 48, 96)
 ALPHAS = (1.0, 4.0, 8.0, 32.0, 64.0, 128.0)
 """At the usual rank."""
 LOOKED_AT = (0.0, 1 / 3, 2 / 3, 1.0)
-"""Layers whose matrices are kept, by their place from the first to the last."""
+"""Layers whose spectra are kept, by their place from the first to the last; of these two also the matrices."""
+DRAWN_RANKS = (1, 8, 64)
+"""LoRA's ranks whose matrices are kept: each place takes 40 KB."""
 
 
 @cache
@@ -258,11 +260,12 @@ def ask_matrices(config: RunConfig, run_id: str) -> Sequence[AnyRequest]:
     is_usual = config.optimizer.learning_rate == default_learning_rate(method.name)
     if config.seed or not is_usual or method.alpha != MethodConfig().alpha:
         return ()
+    is_drawn = METHODS[method.name].low_rank and method.rank in DRAWN_RANKS
     asked: list[AnyRequest] = []
     for layer in layers:
         for module in method.target_modules:
             asked.append(LookAtSpectrum(run=run_id, layer=layer, module=module))
-            if METHODS[method.name].low_rank:
+            if is_drawn and layer in (layers[0], layers[-1]):
                 asked.append(LookAtMatrices(run=run_id, layer=layer, module=module))
     if METHODS[method.name].low_rank:
         asked.append(Merge(run=run_id, prompts=PROMPTS))
