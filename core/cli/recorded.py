@@ -10,6 +10,7 @@ from core.cli.output import emit
 from core.cli.record import title_of
 from core.experiments.collections import wanted
 from core.recorded import RecordedRun, collections, find_run
+from core.recorded.answers import BASE, all_recorded
 from core.recorded.check import Checked, check, problems_of_all
 from core.recorded.files import FOLDER, size_bytes
 
@@ -97,6 +98,11 @@ def check_recorded(arguments: Namespace) -> int:
             emit({**asdict(one), "n_missing": len(one.missing)})
         else:
             print(_words(one))
+    n_asked = 0 if all_problems else len(all_recorded(folder=arguments.folder))
+    if arguments.json:
+        emit({"collection": BASE, "n_answers": n_asked})
+    else:
+        print(f"{BASE}: {n_asked} answers of the base model")
     n_bytes, n_runs = size_bytes(arguments.folder), sum(one.n_runs for one in found)
     if arguments.json:
         emit({"collection": "all", "n_runs": n_runs, "n_bytes": n_bytes, "problems": all_problems})

@@ -7,7 +7,7 @@ from pathlib import Path
 from core.errors import UserError
 from core.events import Finished, Unknown
 from core.recorded import files
-from core.recorded.answers import how, path_of
+from core.recorded.answers import all_recorded, how, path_of
 from core.recorded.collection import Collection, collection
 from core.recorded.files import EVENTS, INDEX
 from core.recorded.plan import Wanted
@@ -43,6 +43,10 @@ def problems_of_all(folder: Path) -> list[str]:
         problems.append(
             f"All files take {size / 2**20:.1f} MB, more than {files.MOST_BYTES / 2**20:.0f} MB."
         )
+    try:
+        all_recorded(folder=folder)
+    except (UserError, KeyError, ValueError) as error:
+        problems.append(f"What the base model was asked: {error}")
     dtypes = {run.stamp.dtype for path in folder.glob(f"*/{INDEX}") for run in _runs(path, folder)}
     if len(dtypes) > 1:
         problems.append(f"Runs of several precisions: {', '.join(sorted(dtypes))}.")
@@ -113,11 +117,11 @@ def _of_run(run: RecordedRun) -> list[str]:
             problems.append(f"{unknown} of its events cannot be read by this version")
         if not any(isinstance(event, Finished) for event in events):
             problems.append("it has no end")
-        if path_of(run.folder, run.run_id).is_file() and (
-            how(path_of(run.folder, run.run_id))[0] != run.identity
-        ):
-            problems.append("what it was asked is of another identity")
-    except (UserError, ValueError) as error:
+        if path_of(run.folder, run.run_id).is_file():
+            all_recorded(run.run_id, folder=run.folder.parent)
+            if how(path_of(run.folder, run.run_id))[0] != run.identity:
+                problems.append("what it was asked is of another identity")
+    except (UserError, KeyError, ValueError) as error:
         problems.append(str(error))
     if run.stamp.disturbed:
         problems.append("other programs disturbed it")

@@ -12,6 +12,7 @@ from core.events import Evaluation, Event, Finished, Sample, Started, Step
 from core.machine import describe_machine
 from core.quiet import Watch
 from core.recorded import collection, find, plan, recorded_answer
+from core.recorded.answers import base_path
 from core.recorded.check import check, problems_of_all
 from core.recorded.make import TRIES, Made, Recorder, make, make_base_answers
 from core.recorded.plan import AnyRequest, Wanted
@@ -242,5 +243,10 @@ def test_damage_and_size_are_found(
     assert found.missing == (RunConfig(seed=2).hash,)
     write(RunConfig(seed=1), name="two", stamp=replace(STAMP, dtype="bfloat16"))
     assert problems_of_all(tmp_path) == ["Runs of several precisions: bfloat16, float32."]
+    base = base_path(tmp_path)
+    base.parent.mkdir()
+    base.write_bytes(b"no gzip")
+    assert "What the base model was asked: The recorded" in problems_of_all(tmp_path)[0]
+    base.unlink()
     monkeypatch.setattr("core.recorded.files.MOST_BYTES", 100)
     assert "All files take 0.0 MB, more than" in problems_of_all(tmp_path)[0]
