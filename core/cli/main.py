@@ -23,6 +23,8 @@ from core.cli import (
     inspect,
     lesson,
     models,
+    record,
+    recorded,
     runs,
     train,
 )
@@ -74,6 +76,8 @@ def build_parser() -> argparse.ArgumentParser:
         data.add_parser,
         train.add_parser,
         _add_experiment,
+        record.add_parser,
+        recorded.add_parser,
         _add_evaluate,
         _add_score,
         runs.add_parser,

@@ -20,6 +20,8 @@ HELD_OUT = "formality"
 GENERAL = "general"
 SCORED = (*TRAINED, HELD_OUT, GENERAL)
 METHOD, RATE, STEPS = "full", 1e-4, 30
+CHECK_EVERY = 10
+"""Steps between two checks of a run that one watches."""
 SIZES = (1, 2, 4, len(TRAINED))
 """How many tasks the recorded mixtures have."""
 
@@ -52,12 +54,12 @@ def mixture_config(
 
 
 def recorded_configs(seeds: Sequence[int]) -> Iterator[RunConfig]:
-    """Mixtures of 1, 2, 4 and all tasks, and each task alone."""
+    """Mixtures of 1, 2, 4 and all tasks, and each task alone, scored on the way as one that is watched."""
     for seed in seeds:
         for k in SIZES:
-            yield mixture_config(TRAINED[:k], seed=seed)
+            yield mixture_config(TRAINED[:k], seed=seed, every=CHECK_EVERY)
         for task in TRAINED[1:]:
-            yield mixture_config((task,), seed=seed)
+            yield mixture_config((task,), seed=seed, every=CHECK_EVERY)
 
 
 @dataclass(frozen=True, kw_only=True)

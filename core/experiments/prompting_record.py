@@ -1,18 +1,44 @@
-"""The recorded figures of prompting against tuning, shipped in assets/recorded."""
+"""The recorded figures of prompting against tuning, shipped with the app.
+
+A view of the recorded runs and of what they and the base model were asked (core/recorded), once all of it is
+there; else a record of its own in assets/recorded.
+"""
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from core import recorded as shipped
+from core.answer import Answer
 from core.errors import UserError, shortened
-from core.experiments.prompting import Row
+from core.evaluate.limits import as_shown
+from core.events import Started, Step
+from core.experiments import collections
+from core.experiments.knowledge_probe import FACTS, GIVEN, PLAIN, SHOWN
+from core.experiments.knowledge_probe import TUNED as TUNED_WAY
+from core.experiments.mitigations import LEARNED
+from core.experiments.prompting import (
+    SIZES,
+    TUNED,
+    Row,
+    prompt_row,
+    tuned_configs,
+    tuned_evaluation,
+    tuned_row,
+)
 from core.experiments.record import FOLDER
 from core.machine import describe_machine
+from core.recorded import recorded_answer
+from core.recorded.answers import BASE, all_recorded
+from core.runs.messages import Generate, Measure
+from core.runs.prompt_evaluation import Measured
 from core.stamp import Stamp
+
+COLLECTION = "prompting"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +93,79 @@ def save(found: RecordedRows, path: Path) -> None:
 
 
 @cache
-def recorded(path: Path = FOLDER / "prompting.json") -> RecordedRows | None:
-    """The shipped record; None when there is none."""
+def recorded(path: Path | None = None) -> RecordedRows | None:
+    """The shipped record, or that of a file; None when there is none."""
+    if path is None:
+        return _view() or _own_record(FOLDER / "prompting.json")
+    return _own_record(path)
+
+
+def _own_record(path: Path) -> RecordedRows | None:
     if not path.is_file():
         return None
     found = json.loads(path.read_text("utf-8"))
     rows = tuple(Row.from_dict(row) for row in found.pop("rows"))
     stamp = Stamp.of(found.pop("stamp", {}))
     return RecordedRows(**found | {"rows": rows, "facts": tuple(found["facts"]), "stamp": stamp})
+
+
+def _view() -> RecordedRows | None:
+    """Of recorded runs; None unless all of them, and all that was asked, are there."""
+    by_hash = shipped.collection(COLLECTION).by_hash
+    wanted = tuned_configs(LEARNED, TUNED, SIZES, collections.SEEDS)
+    runs = list(filter(None, (by_hash.get(config.hash) for config in wanted)))
+    asked = list(collections.prompted_requests())
+    tuned = [_measured(Measure(wanted=tuned_evaluation(run.config, run.run_id))) for run in runs]
+    prompted = [_measured(request) for request in asked]
+    if not runs or len(runs) < n_tuned() or None in (*tuned, *prompted):
+        return None
+    rows = [prompt_row(measured) for measured in prompted if measured]
+    for run, measured in zip(runs, tuned, strict=True):
+        if measured:
+            rows.append(tuned_row(measured, run.config_dict, run.events(Started, Step)))
+    stamp = Stamp.of_all([run.stamp for run in runs])
+    return RecordedRows(
+        task=LEARNED,
+        command=f"python -m core record --only {COLLECTION},{BASE}",
+        machine=stamp.machine,
+        date=stamp.at[:10],
+        rows=tuple(rows),
+        facts=tuple(_facts([run.run_id for run in runs])),
+        stamp=stamp,
+    )
+
+
+def n_tuned() -> int:
+    """How many tuned models the record compares."""
+    return len(TUNED) * len(SIZES) * len(collections.SEEDS)
+
+
+def _measured(request: Measure) -> Measured | None:
+    found = recorded_answer(request)
+    return found[-1] if found and isinstance(found[-1], Measured) else None
+
+
+def _facts(run_ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Each fact with the answers to every way of asking it."""
+    answers = [*all_recorded(), *(one for run_id in run_ids for one in all_recorded(run_id))]
+    for fact in FACTS:
+        row: dict[str, Any] = {"kind": fact.kind, "question": fact.question, "answer": fact.answer}
+        texts: list[tuple[str, str]] = []
+        for request, said in answers:
+            if not isinstance(request, Generate) or fact.question not in request.text:
+                continue
+            last = said[-1].token
+            answer = as_shown(Answer(text=last.text.strip(), was_cut=not last.ended))
+            if request.run:
+                row[TUNED_WAY] = answer
+            elif fact.given in request.text:
+                row[GIVEN] = answer
+            else:
+                texts.append((request.text, answer))
+        for way, (_, answer) in zip((PLAIN, SHOWN), sorted(texts, key=_length), strict=False):
+            row[way] = answer  # with solved questions before it, a text is longer
+        yield row
+
+
+def _length(asked: tuple[str, str]) -> int:
+    return len(asked[0])

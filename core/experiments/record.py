@@ -1,8 +1,12 @@
-"""Recorded experiments, shipped in assets/recorded: what was measured, when, where and how."""
+"""Recorded experiments, shipped with the app: what was measured, when, where and how.
+
+An experiment whose runs are all in a collection of recorded runs (core/recorded) is a view of these; else it is
+read from a record of its own in assets/recorded.
+"""
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from itertools import zip_longest
@@ -11,8 +15,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from core import recorded as shipped
+from core.config import RunConfig
 from core.errors import UserError, shortened
 from core.events import Evaluation, Event, Memory, Step, VirtualTokens, event_from_dict
+from core.experiments import methods, mitigations, mixtures, soft_prompts
 from core.machine import describe_machine
 from core.paths import ASSETS
 from core.runs.store import Run, RunStore, RunSummary
@@ -34,6 +41,14 @@ KEPT_FIELDS = (
 )
 
 
+SEEDS = (0, 1, 2)
+VIEWS: dict[str, tuple[str, Callable[[], Iterable[RunConfig]]]] = {
+    "cures": ("mitigations", lambda: mitigations.recorded_configs((), SEEDS)),
+    "methods": ("methods", lambda: methods.recorded_configs((), SEEDS)),
+    "mixtures": ("mixtures", lambda: mixtures.recorded_configs(SEEDS)),
+    "soft_prompts": ("soft_prompts", lambda: soft_prompts.token_configs(SEEDS)),
+}
+"""Of each experiment its collection and which of its runs."""
 FIGURES = (  # of a `RunSummary`
     "steps",
     "elapsed_s",
@@ -132,18 +147,23 @@ def record(
 
 
 def _kept(run: Run, store: RunStore, stamp: Stamp | None) -> RecordedRun:
-    happened = store.events(run.id)
-    evaluations = [e for e in happened if isinstance(e, Evaluation)]
-    memory = [e for e in happened if isinstance(e, Memory)]
-    tokens = [e for e in happened if isinstance(e, VirtualTokens)][-1:]
     return RecordedRun(
         config=run.config_dict,
         version=run.version,
         summary=run.summary,
-        step_s=round(median(e.step_s for e in happened if isinstance(e, Step)), 3),
-        events=(*evaluations, *memory, *tokens),
+        **_figures(store.events(run.id)),
         stamp=stamp,
     )
+
+
+def _figures(happened: Sequence[Event]) -> dict[str, Any]:
+    evaluations = [e for e in happened if isinstance(e, Evaluation)]
+    memory = [e for e in happened if isinstance(e, Memory)]
+    tokens = [e for e in happened if isinstance(e, VirtualTokens)][-1:]
+    return {
+        "step_s": round(median(e.step_s for e in happened if isinstance(e, Step)), 3),
+        "events": (*evaluations, *memory, *tokens),
+    }
 
 
 def _brief(evaluation: Evaluation) -> dict[str, Any]:
@@ -169,6 +189,47 @@ def save(found: Recorded, path: Path) -> None:
 @cache
 def recorded(experiment: str) -> Recorded | None:
     """The shipped record of an experiment; None when there is none."""
+    return _view(experiment) or _own_record(experiment)
+
+
+def _view(experiment: str) -> Recorded | None:
+    """Of a collection of recorded runs; None unless it holds every run of the experiment."""
+    if experiment not in VIEWS:
+        return None
+    name, configs = VIEWS[experiment]
+    by_hash = shipped.collection(name).by_hash
+    found = [by_hash.get(config.hash) for config in configs()]
+    if not found or None in found:
+        return None
+    runs: list[RecordedRun] = []
+    untouched: dict[str, Evaluation] = {}
+    for run in filter(None, found):
+        figures = _figures(run.events(Evaluation, Memory, VirtualTokens, Step))
+        for event in figures["events"]:
+            if isinstance(event, Evaluation) and event.step == 0:
+                untouched.setdefault(event.task, event)
+        runs.append(
+            RecordedRun(
+                config=run.config_dict,
+                version=run.identity,
+                summary=run.summary,
+                **figures,
+                stamp=run.stamp,
+            )
+        )
+    stamp = Stamp.of_all([run.stamp for run in runs if run.stamp])
+    return Recorded(
+        experiment=experiment,
+        command=f"python -m core record --only {name}",
+        machine=stamp.machine,
+        date=stamp.at[:10],
+        untouched=tuple(untouched.values()),
+        runs=tuple(runs),
+        stamp=stamp,
+    )
+
+
+def _own_record(experiment: str) -> Recorded | None:
     path = FOLDER / f"{experiment}.json"
     if not path.is_file():
         return None

@@ -99,3 +99,8 @@ class MarkedToken:
 
 
 Phase = BatchPhase | ForwardPhase | LossPhase | BackwardPhase | ClipPhase | UpdatePhase
+PHASES = tuple(
+    kind.name
+    for kind in (BatchPhase, ForwardPhase, LossPhase, BackwardPhase, ClipPhase, UpdatePhase)
+)
+"""Of each step, in their order."""

@@ -20,6 +20,7 @@ from core.models.trie import TrieBatch, build, token_losses, tokens_computed
 from core.train.batches import batches
 from core.train.loop import make_optimizer
 from core.train.phases import (
+    PHASES,
     BackwardPhase,
     BatchPhase,
     ClipPhase,
@@ -33,8 +34,6 @@ from core.train.phases import (
     UpdatePhase,
 )
 from core.train.schedule import learning_rate
-
-PHASES = ("batch", "forward", "loss", "backward", "clip", "update")
 
 
 class Stepper:

@@ -16,6 +16,7 @@ from core.errors import UserError
 from core.paths import ROOT
 from core.runs.messages import StepThrough
 from core.train.phases import (
+    PHASES,
     BackwardPhase,
     BatchPhase,
     ClipPhase,
@@ -30,7 +31,6 @@ from pages.shared.colours import BLUE
 from pages.shared.engine import engine
 from pages.shared.plain import plain
 
-PHASES = ("batch", "forward", "loss", "backward", "clip", "update")
 MOST_PHASES = 60
 """Ten steps: a link that asks for more is cut short, as each must be computed again."""
 MEANING = {

@@ -5,7 +5,15 @@ import streamlit as st
 from core import catalog
 from core.config import default_learning_rate, method_title
 from core.experiments import record
-from core.experiments.mixtures import HELD_OUT, METHOD, RATE, STEPS, TRAINED, mixture_config
+from core.experiments.mixtures import (
+    CHECK_EVERY,
+    HELD_OUT,
+    METHOD,
+    RATE,
+    STEPS,
+    TRAINED,
+    mixture_config,
+)
 from pages.lessons.multitask.live_scores import mixture_view, shares
 from pages.lessons.multitask.mixtures import (
     GROUPS,
@@ -28,7 +36,6 @@ from pages.shared.settings import rate_slider
 from pages.shared.two_lines import CAPTION, are_measured
 
 COMMAND = "python -m core experiment mixtures --seeds 0 --record assets/recorded/mixtures.json"
-CHECK_EVERY = 10
 EQUAL = 5
 
 

@@ -217,7 +217,9 @@ def test_a_record_is_read_back(home: Path) -> None:
 def test_the_shipped_record_has_both_sides_with_three_seeds() -> None:
     found = prompting_record.recorded()
     assert found is not None
-    assert found.command.startswith("python -m core experiment prompting")
+    assert found.command.startswith(
+        ("python -m core experiment prompting", "python -m core record")
+    )
     assert "cores" in found.machine
     together = ways(found.rows)
     assert {(w.kind, w.labels) for w in together} >= {("prompt", k) for k in SHOTS}

@@ -1,0 +1,343 @@
+"""The collections of recorded runs: which settings come with the app, those worth most first.
+
+Each is made of the configs that a lesson's own controls spell, so that what a reader chooses is found
+exactly (`tests/core/experiments/test_collections.py` compares them with the pages). `python -m core record`
+makes them.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+from itertools import permutations
+
+from core import catalog
+from core.config import (
+    METHODS,
+    DataConfig,
+    EvaluationConfig,
+    MethodConfig,
+    RunConfig,
+    as_taught,
+    default_learning_rate,
+)
+from core.data.shots import FORMS
+from core.data.tokenizer import ChatTokenizer
+from core.experiments import knowledge_probe, mixtures, soft_prompts
+from core.experiments.adapters import ADAPTER_TASKS, adapter_config
+from core.experiments.collapse import SEQUENCE, TEXTBOOK_RATE, WATCHED, collapse, in_sequence
+from core.experiments.first_screens import ANSWER_TOKENS, REVIEW, instruction_config
+from core.experiments.methods import method_config
+from core.experiments.mitigations import LEARNED, MITIGATIONS, PROMPTS, mitigation_config
+from core.experiments.prompting import (
+    SHOTS,
+    TEXT_SHOTS,
+    TUNED,
+    prompt_evaluations,
+    tuned_config,
+    tuned_configs,
+    tuned_evaluation,
+)
+from core.experiments.prompting import SIZES as TRAINING_SIZES
+from core.experiments.ranks import full_config, rank_config
+from core.experiments.sweep import RANKS, RATES, Sweep
+from core.experiments.watching import WATCHED_TASKS, watched_config
+from core.generate.settings import SamplingSettings
+from core.models.acquire import load_tokenizer
+from core.recorded.plan import AnyRequest, Wanted
+from core.runs.messages import (
+    Generate,
+    LookAtMatrices,
+    LookAtSpectrum,
+    Measure,
+    Merge,
+    NextTokensAfter,
+    StartLora,
+    StepThrough,
+    TakeAway,
+)
+from core.shape import PUBLISHED
+from core.train.phases import PHASES
+
+SEEDS = (0, 1, 2)
+FULL_RATES = (TEXTBOOK_RATE, 2e-5, 1e-4, 5e-5, 2e-4, 1e-5, 1e-3)
+LORA_RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+PROMPT_RATES = (3e-3, 1e-2, 3e-2, 1e-1)
+TARGETS: tuple[tuple[str, ...], ...] = (
+    ("query",),
+    ("value",),
+    ("key",),
+    ("output",),
+    ("gate",),
+    ("up",),
+    ("down",),
+    ("query", "key", "value", "output"),
+    ("gate", "up", "down"),
+    ("query", "key", "value", "output", "gate", "up", "down"),
+)
+"""For LoRA, besides the usual query and value: each role alone, all of attention, all of the MLP, all."""
+MORE_RANKS = (3, 6, 12, 24, 48, 96)
+"""Stops of the lesson's rank slider between those of the sweep."""
+ALPHAS = (1.0, 4.0, 8.0, 32.0, 64.0, 128.0)
+"""At the usual rank."""
+LOOKED_AT = (0.0, 1 / 3, 2 / 3, 1.0)
+"""Layers whose spectra are kept, by their place from the first to the last; of these two also the matrices."""
+DRAWN_RANKS = (1, 8, 64)
+"""LoRA's ranks whose matrices are kept: each place takes 40 KB."""
+
+
+@cache
+def wanted() -> tuple[Wanted, ...]:
+    """Every collection, in the order in which they are recorded."""
+    return (
+        Wanted(
+            name="forgetting",
+            about="tune on reviews and watch the others go: method and rate",
+            configs=_each(forgetting()),
+        ),
+        Wanted(
+            name="methods",
+            about="all methods at their own rates, then their other sizes",
+            configs=_each(methods()),
+            ask=ask_prompt_and_merge,
+        ),
+        Wanted(
+            name="mitigations",
+            about="cures of forgetting over their knobs",
+            configs=_each(mitigations()),
+        ),
+        Wanted(
+            name="sequences",
+            about="three tasks, one after another",
+            configs=_each(sequences()),
+        ),
+        Wanted(
+            name="ranks",
+            about="LoRA's rank at several rates, and full fine-tuning beside it",
+            configs=_each(ranks()),
+            ask=ask_matrices,
+        ),
+        Wanted(
+            name="soft_prompts",
+            about="numbers of virtual tokens, what they begin as, and their paths",
+            configs=_each(prompts()),
+            ask=ask_prompt_and_merge,
+        ),
+        Wanted(
+            name="mixtures",
+            about="one, some and all tasks at once",
+            configs=_each(mixtures.recorded_configs(SEEDS)),
+        ),
+        Wanted(
+            name="single_tasks",
+            about="one task with precision, recall and F1 at every check; adapters; lesson 2",
+            configs=_each(single_tasks()),
+        ),
+        Wanted(name="targets", about="which matrices LoRA changes", configs=_each(targets())),
+        Wanted(name="sweep", about="LoRA's rank against its rate", configs=_each(sweep())),
+        Wanted(
+            name="prompting",
+            about="tuned on few and on all examples, to set beside prompts",
+            configs=_each(tuned_configs(LEARNED, TUNED, TRAINING_SIZES, SEEDS)),
+            ask=ask_as_prompts_are,
+        ),
+    )
+
+
+def forgetting() -> Iterator[RunConfig]:
+    """The lesson's experiment: full fine-tuning over its rates first, every seed; then other methods."""
+    for seed in SEEDS:
+        for rate in FULL_RATES:
+            yield collapse(rate=rate, seed=seed)
+    for seed in SEEDS:
+        for method, rates in (("lora", LORA_RATES), ("prompt", PROMPT_RATES)):
+            for rate in rates:
+                yield collapse(method=method, rate=rate, seed=seed)
+        for rate in (1e-5, 1e-4, 3e-4, 1e-3):
+            yield collapse(method="top_layers", rate=rate, seed=seed)
+
+
+def mitigations() -> Iterator[RunConfig]:
+    """Each cure's usual value with every seed, then all of its slider."""
+    for seed in SEEDS:
+        for cure in MITIGATIONS.values():
+            yield mitigation_config(cure.id, cure.usual, seed=seed)
+            for value in cure.recorded:
+                yield mitigation_config(cure.id, value, seed=seed)
+    for seed in SEEDS:
+        for cure in MITIGATIONS.values():
+            for value in cure.values:
+                yield mitigation_config(cure.id, value, seed=seed)
+
+
+def methods() -> Iterator[RunConfig]:
+    """Each at its usual size with every seed, then the other sizes of its slider with one."""
+    for seed in SEEDS:
+        for method in as_taught():
+            yield method_config(method, seed=seed, **_size(method))
+    for method in as_taught():
+        knob = METHODS[method].knob
+        for value in knob.values if knob else ():
+            yield method_config(method, **METHODS[method].knob_settings(value))
+
+
+def _size(method: str) -> dict[str, int]:
+    knob = METHODS[method].knob
+    return METHODS[method].knob_settings(knob.usual) if knob else {}
+
+
+def sequences() -> Iterator[RunConfig]:
+    """The lesson's three tasks in its order with every seed, more gently, with LoRA; then other orders."""
+    gentle, lora = collapse(rate=2e-5), collapse(method="lora", rate=default_learning_rate("lora"))
+    for seed in SEEDS:
+        for single in (collapse(), gentle, lora):
+            yield in_sequence(replace(single, seed=seed), SEQUENCE)
+    for order in permutations(SEQUENCE):
+        yield in_sequence(collapse(), order)
+
+
+def ranks() -> Iterator[RunConfig]:
+    """Every rank at the usual rate and alpha with every seed, and full fine-tuning beside it; then with one
+    seed the variants, other rates, ranks and alphas, and alpha twice the rank."""
+    usual = default_learning_rate("lora")
+    for seed in SEEDS:
+        yield full_config(rank_config(MethodConfig(), rate=usual, seed=seed))
+        for rank in RANKS:
+            yield rank_config(MethodConfig(rank=rank), rate=usual, seed=seed)
+    for seed in SEEDS:
+        for variant in ("rslora", "dora"):
+            method = MethodConfig(name=variant)
+            yield rank_config(method, rate=default_learning_rate(variant), seed=seed)
+    for rate in RATES:
+        for rank in RANKS:
+            yield rank_config(MethodConfig(rank=rank), rate=rate)
+    for rank in MORE_RANKS:
+        yield rank_config(MethodConfig(rank=rank), rate=usual)
+    for alpha in ALPHAS:
+        yield rank_config(MethodConfig(alpha=alpha), rate=usual)
+    for rank in RANKS:
+        yield rank_config(MethodConfig(rank=rank, alpha=2.0 * rank), rate=usual)
+
+
+def targets() -> Iterator[RunConfig]:
+    """Every choice of matrices with every seed."""
+    for seed in SEEDS:
+        for roles in TARGETS:
+            method = MethodConfig(target_modules=roles)
+            yield rank_config(method, rate=default_learning_rate("lora"), seed=seed)
+
+
+def sweep() -> Iterator[RunConfig]:
+    """The map of rank and rate as the lesson opens it, then all of it."""
+    yield from Sweep().configs()
+    yield from Sweep(ranks=RANKS, rates=RATES).configs()
+
+
+def prompts() -> Iterator[RunConfig]:
+    """Every number of virtual tokens with every seed; ten that begin as a text or as noise; prefixes."""
+    yield from soft_prompts.token_configs(SEEDS)
+    for seed in SEEDS:
+        yield soft_prompts.prompt_config(10, start="text", text=soft_prompts.TEXT, seed=seed)
+        yield soft_prompts.prompt_config(10, start="random", seed=seed)
+    for n in soft_prompts.SIZES:
+        yield soft_prompts.prompt_config(n, method="prefix")
+
+
+def single_tasks() -> Iterator[RunConfig]:
+    """Each with checks every few steps; LoRA adapters of four tasks; lesson 2 with each of its tasks."""
+    for seed in SEEDS:
+        for task in WATCHED_TASKS:
+            yield watched_config(task, seed=seed)
+    for task in ADAPTER_TASKS:
+        yield adapter_config(task)
+    yield instruction_config()
+    for task in (t.id for t in catalog.TASKS.values() if "train" in t.splits):
+        yield _lesson_2(task)
+
+
+def ask_matrices(config: RunConfig, run_id: str) -> Sequence[AnyRequest]:
+    """Of one seed at the usual rate and alpha: spectra at some layers, a LoRA's matrices, what merging changes."""
+    method, layers = config.method, _layers(config.model)
+    is_usual = config.optimizer.learning_rate == default_learning_rate(method.name)
+    if config.seed or not is_usual or method.alpha != MethodConfig().alpha:
+        return ()
+    is_drawn = METHODS[method.name].low_rank and method.rank in DRAWN_RANKS
+    asked: list[AnyRequest] = []
+    for layer in layers:
+        for module in method.target_modules:
+            asked.append(LookAtSpectrum(run=run_id, layer=layer, module=module))
+            if is_drawn and layer in (layers[0], layers[-1]):
+                asked.append(LookAtMatrices(run=run_id, layer=layer, module=module))
+    if METHODS[method.name].low_rank:
+        asked.append(Merge(run=run_id, prompts=PROMPTS))
+    return asked
+
+
+def ask_prompt_and_merge(config: RunConfig, run_id: str) -> Sequence[AnyRequest]:
+    """Of one seed: answers with and without a soft prompt."""
+    if config.seed or config.method.name != "prompt":
+        return ()
+    return (TakeAway(run=run_id, prompts=PROMPTS),)
+
+
+def ask_as_prompts_are(config: RunConfig, run_id: str) -> Sequence[AnyRequest]:
+    """The test set and timed requests, as the base model is asked them with examples; and of one run the facts
+    that no tuning can bring."""
+    asked: list[AnyRequest] = [Measure(wanted=tuned_evaluation(config, run_id))]
+    if config == tuned_config(LEARNED, "lora", 0):
+        asked += fact_requests(load_tokenizer(config.model), run_id)
+    return asked
+
+
+def fact_requests(tokenizer: ChatTokenizer, run_id: str = "") -> Iterator[Generate]:
+    """Each fact asked in the ways that a tuned model is asked, or in those of the base model."""
+    settings = SamplingSettings(max_new_tokens=knowledge_probe.ANSWER_TOKENS)
+    model = catalog.DEFAULT_MODEL
+    for fact in knowledge_probe.FACTS:
+        texts = knowledge_probe.texts(fact.question, fact.given, tokenizer)
+        for way, text in texts.items():
+            if (way == knowledge_probe.TUNED) == bool(run_id):
+                yield Generate(model=model, text=text, raw=True, run=run_id, settings=settings)
+
+
+def prompted_requests() -> Iterator[Measure]:
+    """The base model with solved examples, to set beside tuned ones."""
+    found = [
+        *prompt_evaluations(LEARNED, SHOTS, SEEDS),
+        *prompt_evaluations(LEARNED, TEXT_SHOTS, SEEDS, form=FORMS[1]),
+    ]
+    return (Measure(wanted=one) for one in found)
+
+
+def base_requests(tokenizer: ChatTokenizer | None = None) -> list[AnyRequest]:
+    """What lessons show of the base model before any run: its answers and what could come next, an untrained
+    LoRA beside it, the first step of lesson 2, phase by phase, what it can do with solved examples, and, given a tokenizer, the facts."""
+    model = catalog.DEFAULT_MODEL
+    greedy = SamplingSettings(max_new_tokens=ANSWER_TOKENS)
+    asked: list[AnyRequest] = [
+        Generate(model=model, text=REVIEW, settings=greedy, raw=raw) for raw in (True, False)
+    ]
+    prompts = dict.fromkeys((*WATCHED, *PROMPTS))
+    asked += (Generate(model=model, text=prompt, settings=greedy) for prompt in prompts)
+    asked += (NextTokensAfter(model=model, text=prompt) for prompt in (REVIEW, *prompts))
+    asked.append(StartLora(config=rank_config(MethodConfig(), rate=default_learning_rate("lora"))))
+    opened = _lesson_2("sentiment")
+    asked += (StepThrough(config=opened, phase=n, known=n) for n in range(len(PHASES)))
+    asked += prompted_requests()
+    asked += fact_requests(tokenizer) if tokenizer else ()
+    return asked
+
+
+def _lesson_2(task: str) -> RunConfig:
+    """As its page opens."""
+    return replace(instruction_config(), data=DataConfig(task=task), evaluation=EvaluationConfig())
+
+
+def _layers(model: str) -> list[int]:
+    """Some layers of a model of the catalogue, from the first to the last."""
+    n = PUBLISHED[catalog.MODELS[model].shape].layers
+    return sorted({round(place * (n - 1)) for place in LOOKED_AT})
+
+
+def _each(configs: Iterable[RunConfig]) -> tuple[RunConfig, ...]:
+    """Every config once, where it comes first."""
+    return tuple({config.hash: config for config in configs}.values())

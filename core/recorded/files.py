@@ -1,0 +1,122 @@
+"""The files of recorded runs: compressed JSON lines, and an index for each collection.
+
+    assets/recorded/runs/<collection>/index.json           one line for each run
+    assets/recorded/runs/<collection>/<run>.jsonl.gz       the same about this run, then its events with their times
+    assets/recorded/runs/<collection>/<run>.answers.gz     what it was asked afterwards (core/recorded/answers.py)
+
+A run's file holds everything, so an index that was lost, or not written any more, is made from the files.
+Floats have the digits that are shown: four that count. Files are written whole or not at all.
+"""
+
+import gzip
+import json
+import math
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from core.errors import UserError, shortened
+from core.paths import ASSETS, write_whole
+from core.typed_json import strict_json
+
+FOLDER = ASSETS / "recorded" / "runs"
+INDEX, EVENTS, ANSWERS = "index.json", ".jsonl.gz", ".answers.gz"
+MOST_BYTES = 12 * 2**20
+"""Of all files together, in the repository."""
+DIGITS = 4
+Json = dict[str, Any]
+
+
+def rounded(value: Any) -> Any:
+    """`value` with every float cut to four digits that count, or whole: 0.0123456 is 0.01235, 123.456 is
+    123.5, 123456.7 is 123457.
+
+    What a run is told stays as it is: round no config.
+    """
+    if isinstance(value, float):
+        if not math.isfinite(value) or abs(value) >= 10**DIGITS:
+            return value if not math.isfinite(value) else float(round(value))
+        return float(f"{value:.{DIGITS}g}")
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(item) for item in value]
+    return value
+
+
+def write_lines(path: Path, lines: Iterable[Json]) -> None:
+    """Write compressed JSON lines; the same lines always make the same bytes."""
+    text = "".join(line_of(line) + "\n" for line in lines)
+    _write(path, gzip.compress(text.encode(), mtime=0))
+
+
+def read_lines(path: Path) -> list[Json]:
+    """`UserError` for a file that is missing or damaged."""
+    try:
+        text = gzip.decompress(path.read_bytes()).decode()
+        if not (lines := text.splitlines()):
+            raise ValueError("nothing is in it")
+        return [_object(line) for line in lines]
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise _unreadable(path, error) from error
+
+
+def read_index(folder: Path) -> Json:
+    """`UserError` for an index that is damaged; one without runs where there is none."""
+    path = folder / INDEX
+    if not path.is_file():
+        return {"runs": []}
+    try:
+        found = _object(path.read_text("utf-8"))
+        found["runs"] = [_checked(run) for run in found["runs"]]
+        return found
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _unreadable(path, error) from error
+
+
+def write_index(folder: Path, head: Json, runs: Iterable[Json]) -> None:
+    """One run a line, so that what was added can be seen."""
+    lines = ",\n".join(line_of(run) for run in runs)
+    text = f'{line_of(head)[:-1]}, "runs": [\n{lines}\n]}}\n'
+    _write(folder / INDEX, text.encode())
+
+
+def run_ids(folder: Path) -> Iterator[str]:
+    """Of the runs that have a file in the folder of a collection."""
+    for path in sorted(folder.glob(f"*{EVENTS}")):
+        yield path.name.removesuffix(EVENTS)
+
+
+def size_bytes(folder: Path) -> int:
+    """Of all files of a folder and those in it."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def line_of(value: Json) -> str:
+    """As one line of JSON."""
+    return json.dumps(strict_json(value), ensure_ascii=False)
+
+
+def _object(text: str) -> Json:
+    return _checked(json.loads(text))
+
+
+def _checked(value: Any) -> Json:
+    if not isinstance(value, dict):
+        raise ValueError("no JSON object")
+    return value
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise UserError(
+            f"{shortened(path)} cannot be written: {error.strerror or error}."
+        ) from error
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    reason = getattr(error, "strerror", None) or error
+    return UserError(f"The recorded {shortened(path)} cannot be read: {reason}.")
