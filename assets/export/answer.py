@@ -13,18 +13,18 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+GGUF = "model-F16.gguf"
+
 
 def load(folder, base, dtype):
     """The exported model and its tokenizer."""
-    gguf = next(folder.glob("*.gguf"), None)
-    adapter = folder / "adapter_config.json"
-    if gguf:
-        file = {"gguf_file": gguf.name}
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, **file)
-        return model.eval(), AutoTokenizer.from_pretrained(folder, **file)
+    # Not the tokenizer in a GGUF: transformers forgets that it takes numbers apart into digits.
     tokenizer = AutoTokenizer.from_pretrained(folder)
+    adapter = folder / "adapter_config.json"
     if not adapter.is_file():
-        return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval(), tokenizer
+        file = {"gguf_file": GGUF} if (folder / GGUF).is_file() else {}
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, **file)
+        return model.eval(), tokenizer
     from peft import PeftModel
 
     config = json.loads(adapter.read_text("utf-8"))

@@ -15,7 +15,7 @@ CARD = "README.md"
 def model_card(run: Run, events: list[Event], format: str = "peft") -> str:
     """Markdown with the hub's front matter, for one of the formats that hold a model."""
     entry = catalog.find_model(run.config.model)
-    base, method = entry.hub_name or entry.title, run.config.method.name
+    base, method = base_name(entry), run.config.method.name
     what = f"{method} adapter for {base}" if format == "peft" else f"{base}, tuned with {method}"
     library = "peft" if format == "peft" else "transformers"
     licence = f"license: {entry.licence.lower()}\n" if entry.licence else ""
@@ -36,12 +36,17 @@ def model_card(run: Run, events: list[Event], format: str = "peft") -> str:
         "## Settings",
         _table(("setting", "value"), list(flat(run.config_dict).items())),
         "The command that repeats the run:",
-        f"```bash\n{_command(run)}\n```",
+        f"```bash\n{command_without_folders(run)}\n```",
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _command(run: Run) -> str:
+def base_name(entry: catalog.ModelEntry) -> str:
+    """What others call the base model: never a folder of this machine."""
+    return entry.hub_name or entry.title
+
+
+def command_without_folders(run: Run) -> str:
     """Without the place of a local model on this machine."""
     entry = catalog.find_model(run.config.model)
     command = command_of(run.config)

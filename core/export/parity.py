@@ -3,7 +3,8 @@
 The run's prompts are answered again in a fresh process by `answer.py`, which stands in the exported folder
 and knows only transformers and peft. What came of it is kept beside the export, in parity.json. Where two
 answers part, the app's logits at that token say whether the two choices were nearly tied: then rounding
-decided, since the app and plain transformers add up the same products in another order.
+decided, since the app and plain transformers add up the same products in another order. (The app itself does, too, when it reads many
+prompts at once.)
 """
 
 import json
@@ -39,7 +40,8 @@ class Compared:
     parts_at: int | None = None
     """The first token of the answers that differs, from 0; None where they are equal."""
     app_gap: float | None = None
-    """There, by how many logits the app preferred its own token to the exported model's."""
+    """There, by how many logits the app preferred its own token to the exported model's; 0 where the app itself,
+    asked for this prompt alone and not among others, answers as the exported model does."""
     exported_gap: float | None = None
     """There, by how many logits the exported model preferred its token to its second choice."""
 
@@ -85,6 +87,8 @@ class Parity:
         if n_other:
             each = "answer differs" if n_other == 1 else "answers differ"
             said += f" {n_other} {each} by more than that."
+            if self.format == "peft" and self.dtype == "bfloat16":
+                said += " The app rounds a loaded adapter to bf16; peft computes with it in float32."
         return said
 
     def to_dict(self) -> dict[str, Any]:
@@ -118,6 +122,8 @@ def table(rows: Sequence[Compared]) -> str:
         )
         if not row.same_tokens:
             lines.append("             the prompt is other tokens to the exported tokenizer")
+        elif row.app_gap == 0:
+            lines.append("             the app itself, asked for this prompt alone, answers so, too")
         elif row.app_gap is not None and row.exported_gap is not None:
             lines.append(
                 f"             at token {(row.parts_at or 0) + 1}: the app's own choice was ahead by "
@@ -149,7 +155,7 @@ def _compared(row: Compared, answer: dict[str, Any], app: Any) -> Compared:
         return row
     place, gap = app.gap(row.prompt, answer["ids"])
     if place == len(answer["ids"]):
-        return row
+        return replace(row, app_gap=0.0)
     return replace(row, parts_at=place, app_gap=gap, exported_gap=answer["gaps"][place])
 
 
