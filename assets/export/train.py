@@ -116,6 +116,7 @@ def train(model, callbacks, rows, steps):
         per_device_train_batch_size=max(1, BATCH_SIZE // N_PROCESSES),
         max_grad_norm=CLIP_NORM,
         bf16=DTYPE == "bfloat16",
+        use_cpu=not torch.accelerator.is_available(),
         train_sampling_strategy="sequential",
         remove_unused_columns=False,
         logging_steps=1,

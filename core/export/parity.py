@@ -88,7 +88,9 @@ class Parity:
             each = "answer differs" if n_other == 1 else "answers differ"
             said += f" {n_other} {each} by more than that."
             if self.format == "peft" and self.dtype == "bfloat16":
-                said += " The app rounds a loaded adapter to bf16; peft computes with it in float32."
+                said += (
+                    " The app rounds a loaded adapter to bf16; peft computes with it in float32."
+                )
         return said
 
     def to_dict(self) -> dict[str, Any]:
@@ -123,7 +125,9 @@ def table(rows: Sequence[Compared]) -> str:
         if not row.same_tokens:
             lines.append("             the prompt is other tokens to the exported tokenizer")
         elif row.app_gap == 0:
-            lines.append("             the app itself, asked for this prompt alone, answers so, too")
+            lines.append(
+                "             the app itself, asked for this prompt alone, answers so, too"
+            )
         elif row.app_gap is not None and row.exported_gap is not None:
             lines.append(
                 f"             at token {(row.parts_at or 0) + 1}: the app's own choice was ahead by "
