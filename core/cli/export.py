@@ -48,10 +48,20 @@ def run_export(arguments: Namespace) -> int:
         if parity:
             emit({"type": "parity", "n": len(parity.rows), "n_equal": parity.n_equal,
                   "n_near_ties": len(parity.near_ties), "said": parity.in_words})  # fmt: skip
+        if exported.repeated:
+            emit(
+                {
+                    "type": "repeated",
+                    **asdict(exported.repeated),
+                    "said": exported.repeated.in_words,
+                }
+            )
         emit({"type": "exported", "format": arguments.format, "folder": str(exported.folder)})
         return 0
     if parity:
         print(table(parity.rows))
         print(parity.in_words)
-    say(f"{FORMATS[arguments.format]}: {exported.folder}".capitalize())
+    if exported.repeated:
+        print(exported.repeated.in_words)
+    say(f"{FORMATS[arguments.format]}: {exported.folder}")
     return 0

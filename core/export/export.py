@@ -17,6 +17,9 @@ from core.export.folder import whole_folder
 from core.export.parity import Compared, Parity, check
 from core.export.peft_adapter import saved_weights, write_adapter
 from core.export.prompts import Asked, prompts_of
+from core.export.repeat import Repeated, repeat
+from core.export.report import write_report
+from core.export.script import write_notebook, write_script
 from core.models import acquire
 from core.runs.store import Run, RunStore
 
@@ -31,6 +34,8 @@ FORMATS = {
 }
 MODELS = ("peft", "merged", "gguf")
 """What answers prompts."""
+PROGRAMS = ("script", "notebook")
+"""What trains."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +43,8 @@ class Exported:
     folder: Path
     parity: Parity | None = None
     """What the check found; None where there was none."""
+    repeated: Repeated | None = None
+    """What a script came to; None where it was not carried out."""
 
 
 def export(
@@ -51,16 +58,22 @@ def export(
 ) -> Exported:
     """Write a run into the folder `to`, which must be new or empty.
 
-    Of a model, the answers are compared with the app's unless `is_checked` is False. Raises `UserError` for
-    a run that cannot be written so; nothing is left behind then.
+    With `is_checked`, a model's answers are compared with the app's, and a script is carried out, which takes as
+    long as training. Raises `UserError` for a run that cannot be written so; nothing is left behind then.
     """
-    run, parity = store.get(run_id), None
+    run, parity, repeated = store.get(run_id), None, None
     with whole_folder(to) as folder:
         _write(store, run, folder, format)
         if format in MODELS and is_checked:
             say("Written; now the run's prompts are answered again in a fresh process.")
-            parity = _checked(store, run, folder, format)
-    return Exported(folder=to, parity=parity)
+            parity = check_answers(store, run, folder, format)
+        if format in PROGRAMS and is_checked:
+            say(
+                "Written; now it is carried out in a fresh process, which takes as long as training."
+            )
+            base = acquire.ready_dir(catalog.find_model(run.config.model))
+            repeated = repeat(store, run, folder, base=base)
+    return Exported(folder=to, parity=parity, repeated=repeated)
 
 
 def _write(store: RunStore, run: Run, folder: Path, format: str) -> None:
@@ -78,18 +91,12 @@ def _write(store: RunStore, run: Run, folder: Path, format: str) -> None:
             write_gguf(run, saved_weights(store, run), folder)
             _write_card(store, run, folder, format)
         case "script":
-            from core.export.script import write_script
-
             write_script(store, run, folder)
         case "notebook":
-            from core.export.script import write_notebook
-
             write_notebook(store, run, folder)
         case "card":
             _write_card(store, run, folder, "peft")
         case "report":
-            from core.export.report import write_report
-
             write_report(store, run, folder)
         case _:
             raise UserError(
@@ -101,7 +108,8 @@ def _write_card(store: RunStore, run: Run, folder: Path, format: str) -> None:
     (folder / CARD).write_text(model_card(run, store.events(run.id), format), "utf-8")
 
 
-def _checked(store: RunStore, run: Run, folder: Path, format: str) -> Parity:
+def check_answers(store: RunStore, run: Run, folder: Path, format: str) -> Parity:
+    """Have the exported model in `folder` answer the run's prompts, beside the app; see core/export/parity.py."""
     from core.export.app_answers import AppAnswers
 
     base = acquire.ready_dir(catalog.find_model(run.config.model))
