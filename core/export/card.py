@@ -24,7 +24,7 @@ def model_card(run: Run, events: list[Event], format: str = "peft") -> str:
         f"# {what}",
         f"Trained with Tuning Fork (run {run.id}, {run.status}).",
         "## Base model",
-        *_base(entry, base),
+        *_base(entry, base, format),
         "## How to load it",
         *how_to_load(run, format, base=base),
         "## Data",
@@ -57,11 +57,14 @@ def command_without_folders(run: Run) -> str:
     )
 
 
-def _base(entry: catalog.ModelEntry, base: str) -> list[str]:
+def _base(entry: catalog.ModelEntry, base: str, format: str) -> list[str]:
     if not entry.rounding:
         return [f"It was trained on the weights of {base} as they are."]
+    origin = f"**It was not trained on the weights of {base} themselves.** {entry.rounding}"
+    if format != "peft":
+        return [origin, "The files here hold those weights with what the run changed."]
     said = [
-        f"**It was not trained on the weights of {base} themselves.** {entry.rounding}",
+        origin,
         "An adapter works on the unrounded model, too, but answers and scores may differ from those "
         "below. For the very weights it was trained on, use the folder that `python -m core prepare` of "
         "Tuning Fork makes.",
@@ -113,7 +116,7 @@ def _scores(events: list[Event]) -> str:
         (
             catalog.task_title(task),
             e.metric.replace("_", " "),
-            f"{first[task].score:.2f}",
+            "{:.2f} ({:.2f} to {:.2f})".format(first[task].score, *first[task].interval),
             f"{e.score:.2f}",
             "{:.2f} to {:.2f}".format(*e.interval),
             e.n,

@@ -6,7 +6,7 @@ from html import escape
 from math import floor, isfinite, log10
 
 WIDTH, HEIGHT = 640, 260
-LEFT, RIGHT, TOP, BOTTOM = 56, 16, 12, 44
+LEFT, RIGHT, TOP, BOTTOM = 64, 28, 12, 44
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 """Okabe and Ito's: they are told apart by colour-blind readers, too."""
 At = Callable[[tuple[float, float]], tuple[float, float]]
@@ -61,7 +61,10 @@ def chart(series: Sequence[Series], *, title: str, x: str, y: str, alt: str) -> 
         f'text-anchor="middle">{escape(y)}</text>'
     )
     for number, one in enumerate(series):
-        parts += _drawn(one, COLOURS[number % len(COLOURS)], at)
+        beside = 8 * (
+            number - (len(series) - 1) / 2
+        )  # so that intervals of one step are told apart
+        parts += _drawn(one, COLOURS[number % len(COLOURS)], at, beside)
     legend = "".join(
         f'<span><b style="color:{COLOURS[n % len(COLOURS)]}">■</b> {escape(one.name)}</span> '
         for n, one in enumerate(series)
@@ -69,7 +72,7 @@ def chart(series: Sequence[Series], *, title: str, x: str, y: str, alt: str) -> 
     return "".join([*parts, f"</svg><p>{legend}</p></figure>"])
 
 
-def _drawn(one: Series, colour: str, at: At) -> list[str]:
+def _drawn(one: Series, colour: str, at: At, beside: float) -> list[str]:
     points = [at(p) for p in one.points if isfinite(p[1])]
     if not one.intervals:
         path = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
@@ -77,6 +80,7 @@ def _drawn(one: Series, colour: str, at: At) -> list[str]:
     parts: list[str] = []
     for (step, value), (low, high) in zip(one.points, one.intervals, strict=True):
         (a, b), (_, bottom), (_, top) = at((step, value)), at((step, low)), at((step, high))
+        a += beside
         parts.append(
             f'<line stroke="{colour}" stroke-width="2" x1="{a:.1f}" x2="{a:.1f}" y1="{bottom:.1f}" '
             f'y2="{top:.1f}"/><circle cx="{a:.1f}" cy="{b:.1f}" r="4" fill="{colour}"/>'

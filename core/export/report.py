@@ -26,7 +26,7 @@ STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;width:100%;font-size:.9rem;display:block;overflow-x:auto}
 th,td{text-align:left;vertical-align:top;padding:.3rem .6rem;border-bottom:1px solid #8886}
-td{white-space:pre-wrap;overflow-wrap:anywhere}
+td{white-space:pre-wrap;overflow-wrap:break-word}
 figure{margin:1rem 0}figcaption{font-weight:600}
 svg{width:100%;height:auto;font:12px system-ui,sans-serif;fill:currentColor}
 .grid{stroke:#8884}figure p span{margin-right:1rem}
@@ -114,7 +114,7 @@ def _scores(events: Sequence[Event]) -> list[tuple[str, ...]]:
             checks[0].metric.replace("_", " "),
             _with_interval(checks[0]),
             _with_interval(checks[-1]) if len(checks) > 1 else "not measured",
-            str(checks[-1].n),
+            ", then ".join(dict.fromkeys(str(check.n) for check in (checks[0], checks[-1]))),
             cut_line_of(checks[-1]) or "none",
         )
         for task, checks in found.items()
