@@ -15,7 +15,6 @@ from core.evaluate.limits import cut_line_of
 from core.events import Evaluation, Event, Failed, Notice, Step
 from core.generate.settings import SamplingSettings, check_prompt
 from core.models import acquire
-from core.runs.export import export_peft
 from core.runs.messages import Generate, Generated, NextTokensAfter, Switch, Switched
 from core.runs.store import RunStore
 
@@ -169,13 +168,3 @@ def show_event(event: Event) -> None:
             say(event.reason)
         case _:
             pass
-
-
-def export(arguments: Namespace) -> int:
-    store = RunStore()
-    folder = export_peft(store, arguments.run_id, arguments.to)
-    if arguments.json:
-        emit({"type": "exported", "folder": str(folder)})
-    else:
-        say(f"The adapter is in {folder}; load it with peft.PeftModel.from_pretrained.")
-    return 0

@@ -19,6 +19,7 @@ from core.cli import (
     data,
     evaluate,
     experiment,
+    export,
     faults,
     inspect,
     lesson,
@@ -81,7 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_evaluate,
         _add_score,
         runs.add_parser,
-        _add_export,
+        export.add_parser,
         inspect.add_parsers,
         models.add_parsers,
         _add_bench,
@@ -234,15 +235,6 @@ def _add_score(actions: Actions) -> None:
     parser.add_argument("--any-script", action="store_true", help="words beyond a-z and 0-9, too")
     _json_option(parser)
     parser.set_defaults(run=evaluate.score)
-
-
-def _add_export(actions: Actions) -> None:
-    parser = actions.add_parser("export", help="write a run's adapter for plain peft")
-    parser.add_argument("--run", dest="run_id", metavar="ID", required=True)
-    parser.add_argument("--to", type=Path, required=True)
-    parser.add_argument("--format", choices=("peft",), default="peft")
-    _json_option(parser)
-    parser.set_defaults(run=commands.export)
 
 
 def _add_bench(actions: Actions) -> None:

@@ -1,40 +1,71 @@
-"""The README.md of an exported adapter: what it was trained on, with which settings, and what it scored."""
+"""The README.md of an exported model: what it was trained on, with which settings, and what it scored."""
 
+import shlex
 from typing import Any
 
 from core import catalog
+from core.config.command import command_of
 from core.events import Evaluation, Event
+from core.export.snippets import how_to_load
 from core.runs.store import Run
 
+CARD = "README.md"
 
-def model_card(run: Run, events: list[Event]) -> str:
-    """Markdown with the hub's front matter."""
+
+def model_card(run: Run, events: list[Event], format: str = "peft") -> str:
+    """Markdown with the hub's front matter, for one of the formats that hold a model."""
     entry = catalog.find_model(run.config.model)
-    base = entry.hub_name or entry.title
+    base, method = base_name(entry), run.config.method.name
+    what = f"{method} adapter for {base}" if format == "peft" else f"{base}, tuned with {method}"
+    library = "peft" if format == "peft" else "transformers"
+    licence = f"license: {entry.licence.lower()}\n" if entry.licence else ""
     parts = [
-        f"---\nbase_model: {base}\nlibrary_name: peft\n---",
-        f"# {run.config.method.name} adapter for {base}",
+        f"---\nbase_model: {base}\nlibrary_name: {library}\n{licence}---",
+        f"# {what}",
         f"Trained with Tuning Fork (run {run.id}, {run.status}).",
         "## Base model",
-        *_base(entry, base),
+        *_base(entry, base, format),
         "## How to load it",
-        _loading(base),
+        *how_to_load(run, format, base=base),
         "## Data",
         _data(run),
         "## Scores",
         _scores(events),
+        "## Limits",
+        _limits(run, events),
         "## Settings",
         _table(("setting", "value"), list(flat(run.config_dict).items())),
+        "The command that repeats the run:",
+        f"```bash\n{command_without_folders(run)}\n```",
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _base(entry: catalog.ModelEntry, base: str) -> list[str]:
+def base_name(entry: catalog.ModelEntry) -> str:
+    """What others call the base model: never a folder of this machine."""
+    return entry.hub_name or entry.title
+
+
+def command_without_folders(run: Run) -> str:
+    """Without the place of a local model on this machine."""
+    entry = catalog.find_model(run.config.model)
+    command = command_of(run.config)
+    return (
+        command.replace(shlex.quote(entry.id), shlex.quote(entry.title))
+        if entry.is_local
+        else command
+    )
+
+
+def _base(entry: catalog.ModelEntry, base: str, format: str) -> list[str]:
     if not entry.rounding:
-        return [f"The adapter was trained on the weights of {base} as they are."]
+        return [f"It was trained on the weights of {base} as they are."]
+    origin = f"**It was not trained on the weights of {base} themselves.** {entry.rounding}"
+    if format != "peft":
+        return [origin, "The files here hold those weights with what the run changed."]
     said = [
-        f"**The adapter was not trained on the weights of {base} themselves.** {entry.rounding}",
-        "On the unrounded model the adapter works, too, but its answers and scores may differ from those "
+        origin,
+        "An adapter works on the unrounded model, too, but answers and scores may differ from those "
         "below. For the very weights it was trained on, use the folder that `python -m core prepare` of "
         "Tuning Fork makes.",
     ]
@@ -48,14 +79,19 @@ def _base(entry: catalog.ModelEntry, base: str) -> list[str]:
     return said
 
 
-def _loading(base: str) -> str:
+def _limits(run: Run, events: list[Event]) -> str:
+    """What the figures above do not say."""
+    tested = {e.task for e in events if isinstance(e, Evaluation)}
+    others = tested - set(run.config.data.tasks)
+    kept = (
+        f"What it kept was measured on {', '.join(sorted(map(catalog.task_title, others)))} alone."
+        if others
+        else "What it forgot was not measured: tuning on one task can cost others."
+    )
     return (
-        "```python\n"
-        "from peft import PeftModel\n"
-        "from transformers import AutoModelForCausalLM\n\n"
-        f'base = AutoModelForCausalLM.from_pretrained("{base}")\n'
-        'model = PeftModel.from_pretrained(base, "this-folder")\n'
-        "```"
+        f"One run with one seed ({run.config.seed}), scored on few examples: the intervals say how far "
+        f"the scores can be trusted, and another seed gives others. {kept} A model of this size makes "
+        "mistakes, and nobody has tested it for safety: do not use it where an answer matters."
     )
 
 
@@ -80,7 +116,7 @@ def _scores(events: list[Event]) -> str:
         (
             catalog.task_title(task),
             e.metric.replace("_", " "),
-            f"{first[task].score:.2f}",
+            "{:.2f} ({:.2f} to {:.2f})".format(first[task].score, *first[task].interval),
             f"{e.score:.2f}",
             "{:.2f} to {:.2f}".format(*e.interval),
             e.n,

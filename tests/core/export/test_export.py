@@ -20,10 +20,10 @@ from core.config import (
 from core.data import uploads
 from core.errors import UserError
 from core.events import Evaluation
+from core.export.card import model_card
+from core.export.peft_adapter import export_peft
 from core.runs.execute import execute
-from core.runs.export import export_peft
 from core.runs.inference_session import InferenceSession
-from core.runs.model_card import model_card
 from core.runs.store import Run, RunStore
 from core.runs.worker import BaseKeeper
 from tests.core.methods.tuning import IDS, logits
