@@ -56,20 +56,15 @@ class Answerer:
         spelled = [[self._spell(trie, q.prompt, label) for label in q.labels] for q in group]
         ends = [path[-1] for path, q in zip(paths, group, strict=True) if q.wants_next]
         if is_plain(self.model):
-            logits_at = next_at = self._read_plainly(trie, spelled, ends)
+            logits_at = self._read_plainly(trie, spelled, ends)
             answers = self._answer_plainly(group)
+            logs, after = label_logs(spelled, logits_at), logits_at(ends).float()
         else:
             hidden, cache = self._read(trie, group)
-
-            def logits_at(nodes: list[int]) -> torch.Tensor:
-                return self.head(hidden[nodes])
-
-            def next_at(nodes: list[int]) -> torch.Tensor:
-                return float_logits(self.head, hidden[nodes])
-
             answers = self._answer(trie, group, paths, hidden, cache)
-        logs = label_logs(spelled, logits_at)
-        found = iter(next_at(ends).float() if ends else ())
+            logs = label_logs(spelled, lambda nodes: float_logits(self.head, hidden[nodes]))
+            after = float_logits(self.head, hidden[ends]) if ends else ()
+        found = iter(after)
         return [
             Reply(
                 answer=self._answer_of(ids) if question.limit else None,
