@@ -72,6 +72,12 @@ class Contention:
     timed: tuple[Timed, ...]
     stamp: Stamp = field(default_factory=Stamp)
 
+    @property
+    def where(self) -> str:
+        """Sentences for a caption."""
+        on = f"Recorded on {self.stamp.at[:10]} on {self.stamp.machine}, {self.threads} threads."
+        return f"{on} {self.stamp.words}"
+
     def rounds(self, condition: str) -> dict[int, list[Timed]]:
         found: dict[int, list[Timed]] = {}
         for one in self.timed:
@@ -338,6 +344,24 @@ def finding(found: Contention) -> str:
     return "Not decided on this machine"
 
 
+def headline(found: Contention) -> str:
+    """One sentence: how many times as long a training and a question take, each with its interval."""
+    told = {
+        "two": "Each of two trainings at once takes {} as long as one alone",
+        "asked": "a question during a training {}",
+    }
+    ours = {
+        "two": _ratio(found, "two", "alone", MOST_TWO),
+        "asked": _ratio(found, "asked", "asked alone", MOST_ASKED),
+    }
+    parts = [
+        words.format(f"{row.value:.2f} times ({row.low:.2f} to {row.high:.2f})")
+        for name, words in told.items()
+        if (row := ours[name])
+    ]
+    return ", ".join(parts) or "Nothing was measured"
+
+
 def markdown(found: Contention) -> str:
     """What each condition takes, and the ratios beside the aims."""
     times = [
@@ -361,8 +385,7 @@ def markdown(found: Contention) -> str:
         f"# What happens when two things compute at once?\n\n{said}{finding(found)}.\n\n"
         f"{table(('step or question', 'median', 'longest', 'measured'), times)}\n\n"
         f"{table(('times as long', 'median', '95 %', 'aim: at most', 'verdict'), aims)}\n\n"
-        f"Recorded on {found.stamp.at[:10]} on {found.stamp.machine}, {found.threads} threads. "
-        f"{found.stamp.words} Made with `{found.command}`.\n"
+        f"{found.where} Made with `{found.command}`.\n"
     )
 
 

@@ -42,6 +42,17 @@ SCENARIOS = {
 ROUNDS = 3
 LONGEST_S = 600
 POLL_S = 0.2
+MOST_S, MOST_ANSWERS, MOST_FIRST_LOSS_S = 20.0, 0.35, 1.5
+"""The aims with a warm worker that knows the base model's answers: seconds from click to finished, answers as a
+share of the steps' time, seconds to the first loss."""
+PARTS = {
+    "queue_s": "queue",
+    "load_s": "load",
+    "steps_s": "steps",
+    "answers_s": "answers",
+    "saving_s": "saving",
+}
+"""Fields of a run that add up to its time, in words."""
 AT_CHECKS = ("validation", "evaluation", "partial_evaluation", "sample", "next_tokens", "movement")
 """Events of a check: the time before them went into answers and what else is measured there."""
 
@@ -255,6 +266,69 @@ def finding(found: Lesson) -> str:
     return (
         f"With a {words}, {found.steps} steps take {total:.1f} s from click to finished, the first loss is "
         f"there after {first:.1f} s, and answers take {100 * share:.0f} % of the steps’ time"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aim:
+    """A median over the runs, with the lowest and the highest, beside what it should be at most."""
+
+    title: str
+    value: float
+    low: float
+    high: float
+    n: int
+    at_most: float
+
+    @property
+    def verdict(self) -> str:
+        """Decided only where all runs agree, and there are enough."""
+        if self.n < ROUNDS:
+            return "not decided: too few runs"
+        if self.high <= self.at_most:
+            return "met"
+        return "missed" if self.low > self.at_most else "not decided"
+
+
+def aims(found: Lesson) -> list[Aim]:
+    """Of the runs with a warm worker and kept answers; [] without such."""
+    ours = by_scenario(found).get(SCENARIOS["warm", "kept"], [])
+    measured: list[tuple[str, float, list[float]]] = [
+        ("seconds from click to finished", MOST_S, [one.total_s for one in ours]),
+        ("seconds to the first loss", MOST_FIRST_LOSS_S, [one.first_loss_s for one in ours]),
+        ("answers’ share of the steps’ time", MOST_ANSWERS, [one.answers_share for one in ours]),
+    ]
+    return [
+        Aim(
+            title=title,
+            value=median(values),
+            low=min(values),
+            high=max(values),
+            n=len(values),
+            at_most=at_most,
+        )
+        for title, at_most, values in measured
+        if values
+    ]
+
+
+def medians(found: Lesson) -> dict[str, dict[str, float]]:
+    """Seconds of each part in each scenario."""
+    return {
+        words: {part: median(getattr(one, name) for one in ours) for name, part in PARTS.items()}
+        for words, ours in by_scenario(found).items()
+    }
+
+
+def headline(found: Lesson) -> str:
+    """One sentence: how long the reader waits, with the range over the runs."""
+    words, ours = next(iter(by_scenario(found).items()))
+    totals = [one.total_s for one in ours]
+    runs = f"{min(totals):.1f} to {max(totals):.1f} in {len(totals)} runs"
+    spread = f" ({runs})" if len(totals) > 1 else ""
+    return (
+        f"From click to finished, the lesson of forgetting takes {median(totals):.1f} s{spread}, "
+        f"with a {words}"
     )
 
 

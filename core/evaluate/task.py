@@ -1,7 +1,7 @@
 """Score a model on a task: answer every test prompt greedily and compare. Needs torch."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from torch import nn
 
@@ -11,12 +11,13 @@ from core.data.examples import Example
 from core.evaluate.answers import answered_with_sentiment, contains, exact_match
 from core.evaluate.classification import MEASURES, classification_report
 from core.evaluate.examples import labels_of
-from core.evaluate.label_likelihood import label_log_probabilities, likeliest
-from core.evaluate.limits import FREE_TOKENS, answer_limit
+from core.evaluate.label_likelihood import likeliest_labels
+from core.evaluate.limits import answer_limit
 from core.evaluate.overlap import ngram_overlap, unicode_words
 from core.evaluate.uncertainty import mean_interval, score_interval, wilson_interval
 from core.events import Evaluation
-from core.generate.batch import answer_greedily
+from core.generate.batch import answers_of, ask
+from core.generate.questions import Question
 from core.models.load import LoadedModel
 
 
@@ -30,42 +31,38 @@ def evaluate_task(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> tuple[Evaluation, list[Answer]]:
     """The scores of `model` on `examples` and its answers, in the examples' order."""
-    limit = limit_of(task, examples, base)
+    limit, labels = limit_of(task, examples, base), labels_of(task, examples)
     start = time.perf_counter()
-    prompts = {task: [example.prompt for example in examples]}
-    answers = answer_tasks(model, base, prompts, limits={task: limit}, should_stop=should_stop)
+    asked = questions_of(examples, base, limit=limit, labels=labels)
+    replies = ask(model, base, asked, should_stop=should_stop)
     elapsed_s = time.perf_counter() - start
+    answers = answers_of(replies)
     found = score(
         task,
         examples,
-        answers[task],
+        answers,
         step=step,
         elapsed_s=elapsed_s,
         max_new_tokens=limit,
-        likeliest=likeliest_labels(model, base, task, examples, should_stop=should_stop),
+        likeliest=likeliest_labels(labels, replies),
     )
-    return found, answers[task]
+    return found, answers
 
 
-def likeliest_labels(
-    model: nn.Module,
-    base: LoadedModel,
-    task: str,
+def questions_of(
     examples: Sequence[Example],
+    base: LoadedModel,
     *,
+    limit: int,
+    labels: tuple[str, ...],
     prompts: Sequence[Sequence[int]] = (),
-    should_stop: Callable[[], bool] = lambda: False,
-) -> list[str]:
-    """The label that `model` finds likeliest at each example; [] for free text.
+) -> list[Question]:
+    """What a score of the examples is made from: answers, and the labels' probabilities.
 
     `prompts` are the examples' token ids where they are not asked by themselves.
     """
-    labels = labels_of(task, examples)
     asked = prompts or [base.tokenizer.ask(example.prompt) for example in examples]
-    if not labels:
-        return []
-    every = label_log_probabilities(model, base, asked, labels, should_stop=should_stop)
-    return [likeliest(logs) for logs in every]
+    return [Question(prompt=tuple(ids), limit=limit, labels=labels) for ids in asked]
 
 
 def limit_of(task: str, examples: Sequence[Example], base: LoadedModel, *, wanted: int = 0) -> int:
@@ -77,34 +74,6 @@ def limit_of(task: str, examples: Sequence[Example], base: LoadedModel, *, wante
         longest_prompt=max(len(base.tokenizer.ask(example.prompt)) for example in examples),
         wanted=wanted,
     )
-
-
-def answer_tasks(
-    model: nn.Module,
-    base: LoadedModel,
-    prompts: Mapping[str, Sequence[str]],
-    *,
-    limits: Mapping[str, int],
-    guesses: Sequence[Sequence[int]] = (),
-    should_stop: Callable[[], bool] = lambda: False,
-) -> dict[str, list[Answer]]:
-    """Greedy answers to the prompts of several tasks, all asked together: that is faster.
-
-    `limits` are the tasks' longest answers in tokens; of a task without one, it is FREE_TOKENS.
-    `guesses` are answers (token ids) that are likely, see `answer_greedily`.
-    """
-    every = [(task, prompt) for task, asked in prompts.items() for prompt in asked]
-    answers = iter(
-        answer_greedily(
-            model,
-            base,
-            [base.tokenizer.ask(prompt) for _, prompt in every],
-            max_new_tokens=[limits.get(task, FREE_TOKENS) for task, _ in every],
-            guesses=guesses,
-            should_stop=should_stop,
-        )
-    )
-    return {task: [next(answers) for _ in asked] for task, asked in prompts.items()}
 
 
 def score(

@@ -10,16 +10,16 @@ from math import exp
 
 from torch import nn
 
-from core.answer import Answer
 from core.data.examples import Example
 from core.data.lengths import check_length
 from core.errors import Stopped, UserError
 from core.evaluate.examples import judge, labels_of
-from core.evaluate.label_likelihood import label_log_probabilities
+from core.evaluate.label_likelihood import label_log_probabilities, likeliest_labels
 from core.evaluate.limits import usual_limit
-from core.evaluate.task import likeliest_labels, limit_of, score
+from core.evaluate.task import limit_of, questions_of, score
 from core.evaluate.thresholds import LabelRow, shares
-from core.generate.batch import answer_greedily
+from core.generate.batch import answers_of, ask
+from core.generate.questions import Reply
 from core.models.load import LoadedModel
 from core.runs.messages import Answers, Evaluated, LabelProbabilities
 
@@ -49,51 +49,42 @@ def evaluate(
     for ids in prompts:
         check_length(ids, base.tokenizer, max_new_tokens or usual_limit(task))
     limit = limit_of(task, examples, base, wanted=max_new_tokens)
+    asked = questions_of(examples, base, limit=limit, labels=labels, prompts=prompts)
     seen = trained_on or [False] * len(examples)
     order = sorted(range(len(examples)), key=lambda i: len(prompts[i]))
-    answers = [Answer("", False)] * len(examples)
+    replies = [Reply()] * len(examples)
     more = partial(Answers, of=len(order), max_new_tokens=limit)
     yield more(answered=0, rows=[])  # the model is loaded: the asking begins
     start = time.perf_counter()
     for first in range(0, len(order), AT_ONCE):
         group = order[first : first + AT_ONCE]
         try:
-            found = answer_greedily(
-                model,
-                base,
-                [prompts[i] for i in group],
-                max_new_tokens=limit,
-                should_stop=should_stop,
-            )
+            found = ask(model, base, [asked[i] for i in group], should_stop=should_stop)
         except Stopped:
             return
-        for i, answer in zip(group, found, strict=True):
-            answers[i] = answer
+        for i, reply in zip(group, found, strict=True):
+            replies[i] = reply
         rows = [
             judge(
                 i + 1,
                 examples[i],
-                answers[i].text,
+                answer.text,
                 labels,
-                cut=answers[i].was_cut,
+                cut=answer.was_cut,
                 trained_on=seen[i],
             )
-            for i in group
+            for i, answer in zip(group, answers_of(found), strict=True)
         ]
         yield more(answered=first + len(group), rows=rows)
     elapsed_s = time.perf_counter() - start
-    try:
-        likeliest = likeliest_labels(model, base, task, examples, should_stop=should_stop)
-    except Stopped:
-        return
     found = score(
         task,
         examples,
-        answers,
+        answers_of(replies),
         step=0,
         elapsed_s=elapsed_s,
         max_new_tokens=limit,
-        likeliest=likeliest,
+        likeliest=likeliest_labels(labels, replies),
     )
     n_trained_on = None if trained_on is None else sum(trained_on)
     yield Evaluated(evaluation=found, n_trained_on=n_trained_on, labels=list(labels))

@@ -6,15 +6,17 @@ from statistics import fmean
 
 from torch import nn
 
-from core.answer import Answer
 from core.data.examples import task_examples
 from core.data.shots import ask_all_with_shots, draw_shots
 from core.data.test_sets import fixed_set
 from core.errors import UserError
+from core.evaluate.examples import labels_of
+from core.evaluate.label_likelihood import likeliest_labels
 from core.evaluate.limits import answer_limit, as_shown
 from core.evaluate.requests import answer_one_by_one
-from core.evaluate.task import likeliest_labels, score
-from core.generate.batch import answer_greedily
+from core.evaluate.task import questions_of, score
+from core.generate.batch import answers_of, ask
+from core.generate.questions import Reply
 from core.models.load import LoadedModel
 from core.runs import prompt_evaluation
 from core.runs.messages import Progress
@@ -44,13 +46,13 @@ def measure(
     limit = answer_limit(wanted.task, references, base.tokenizer, longest_prompt=0)
     prompts = ask_all_with_shots(examples, shots, base.tokenizer, form=wanted.form, room=limit)
     of = len(examples) + 2 * wanted.n_timed
-    answers: list[Answer] = []
-    for start in range(0, len(prompts), AT_ONCE):
+    labels = labels_of(wanted.task, examples)
+    asked = questions_of(examples, base, limit=limit, labels=labels, prompts=prompts)
+    replies: list[Reply] = []
+    for start in range(0, len(asked), AT_ONCE):
         yield Progress(answered=start, of=of)
-        group = prompts[start : start + AT_ONCE]
-        answers += answer_greedily(
-            model, base, group, max_new_tokens=limit, should_stop=should_stop
-        )
+        replies += ask(model, base, asked[start : start + AT_ONCE], should_stop=should_stop)
+    answers = answers_of(replies)
     found = score(
         wanted.task,
         examples,
@@ -58,9 +60,7 @@ def measure(
         step=0,
         elapsed_s=0.0,
         max_new_tokens=limit,
-        likeliest=likeliest_labels(
-            model, base, wanted.task, examples, prompts=prompts, should_stop=should_stop
-        ),
+        likeliest=likeliest_labels(labels, replies),
     )
     timed = prompts[: wanted.n_timed]
     seconds: dict[bool, list[float]] = {}

@@ -10,13 +10,15 @@ import torch
 from torch import nn
 
 from core import catalog
-from core.answer import Answer
 from core.config import RunConfig
 from core.data.encode import Encoded
 from core.data.examples import Example
 from core.data.test_sets import fixed_set
 from core.errors import Stopped
-from core.evaluate.task import answer_tasks, likeliest_labels, limit_of, score
+from core.evaluate.examples import labels_of
+from core.evaluate.label_likelihood import likeliest_labels
+from core.evaluate.limits import FREE_TOKENS
+from core.evaluate.task import limit_of, questions_of, score
 from core.events import (
     Evaluation,
     Event,
@@ -26,7 +28,8 @@ from core.events import (
     TokenProbability,
     Validation,
 )
-from core.generate.batch import logits_after
+from core.generate.batch import answers_of, ask
+from core.generate.questions import Question, Reply
 from core.inspect.movement import movement
 from core.methods.sharing import in_dtype
 from core.models.load import LoadedModel, NextChoices
@@ -36,7 +39,7 @@ from core.train.plan import Plan
 
 FREE = ""
 """The task of a prompt that belongs to none."""
-Answers = dict[tuple[str, str], Answer]
+Replies = dict[tuple[str, str], Reply]
 """By task and prompt."""
 MOST_GUESSED = 20
 """Tokens of all labels of a task together: four labels have some ten, and are read with every prompt."""
@@ -132,72 +135,77 @@ class Checks:
         start = time.perf_counter()
         shown = {task: self.shown_from(task) for task in self.tests}
         sets = self.tests if last or step == 0 else shown
-        answers = self._answers(model, shown, self.config.evaluation.prompts)
-        yield from self._samples(answers, step)
+        labels = {task: labels_of(task, examples) for task, examples in sets.items()}
+        free = self.next_tokens.questions(model, limit=FREE_TOKENS)
+        replies = self._ask(model, shown, labels, free)
+        yield from self._samples(replies, step)
         others = {
-            task: [e for e in examples if (task, e.prompt) not in answers]
+            task: [e for e in examples if (task, e.prompt) not in replies]
             for task, examples in sets.items()
         }
         if any(others.values()):
             for task, examples in shown.items():
-                yield self._score(task, examples, answers, step, start).partial(len(sets[task]))
-            answers |= self._answers(model, others)
+                yield self._score(task, examples, replies, step, start).partial(len(sets[task]))
+            replies |= self._ask(model, others, labels)
         for task, examples in sets.items():
-            likeliest = likeliest_labels(
-                model, self.base, task, examples, should_stop=self.should_stop
-            )
-            yield self._score(task, examples, answers, step, start, likeliest)
-        yield from self.next_tokens(model, step)
+            yield self._score(task, examples, replies, step, start, labels[task])
+        yield from self.next_tokens(model, step, replies)
         if step and (rows := movement(self.model, self.base.model, norms=self.base.norms)):
             yield Movement(step=step, rows=rows)
 
-    def _answers(
-        self, model: nn.Module, sets: Mapping[str, list[Example]], free: Sequence[str] = ()
-    ) -> Answers:
-        prompts = {task: [e.prompt for e in examples] for task, examples in sets.items()}
-        prompts[FREE] = list(free)
-        found = answer_tasks(
+    def _ask(
+        self,
+        model: nn.Module,
+        sets: Mapping[str, list[Example]],
+        labels: Mapping[str, tuple[str, ...]],
+        free: Mapping[str, Question] | None = None,
+    ) -> Replies:
+        """All together: that is faster."""
+        asked = {(FREE, prompt): question for prompt, question in (free or {}).items()}
+        for task, examples in sets.items():
+            questions = questions_of(
+                examples, self.base, limit=self.limits[task], labels=labels[task]
+            )
+            asked |= {(task, e.prompt): q for e, q in zip(examples, questions, strict=True)}
+        found = ask(
             model,
             self.base,
-            prompts,
-            limits=self.limits,
+            list(asked.values()),
             guesses=self.guesses if model is not self.base.model else (),
             should_stop=self.should_stop,
         )
-        return {
-            (task, prompt): answer
-            for task, asked in prompts.items()
-            for prompt, answer in zip(asked, found[task], strict=True)
-        }
+        return dict(zip(asked, found, strict=True))
 
     def _score(
         self,
         task: str,
         examples: list[Example],
-        answers: Answers,
+        replies: Replies,
         step: int,
         start: float,
-        likeliest: Sequence[str] = (),
+        labels: tuple[str, ...] = (),
     ) -> Evaluation:
+        found = [replies[task, e.prompt] for e in examples]
         return score(
             task,
             examples,
-            [answers[task, e.prompt] for e in examples],
+            answers_of(found),
             step=step,
             elapsed_s=time.perf_counter() - start,
             max_new_tokens=self.limits[task],
-            likeliest=likeliest,
+            likeliest=likeliest_labels(labels, found),
         )
 
-    def _samples(self, answers: Answers, step: int) -> Iterator[Event]:
+    def _samples(self, replies: Replies, step: int) -> Iterator[Event]:
         shown = [
             (task, e.prompt, e.completion)
             for task in self.tests
             for e in self.shown_from(task)[: self.config.evaluation.samples]
         ]
         free = [(FREE, prompt, "") for prompt in self.config.evaluation.prompts]
-        for task, prompt, reference in [*free, *shown]:
-            answer = answers[task, prompt]
+        asked = [*free, *shown]
+        answers = answers_of([replies[task, prompt] for task, prompt, _ in asked])
+        for (task, prompt, reference), answer in zip(asked, answers, strict=True):
             yield Sample(
                 step=step,
                 task=task,
@@ -237,28 +245,42 @@ class NextTokenWatch:
         self.labels = [base.tokenizer.encode(label)[0] for label in labels]
         self.first_choice: dict[str, int] = {}
 
-    def __call__(self, model: nn.Module, step: int) -> Iterator[Event]:
-        tokenizer = self.base.tokenizer
-        for prompt, (first, found) in zip(self.prompts, self._choices(model), strict=True):
+    def questions(self, model: nn.Module, *, limit: int) -> dict[str, Question]:
+        """What to ask at each prompt: an answer, and the next token's logits where they are not remembered."""
+        return {
+            prompt: Question(
+                prompt=tuple(ids),
+                limit=limit,
+                wants_next=self._key(ids) not in self._known(model),
+            )
+            for prompt in self.prompts
+            if (ids := self.base.tokenizer.ask(prompt))
+        }
+
+    def __call__(self, model: nn.Module, step: int, replies: Replies) -> Iterator[Event]:
+        for prompt in self.prompts:
+            first, found = self._choices(model, prompt, replies[FREE, prompt].next_logits)
             first = self.first_choice.setdefault(prompt, first)
-            pieces = tokenizer.pieces([i for i, _ in found])
+            pieces = self.base.tokenizer.pieces([i for i, _ in found])
             rows = [
                 TokenProbability(token=piece, probability=probability, first=i == first)
                 for (i, probability), piece in zip(found, pieces, strict=True)
             ]
             yield NextTokens(step=step, prompt=prompt, rows=rows)
 
-    def _choices(self, model: nn.Module) -> list[NextChoices]:
-        """Of each prompt; the base model's are remembered in `base.next_tokens`."""
-        asked = [self.base.tokenizer.ask(prompt) for prompt in self.prompts]
-        keys = [(*ids, -1, *self.labels) for ids in asked]
-        known = self.base.next_tokens if model is self.base.model else {}
-        new = [i for i, key in enumerate(keys) if key not in known]
-        if new:
-            logits = logits_after(model, self.base, [asked[i] for i in new])
-            for i, found in zip(new, logits, strict=True):
-                known[keys[i]] = self._choice(found, self.prompts[i])
-        return [known[key] for key in keys]
+    def _known(self, model: nn.Module) -> dict[tuple[int, ...], NextChoices]:
+        """What is remembered: what the base model says, in `base.next_tokens`."""
+        return self.base.next_tokens if model is self.base.model else {}
+
+    def _key(self, ids: Sequence[int]) -> tuple[int, ...]:
+        return (*ids, -1, *self.labels)
+
+    def _choices(self, model: nn.Module, prompt: str, logits: torch.Tensor | None) -> NextChoices:
+        """From logits that were asked for, or remembered."""
+        known, key = self._known(model), self._key(self.base.tokenizer.ask(prompt))
+        if logits is not None:
+            known[key] = self._choice(logits, prompt)
+        return known[key]
 
     def _choice(self, logits: torch.Tensor, prompt: str) -> NextChoices:
         probabilities = logits.softmax(-1)

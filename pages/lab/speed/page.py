@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import catalog
-from core.bench import ablation
+from core.bench import ablation, contention, lesson
 from core.bench.negative_results import NEGATIVE_RESULTS, WHERE
 from core.bench.report import Report, recorded
 from core.bench.speedups import disturbances, equal_words, finding, left_out
@@ -19,6 +19,7 @@ from pages.lab.speed.bench_report import (
     speed_figure,
 )
 from pages.lab.speed.recorded_ablation import ablation_record
+from pages.lab.speed.recorded_times import contention_record, lesson_record
 from pages.shared.engine import require_model, tokenizer
 
 TASKS = [task.id for task in catalog.TASKS.values() if "train" in task.splits]
@@ -128,6 +129,10 @@ else:
         "Nothing is recorded yet. Measure this machine: `python -m core bench --growth --record` "
         "(about half an hour of a quiet machine; it needs the packages of requirements-dev.txt)."
     )
+st.header("How long the lesson of forgetting takes")
+lesson_record(lesson.recorded())
+st.header("When two things compute at once")
+contention_record(contention.recorded())
 st.header("Tried and not used")
 st.caption(WHERE)
 st.markdown("\n".join(f"- **{idea}.** {found}" for idea, found in NEGATIVE_RESULTS.items()))

@@ -8,10 +8,11 @@ import torch
 from core import catalog
 from core.answer import Answer
 from core.data.examples import Example, task_examples
-from core.evaluate.label_likelihood import completion_ids, label_log_probabilities, likeliest
-from core.evaluate.task import evaluate_task, likeliest_labels, score
+from core.evaluate.label_likelihood import label_log_probabilities, likeliest
+from core.evaluate.task import evaluate_task, score
 from core.evaluate.uncertainty import wilson_interval
 from core.events import Evaluation, event_from_dict
+from core.generate.label_logs import completion_ids
 from core.models.load import LoadedModel, load
 
 LABELS = ("cat", "dog ran", "cat sat")
@@ -65,7 +66,7 @@ def test_the_real_model_s_too() -> None:
 def test_the_base_model_is_asked_once(tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     prompts = [tiny.tokenizer.ask("the cat")]
     first = label_log_probabilities(tiny.model, tiny, prompts, LABELS)
-    monkeypatch.setattr("core.evaluate.label_likelihood.tree_logits", None)
+    monkeypatch.setattr("core.generate.batch.Answerer", None)
     assert label_log_probabilities(tiny.model, tiny, prompts, LABELS) == first
 
 
@@ -74,7 +75,9 @@ PAIRS = [Example(prompt=f"the cat {n}", completion=("yes", "no")[n % 2]) for n i
 
 def test_both_lines_are_in_an_evaluation(tiny: LoadedModel) -> None:
     found, answers = evaluate_task(tiny.model, tiny, "custom", PAIRS)
-    right = likeliest_labels(tiny.model, tiny, "custom", PAIRS)
+    prompts = [tiny.tokenizer.ask(e.prompt) for e in PAIRS]
+    logs = label_log_probabilities(tiny.model, tiny, prompts, ("no", "yes"))
+    right = [likeliest(each) for each in logs]
     hits = sum(label == e.completion for label, e in zip(right, PAIRS, strict=True))
     assert found.label_accuracy == hits / 4
     assert found.intervals["label_accuracy"] == wilson_interval(hits, 4)

@@ -5,7 +5,7 @@ import torch
 
 from core import methods
 from core.config import MethodConfig
-from core.generate import batch
+from core.generate.answerer import Answerer
 from core.generate.batch import answer_greedily
 from core.models.load import LoadedModel
 from tests.core.generate.test_batch import PROMPTS
@@ -27,13 +27,13 @@ def said(base: LoadedModel, model: torch.nn.Module, prompt: list[int], n: int) -
 def one_by_one(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows each further token is computed for."""
     rows: list[int] = []
-    usual = batch._Answerer._next
+    usual = Answerer._next
 
-    def counted(self: batch._Answerer, tokens: torch.Tensor, *more: torch.Tensor) -> torch.Tensor:
+    def counted(self: Answerer, tokens: torch.Tensor, *more: torch.Tensor) -> torch.Tensor:
         rows.append(len(tokens))
         return usual(self, tokens, *more)
 
-    monkeypatch.setattr(batch._Answerer, "_next", counted)
+    monkeypatch.setattr(Answerer, "_next", counted)
     return rows
 
 

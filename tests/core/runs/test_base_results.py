@@ -1,6 +1,6 @@
 """What the base model answers at step 0 is computed once: the same events, with and without what is kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ import torch
 from core.answer import Answer
 from core.config import DataConfig, EvaluationConfig, OptimizerConfig, RunConfig
 from core.data import uploads
-from core.generate import batch
+from core.generate.answerer import Answerer
+from core.generate.questions import Question, Reply
 from core.models.load import LoadedModel, load_folder
 from core.runs import base_results, identity
 from core.runs.base_results import BaseResults
@@ -25,20 +26,15 @@ Asked = list[tuple[int, ...]]
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
-    """Every prompt that is really read, answered or looked after."""
+    """Every prompt that is really read."""
     found: Asked = []
-    answer, after = batch._Answerer.answer, batch.logits_after
+    reply = Answerer.reply
 
-    def answering(self: Any, prompts: Any, limits: Any) -> Any:
-        found.extend(map(tuple, prompts))
-        return answer(self, prompts, limits)
+    def replying(self: Answerer, group: Sequence[Question]) -> list[Reply]:
+        found.extend(question.prompt for question in group)
+        return reply(self, group)
 
-    def looking(model: Any, base: Any, prompts: Any) -> Any:
-        found.extend(map(tuple, prompts))
-        return after(model, base, prompts)
-
-    monkeypatch.setattr(batch._Answerer, "answer", answering)
-    monkeypatch.setattr("core.train.checks.logits_after", looking)
+    monkeypatch.setattr(Answerer, "reply", replying)
     return found
 
 
@@ -77,8 +73,8 @@ def test_a_second_run_says_the_same_without_asking_the_base(
     first, n_first = events(), at_step_0(asked)
     second, n_second = events(), at_step_0(asked)
     assert second == first
-    # Four test examples, two watched prompts, and the tokens after these: only at the last step.
-    assert n_first - n_second == 4 + 2 + 2
+    # Four test examples and two watched prompts: only at the last step, and there each is read once.
+    assert n_first - n_second == n_second == 4 + 2
 
 
 @pytest.mark.thorough
@@ -88,7 +84,7 @@ def test_another_prompt_is_asked(events: Callable[..., list[dict[str, Any]]], as
     events()
     known = at_step_0(asked)
     found = events(("What is your name?", "Who are you?"))
-    assert at_step_0(asked) == known + 2  # answered, and looked after
+    assert at_step_0(asked) == known + 1  # answered and looked after in one reading
     assert [e["prompt"] for e in found if e["type"] == "next_tokens" and e["step"] == 0] == [
         "What is your name?",
         "Who are you?",

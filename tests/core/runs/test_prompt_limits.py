@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,8 +10,9 @@ import pytest
 from core import catalog
 from core.data import uploads
 from core.errors import UserError
-from core.generate import batch
+from core.generate.answerer import Answerer
 from core.generate.batch import answer_greedily
+from core.generate.questions import Question, Reply, groups
 from core.models.load import LoadedModel
 from core.runs.inference_session import InferenceSession
 from core.runs.messages import (
@@ -83,33 +84,35 @@ def test_long_prompts_are_answered_in_small_groups(
     tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    answer = batch._Answerer.answer  # pyright: ignore[reportPrivateUsage]
+    reply = Answerer.reply
 
-    def counted(self: object, prompts: list[list[int]], limits: list[int]) -> object:
-        sizes.append(len(prompts))
-        return answer(self, prompts, limits)  # pyright: ignore
+    def counted(self: Answerer, group: Sequence[Question]) -> list[Reply]:
+        sizes.append(len(group))
+        return reply(self, group)
 
-    monkeypatch.setattr(batch._Answerer, "answer", counted)  # pyright: ignore
-    monkeypatch.setattr(batch, "LONGEST_ALONE", 60)
+    monkeypatch.setattr(Answerer, "reply", counted)
+    monkeypatch.setattr("core.generate.questions.LONGEST_ALONE", 60)
     prompts = [[7 + n] * 5 for n in range(4)] + [[9 + n] * 50 for n in range(3)]
     together = answer_greedily(tiny.model, tiny, prompts, max_new_tokens=4)
     assert sizes == [4, 1, 1, 1]
     tiny.answers.clear()
-    monkeypatch.setattr(batch, "LONGEST_ALONE", 2048)
+    monkeypatch.setattr("core.generate.questions.LONGEST_ALONE", 2048)
     assert answer_greedily(tiny.model, tiny, prompts, max_new_tokens=4) == together
     assert sizes[4:] == [7]
 
 
-def test_what_prompts_begin_with_alike_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    alike = [(4, *range(7, 907), n) for n in range(20)]
-    apart = [(4, *range(7 + n, 907 + n), n) for n in range(20)]
-    groups = batch._groups  # pyright: ignore[reportPrivateUsage]
+def test_what_prompts_begin_with_alike_counts_once() -> None:
+    def asked(prompts: Iterable[tuple[int, ...]], limit: int) -> list[Question]:
+        return [Question(prompt=prompt, limit=limit) for prompt in prompts]
+
+    alike = asked(((*range(7, 907), n) for n in range(20)), 4)
+    apart = asked(((*range(7 + n, 907 + n), n) for n in range(20)), 4)
     assert max(map(len, groups(apart, 64))) == 4
     assert max(map(len, groups(alike, 64))) == 20
-    usual = [(24, *range(7 + n, 77 + n)) for n in range(130)]
+    usual = asked((tuple(range(7 + n, 77 + n)) for n in range(130)), 24)
     assert list(map(len, groups(usual, 64))) == [64, 64, 2]  # as before
-    for keys in (alike, apart, usual):
-        assert [key for group in groups(keys, 64) for key in group] == keys
+    for some in (alike, apart, usual):
+        assert [question for group in groups(some, 64) for question in group] == some
 
 
 @pytest.mark.thorough

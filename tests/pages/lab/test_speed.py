@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.bench import contention, lesson
 from core.bench.ablation import Ablation, Timed
 from core.bench.report import Measured, Report, recorded
 from core.bench.speedups import disturbances
@@ -17,6 +19,7 @@ from pages.lab.speed.ablations import loss_words, time_finding, time_rows, title
 from pages.lab.speed.batch_tree import heading, padded_rows, tree_rows
 from pages.lab.speed.bench_report import comparison_table, failed_words, growth_figure, speed_figure
 from pages.lab.speed.recorded_ablation import gain_chart, gain_rows
+from pages.lab.speed.recorded_times import PART_COLOURS, part_rows
 
 BATCH = [Encoded([1, 2, 3], [7, 9]), Encoded([1, 2, 4, 5], [8, 9]), Encoded([1, 2, 4, 6], [7, 9])]
 
@@ -217,3 +220,55 @@ def test_the_page_says_how_to_record_an_ablation() -> None:
     found = AppTest.from_function(page).run(timeout=20)
     assert not found.exception
     assert "python -m core bench ablation --record" in found.caption[0].value
+
+
+def test_the_lesson_s_and_contention_s_records_are_shown() -> None:
+    def page() -> None:
+        from core.bench import contention, lesson
+        from pages.lab.speed.recorded_times import contention_record, lesson_record
+
+        lesson_record(lesson.recorded())
+        contention_record(contention.recorded())
+
+    found = AppTest.from_function(page).run(timeout=20)
+    assert not found.exception
+    lesson_found, contention_found = lesson.recorded(), contention.recorded()
+    assert lesson_found
+    assert contention_found
+    titles = [m.value for m in found.markdown]
+    assert titles == [
+        f"**{lesson.headline(lesson_found)}**",
+        f"**{contention.headline(contention_found)}**",
+    ]
+    aims, ratios = (table.value for table in found.table)
+    assert list(aims.verdict) == [row.verdict for row in lesson.aims(lesson_found)]
+    assert list(ratios.verdict) == [
+        row.verdict or "–" for row in contention.ratios(contention_found)
+    ]
+    for record, caption in zip((lesson_found, contention_found), found.caption, strict=True):
+        assert record.where in caption.value
+        assert f"`{record.command}`" in caption.value
+
+
+def test_the_parts_of_the_lesson_add_up_to_the_whole() -> None:
+    found = lesson.recorded()
+    assert found
+    rows = part_rows(found)
+    for words, runs in lesson.by_scenario(found).items():
+        mine = rows[rows["with"] == words]
+        assert list(mine.part) == list(PART_COLOURS)
+        assert list(mine.start)[1:] == pytest.approx(list(mine.end)[:-1])
+        assert mine.end.iloc[-1] == pytest.approx(median(r.total_s for r in runs), rel=0.05)
+
+
+def test_the_page_says_how_to_record_them() -> None:
+    def page() -> None:
+        from pages.lab.speed.recorded_times import contention_record, lesson_record
+
+        lesson_record(None)
+        contention_record(None)
+
+    found = AppTest.from_function(page).run(timeout=20)
+    said = [caption.value for caption in found.caption]
+    assert "python -m core bench lesson --record" in said[0]
+    assert "python -m core bench contention --record" in said[1]
