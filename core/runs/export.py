@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 
 from core import catalog
 from core.errors import UserError, shortened
+from core.runs import artifacts
 from core.runs.model_card import model_card
 from core.runs.store import RunStore
 
@@ -36,6 +37,7 @@ def export_peft(store: RunStore, run_id: str, to: Path) -> Path:
             f"The run {run.id} was tuned with {method}, which peft has no format for. "
             f"Its weights are in {source}."
         )
+    artifacts.verify(run.id)
     config = _checked(run.id, source)
     entry = catalog.find_model(run.config.model)
     config["base_model_name_or_path"] = entry.hub_name or entry.id
