@@ -13,6 +13,7 @@ from core.export.card import CARD, model_card
 from core.export.folder import whole_folder
 from core.export.tokenizer_files import write_tokenizer
 from core.models import acquire
+from core.runs import artifacts
 from core.runs.store import Run, RunStore
 
 ADAPTER_CONFIG = "adapter_config.json"
@@ -48,12 +49,13 @@ def write_adapter(store: RunStore, run: Run, folder: Path) -> None:
 
 
 def saved_weights(store: RunStore, run: Run) -> Path:
-    """Where the run's weights lie; `UserError` when there are none."""
+    """Where the run's weights lie; `UserError` when there are none, or not those that were saved."""
     source = store.artifact_dir(run.id)
     if not source.is_dir() or not any(source.iterdir()):
         raise UserError(
             f"The run {run.id} has no saved adapter (it is {run.status}); run it again."
         )
+    artifacts.verify(run.id)
     return source
 
 

@@ -1,4 +1,7 @@
-"""The files a run leaves behind (adapter or weights), in a folder of its own in the data folder."""
+"""The files a run leaves behind (adapter or weights), in a folder of its own in the data folder.
+
+Their checksums lie beside it, in `<run>.sha256`, as `sha256sum --check` reads them.
+"""
 
 import os
 import shutil
@@ -9,7 +12,8 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from core.errors import UserError
-from core.paths import data_dir, flush, flush_names
+from core.models.checksum import checksums
+from core.paths import data_dir, flush, flush_names, write_whole
 from core.runs.record import RUN_ID, unknown_run
 
 
@@ -33,12 +37,42 @@ def saving(run_id: str, *, keep: bool = True) -> Generator[Path]:
         yield partial
         if keep:
             flush(partial)
+            _write_sums(run_id, partial)
             partial.replace(folder_of(run_id))
             flush_names(partial.parent)
     except (OSError, SafetensorError) as error:
+        _sums_of(folder_of(run_id)).unlink(missing_ok=True)
         raise UserError(_not_saved(error)) from error
     finally:
         remove_partial(run_id)
+
+
+def _write_sums(run_id: str, written: Path) -> None:
+    files = sorted(file for file in written.rglob("*") if file.is_file())
+    found = checksums(written, [file.relative_to(written).as_posix() for file in files])
+    lines = [f"{digest}  {run_id}/{name}\n" for name, digest in found.items()]
+    write_whole(_sums_of(folder_of(run_id)), "".join(lines).encode())
+
+
+def verify(run_id: str) -> None:
+    """`UserError` when a file of the run is not what was saved. Older runs have no checksums, and pass."""
+    sums = _sums_of(folder_of(run_id))
+    try:
+        if not sums.exists():
+            return
+        wanted = [line.split("  ", 1) for line in sums.read_text("utf-8").splitlines()]
+        found = checksums(sums.parent, [name for _, name in wanted])
+        is_whole = bool(wanted) and found == {name: digest for digest, name in wanted}
+    except (OSError, ValueError):
+        is_whole = False
+    if not is_whole:
+        raise UserError(
+            f"The saved weights of the run {run_id} are damaged or incomplete; run it again."
+        )
+
+
+def _sums_of(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.sha256")
 
 
 def _not_saved(error: Exception) -> str:
@@ -70,10 +104,11 @@ def size_bytes(folder: Path) -> int:
 
 
 def remove(folder: Path) -> None:
-    """Delete `folder` if it exists. `UserError` when that is not allowed."""
+    """Delete the folder of a run, if there is one, and its checksums. `UserError` when that is not allowed."""
     try:
         if folder.exists():
             shutil.rmtree(folder)
+        _sums_of(folder).unlink(missing_ok=True)
     except OSError as error:
         raise UserError(
             f"The folder {folder} cannot be deleted: {error.strerror or error}."

@@ -36,7 +36,7 @@ from core.models import load
 from core.models.acquire import load_tokenizer
 from core.models.load import LoadedModel
 from core.models.probe import resolve_dtype
-from core.runs import evaluate_run
+from core.runs import artifacts, evaluate_run
 from core.runs.compute_lock import ComputeLock, in_turns
 from core.runs.identity import remember_machine
 from core.runs.measure import measure
@@ -351,7 +351,7 @@ def reading_weights(*run_ids: str) -> Generator[None]:
 
 
 def saved_folder(store: RunStore, run: Run, base: LoadedModel) -> Path:
-    """Where a run's weights lie; `UserError` when there are none, or they are another model's."""
+    """Where a run's weights lie; `UserError` when there are none, or damaged ones, or another model's."""
     folder = store.artifact_dir(run.id)
     if not folder.is_dir() or not any(folder.iterdir()):
         raise UserError(
@@ -359,4 +359,5 @@ def saved_folder(store: RunStore, run: Run, base: LoadedModel) -> Path:
         )
     if run.config.model != base.id:
         raise UserError(f"The run {run.id} tuned {run.config.model}, not {base.id}.")
+    artifacts.verify(run.id)
     return folder

@@ -16,6 +16,8 @@ from core.errors import UserError, quote
 from core.runs.states import STATUSES, RunStatus
 from core.typed_json import read
 
+END_OF_TIME = 253_402_300_800
+"""The year 10,000 in seconds since 1970; no calendar here goes further."""
 RUN_ID = re.compile(r"[0-9a-z-]{1,40}")
 
 
@@ -121,7 +123,7 @@ def _damaged_column(row: Row[Any]) -> str:
         and all(isinstance(row.config.get(part), dict) for part in ("data", "method")),
         "summary": isinstance(row.summary, dict),
         "status": row.status in STATUSES,
-        "time": all(isinstance(number, (int, float)) for number in numbers),
+        "time": all(isinstance(n, (int, float)) and 0 <= n < END_OF_TIME for n in numbers),
         "text": all(isinstance(text, str) for text in (row.id, row.reason, row.worker)),
     }
     return next((name for name, is_sound in sound.items() if not is_sound), "")

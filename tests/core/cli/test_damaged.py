@@ -73,6 +73,17 @@ def overwrite(path: Callable[[Place], Path], *, keep: int = 0) -> Callable[[Plac
     return damage
 
 
+def flip(path: Callable[[Place], Path]) -> Callable[[Place], None]:
+    """One bit of the last byte: a number is another one, and every file can still be read."""
+
+    def damage(place: Place) -> None:
+        file = path(place)
+        content = file.read_bytes()
+        file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+    return damage
+
+
 def cut(path: Callable[[Place], Path]) -> Callable[[Place], None]:
     return lambda place: path(place).write_bytes(path(place).read_bytes()[:-100])
 
@@ -105,11 +116,17 @@ CASES: dict[str, tuple[Callable[[Place], None], list[str], str]] = {
     "config is a list": (row("config", "'[1, 2]'"), SHOW, "damaged"),
     "status is unknown": (row("status", "'sleeping'"), SHOW, "damaged"),
     "time is a word": (row("created_at", "'yesterday'"), SHOW, "damaged"),
+    "time is beyond all calendars": (row("created_at", "9e99"), SHOW, "damaged"),
+    "time is infinite": (row("ended_at", "9e999"), SHOW, "damaged"),
+    "time is before its beginning": (row("started_at", "-9e99"), SHOW, "damaged"),
     "summary is no JSON": (row("summary", "'{'"), SHOW, "damaged"),
     "adapter's weights are gone": (gone(weights), EXPORT, "damaged or incomplete"),
     "adapter's weights are cut": (cut(weights), EXPORT, "damaged or incomplete"),
     "adapter's weights are overwritten": (overwrite(weights), EXPORT, "damaged or incomplete"),
     "adapter's config is no JSON": (overwrite(adapter_config), EXPORT, "damaged or incomplete"),
+    "one bit of the adapter is another": (flip(weights), EXPORT, "damaged or incomplete"),
+    "asked with one bit changed": (flip(weights), ASK_RUN, "damaged or incomplete"),
+    "asked with another description": (flip(adapter_config), ASK_RUN, "damaged or incomplete"),
     "asked without weights": (gone(weights), ASK_RUN, "damaged or incomplete"),
     "asked with cut weights": (cut(weights), ASK_RUN, "damaged or incomplete"),
     "asked without a config": (gone(adapter_config), ASK_RUN, "damaged or incomplete"),
@@ -152,6 +169,28 @@ def test_damage_is_one_sentence(
     if arguments in (SHOW, EXPORT):
         assert main(["runs", "delete", place.run]) == 0  # what is damaged can be cleared away
         assert main(["export", "--run", place.good, "--to", str(place.home / "good")]) == 0
+
+
+@pytest.mark.thorough
+def test_a_run_that_was_saved_before_checksums_were_kept_still_answers(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (sums,) = place.weights.parent.parent.glob(f"{place.run}.*")
+    capsys.readouterr()
+    asked = [a.replace(RUN, place.run).replace("{model}", str(place.model)) for a in ASK_RUN]
+    assert main(asked) == 0
+    before = capsys.readouterr().out
+    sums.unlink()
+    assert main(asked) == 0
+    assert capsys.readouterr().out == before
+    flip(weights)(place)
+    assert main(asked) == 0
+
+
+@pytest.mark.thorough
+def test_deleting_a_run_leaves_nothing_of_it(place: Place) -> None:
+    assert main(["runs", "delete", place.run]) == 0
+    assert [p.name for p in place.weights.parent.parent.iterdir() if place.run in p.name] == []
 
 
 @pytest.mark.thorough
