@@ -115,35 +115,35 @@ def merge_table(found: Merged) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def rank_figure(found: Sequence[RankRow]) -> go.Figure:
-    """The reader's LoRA runs over rank: learned, kept and time, in three panels."""
+def rank_figures(found: Sequence[RankRow]) -> list[go.Figure]:
+    """The reader's LoRA runs over rank: learned, kept and time, a figure each, so that they can stack."""
     panels = {
         "learned": ("sentiment learned", TASK_COLOURS["sentiment"]),
         "kept": ("names kept", TASK_COLOURS["names"]),
         "train_s": ("training (s)", GREEN),
     }
-    figure = make_subplots(1, 3, subplot_titles=[title for title, _ in panels.values()])
-    for column, (field, (title, colour)) in enumerate(panels.items(), start=1):
-        figure.add_trace(
-            go.Scatter(
-                x=[row.method.rank for row in found],
-                y=[getattr(row, field) for row in found],
-                mode="markers",
-                marker={"size": 11, "color": colour, "line": {"width": 1, "color": GREY}},
-                text=[_settings(row) for row in found],
-                hovertemplate=f"rank %{{x}}: {title} %{{y:.2f}}<br>%{{text}}<extra></extra>",
-                showlegend=False,
-            ),
-            1,
-            column,
+    return [_over_ranks(found, field, *look) for field, look in panels.items()]
+
+
+def _over_ranks(found: Sequence[RankRow], field: str, title: str, colour: str) -> go.Figure:
+    figure = go.Figure(
+        go.Scatter(
+            x=[row.method.rank for row in found],
+            y=[getattr(row, field) for row in found],
+            mode="markers",
+            marker={"size": 11, "color": colour, "line": {"width": 1, "color": GREY}},
+            text=[_settings(row) for row in found],
+            hovertemplate=f"rank %{{x}}: {title} %{{y:.2f}}<br>%{{text}}<extra></extra>",
+            showlegend=False,
         )
-    figure.update_xaxes(type="log", tickvals=ranks_of(found), title="rank (log scale)")
-    for column in (1, 2):
-        figure.update_yaxes(range=[-0.04, 1.04], col=column)
-    figure.update_yaxes(rangemode="tozero", col=3)
+    )
+    is_share = field != "train_s"
     return figure.update_layout(
-        height=330,
-        margin={"l": 10, "r": 10, "t": 40},
+        xaxis={"title": "rank (log scale)", "type": "log", "tickvals": ranks_of(found)},
+        yaxis={"title": title}
+        | ({"range": [-0.04, 1.04]} if is_share else {"rangemode": "tozero"}),
+        height=280,
+        margin={"l": 10, "r": 10, "t": 10},
     )
 
 

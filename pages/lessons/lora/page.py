@@ -17,7 +17,7 @@ from pages.lessons.lora.low_rank import low_rank
 from pages.lessons.lora.matrices import (
     matrices_figure,
     merge_table,
-    rank_figure,
+    rank_figures,
     rank_finding,
     scale_table,
     spectrum_figure,
@@ -224,7 +224,8 @@ def over_ranks(wanted: RunConfig) -> None:
         st.caption("No run yet with the settings above. Train one.")
         return
     st.markdown(f"**{rank_finding(shown)}**")
-    st.plotly_chart(rank_figure(shown), width="stretch", key="lora_ranks")
+    for number, (place, figure) in enumerate(zip(st.columns(3), rank_figures(shown), strict=True)):
+        place.plotly_chart(figure, width="stretch", key=f"lora_ranks_{number}")
     tests = ", ".join(map(str, sorted({row.n for row in shown})))
     st.caption(
         f"A mark is a run of yours, scored on {tests} test examples; hover for its settings."

@@ -95,25 +95,30 @@ def shrink(method: MethodConfig, found: Sequence[MethodSetting]) -> None:
     share = 100 * trained_share(method, shape)
     st.markdown(f"**{spec.title} trains {share:.3g} % of {shape.title}: the blue**")
     st.markdown(network_picture(method, shape), unsafe_allow_html=True)
-    trained, memory, kept = st.columns(3)
-    trained.metric("Trained", short_number(count(method, shape).n))
+    figures = st.container(horizontal=True)
+    figures.metric("Trained parameters", short_number(count(method, shape).n), width="content")
     alike = [s for s in found if s.is_recorded and s.rows[0].method == method]
     if not alike:
-        memory.metric("Memory", "–")
-        kept.metric("Kept", "–")
-        st.caption("This setting is not recorded. Run it, and see.")
+        figures.metric("Memory to train", "–", width="content")
+        figures.metric("General questions kept", "–", width="content")
+        st.caption("This setting is not recorded. Run it to measure it.")
         return
     (setting,) = alike
     all_bytes = [total_bytes(row.memory) for row in setting.rows]
-    memory.metric("Memory", f"{sum(all_bytes) / len(all_bytes) / 1e6:,.0f} MB")
+    figures.metric(
+        "Memory to train", f"{sum(all_bytes) / len(all_bytes) / 1e6:,.0f} MB", width="content"
+    )
     general = setting.mean("general")
     shipped = record.recorded("methods")
     base = shipped.base_score("general") if shipped else None
-    kept.metric("Kept", "–" if general is None else f"{general:.2f}")
+    figures.metric(
+        "General questions kept", "–" if general is None else f"{general:.2f}", width="content"
+    )
     st.caption(
         "Memory: weights, gradients, optimizer state and activations of the first step. "
         + (
-            f"Kept: the score on general questions, which no method trained on; the base model has {base:.2f}. "
+            f"Kept: the share of general questions answered right, which no method trained on; the base model "
+            f"scores {base:.2f}. "
             if base is not None
             else ""
         )
@@ -225,8 +230,9 @@ def side_by_side(found: list[MethodSetting]) -> None:
         )
     tests = sorted({row.n for s in found for row in s.rows})
     st.caption(
-        f"Scores on {' or '.join(map(str, tests))} test examples each: mean, and lowest to highest over "
-        "seeds. Memory to train: gradients, optimizer state and activations of the first step."
+        f"Scores on {' or '.join(map(str, tests))} test examples each: the mean over seeds, and the range "
+        "from the lowest to the highest. Memory in all: frozen and trained weights, gradients, optimizer "
+        "state and activations of the first step."
     )
     table = memory_table(found, model_shape())
     st.subheader("Memory: formula and measurement")

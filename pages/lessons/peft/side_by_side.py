@@ -111,8 +111,8 @@ SIDE_COLUMNS: dict[str, Any] = {
 
 
 SIDE_TABLES = {
-    "What each learned and kept": ("method", "runs", "share", "sentiment", "names", "general"),
-    "What each takes": ("method", "runs", "trained", "memory", "disk", "step"),
+    "What each learned and kept": ("method", "sentiment", "general", "names", "share", "runs"),
+    "What each takes": ("method", "memory", "disk", "step", "trained", "runs"),
 }
 """Columns of the same table: all together are wider than a page."""
 

@@ -20,7 +20,7 @@ from core.inspect.results import Spectrum
 from core.paths import ASSETS
 from core.runs.messages import TextScore
 from core.shape import PUBLISHED, total_parameters
-from pages.lessons.lora.matrices import rank_figure, rank_finding, spectrum_finding
+from pages.lessons.lora.matrices import rank_figures, rank_finding, spectrum_finding
 from pages.lessons.lora.sweep import grid, heatmap, sweep_finding
 from pages.lessons.one_base.adapters import memory_finding as copies_finding
 from pages.lessons.one_base.adapters import memory_rows, weights_words
@@ -184,7 +184,7 @@ def test_ranks_are_compared_once_there_are_two() -> None:
     assert near.endswith("the 95 % intervals overlap, so neither is shown to be higher")
     all_tests = replace(rank_run(1, 0.5), n=0)
     assert all_tests.learned_interval == wilson_interval(80, 160)
-    assert len(rank_figure(found).data) == 3  # pyright: ignore
+    assert [len(figure.data[0].x) for figure in rank_figures(found)] == [3, 3, 3]  # pyright: ignore
 
 
 def test_a_sweep_fills_while_it_runs() -> None:
