@@ -18,6 +18,8 @@ SHAPES = {SCORE: "circle", RIGHT_FORM: "stroke", LIKELIEST_LABEL: "diamond"}
 TRAINED_NOTE = (
     "Hollow: the task was in training, so the mark says what was trained, not what was kept."
 )
+LEGEND: dict[str, Any] = {"orient": "top", "columns": 2, "labelLimit": 320, "labelFontSize": 11}
+"""In two columns, so that a phone shows it whole."""
 APART = 0.012
 """Marks of one check stand beside each other, by this share of the axis."""
 
@@ -52,14 +54,14 @@ def check_marks(
         "curve:N",
         title=None,
         scale=palette,
-        legend=alt.Legend(orient="top", labelLimit=320, symbolType="circle", symbolOpacity=1),
+        legend=alt.Legend(symbolType="circle", symbolOpacity=1, **LEGEND),
     )
     shown = [line for line in SHAPES if line in set(frame.line)]
     shape = alt.Shape(
         "line:N",
         title=None,
         scale=alt.Scale(domain=shown, range=[SHAPES[line] for line in shown]),
-        legend=alt.Legend(orient="top", labelLimit=320) if len(shown) > 1 else None,
+        legend=alt.Legend(**LEGEND) if len(shown) > 1 else None,
     )
     x = x.copy()
     x.shorthand = "at:Q"

@@ -88,7 +88,7 @@ def test_lora_is_trained_looked_into_merged_and_switched(app: str, page: Page) -
     expect(page.get_by_text("then subtracted from the same weights")).to_be_visible()
     page.get_by_role("slider", name="Scale s").press("Home")
     button(page, "Ask at this scale").click()
-    expect(page.get_by_text("0 is the base, 1 as trained")).to_be_visible()
+    expect(page.get_by_text("0 is the base model, 1 the model as trained")).to_be_visible()
     expect(page.get_by_text("What does more rank buy?")).to_be_visible()
     switch_adapters(app, page)
 
@@ -108,7 +108,7 @@ def switch_adapters(app: str, page: Page) -> None:
     assert found
     assert float(found[1]) > 0  # how fast: tests/core/methods, benchmark
     button(page, "Ask both at once").click()
-    expect(page.get_by_text("Two changes of the same weights are added")).to_be_visible()
+    expect(page.get_by_text("Two changes to the same weights are added")).to_be_visible()
 
 
 def test_a_sweep_fills_and_can_be_stopped(

@@ -195,7 +195,7 @@ def subsequence(found: TextComparison) -> None:
         st.markdown(subsequence_svg(found), unsafe_allow_html=True)  # st.html takes no SVG
     common = found.rouge_l
     st.caption(
-        f"Lines may not cross, words may lie between. Recall {common.matched}/{common.in_reference} = "
+        f"Lines may not cross; other words may lie between. Recall {common.matched}/{common.in_reference} = "
         f"{common.recall:.3f}, precision {common.matched}/{common.in_output} = {common.precision:.3f}, F1 {common.f1:.3f}."
     )
 

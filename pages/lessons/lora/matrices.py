@@ -84,20 +84,33 @@ def spectrum_finding(found: Mapping[str, Spectrum]) -> str:
     words = [
         f"{name}: effective rank {one.effective_rank:.1f} (a random matrix of the same shape, norm and "
         f"rank: {one.control_rank:.1f}), the first 8 hold "
-        f"{one.energy[min(7, len(one.energy) - 1)]:.0%}"
+        f"{100 * one.energy[min(7, len(one.energy) - 1)]:.0f} % of the squared values"
         for name, one in found.items()
     ]
     return "  \n".join(words)
 
 
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 MERGED = {
     "dtype": "precision",
-    "largest_merged_difference": "logits off, merged",
-    "largest_unmerged_difference": "logits off, taken out",
-    "largest_weight_error": "weights off, taken out",
-    "relative_weight_error": "share of their size",
+    "largest_merged_difference": "largest logit error, merged",
+    "largest_unmerged_difference": "largest logit error, unmerged",
+    "largest_weight_error": "largest weight error, unmerged",
+    "relative_weight_error": "weight error, relative",
     "same_choice": "same likeliest token",
 }
+
+
+def with_power(value: float) -> str:
+    """An error as a reader knows it: 0.012 as it is, 1.2e-07 as a power of ten.
+
+    >>> with_power(0.0123), with_power(1.2e-7), with_power(0.0)
+    ('0.012', '1.2 · 10⁻⁷', '0')
+    """
+    if value == 0 or abs(value) >= 1e-3:
+        return f"{value:.2g}"
+    digits, power = f"{value:.1e}".split("e")
+    return f"{digits} · 10{str(int(power)).translate(RAISED)}"
 
 
 def merge_table(found: Merged) -> pd.DataFrame:
@@ -105,8 +118,8 @@ def merge_table(found: Merged) -> pd.DataFrame:
 
     def shown(name: str, value: Any) -> str:
         if name == "same_choice":
-            return f"{value:.1%}"
-        return value if name == "dtype" else f"{value:.2g}"
+            return f"{100 * value:.1f} %"
+        return value if name == "dtype" else with_power(value)
 
     rows = [
         {title: shown(name, getattr(row, name)) for name, title in MERGED.items()}

@@ -125,7 +125,7 @@ def switch() -> tuple[list[Adapter], dict[str, Adapter], list[str]]:
             configs = [adapter_config(task) for task in tasks]
             run_all(configs, "Train these adapters", key="one_base")
         else:
-            st.caption("Choose a task, and its adapter can be trained.")
+            st.caption("Choose a task to train its adapter.")
         found = adapters(store())
         who, ask, every = BASE_MODEL, False, False
         asking = st.container()
@@ -191,8 +191,8 @@ def both(loaded: dict[str, Adapter], text: str) -> None:
         active = {loaded[first].run_id: weight, loaded[second].run_id: 1 - weight}
         answer(list(loaded.values()), active, text, st.empty())
         st.caption(
-            "Two changes of the same weights are added. Nothing says that both tasks survive it: try "
-            "the ends of the slider, then the middle, with prompts of both."
+            "Two changes to the same weights are added up. Nothing guarantees that both tasks survive this: "
+            "try both ends of the slider, then the middle, with prompts from both tasks."
         )
 
 
@@ -203,9 +203,9 @@ def memory(found: Sequence[Adapter]) -> None:
     each = adapter_bytes(found)
     st.altair_chart(memory_chart(memory_rows(each, n_parameters)), width="stretch")
     st.caption(
-        f"{'Your adapters take' if found else 'By formula, an adapter takes'} {each / 1e6:.2f} MB each on "
-        f"disk (float32); the model has {n_parameters:,} weights of 2 bytes. With full fine-tuning, each "
-        "task is a whole copy."
+        f"{'Each of your adapters takes' if found else 'By formula, an adapter takes'} {each / 1e6:.2f} MB "
+        f"on disk (float32); the model has {n_parameters:,} weights of 2 bytes. With full fine-tuning, each "
+        "task needs a whole copy of the model."
     )
     if found:
         st.dataframe(adapter_table(found), hide_index=True, width="stretch")

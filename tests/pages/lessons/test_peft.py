@@ -73,7 +73,7 @@ def test_the_table_and_the_chart_tell_yours_from_recorded() -> None:
     )
     table = side_table(found).set_index("method")
     assert table.loc["LoRA", "runs"] == "recorded, 2"
-    assert table.loc["LoRA", "sentiment"] == "0.85 (0.80 to 0.90)"
+    assert table.loc["LoRA", "sentiment"] == "0.85 (0.80–0.90)"
     assert table.loc["LoRA", "right form"] == "–"  # a record from before it was measured
     assert table.loc["Full fine-tuning", "runs"] == "yours, 1"
     names = [trace.name for trace in trade_off_figure(found, "names").data]  # pyright: ignore
