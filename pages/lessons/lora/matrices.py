@@ -83,8 +83,8 @@ def spectrum_finding(found: Mapping[str, Spectrum]) -> str:
     """How low-rank the change is, in one line."""
     words = [
         f"{name}: effective rank {one.effective_rank:.1f} (a random matrix of the same shape, norm and "
-        f"rank: {one.control_rank:.1f}), the first 8 hold "
-        f"{100 * one.energy[min(7, len(one.energy) - 1)]:.0f} % of the squared values"
+        f"rank: {one.control_rank:.1f}), the first 8 singular values hold "
+        f"{100 * one.energy[min(7, len(one.energy) - 1)]:.0f} % of its squared norm"
         for name, one in found.items()
     ]
     return "  \n".join(words)
