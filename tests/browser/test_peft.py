@@ -80,7 +80,9 @@ def test_the_rank_slider_redraws_at_once(app: str, page: Page) -> None:
 def test_lora_is_trained_looked_into_merged_and_switched(app: str, page: Page) -> None:
     page.goto(f"{app}/lora?lora_rank=2&lora_alpha=4")
     button(page, "Compare an untrained LoRA with the base").click()
-    expect(page.get_by_text("Tuning starts exactly where the base is")).to_be_visible()
+    expect(page.get_by_text("Tuning starts exactly where the base is")).to_be_visible(
+        timeout=240_000  # the worker loads the model
+    )
     button(page, "Train this LoRA").click()
     expect(page.get_by_text("What was learned")).to_be_visible(timeout=400_000)
     expect(page.get_by_text(re.compile("LoRA: effective rank 1")).first).to_be_visible()
