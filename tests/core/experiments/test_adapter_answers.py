@@ -16,6 +16,7 @@ def test_what_is_saved_is_read_again(home: Path) -> None:
     made, path = adapter_answers.record(ANSWERS, dtype="float32"), home / "record.json"
     adapter_answers.save(made, path)
     found = adapter_answers.recorded_answers(path)
+    assert found
     assert found == made
     assert found.answers == ANSWERS
     assert made.date in found.where
