@@ -144,7 +144,7 @@ def test_the_guide_says_what_to_do_and_why() -> None:
     said, why = guide(0.6, 10)
     assert said == "Prompt: “Prompt with 8 examples” reaches 0.65."
     assert "takes 4.0 s" in why[0]
-    assert "its seeds scored 0.60 to 0.70. So it is not sure" in why[-1]
+    assert "its seeds scored 0.60 to 0.70. So it is not certain" in why[-1]
     said, why = guide(0.6, 1_000)
     assert said == "Tune: “Full fine-tuning on 64 examples” reaches 0.80."
     assert why[-1].endswith("so the verdict holds over the whole interval.")
