@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from core import catalog
 from core.cli import reports
+from core.cli.adapter_answers import run_adapters
 from core.cli.first_screens import run_first_screens
 from core.cli.output import emit, emit_event, say
 from core.cli.prompting import run_prompting
@@ -18,7 +19,16 @@ from core.models import acquire
 from core.quiet import Watch
 from core.runs.store import Run, RunStore
 
-NAMES = ("cures", "mixtures", "methods", "soft_prompts", "sweep", "prompting", "first_screens")
+NAMES = (
+    "cures",
+    "mixtures",
+    "methods",
+    "soft_prompts",
+    "sweep",
+    "prompting",
+    "first_screens",
+    "adapters",
+)
 
 
 def run_experiment(arguments: Namespace) -> int:
@@ -27,6 +37,8 @@ def run_experiment(arguments: Namespace) -> int:
         return run_prompting(arguments, _seeds(arguments))
     if arguments.name == "first_screens":
         return run_first_screens(arguments)
+    if arguments.name == "adapters":
+        return run_adapters(arguments)
     configs = _configs(arguments)
     if not acquire.is_ready(catalog.find_model(configs[0].model)):
         raise UserError("The model is not prepared yet; run: python -m core prepare")

@@ -130,7 +130,7 @@ def in_one_line(found: Sequence[Movement]) -> str:
         return ""
     clear = [m for m in found if m.is_clear]
     if not clear:
-        return "From no check to the next did F1 move beyond its 95 % intervals."
+        return "F1 did not move beyond its 95 % intervals between any two checks."
     most = max(clear, key=lambda m: abs(m.f1_change))
     verb = "rose" if most.f1_change > 0 else "fell"
     line = (

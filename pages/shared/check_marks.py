@@ -18,6 +18,9 @@ SHAPES = {SCORE: "circle", RIGHT_FORM: "stroke", LIKELIEST_LABEL: "diamond"}
 TRAINED_NOTE = (
     "Hollow: the task was in training, so the mark says what was trained, not what was kept."
 )
+LEGEND: dict[str, Any] = {"labelLimit": 320, "labelFontSize": 11}
+LEGEND_CHARACTERS = 30
+"""Of all names in a row, on a phone; more stand in two columns."""
 APART = 0.012
 """Marks of one check stand beside each other, by this share of the axis."""
 
@@ -48,18 +51,21 @@ def check_marks(
             frame = frame.assign(**{column: usual})
     names = list(colours)
     palette = alt.Scale(domain=names, range=[colours[name] for name in names])
+    columns = 2 if sum(map(len, names)) > LEGEND_CHARACTERS else 0  # 0 is one row
     colour = alt.Color(
         "curve:N",
         title=None,
         scale=palette,
-        legend=alt.Legend(orient="top", labelLimit=320, symbolType="circle", symbolOpacity=1),
+        legend=alt.Legend(
+            orient="top", columns=columns, symbolType="circle", symbolOpacity=1, **LEGEND
+        ),
     )
     shown = [line for line in SHAPES if line in set(frame.line)]
     shape = alt.Shape(
         "line:N",
         title=None,
         scale=alt.Scale(domain=shown, range=[SHAPES[line] for line in shown]),
-        legend=alt.Legend(orient="top", labelLimit=320) if len(shown) > 1 else None,
+        legend=alt.Legend(orient="bottom", **LEGEND) if len(shown) > 1 else None,
     )
     x = x.copy()
     x.shorthand = "at:Q"

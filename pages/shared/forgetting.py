@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
+from textwrap import wrap
 from typing import Any, TypeVar
 
 import altair as alt
@@ -25,7 +26,9 @@ from pages.shared.live import follow, planned_steps, step_axis
 from pages.shared.plain import quoted
 
 E = TypeVar("E", bound=Event)
-SENTIMENT_SHARE = "other prompts answered with a sentiment"
+SENTIMENT_SHARE = "a sentiment to other prompts"
+TITLE_CHARACTERS = 44
+"""Of a line of a chart's title on a phone."""
 
 
 def forgetting_view(run_id: str) -> None:
@@ -89,7 +92,7 @@ def curves(
         n_steps=n_steps,
         title="share of prompts",
     )
-    return marks.properties(title=heading, height=360, description=heading)
+    return marks.properties(title=wrap(heading, TITLE_CHARACTERS), height=360, description=heading)
 
 
 def curves_note(events: list[Event], seen: Collection[str]) -> str:
@@ -103,7 +106,7 @@ def curves_note(events: list[Event], seen: Collection[str]) -> str:
         if task in seen and mine[-1].step:
             taught = what_was_taught(lines(mine[0]), lines(mine[-1]))
             said = " ".join(filter(None, (what_came_first(mine, task), taught)))
-            notes.append(f"{catalog.task_title(task)}: {said}")
+            notes += [f"{catalog.task_title(task)}: {said}"] if said else []
     return " ".join(notes)
 
 

@@ -18,7 +18,7 @@ from core import catalog, paths
 from core.models.acquire import is_ready
 
 ROOT = Path(__file__).resolve().parents[2]
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=90_000)  # a busy machine is slow, not wrong
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -66,7 +66,7 @@ def running_app(home: Path) -> Iterator[str]:
         yield address
     finally:
         server.terminate()
-        server.wait(timeout=20)
+        server.wait(timeout=60)
 
 
 @pytest.fixture(scope="session")
@@ -96,6 +96,6 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
     context = chromium.new_context(viewport={"width": 1440, "height": 1000})
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(90_000)
     yield context.new_page()
     context.close()

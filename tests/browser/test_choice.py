@@ -23,10 +23,10 @@ def test_a_prompt_is_measured_and_kept(app: str, page: Page) -> None:
         page.get_by_text(re.compile(r"\d+ tokens with 1 examples?, \d+ without"))
     ).to_be_visible()
     expect(page.get_by_text(RESULT)).to_have_count(0)
-    page.get_by_role("button", name="Measure this prompt", exact=True).click(timeout=60_000)
+    page.get_by_role("button", name="Measure this prompt", exact=True).click()
     expect(page.get_by_text(RESULT)).to_be_visible(timeout=120_000)
     page.reload()
-    expect(page.get_by_text(RESULT)).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(RESULT)).to_be_visible()
     expect(page.get_by_text("It is measured.")).to_be_visible()
     expect(page.get_by_text(re.compile("Yours .1 measurement"))).to_be_visible()
 
@@ -44,5 +44,5 @@ def test_the_guide_follows_the_figures(app: str, page: Page) -> None:
 
 def test_only_the_prompt_that_holds_the_fact_answers_it(app: str, page: Page) -> None:
     open_lesson(page, f"{app}/choice")
-    page.get_by_role("button", name="Ask in every way", exact=True).click(timeout=60_000)
-    expect(page.get_by_text("Right: with the fact in the prompt.")).to_be_visible(timeout=100_000)
+    page.get_by_role("button", name="Ask in every way", exact=True).click()
+    expect(page.get_by_text("Right: with the fact in the prompt.")).to_be_visible()

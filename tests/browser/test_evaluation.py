@@ -36,11 +36,11 @@ def test_a_file_is_measured_answer_by_answer(app: str, page: Page, tmp_path: Pat
     file.write_text("\n".join(map(json.dumps, PAIRS)), "utf-8")
     page.goto(f"{app}/evaluation?evaluation_task=Your+own+file&evaluation_which=all")
     page.locator("input[type=file]").set_input_files(str(file))
-    page.get_by_role("button", name="Evaluate", exact=True).click(timeout=60_000)
+    page.get_by_role("button", name="Evaluate", exact=True).click()
     expect(page.get_by_text("6 of 6 examples.")).to_be_visible(timeout=120_000)
     expect(page.get_by_text(re.compile(r"\d of 6 answers are none of the labels"))).to_be_visible()
     page.get_by_role("button", name="Measure the labels’ probabilities").click()
-    expect(page.get_by_text("the labels hold")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("the labels hold")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download these as CSV").click()
     assert download.value.path().read_text("utf-8").count("Is a") == 6

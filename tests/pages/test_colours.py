@@ -16,7 +16,7 @@ from core import catalog
 from core.events import Evaluation
 from core.experiments.mixtures import GENERAL, HELD_OUT
 from core.paths import ASSETS, ROOT
-from pages.lessons.lora.matrices import rank_figure
+from pages.lessons.lora.matrices import rank_figures
 from pages.lessons.multitask.live_scores import COLOURS, HELD
 from pages.lessons.multitask.mixtures import GROUPS
 from pages.shared.colours import AMBER, GREY, TASK_COLOURS
@@ -90,7 +90,7 @@ def test_every_task_has_a_colour_and_other_figures_the_same_one() -> None:
     assert len({catalog.task_title(task) for task in TASK_COLOURS}) == len(TASK_COLOURS)
     assert GROUPS["general"][1] == TASK_COLOURS[GENERAL]
     assert GROUPS["held_out"][1] == COLOURS[HELD] == TASK_COLOURS[HELD_OUT]
-    learned, kept, _ = rank_figure([]).data
+    learned, kept, _ = (figure.data[0] for figure in rank_figures([]))
     assert learned.marker.color == TASK_COLOURS["sentiment"]
     assert kept.marker.color == TASK_COLOURS["names"]
 

@@ -146,6 +146,18 @@ def test_a_run_on_own_data(lesson: str, engine: FakeEngine) -> None:
         assert any("Finished after 4 steps" in said.value for said in app.success)
 
 
+@pytest.mark.parametrize("lesson", ["instruction", "forgetting"])
+def test_a_link_does_not_carry_the_guess(lesson: str, engine: FakeEngine) -> None:
+    app = pressed(opened(lesson), WORK[lesson])
+    (guess,) = [radio for radio in app.radio if "First guess" in radio.label]
+    guess.set_value(guess.options[1])
+    address = shown(app).query_params
+    assert engine.store.runs()[0].id in str(address)
+    assert not any("guess" in name or guess.options[1] in str(address[name]) for name in address)
+    (again,) = [r for r in opened(lesson, **address).radio if "First guess" in r.label]  # pyright: ignore
+    assert again.value is None
+
+
 def test_own_pairs_are_what_is_trained_on(engine: FakeEngine) -> None:
     wanted = own_data()
     app = opened("instruction", instruction_task="Your own pairs", dataset=wanted.dataset)

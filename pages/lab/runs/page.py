@@ -62,7 +62,7 @@ def show(run: Run) -> None:
         if run.config_dict["method"]["name"] == "lora":
             entry = catalog.find_model(run.config.model)
             st.caption(
-                f"Take the adapter out, for plain peft. Its base is called {plain(entry.hub_name or entry.id)}. "
+                f"Export the adapter for plain peft. Its base is called {plain(entry.hub_name or entry.id)}. "
                 f"{entry.rounding}"
             )
             st.code(f"python -m core export --run {run.id} --to my-adapter", language="bash")

@@ -94,9 +94,9 @@ def reasons(advice: Advice, *, requests: int, unit: str) -> list[str]:
     if len(choice.seeds) > 1:
         measured += f"; its seeds scored {min(choice.seeds):.2f} to {max(choice.seeds):.2f}"
     said.append(
-        f"{measured}. That bears it out."
+        f"{measured}, so the verdict holds over the whole interval."
         if advice.is_score_sure
-        else f"{measured}. So it is not sure whether that is good enough."
+        else f"{measured}. So it is not certain whether that is good enough."
     )
     return said
 
@@ -175,4 +175,4 @@ def fact_finding(rows: Sequence[tuple[Fact, dict[str, str]]]) -> str:
         for way, title in FACT_TITLES.items()
     }
     said = ", ".join(f"{title} {right}" for title, right in counts.items())
-    return f"Right of {len(rows)} recorded answers each: {said}."
+    return f"Right answers out of {len(rows)} recorded for each way: {said}."

@@ -27,6 +27,11 @@ LOOKS = {
     ("full", ""): ("full fine-tuning", ORANGE, "triangle-up"),
 }
 MOST_REQUESTS = 1_000_000
+TIME_TICKS = {
+    "tickvals": [1, 60, 3600, 86_400],
+    "ticktext": ["1 second", "1 minute", "1 hour", "1 day"],
+}
+"""Of an axis of seconds, in words that a person counts in."""
 NEAR = 0.03
 """Scores no further apart are as good as equal here: the test examples tell no finer."""
 
@@ -188,7 +193,7 @@ def cost_table(found: Sequence[Way]) -> pd.DataFrame:
                 "ms a request": f"{1000 * cost.each:.0f} "
                 f"({1000 * cost.low:.0f} to {1000 * cost.high:.0f})",
                 "ms with a prompt cache": f"{1000 * cached.each:.0f}",
-                "training, s": f"{cost.once:.1f}" if way.is_tuned else "–",
+                "training (s)": f"{cost.once:.1f}" if way.is_tuned else "–",
                 "training tokens": f"{way.cost('tokens').once:,.0f}" if way.is_tuned else "–",
             }
         )
@@ -314,10 +319,11 @@ def total_figure(
         )
     figure.add_vline(x=requests, line={"color": GREY, "dash": "dot"})
     return figure.update_layout(
-        xaxis={"title": "requests (log scale)", "type": "log", "tickformat": ",", "dtick": 1},
-        yaxis={"title": f"total {unit} (log scale)", "type": "log", "tickformat": "~s", "dtick": 1},
+        xaxis={"title": "requests (log scale)", "type": "log", "tickformat": "~s", "dtick": 1},
+        yaxis={"title": "total time" if unit == "seconds" else f"total {unit}", "type": "log"}
+        | (TIME_TICKS if unit == "seconds" else {"tickformat": "~s", "dtick": 1}),
         height=340,
-        margin={"l": 10, "r": 10, "t": 10},
+        margin={"l": 10, "r": 20, "t": 10},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
     )
 

@@ -55,7 +55,7 @@ from pages.shared.queue import run_all
 
 COST_TABLES = (
     ("way", "score", "prompt tokens", "answer tokens", "training tokens"),
-    ("way", "ms a request", "ms with a prompt cache", "training, s"),
+    ("way", "ms a request", "ms with a prompt cache", "training (s)"),
 )  # all columns together are wider than a page
 REQUESTS = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000, 1_000_000)
 
@@ -74,7 +74,7 @@ def which_costs_less(found: Sequence[Way]) -> int:
         )
     prompted, tuned = best(found, tuned=False, near=NEAR), best(found, tuned=True, near=NEAR)
     if not prompted or not tuned:
-        left.caption("Measure a prompt and a tuned model below: their costs are drawn here.")
+        left.caption("Measure a prompt and a tuned model below, and their costs are drawn here.")
         return requests
     with left:
         st.markdown(f"**{cheaper_words(prompted, tuned, requests, unit='seconds', cached=False)}**")
@@ -153,7 +153,9 @@ def one_prompt(task: str) -> None:
         if line := way.cut_line:
             st.caption(f"{line}.")
     else:
-        st.caption("It answers 40 test examples for the score, and 10 of them alone for the time.")
+        st.caption(
+            f"It answers {wanted.n_test} test examples for the score, and {wanted.n_timed} of them one by one for the time."
+        )
 
 
 def everything(task: str) -> None:
@@ -170,7 +172,7 @@ def everything(task: str) -> None:
         bind="query-params",
     )
     sizes = two.pills(
-        "on so many examples",
+        "Number of training examples",
         SIZES,
         format_func=lambda n: str(n or "all"),
         selection_mode="multi",
@@ -234,7 +236,7 @@ def scores(found: Sequence[Way]) -> None:
         "ms a request: one request at a time, the median with its 95 % interval, which covers differences "
         "between requests, not slow drifts of the machine. With a prompt cache, "
         "what all requests share (instruction, examples) was computed before; tuned models share an "
-        "instruction, too. Training is the time in optimizer steps. LoRA stays beside the weights here; "
+        "instruction too. Training is the time in optimizer steps. LoRA stays beside the weights here; "
         "merged, it would be as fast as a fully tuned model."
     )
 
@@ -275,7 +277,7 @@ def when_it_pays(found: Sequence[Way]) -> tuple[str, bool]:
             "A training token costs about three times a token that is only read, as gradients are "
             "computed, too; here each counts as one."
             if unit == "tokens"
-            else "Your own time for labelling and for writing prompts is in no line."
+            else "Your own time for labelling and for writing prompts is not included."
         )
     )
     return unit, cached
@@ -284,14 +286,14 @@ def when_it_pays(found: Sequence[Way]) -> tuple[str, bool]:
 def neither(task: str) -> None:
     st.header("What neither can fix")
     st.markdown(
-        "Examples show *how* to answer. They bring no fact that they do not hold, and neither does tuning "
+        "Examples show *how* to answer. They bring no fact that they do not contain, and neither does tuning "
         "on them. What can help is the fact itself in the prompt: looked up, or calculated. A small model "
         "may overlook it even there."
     )
     runs = trained(list(tuned_configs(task, ("lora",), SIZES, (0, 1, 2))))
     ask_fact(runs[-1].run if runs else "")
     if not runs:
-        st.caption("Train a LoRA above, and it is asked, too.")
+        st.caption("Train a LoRA above, and it is asked too.")
     if (shipped := recorded(task)) and shipped.facts:
         facts = {fact.question: fact for fact in FACTS}
         rows = [(facts[r["question"]], r) for r in shipped.facts if r["question"] in facts]

@@ -230,7 +230,7 @@ def collect(request: Evaluate | AskLabels, *, label: str, key: str) -> Found[Any
         return Found(rows=[])
     n = len(partial.rows)
     st.caption(
-        f"Stopped after {n} of {partial.of} examples; the figures are of these."
+        f"Stopped after {n} of {partial.of} examples; the figures cover these."
         if n
         else "Stopped before the first answer."
     )

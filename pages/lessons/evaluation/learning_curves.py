@@ -33,7 +33,7 @@ from pages.shared.live import (
 )
 
 TITLES = {"precision": "precision", "recall": "recall", "f1": "F1"}
-METRIC_HEIGHT = 250  # so that it stands on the first screen, below what it found
+METRIC_HEIGHT = 320  # so that it stands on the first screen, below what it found
 COLOURS = {"precision": AMBER, "recall": GREEN, "F1": "#CC79A7"}
 
 
@@ -117,7 +117,7 @@ def metric_chart(
         COLOURS,
         x=step_axis(n_steps),
         n_steps=n_steps,
-        title="share of 1",
+        title="value (0 to 1)",
     )
     return marks.properties(title=heading, height=CHART_HEIGHT, description=" ".join(heading))
 
@@ -126,21 +126,20 @@ def at_check(
     run: Run, events: Sequence[Event], now: Evaluation, here: Sequence[CheckValue]
 ) -> None:
     """What was measured at the chosen check: figures, confusion matrix, answers."""
-    left, right = st.columns(2)
     rows = [
         {
             "measure": TITLES[v.measure],
-            "value": or_dash(v.value, 3),
+            "value": or_dash(v.value),
             "95 % interval": "{:.2f} to {:.2f}".format(*v.interval) if v.interval else "",
         }
         for v in here
     ]
     rows += [
-        {"measure": LINE_FIELDS[line.field], "value": or_dash(line.value, 3)}
+        {"measure": LINE_FIELDS[line.field], "value": or_dash(line.value)}
         | {"95 % interval": "{:.2f} to {:.2f}".format(*line.interval)}
         for line in lines(now)
     ]
-    left.dataframe(rows, hide_index=True, width="stretch")
+    st.dataframe(rows, hide_index=True, width="stretch")
     shown = [
         e for e in events if isinstance(e, Sample) and (e.step, e.task) == (now.step, now.task)
     ]
@@ -154,8 +153,8 @@ def at_check(
             }
             for e in shown
         ]
-        left.dataframe(samples, hide_index=True, width="stretch")
+        st.dataframe(samples, hide_index=True, width="stretch")
     report = now.classification
     if report:
         figure = confusion_figure(report.labels, report.confusion)
-        right.plotly_chart(figure, width="stretch", key=f"evaluation_check_matrix_{run.id}")
+        st.plotly_chart(figure, width="stretch", key=f"evaluation_check_matrix_{run.id}")

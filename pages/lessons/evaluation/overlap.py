@@ -18,6 +18,7 @@ from core.evaluate.compare_texts import (
 )
 from core.evaluate.metric_failures import CHALLENGES, METRIC_FAILURES, attempt
 from core.evaluate.overlap import Overlap
+from core.evaluate.undefined import or_dash, share
 from core.evaluate.words import CutText, Cutting
 from pages.shared.colours import BLUE
 from pages.shared.plain import plain
@@ -134,11 +135,11 @@ def show_text(text: CutText, marks: Sequence[str], label: str) -> None:
 def arithmetic(found: Overlap, n: int) -> None:
     """Recall, precision and F1 with the numbers in the fractions."""
     one, two, three = st.columns(3)
-    one.metric("Recall", f"{found.recall:.3f}")
+    one.metric("Recall", share_of(found, found.in_reference))
     one.latex(
         rf"\frac{{\text{{matched}}}}{{\text{{in reference}}}}={fraction(found, found.in_reference)}"
     )
-    two.metric("Precision", f"{found.precision:.3f}")
+    two.metric("Precision", share_of(found, found.in_output))
     two.latex(
         rf"\frac{{\text{{matched}}}}{{\text{{in output}}}}={fraction(found, found.in_output)}"
     )
@@ -150,12 +151,19 @@ def arithmetic(found: Overlap, n: int) -> None:
         else r"P+R=0,\ \text{so } F_1=0"
     )
     if not found.in_reference or not found.in_output:
-        st.caption(f"A text has no {grams(n)}: it is too short. Its share is 0 by convention.")
+        st.caption(
+            f"A text has no {grams(n)}: it is too short, and its share is 0/0. F1 counts that as 0, as "
+            "rouge-score does."
+        )
 
 
 def fraction(found: Overlap, total: int) -> str:
-    share = found.matched / total if total else 0.0
-    return rf"\frac{{{found.matched}}}{{{total}}}={share:.3f}"
+    equals = f"={found.matched / total:.3f}" if total else r"\ \text{(undefined)}"
+    return rf"\frac{{{found.matched}}}{{{total}}}{equals}"
+
+
+def share_of(found: Overlap, total: int) -> str:
+    return or_dash(share(found.matched, total), 3)
 
 
 def count_table(counts: Sequence[NgramCount]) -> pd.DataFrame:
@@ -187,7 +195,7 @@ def subsequence(found: TextComparison) -> None:
         st.markdown(subsequence_svg(found), unsafe_allow_html=True)  # st.html takes no SVG
     common = found.rouge_l
     st.caption(
-        f"Lines may not cross, words may lie between. Recall {common.matched}/{common.in_reference} = "
+        f"Lines may not cross; other words may lie between. Recall {common.matched}/{common.in_reference} = "
         f"{common.recall:.3f}, precision {common.matched}/{common.in_output} = {common.precision:.3f}, F1 {common.f1:.3f}."
     )
 
@@ -232,11 +240,11 @@ def columns_of(word: str) -> int:
 def scores(found: TextComparison) -> None:
     """The usual measures beside each other."""
     names = {"ROUGE-1": found.rouge_1, "ROUGE-2": found.rouge_2, "ROUGE-L": found.rouge_l}
-    places = st.columns(4)
-    for place, (name, overlap) in zip(places, names.items(), strict=False):
-        place.metric(f"{name} F1", f"{overlap.f1:.3f}")
+    place = st.container(horizontal=True, gap="large")
+    for name, overlap in names.items():
+        place.metric(f"{name} F1", f"{overlap.f1:.3f}", width="content")
     bleu = found.bleu
-    places[3].metric("BLEU, of 100", f"{bleu.score:.1f}")
+    place.metric("BLEU, of 100", f"{bleu.score:.1f}", width="content")
     st.markdown(f"As whole answers: {found.in_words[0].lower()}{found.in_words[1:]}")
     factors = " × ".join(f"{p:.3f}" for p in bleu.precisions if p)
     n_factors = sum(1 for p in bleu.precisions if p)

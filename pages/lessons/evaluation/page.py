@@ -34,7 +34,7 @@ from pages.shared.run_button import run_button
 def count_words() -> None:
     """Two boxes and what the measures make of them; no model is needed."""
     same_score()
-    st.header("More pairs on which the score lies")
+    st.header("More pairs that fool the score")
     metric_failures()
     found = compared()
     st.header("Break the metric")
@@ -76,7 +76,7 @@ def while_it_trains() -> None:
             watch(run_id)
         else:
             st.caption(
-                "Press Train: a minute or two, scored every few steps. The curves grow here."
+                "Press Train: it takes a minute or two, with a score every few steps. The curves grow here."
             )
 
 
@@ -114,7 +114,7 @@ def classify(asked: ModelOnTestSet, answered: Found[Judged]) -> None:
     written = show_report(answered.rows, labels)
     st.markdown(
         "So far the model had to write the label. It also has a probability for each label, whatever it "
-        "writes. From which probability on do we say yes?"
+        "writes. At what probability do we say yes?"
     )
     found = collect(
         AskLabels(on=asked),
@@ -137,7 +137,7 @@ def two_models(asked: ModelOnTestSet, measure: str, found: Found[Judged]) -> Non
         st.caption("Choose a second model. Every run you train becomes one.")
         return
     other = replace(asked, run=second)
-    others = collect(Evaluate(on=other), label="Evaluate it, too", key="evaluation_other")
+    others = collect(Evaluate(on=other), label="Evaluate it too", key="evaluation_other")
     show_limits(others)
     if shared := on_both(found.rows, others.rows):
         show_comparison(*shared, (titles[asked.run], titles[second]), measure)

@@ -57,8 +57,8 @@ def show_report(rows: Sequence[Judged], labels: Sequence[str]) -> float:
     n_unparsed = sum(row[-1] for row in report.confusion)
     right.caption(
         f"{n_unparsed} of {len(rows)} answers are none of the labels (“unparsed”). They count as wrong: "
-        "they lower the recall of the right label, and stand in no label’s precision. A label that no "
-        "answer is has no precision (–); in the macro average it counts as 0."
+        "they lower the recall of the right label, and count in no label’s precision. A label that is never "
+        "answered has no precision (–); in the macro average it counts as 0."
     )
     return report.accuracy
 
@@ -113,9 +113,7 @@ def confusion_figure(labels: Sequence[str], confusion: Sequence[Sequence[int]]) 
 def likeliest_words(rows: Sequence[LabelRow], written: float) -> str:
     """The likeliest label as the answer, beside what the model wrote."""
     likeliest = likeliest_accuracy(rows)
-    line = (
-        f"Taking the likeliest label is right in {likeliest:.2f}, what it writes in {written:.2f}"
-    )
+    line = f"The likeliest label is right in {likeliest:.2f} of the examples, what it writes in {written:.2f}"
     n = len(rows)
     one, other = (wilson_interval(round(share * n), n) for share in (likeliest, written))
     missing = likeliest > written and are_apart(one, other)
@@ -132,7 +130,7 @@ def show_thresholds(rows: Sequence[LabelRow], written: float) -> None:
     left, right = st.columns(2)
     label = left.selectbox("Label to find", labels, key="evaluation_label", bind="query-params")
     threshold = right.slider(
-        f"Say “{plain(label)}” from this probability on",
+        f"Say “{plain(label)}” at or above this probability",
         0.0,
         1.0,
         0.5,

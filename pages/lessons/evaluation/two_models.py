@@ -36,7 +36,7 @@ def show_comparison(
         st.markdown(warning)
     st.altair_chart(difference_chart(rows, others, names, measure), width="stretch")
     how = (
-        "McNemar's exact test looks only at examples that one of the two gets right."
+        "McNemar's exact test looks only at examples that exactly one of the two gets right."
         if found.p_value is not None
         else "The examples are drawn again 10,000 times with replacement (paired bootstrap)."
     )

@@ -83,21 +83,34 @@ def spectrum_finding(found: Mapping[str, Spectrum]) -> str:
     """How low-rank the change is, in one line."""
     words = [
         f"{name}: effective rank {one.effective_rank:.1f} (a random matrix of the same shape, norm and "
-        f"rank: {one.control_rank:.1f}), the first 8 hold "
-        f"{one.energy[min(7, len(one.energy) - 1)]:.0%}"
+        f"rank: {one.control_rank:.1f}), the first 8 singular values hold "
+        f"{100 * one.energy[min(7, len(one.energy) - 1)]:.0f} % of its squared norm"
         for name, one in found.items()
     ]
     return "  \n".join(words)
 
 
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 MERGED = {
     "dtype": "precision",
-    "largest_merged_difference": "logits off, merged",
-    "largest_unmerged_difference": "logits off, taken out",
-    "largest_weight_error": "weights off, taken out",
-    "relative_weight_error": "share of their size",
+    "largest_merged_difference": "largest logit error, merged",
+    "largest_unmerged_difference": "largest logit error, unmerged",
+    "largest_weight_error": "largest weight error, unmerged",
+    "relative_weight_error": "weight error, relative",
     "same_choice": "same likeliest token",
 }
+
+
+def with_power(value: float) -> str:
+    """An error as a reader knows it: 0.012 as it is, 1.2e-07 as a power of ten.
+
+    >>> with_power(0.0123), with_power(1.2e-7), with_power(0.0)
+    ('0.012', '1.2 · 10⁻⁷', '0')
+    """
+    if value == 0 or abs(value) >= 1e-3:
+        return f"{value:.2g}"
+    digits, power = f"{value:.1e}".split("e")
+    return f"{digits} · 10{str(int(power)).translate(RAISED)}"
 
 
 def merge_table(found: Merged) -> pd.DataFrame:
@@ -105,8 +118,8 @@ def merge_table(found: Merged) -> pd.DataFrame:
 
     def shown(name: str, value: Any) -> str:
         if name == "same_choice":
-            return f"{value:.1%}"
-        return value if name == "dtype" else f"{value:.2g}"
+            return f"{100 * value:.1f} %"
+        return value if name == "dtype" else with_power(value)
 
     rows = [
         {title: shown(name, getattr(row, name)) for name, title in MERGED.items()}
@@ -115,35 +128,35 @@ def merge_table(found: Merged) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def rank_figure(found: Sequence[RankRow]) -> go.Figure:
-    """The reader's LoRA runs over rank: learned, kept and time, in three panels."""
+def rank_figures(found: Sequence[RankRow]) -> list[go.Figure]:
+    """The reader's LoRA runs over rank: learned, kept and time, a figure each, so that they can stack."""
     panels = {
         "learned": ("sentiment learned", TASK_COLOURS["sentiment"]),
         "kept": ("names kept", TASK_COLOURS["names"]),
         "train_s": ("training (s)", GREEN),
     }
-    figure = make_subplots(1, 3, subplot_titles=[title for title, _ in panels.values()])
-    for column, (field, (title, colour)) in enumerate(panels.items(), start=1):
-        figure.add_trace(
-            go.Scatter(
-                x=[row.method.rank for row in found],
-                y=[getattr(row, field) for row in found],
-                mode="markers",
-                marker={"size": 11, "color": colour, "line": {"width": 1, "color": GREY}},
-                text=[_settings(row) for row in found],
-                hovertemplate=f"rank %{{x}}: {title} %{{y:.2f}}<br>%{{text}}<extra></extra>",
-                showlegend=False,
-            ),
-            1,
-            column,
+    return [_over_ranks(found, field, *look) for field, look in panels.items()]
+
+
+def _over_ranks(found: Sequence[RankRow], field: str, title: str, colour: str) -> go.Figure:
+    figure = go.Figure(
+        go.Scatter(
+            x=[row.method.rank for row in found],
+            y=[getattr(row, field) for row in found],
+            mode="markers",
+            marker={"size": 11, "color": colour, "line": {"width": 1, "color": GREY}},
+            text=[_settings(row) for row in found],
+            hovertemplate=f"rank %{{x}}: {title} %{{y:.2f}}<br>%{{text}}<extra></extra>",
+            showlegend=False,
         )
-    figure.update_xaxes(type="log", tickvals=ranks_of(found), title="rank (log scale)")
-    for column in (1, 2):
-        figure.update_yaxes(range=[-0.04, 1.04], col=column)
-    figure.update_yaxes(rangemode="tozero", col=3)
+    )
+    is_share = field != "train_s"
     return figure.update_layout(
-        height=330,
-        margin={"l": 10, "r": 10, "t": 40},
+        xaxis={"title": "rank (log scale)", "type": "log", "tickvals": ranks_of(found)},
+        yaxis={"title": title}
+        | ({"range": [-0.04, 1.04]} if is_share else {"rangemode": "tozero"}),
+        height=280,
+        margin={"l": 10, "r": 10, "t": 10},
     )
 
 

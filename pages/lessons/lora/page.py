@@ -17,7 +17,7 @@ from pages.lessons.lora.low_rank import low_rank
 from pages.lessons.lora.matrices import (
     matrices_figure,
     merge_table,
-    rank_figure,
+    rank_figures,
     rank_finding,
     scale_table,
     spectrum_figure,
@@ -99,7 +99,7 @@ def start_is_the_base(config: RunConfig) -> None:
         (found,) = engine().ask(StartLora(config=config))
     st.markdown(
         f"‖A‖ = {found.a_norm:.1f}, ‖B‖ = {found.b_norm:g}: A is random, B is zero, so BA is "
-        f"zero, too. The largest difference among {found.n_logits:,} logits: "
+        f"zero too. The largest difference among {found.n_logits:,} logits: "
         f"**{found.largest_difference:g}**. Tuning starts exactly where the base is."
     )
 
@@ -107,9 +107,11 @@ def start_is_the_base(config: RunConfig) -> None:
 def not_looked_into(run: Run) -> str:
     """Why a finished run has nothing for the rest of this page; "" where it has."""
     if run.config.model != current_model().id:
-        return f"This run tuned another model, {run.config.model}; this page looks into one only."
+        return (
+            f"This run tuned another model, {run.config.model}, which this page cannot look into."
+        )
     if run.config.method.name not in VARIANTS:
-        return "This run is no LoRA run, so there is no pair of matrices to look at."
+        return "This is not a LoRA run, so there is no pair of matrices to look at."
     return ""
 
 
@@ -139,14 +141,15 @@ def inside(run: Run, full_id: str) -> None:
     )
     st.plotly_chart(matrices_figure(found), width="stretch", key="lora_matrices")
     st.caption(
-        "Blue is positive, red negative, white zero; large matrices are drawn in blocks, each with its "
-        "largest entry."
+        "Blue is positive, red is negative, white is zero. Large matrices are drawn in blocks; each block shows "
+        "its largest entry."
     )
     st.markdown(f"**{spectrum_finding(spectra)}**")
     st.plotly_chart(spectrum_figure(spectra), width="stretch", key="lora_spectrum")
     st.caption(
-        "LoRA can have at most `rank` singular values; full fine-tuning may have all. Effective rank: "
-        "exp of the entropy of the squared values’ shares (after Roy & Vetterli 2007)."
+        "The change that LoRA makes has at most r singular values above zero; that of full fine-tuning may have "
+        "as many as the matrix has rows. Dotted, as a control: a random matrix of the same shape, norm and "
+        "rank. Effective rank: exp of the entropy of the squared values’ shares (after Roy & Vetterli 2007)."
     )
 
 
@@ -164,8 +167,8 @@ def beside_full(run: Run) -> str:
 def merge(run: Run) -> None:
     st.header("Merge it into the weights")
     st.markdown(
-        "W + (α/r)·BA is a matrix like W: after merging, the model is as fast as the base. Does "
-        "subtracting bring W back?"
+        "W + (α/r)·BA has the shape of W, so the merged model is as fast as the base. Does subtracting "
+        "bring W back?"
     )
     if st.button("Merge and unmerge", key="lora_merge"):
         with st.spinner("Merging and taking it out again, in two precisions"):
@@ -179,7 +182,8 @@ def scale(run: Run) -> None:
     st.latex(r"W' = W + s \cdot \frac{\alpha}{r}\, B A")
     if not METHODS[run.config.method.name].is_scalable:
         st.caption(
-            "DoRA also sets lengths, so it has no such dial. Train LoRA or rsLoRA to turn it."
+            "DoRA also trains the lengths of the weight vectors, so it has no such scale. Train LoRA or rsLoRA "
+            "to try it."
         )
         return
     left, right = st.columns(2)
@@ -201,7 +205,7 @@ def scale(run: Run) -> None:
     if answers:
         st.dataframe(scale_table(answers), hide_index=True, width="stretch")
         st.caption(
-            "0 is the base, 1 as trained; below 0 the model moves away from what it learned."
+            "0 is the base model, 1 the model as trained; below 0 it moves away from what it learned."
         )
 
 
@@ -215,7 +219,7 @@ def over_ranks(wanted: RunConfig) -> None:
     rate = wanted.optimizer.learning_rate
     alike = [row for row in found if row.differs_in_rank_alone(wanted.method, rate=rate)]
     every = st.toggle(
-        f"Also runs with other settings than those above ({len(found) - len(alike)})",
+        f"Also show runs with other settings ({len(found) - len(alike)})",
         not alike,
         key="lora_ranks_every",
     )
@@ -224,10 +228,11 @@ def over_ranks(wanted: RunConfig) -> None:
         st.caption("No run yet with the settings above. Train one.")
         return
     st.markdown(f"**{rank_finding(shown)}**")
-    st.plotly_chart(rank_figure(shown), width="stretch", key="lora_ranks")
+    for number, (place, figure) in enumerate(zip(st.columns(3), rank_figures(shown), strict=True)):
+        place.plotly_chart(figure, width="stretch", key=f"lora_ranks_{number}")
     tests = ", ".join(map(str, sorted({row.n for row in shown})))
     st.caption(
-        f"A mark is a run of yours, scored on {tests} test examples; hover for its settings."
+        f"Each mark is one of your runs, scored on {tests} test examples; hover for its settings."
     )
 
 
@@ -259,7 +264,9 @@ def sweep() -> None:
         bind="query-params",
         wrap=True,
     )
-    st.caption("15 steps a run, scored once at the end. You may stop it: finished runs stay.")
+    st.caption(
+        "Each run takes 15 steps and is scored once, at the end. If you stop the sweep, finished runs stay."
+    )
     if ranks and rates:
         sweep_view(Sweep(ranks=tuple(sorted(ranks)), rates=tuple(sorted(rates))))
 
@@ -302,7 +309,7 @@ if run_id:
     elif shown.status.is_over:
         st.caption(why if shown.status == "finished" else "Only a finished run is looked into.")
 else:
-    st.caption("Press Train: about half a minute, and you can look inside what was learned.")
+    st.caption("Press Train: in about half a minute you can look inside what was learned.")
 start_is_the_base(wanted)
 over_ranks(wanted)
 sweep()

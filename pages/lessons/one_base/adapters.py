@@ -7,7 +7,9 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from core.data.examples import task_examples
+from core.answer import Answer
+from core.evaluate.limits import as_shown
+from core.experiments.adapter_answers import ANSWER_TOKENS, recorded_answers
 from core.experiments.adapters import WEIGHT_BYTES, Adapter
 from core.generate.settings import SamplingSettings
 from core.runs.messages import Switch, Switched
@@ -16,13 +18,9 @@ from pages.shared.engine import current_model, engine
 from pages.shared.plain import quoted
 
 BASE_MODEL = "Base model"
+NOT_ASKED = "?"
 MANY = (1, 2, 5, 10, 20, 50, 100)
 """Numbers of tasks on the memory chart."""
-
-
-def sample_prompt(task: str) -> str:
-    """A prompt of a task that no adapter was trained on."""
-    return task_examples(task, "test")[0].prompt
 
 
 def answer(
@@ -37,18 +35,19 @@ def answer(
         adapters=tuple(adapter.run_id for adapter in adapters),
         active=dict(active),
         text=text,
-        settings=SamplingSettings(max_new_tokens=40),
+        settings=SamplingSettings(max_new_tokens=ANSWER_TOKENS),
     )
     switched: Switched | None = None
-    said = ""
+    said = Answer("", was_cut=False)
     for message in engine().ask(asked):
         if isinstance(message, Switched):
             switched = message
         else:
-            said = message.token.text
-            place.markdown(quoted(said))
+            said = Answer(message.token.text, was_cut=not message.token.ended)
+            place.markdown(quoted(said.text))
     assert switched is not None  # it comes first
-    return switched, said
+    place.markdown(quoted(as_shown(said)))
+    return switched, as_shown(said)
 
 
 def memory_rows(adapter_bytes: float, n_parameters: int) -> pd.DataFrame:
@@ -76,18 +75,26 @@ def memory_chart(frame: pd.DataFrame) -> alt.Chart:
     heading = memory_finding(frame)
     ways = ["a copy per task", "one base and adapters"]
     return (
-        alt.Chart(frame, title=heading, height=320)
+        alt.Chart(frame, title=heading, height=360)
         .mark_line(point=True)
         .encode(
-            x=alt.X("tasks:Q", title="number of tasks", scale=alt.Scale(type="log")),
+            x=alt.X(
+                "tasks:Q",
+                title="number of tasks (log scale)",
+                scale=alt.Scale(type="log"),
+                axis=alt.Axis(values=MANY, grid=False),
+            ),
             y=alt.Y(
-                "MB:Q", title="memory for weights (MB, log scale)", scale=alt.Scale(type="log")
+                "MB:Q",
+                title="weights (MB, log scale)",
+                scale=alt.Scale(type="log", domain=[100, 100_000], nice=False),
+                axis=alt.Axis(values=[10**k for k in range(2, 6)], format=","),
             ),
             color=alt.Color(
                 "way:N",
                 title=None,
                 scale=alt.Scale(domain=ways, range=[GREY, BLUE]),
-                legend=alt.Legend(orient="top"),
+                legend=alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3),
             ),
             strokeDash=alt.StrokeDash("way:N", legend=None),
             tooltip=["tasks", "way", alt.Tooltip("MB", format=",.0f")],
@@ -123,6 +130,18 @@ def remember(text: str, name: str, switched: Switched, said: str) -> None:
     """Keep an answer in this session, to show it beside the others."""
     kept = st.session_state.setdefault("one_base_answers", {})
     kept.setdefault(text, {})[name] = {"text": said, "ms": switched.switch_ms}
+
+
+def told(text: str, name: str, task: str) -> tuple[str, str]:
+    """A line of the grid: who answers, and what; the reader's own answer, else the recorded one.
+
+    `task` is what the adapter called `name` was trained on, `BASE` for the base model.
+    """
+    if name in (own := remembered(text)):
+        return name, own[name]["text"]
+    shipped = recorded_answers()
+    said = shipped.answers.get(text, {}).get(task) if shipped else None
+    return (f"{name} (recorded)", said) if said else (name, NOT_ASKED)
 
 
 def remembered(text: str) -> dict[str, dict[str, Any]]:

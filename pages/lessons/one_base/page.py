@@ -1,10 +1,11 @@
 """Lesson: one base model in memory, a small adapter for every task."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from core import catalog
+from core.experiments.adapter_answers import BASE, recorded_answers, sample_prompt
 from core.experiments.adapters import (
     ADAPTER_TASKS,
     Adapter,
@@ -22,7 +23,7 @@ from pages.lessons.one_base.adapters import (
     memory_rows,
     remember,
     remembered,
-    sample_prompt,
+    told,
     weights_words,
 )
 from pages.shared.cards import Card, show_cards
@@ -31,7 +32,6 @@ from pages.shared.layout import experiment, more_settings
 from pages.shared.queue import run_all
 
 N_TASKS = 3  # in the sentence on memory
-NOT_ASKED = "?"
 FLOAT_BYTES = 4  # an adapter is kept in float32
 
 
@@ -77,14 +77,25 @@ def prompts(tasks: Sequence[str]) -> list[str]:
     return [text for text in found if text.strip()]
 
 
-def grid(texts: Sequence[str], names: Sequence[str]) -> None:
-    """A card for each prompt, a line for each model: what it answered, or that it was not asked yet."""
-    cards: list[Card] = []
-    for text in texts:
-        said = remembered(text)
-        answers = [(name, said[name]["text"] if name in said else NOT_ASKED) for name in names]
-        cards.append(Card(prompt=text, answers=answers))
-    show_cards(cards)
+def grid(texts: Sequence[str], tasks: Mapping[str, str]) -> None:
+    """A card for each prompt, a line for each model, named with its task: what it answered."""
+    show_cards(
+        [
+            Card(prompt=text, answers=[told(text, name, task) for name, task in tasks.items()])
+            for text in texts
+        ]
+    )
+
+
+def where_recorded(texts: Sequence[str]) -> str:
+    """A sentence on the recorded answers, where there are some to these prompts."""
+    shipped = recorded_answers()
+    if not shipped or not any(text in shipped.answers for text in texts):
+        return ""
+    return (
+        f" Answers marked as recorded come from adapters with these settings, {shipped.where}; "
+        "yours take their place when you ask."
+    )
 
 
 def memory_line(found: Sequence[Adapter]) -> None:
@@ -114,7 +125,7 @@ def switch() -> tuple[list[Adapter], dict[str, Adapter], list[str]]:
             configs = [adapter_config(task) for task in tasks]
             run_all(configs, "Train these adapters", key="one_base")
         else:
-            st.caption("Choose a task, and its adapter can be trained.")
+            st.caption("Choose a task to train its adapter.")
         found = adapters(store())
         who, ask, every = BASE_MODEL, False, False
         asking = st.container()
@@ -133,7 +144,7 @@ def switch() -> tuple[list[Adapter], dict[str, Adapter], list[str]]:
                 )
             elif found:
                 st.caption("Choose at least one adapter to load beside the base.")
-    waiting = [catalog.TASKS[task].title for task in tasks if task not in {a.task for a in found}]
+    waiting = [task for task in tasks if task not in {a.task for a in found}]
     with below:
         memory_line(found)
         for name in names if every else [who] if ask else []:
@@ -144,15 +155,24 @@ def switch() -> tuple[list[Adapter], dict[str, Adapter], list[str]]:
                 place.empty()
         times = [one["ms"] for text in texts for one in remembered(text).values()]
         st.caption(
-            f"The slowest switch took {max(times):.1f} ms: the same base stays in memory, and its layers "
-            "are told which small matrices to add."
-            if times
-            else "Ask, switch, and ask again: one base in memory, and the answers to both prompts change."
-            if loaded
-            else "Train two adapters, about half a minute each, then switch between them here."
+            (
+                f"The slowest switch took {max(times):.1f} ms: the same base stays in memory, and its "
+                "layers are told which small matrices to add."
+                if times
+                else "Ask, switch, and ask again: one base in memory, and the answers to both prompts "
+                "change."
+                if loaded
+                else "Train two adapters, about half a minute each, then switch between them here."
+            )
+            + where_recorded(texts)
         )
     with result:
-        grid(texts, [*names, *waiting])
+        grid(
+            texts,
+            {BASE_MODEL: BASE}
+            | {name: adapter.task for name, adapter in loaded.items()}
+            | {catalog.TASKS[task].title: task for task in waiting},
+        )
     return found, loaded, texts
 
 
@@ -171,8 +191,8 @@ def both(loaded: dict[str, Adapter], text: str) -> None:
         active = {loaded[first].run_id: weight, loaded[second].run_id: 1 - weight}
         answer(list(loaded.values()), active, text, st.empty())
         st.caption(
-            "Two changes of the same weights are added. Nothing says that both tasks survive it: try "
-            "the ends of the slider, then the middle, with prompts of both."
+            "Two changes to the same weights are added up. Nothing guarantees that both tasks survive this: "
+            "try both ends of the slider, then the middle, with prompts from both tasks."
         )
 
 
@@ -183,9 +203,9 @@ def memory(found: Sequence[Adapter]) -> None:
     each = adapter_bytes(found)
     st.altair_chart(memory_chart(memory_rows(each, n_parameters)), width="stretch")
     st.caption(
-        f"{'Your adapters take' if found else 'By formula, an adapter takes'} {each / 1e6:.2f} MB each on "
-        f"disk (float32); the model has {n_parameters:,} weights of 2 bytes. With full fine-tuning, each "
-        "task is a whole copy."
+        f"{'Each of your adapters takes' if found else 'By formula, an adapter takes'} {each / 1e6:.2f} MB "
+        f"on disk (float32); the model has {n_parameters:,} weights of 2 bytes. With full fine-tuning, each "
+        "task needs a whole copy of the model."
     )
     if found:
         st.dataframe(adapter_table(found), hide_index=True, width="stretch")

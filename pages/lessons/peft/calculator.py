@@ -41,12 +41,10 @@ def calculator() -> None:
         return
     st.markdown(f"**{calculator_heading(method, shape, parts)} {fits(total_gb(parts))}**")
     st.plotly_chart(parts_figure(parts), width="stretch", key="peft_calculated")
-    st.dataframe(
-        parts_table(parts),
-        hide_index=True,
-        width="stretch",
-        column_config={"GB": st.column_config.NumberColumn(format="%.3f", width=90)},
-    )
+    table = parts_table(
+        parts
+    )  # st.table breaks long formulas, where st.dataframe would cut them off
+    st.table(table.assign(GB=table.GB.map("{:,.3f}".format)), hide_index=True)
     st.caption(
         f"Trained parameters: {trained.symbols} = {trained.numbers} = {trained.n:,} ({trained.legend})."
     )
@@ -181,7 +179,7 @@ def fits(gb: float) -> str:
         return f"That fits on one {small} GB card."
     if gb <= large:
         return f"That is too much for one {small} GB card and fits on one {large} GB card."
-    return f"That fits on no single card: it takes {math.ceil(gb / large)} of {large} GB at least."
+    return f"That fits on no single card: it takes at least {math.ceil(gb / large)} cards of {large} GB."
 
 
 def parts_figure(parts: Sequence[Part]) -> go.Figure:

@@ -8,8 +8,8 @@ or it could not be seen.
 import html
 
 from core.config import METHODS, MethodConfig
-from core.formulas.parameters import count, trained_layers
-from core.shape import ModelShape, total_parameters
+from core.formulas.parameters import count, trained_layers, trained_share
+from core.shape import ModelShape
 from pages.shared.colours import BLUE, GREY
 
 WIDTH, HEIGHT, TOP = 640, 210, 22
@@ -49,7 +49,7 @@ def network_picture(method: MethodConfig, shape: ModelShape) -> str:
             y += height
         if layer >= first and {*NORMS} & {*touched}:
             parts += _block(x, TOP - 4, each - 2, 0, blue=HAIR_PX)
-    percent = 100 * n / total_parameters(shape)
+    percent = 100 * trained_share(method, shape)
     label = html.escape(f"{spec.title} trains {percent:.3g} % of the network")
     return (
         f'<svg viewBox="0 0 {WIDTH} {TOP + HEIGHT + 4}" role="img" aria-label="{label}" '

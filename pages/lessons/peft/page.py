@@ -95,25 +95,30 @@ def shrink(method: MethodConfig, found: Sequence[MethodSetting]) -> None:
     share = 100 * trained_share(method, shape)
     st.markdown(f"**{spec.title} trains {share:.3g} % of {shape.title}: the blue**")
     st.markdown(network_picture(method, shape), unsafe_allow_html=True)
-    trained, memory, kept = st.columns(3)
-    trained.metric("Trained", short_number(count(method, shape).n))
+    figures = st.container(horizontal=True)
+    figures.metric("Trained parameters", short_number(count(method, shape).n), width="content")
     alike = [s for s in found if s.is_recorded and s.rows[0].method == method]
     if not alike:
-        memory.metric("Memory", "–")
-        kept.metric("Kept", "–")
-        st.caption("This setting is not recorded. Run it, and see.")
+        figures.metric("Memory to train", "–", width="content")
+        figures.metric("General questions kept", "–", width="content")
+        st.caption("This setting is not recorded. Run it to measure it.")
         return
     (setting,) = alike
     all_bytes = [total_bytes(row.memory) for row in setting.rows]
-    memory.metric("Memory", f"{sum(all_bytes) / len(all_bytes) / 1e6:,.0f} MB")
+    figures.metric(
+        "Memory to train", f"{sum(all_bytes) / len(all_bytes) / 1e6:,.0f} MB", width="content"
+    )
     general = setting.mean("general")
     shipped = record.recorded("methods")
     base = shipped.base_score("general") if shipped else None
-    kept.metric("Kept", "–" if general is None else f"{general:.2f}")
+    figures.metric(
+        "General questions kept", "–" if general is None else f"{general:.2f}", width="content"
+    )
     st.caption(
         "Memory: weights, gradients, optimizer state and activations of the first step. "
         + (
-            f"Kept: the score on general questions, which no method trained on; the base model has {base:.2f}. "
+            f"Kept: the share of general questions answered right, which no method trained on; the base model "
+            f"scores {base:.2f}. "
             if base is not None
             else ""
         )
@@ -184,8 +189,8 @@ def try_it(found: Sequence[MethodSetting]) -> MethodConfig:
             forgetting_view(run_id)
     else:
         left.caption(
-            f"Every method is measured alike: {config.optimizer.steps} steps on reviews at its own "
-            "learning rate, then names and general questions."
+            f"Every method is measured the same way: {config.optimizer.steps} steps on reviews at its usual "
+            "learning rate, then tests on names and general questions."
         )
     return method
 
@@ -225,8 +230,9 @@ def side_by_side(found: list[MethodSetting]) -> None:
         )
     tests = sorted({row.n for s in found for row in s.rows})
     st.caption(
-        f"Scores on {' or '.join(map(str, tests))} test examples each: mean, and lowest to highest over "
-        "seeds. Memory to train: gradients, optimizer state and activations of the first step."
+        f"Scores on {' or '.join(map(str, tests))} test examples each: the mean over seeds, and the range "
+        "from the lowest to the highest. Memory in all: frozen and trained weights, gradients, optimizer "
+        "state and activations of the first step."
     )
     table = memory_table(found, model_shape())
     st.subheader("Memory: formula and measurement")
@@ -235,8 +241,8 @@ def side_by_side(found: list[MethodSetting]) -> None:
     st.caption(
         "MB, in the first step: by formula → measured. Formulas: 4 bytes for each gradient, 8 for AdamW’s two moments; "
         "activations by Korthikanti et al. 2022, plus a 16-bit copy of each trained weight where the "
-        "model is 16-bit. They are made for a GPT that is trained whole: a frozen matrix need not keep "
-        "its inputs, and this model has another MLP."
+        "model is 16-bit. They describe a GPT that is trained in full: a frozen matrix need not keep "
+        "its inputs, and the MLP of this model is a different one."
     )
 
 
@@ -252,12 +258,12 @@ def folklore(found: list[MethodSetting]) -> None:
     assert knob
     row = rows[rows.method == example.name].iloc[0]
     st.markdown(
-        "Each line is what a method’s knob can do, so the share is a choice: LoRA alone goes from "
+        "Each line is the range of a method’s setting, so the share is a choice: LoRA alone goes from "
         f"{100 * row.low:.2g} % (rank {knob.values[0]}) to {100 * row.high:.2g} % (rank "
         f"{knob.values[-1]}) of {shape.title}. It also depends on the model: a matrix grows with the "
         "square of the width, its two thin ones only with the width, so the same rank is a smaller "
-        "share of a larger model. So no share is typical (the yellow band is the claim): it takes the "
-        "method, its knob and the model to say one."
+        "share of a larger model. So no share is typical (the yellow band marks the claim): it depends on the "
+        "method, its setting and the model."
     )
     rank = st.select_slider(
         "Rank", knob.values, value=knob.usual, key="peft_size_rank", bind="query-params"
@@ -265,7 +271,7 @@ def folklore(found: list[MethodSetting]) -> None:
     sizes = size_rows(rank)
     st.markdown(f"**{size_heading(sizes, rank)}**")
     st.plotly_chart(size_figure(sizes), width="stretch", key="peft_sizes")
-    st.caption("By formula, on q and v of every layer of models whose shapes are published.")
+    st.caption("By formula, on q and v in every layer, for models whose shapes are published.")
 
 
 st.title("PEFT families")
@@ -278,5 +284,5 @@ method = try_it(settings)
 what_it_adds(method)
 side_by_side(settings)
 folklore(settings)
-st.header("What would it take?")
+st.header("How much memory would it take?")
 calculator()

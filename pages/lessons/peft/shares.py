@@ -49,10 +49,11 @@ def band_heading(rows: pd.DataFrame, found: Sequence[MethodSetting]) -> str:
     low, high = (f"{100 * edge:g}" for edge in BAND)
     little = int((rows.share < 0.01).sum())
     words = (
-        f"At the usual settings, {low} to {high} % is trained by "
-        f"{', '.join(usual) or f'none of the {len(rows)} methods'}, less than 1 % by {little} of them"
+        f"At the usual settings, {', '.join(usual) or f'none of the {len(rows)} methods'} "
+        f"train{'' if len(usual) > 1 else 's'} {low} to {high} % of the weights; {little} of the "
+        f"{len(rows)} train less than 1 %"
     )
-    return words + (f". Of the runs, in the band: {', '.join(ran)}" if ran else "")
+    return words + (f". Runs in the band: {', '.join(ran)}" if ran else "")
 
 
 def in_band(share: float) -> bool:

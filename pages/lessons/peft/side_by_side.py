@@ -31,7 +31,7 @@ MEASURES = {
     "sentiment": "sentiment learned",
     "general": "general questions kept",
     "names": "names kept",
-    "total_bytes": "memory, weights and all",
+    "total_bytes": "memory in all",
     "step_s": "seconds per step",
 }
 AXES = {
@@ -99,10 +99,12 @@ SIDE_COLUMNS: dict[str, Any] = {
     "method": st.column_config.TextColumn(pinned=True),
     "runs": st.column_config.TextColumn(help="Recorded with the app or yours, and how many seeds"),
     "trained": st.column_config.NumberColumn("trained parameters", format="localized"),
-    "share": st.column_config.NumberColumn("share of all (%)", format="%.3g"),
-    "sentiment": st.column_config.TextColumn("sentiment learned"),
-    "general": st.column_config.TextColumn("general questions kept"),
-    "names": st.column_config.TextColumn("names kept"),
+    "share": st.column_config.NumberColumn(
+        "share (%)", format="%.3g", help="Trained parameters as a share of all"
+    ),
+    "sentiment": st.column_config.TextColumn("sentiment", help="The task trained on"),
+    "general": st.column_config.TextColumn("general questions", help="Not trained on"),
+    "names": st.column_config.TextColumn("names", help="Not trained on"),
     "memory": st.column_config.NumberColumn("memory in all (MB)", format="%.0f"),
     "training": st.column_config.NumberColumn("of it, besides weights (MB)", format="%.0f"),
     "disk": st.column_config.NumberColumn("on disk (MB)", format="%.2f"),
@@ -111,8 +113,8 @@ SIDE_COLUMNS: dict[str, Any] = {
 
 
 SIDE_TABLES = {
-    "What each learned and kept": ("method", "runs", "share", "sentiment", "names", "general"),
-    "What each takes": ("method", "runs", "trained", "memory", "disk", "step"),
+    "What each learned and kept": ("method", "sentiment", "general", "names", "share", "runs"),
+    "What each takes": ("method", "memory", "disk", "step", "trained", "runs"),
 }
 """Columns of the same table: all together are wider than a page."""
 
@@ -122,7 +124,7 @@ def with_range(setting: MethodSetting, figure: str) -> str:
     values, mean = setting.values(figure), setting.mean(figure)
     if mean is None:
         return "–"
-    spread = f" ({min(values):.2f} to {max(values):.2f})" if len(values) > 1 else ""
+    spread = f" ({min(values):.2f}–{max(values):.2f})" if len(values) > 1 else ""
     return f"{mean:.2f}{spread}"
 
 
@@ -196,7 +198,13 @@ def trade_off_figure(found: Sequence[MethodSetting], measure: str) -> go.Figure:
         yaxis={"title": AXES[measure]},
         height=540,
         margin={"l": 10, "r": 10, "t": 20},
-        legend={"orientation": "h", "y": -0.2, "entrywidth": 180},
+        legend={
+            "orientation": "h",
+            "y": -0.2,
+            "entrywidth": 140,
+            "font": {"size": 11},
+            "maxheight": 1,
+        },
     )
     figure.update_xaxes(dtick=1, tickformat="~g")
     if measure in KEPT_WORDS or measure == "sentiment":

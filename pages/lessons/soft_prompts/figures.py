@@ -185,8 +185,9 @@ def _axis(values: Sequence[float], plane: VocabularyMap, number: int) -> dict[st
     low, high = min(values), max(values)
     pad = 0.05 * (high - low)
     return {
-        "title": f"direction {number + 1} ({plane.explained[number]:.0%} of the words’ variance)",
+        "title": f"direction {number + 1} ({100 * plane.explained[number]:.0f} % of the words’ variance)",
         "scale": alt.Scale(domain=[low - pad, high + pad], nice=False),
+        "axis": alt.Axis(tickCount=5, format="~g"),
     }
 
 
@@ -211,7 +212,7 @@ def said(found: Wandering) -> str:
         f"their nearest words, at the end {found.end_cosine:.2f}. {stayed} of {found.n} still lie "
         f"nearest to the word they began as, and {found.n_near_task} of {found.n} nearest to a word of "
         "the task. So read as its nearest words, this prompt does not name the task it was trained for "
-        "(Khashabi et al. 2022 call it prompt waywardness). Nearness of embeddings says nothing of how "
+        "(Khashabi et al. 2022 call it prompt waywardness). Nearness of embeddings says nothing about how "
         "the model uses them."
         if found.n_near_task <= found.n / 2
         else f"{found.n_near_task} of {found.n} virtual tokens ended nearest to a word of the task "

@@ -98,7 +98,7 @@ def train() -> str:
         result = st.container()
     if not is_run:
         with result:
-            st.markdown("**What the model reads: vectors that no word has, then the review**")
+            st.markdown("**What the model reads: vectors that stand for no word, then the review**")
             token_row(recorded_tokens(config.method.virtual_tokens), None)
             size_curve()
     with place:
@@ -132,7 +132,7 @@ def size_curve() -> None:
     st.markdown(f"**{size_finding(found)}**")
     st.plotly_chart(size_figure(found), width="stretch", key="soft_prompts_curve")
     st.caption(
-        "Bars are 95 % intervals over test reviews of one run; between seeds runs differ, too."
+        "Bars are 95 % intervals over the test reviews of one run; runs with different seeds differ too."
     )
 
 
@@ -148,8 +148,8 @@ def by_hand(run_id: str) -> None:
     """A written prompt of about equal length."""
     st.header("Or write it yourself")
     st.markdown(
-        "The base model, with your words before every test review: is a trained prompt better than "
-        "a written one?"
+        "Here the base model reads your words before every test review. Is a trained prompt better than a "
+        "written one?"
     )
     text = st.text_area(
         "Your prompt",
@@ -208,8 +208,8 @@ def take_away(run_id: str) -> None:
 
 st.title("Soft prompts")
 st.markdown(
-    "You choose words to make a model do something. Why words? A soft prompt is a row of vectors that "
-    "no word has, found by training. The model itself stays as it is."
+    "A prompt is made of words, but it does not have to be: a soft prompt is a row of vectors that stand for "
+    "no word, found by training. The model itself stays as it is."
 )
 shown = train()
 sizes()

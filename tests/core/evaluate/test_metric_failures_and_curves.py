@@ -76,14 +76,14 @@ def test_metric_and_loss_are_set_side_by_side() -> None:
     assert "From step 3 to 6, F1 rose from 0.10 to 0.90" in line
     assert "the loss fell on, by 48% of its whole fall, and F1 stayed at 0.10" in line
     assert in_one_line([]) == ""
-    assert in_one_line(found[:1]).startswith("From no check to the next did F1 move beyond")
+    assert in_one_line(found[:1]).startswith("F1 did not move beyond its 95 % intervals")
 
 
 def test_f1_rose_only_where_its_intervals_part() -> None:
     near = [*RUN[:-1], evaluation(6, 0.4, intervals={"f1": (0.15, 0.65)})]
-    assert in_one_line(movements(near, "qa")).startswith("From no check to the next did F1 move")
+    assert in_one_line(movements(near, "qa")).startswith("F1 did not move beyond")
     unknown = [*RUN[:-1], evaluation(6, 0.9)]  # a record without intervals shows no movement
-    assert in_one_line(movements(unknown, "qa")).startswith("From no check to the next")
+    assert in_one_line(movements(unknown, "qa")).startswith("F1 did not move beyond")
 
 
 def test_validation_losses_are_taken_where_there_are_some() -> None:

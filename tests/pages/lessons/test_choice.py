@@ -89,7 +89,7 @@ def test_scores_stand_over_the_labelled_examples() -> None:
 
 def test_the_table_has_a_row_per_way() -> None:
     table = cost_table(FOUND)
-    assert list(table["training, s"]) == ["–", "–", "–", "10.0", "20.0"]
+    assert list(table["training (s)"]) == ["–", "–", "–", "10.0", "20.0"]
     assert table["score"][1] == "0.65 (0.55 to 0.75)"
     assert table["ms a request"][1] == "400 (400 to 400)"
 
@@ -144,10 +144,10 @@ def test_the_guide_says_what_to_do_and_why() -> None:
     said, why = guide(0.6, 10)
     assert said == "Prompt: “Prompt with 8 examples” reaches 0.65."
     assert "takes 4.0 s" in why[0]
-    assert "its seeds scored 0.60 to 0.70. So it is not sure" in why[-1]
+    assert "its seeds scored 0.60 to 0.70. So it is not certain" in why[-1]
     said, why = guide(0.6, 1_000)
     assert said == "Tune: “Full fine-tuning on 64 examples” reaches 0.80."
-    assert why[-1].endswith("That bears it out.")
+    assert why[-1].endswith("so the verdict holds over the whole interval.")
     said, why = guide(0.75, 1)
     assert said.startswith("Tune: “LoRA")
     assert why[0] == "No prompt measured here is good enough, so the cost does not decide."
@@ -167,7 +167,7 @@ def test_facts_are_right_or_not() -> None:
     table = fact_table([(FACTS[0], answers)])
     assert list(table.right) == ["no", "yes"]
     said = fact_finding([(FACTS[0], answers)])
-    assert said.startswith("Right of 1 recorded answers each: asked plainly 0,")
+    assert said.startswith("Right answers out of 1 recorded for each way: asked plainly 0,")
     assert said.endswith("with the fact in the prompt 1.")
 
 

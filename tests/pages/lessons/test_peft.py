@@ -20,7 +20,7 @@ from core.inspect.results import Spectrum
 from core.paths import ASSETS
 from core.runs.messages import TextScore
 from core.shape import PUBLISHED, total_parameters
-from pages.lessons.lora.matrices import rank_figure, rank_finding, spectrum_finding
+from pages.lessons.lora.matrices import rank_figures, rank_finding, spectrum_finding, with_power
 from pages.lessons.lora.sweep import grid, heatmap, sweep_finding
 from pages.lessons.one_base.adapters import memory_finding as copies_finding
 from pages.lessons.one_base.adapters import memory_rows, weights_words
@@ -73,7 +73,7 @@ def test_the_table_and_the_chart_tell_yours_from_recorded() -> None:
     )
     table = side_table(found).set_index("method")
     assert table.loc["LoRA", "runs"] == "recorded, 2"
-    assert table.loc["LoRA", "sentiment"] == "0.85 (0.80 to 0.90)"
+    assert table.loc["LoRA", "sentiment"] == "0.85 (0.80–0.90)"
     assert table.loc["LoRA", "right form"] == "–"  # a record from before it was measured
     assert table.loc["Full fine-tuning", "runs"] == "yours, 1"
     names = [trace.name for trace in trade_off_figure(found, "names").data]  # pyright: ignore
@@ -109,7 +109,7 @@ def test_shares_follow_from_the_shape() -> None:
     assert set(rows.method) == set(METHODS)
     assert (rows.low <= rows.share).all()
     assert (rows.share <= rows.high).all()
-    assert "less than 1 % by" in band_heading(rows, [])
+    assert "train less than 1 %" in band_heading(rows, [])
     sizes = size_rows(8)
     by_size = sizes.sort_values("parameters")
     assert by_size.share.iloc[0] > by_size.share.iloc[-1]
@@ -149,15 +149,22 @@ def spectrum(*values: float) -> Spectrum:
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "said"), [(0.0123, "0.012"), (1.2e-7, "1.2 · 10⁻⁷"), (1e-5, "1.0 · 10⁻⁵"), (0.0, "0")]
+)
+def test_a_small_error_is_said_as_a_power_of_ten(value: float, said: str) -> None:
+    assert with_power(value) == said
+
+
 def test_a_spectrum_says_what_eight_values_hold() -> None:
     words = spectrum_finding({"LoRA": spectrum(*[1.0] * 8), "full": spectrum(*[1.0] * 16)})
     assert (
-        "LoRA: effective rank 1.5 (a random matrix of the same shape, norm and rank: 7.4), the first 8 hold 100%"
-        in words
+        "LoRA: effective rank 1.5 (a random matrix of the same shape, norm and rank: 7.4), the first 8 singular "
+        "values hold 100 % of its squared norm" in words
     )
     assert (
-        "full: effective rank 1.5 (a random matrix of the same shape, norm and rank: 7.4), the first 8 hold 50%"
-        in words
+        "full: effective rank 1.5 (a random matrix of the same shape, norm and rank: 7.4), the first 8 singular "
+        "values hold 50 % of its squared norm" in words
     )
 
 
@@ -184,7 +191,7 @@ def test_ranks_are_compared_once_there_are_two() -> None:
     assert near.endswith("the 95 % intervals overlap, so neither is shown to be higher")
     all_tests = replace(rank_run(1, 0.5), n=0)
     assert all_tests.learned_interval == wilson_interval(80, 160)
-    assert len(rank_figure(found).data) == 3  # pyright: ignore
+    assert [len(figure.data[0].x) for figure in rank_figures(found)] == [3, 3, 3]  # pyright: ignore
 
 
 def test_a_sweep_fills_while_it_runs() -> None:
@@ -335,3 +342,26 @@ def test_of_each_task_the_newest_adapter_is_loaded_and_named_by_it() -> None:
 
 def test_copies_and_adapters_in_one_line() -> None:
     assert weights_words(3, 2e6, 134_515_008) == "3 copies 807 MB, base + 3 adapters 275 MB"
+
+
+def answers_told() -> None:
+    import streamlit as st
+
+    from core.experiments.adapter_answers import BASE, sample_prompt
+    from core.runs.messages import Switched
+    from pages.lessons.one_base.adapters import remember, told
+
+    prompt = sample_prompt("sentiment")
+    st.text(told(prompt, "Base model", BASE)[0])
+    st.text(told("Another prompt", "Base model", BASE))
+    switched = Switched(switch_ms=1.0, loaded=1, adapter_bytes={}, base_bytes=1)
+    remember(prompt, "Sentiment", switched, "mine")
+    st.text(told(prompt, "Sentiment", "sentiment"))
+
+
+def test_ones_own_answer_stands_in_place_of_the_recorded_one() -> None:
+    app = AppTest.from_function(answers_told).run()
+    assert not app.exception
+    assert [text.value for text in app.text] == [
+        "Base model (recorded)", "('Base model', '?')", "('Sentiment', 'mine')",
+    ]  # fmt: skip
