@@ -40,6 +40,7 @@ from pages.shared.check_marks import check_marks
 from pages.shared.colours import AMBER, BLUE, GREEN, GREY
 from pages.shared.engine import engine, events_of, spare_the_collector, store
 from pages.shared.plain import plain
+from pages.shared.waiting import left_words, place_words
 
 POLL_S = 1.0
 FIRST_POLL_S = 0.3
@@ -89,9 +90,12 @@ def _follow(
         run, events = store().get(run_id), events_of(run_id)
         if pace_of(run, events) != paced:
             st.rerun()  # draw the page around it again, and poll at the new pace or no more
+        status, view = st.container(), st.container()  # so that a changed status moves nothing below it
         if with_status:
-            show_status(run, events)
-        draw(run, events)
+            with status:
+                show_status(run, events)
+        with view:
+            draw(run, events)
     except UserError as error:  # app.py does not see what happens in a fragment
         st.error(plain(str(error)))
 
@@ -144,16 +148,15 @@ def show_status(run: Run, events: list[Event]) -> None:
     steps = [e for e in events if isinstance(e, Step)]
     done = steps[-1].step if steps else 0
     if run.status is RunStatus.QUEUED:
-        place = store().queue_position(run.id)
-        text = f"Waiting: number {place} in the queue."
+        text = f"Waiting. {place_words(run.id)}"
         if not engine().is_warm("train"):
             text += " The worker is loading the model."
         st.progress(0.0, text=text)
     elif run.status is RunStatus.RUNNING:
         asked = " Stopping…" if run.stop_requested else ""
-        text = "Measuring the base model first"
+        text = f"Measuring the base model first{left_words(run)}"
         if done:
-            text = f"Step {done} of {wanted}, loss {steps[-1].loss:.2f}"
+            text = f"Step {done} of {wanted}{left_words(run)}; loss {steps[-1].loss:.2f}"
             if seen := examples_seen(run, events, done):
                 text += f", {seen}"
         st.progress(done / wanted, text=f"{text}.{asked}")

@@ -105,9 +105,9 @@ def test_from_an_empty_lesson_to_a_finished_run(lesson: str, engine: FakeEngine)
     assert {run.status for run in runs} == {"queued"}
     if work.run:
         assert app.query_params[work.run] == runs[0].id
-        assert progress(app).startswith("Waiting: number 1 in the queue.")
+        assert progress(app).startswith("Waiting. Yours is next.")
     else:
-        assert progress(app) == f"0 of {len(runs)} runs finished."
+        assert progress(app) == f"0 of {len(runs)} runs finished. Yours is next."
     run = train(engine.store, last_step=2)
     assert "tep 2 of" in progress(shown(app))
     step = next(e for e in recorded(run.config, last_step=3) if isinstance(e, Step) and e.step == 3)
