@@ -90,7 +90,10 @@ def _follow(
         run, events = store().get(run_id), events_of(run_id)
         if pace_of(run, events) != paced:
             st.rerun()  # draw the page around it again, and poll at the new pace or no more
-        status, view = st.container(), st.container()  # so that a changed status moves nothing below it
+        status, view = (
+            st.container(),
+            st.container(),
+        )  # so that a changed status moves nothing below it
         if with_status:
             with status:
                 show_status(run, events)

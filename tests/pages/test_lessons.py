@@ -127,6 +127,35 @@ def test_from_an_empty_lesson_to_a_finished_run(lesson: str, engine: FakeEngine)
     assert not app.error
 
 
+@pytest.mark.parametrize(
+    ("lesson", "guess", "came"),
+    [
+        ("cures", "below 30%", "General questions right: 100% of 4. It came otherwise."),
+        (
+            "multitask",
+            "no clear change",
+            "Formality: 1.00 before, 1.00 after (0.51 to 1.00).",
+        ),
+    ],
+)
+def test_a_guess_before_the_run_is_set_beside_what_came(
+    lesson: str, guess: str, came: str, engine: FakeEngine
+) -> None:
+    app = opened(lesson)
+    app.radio(key=f"{lesson}_guess").set_value(guess).run()
+    app = pressed(app, WORK[lesson])
+    assert guesses(app) == []
+    end(engine.store, train(engine.store, last_step=4), "finished")
+    (said,) = guesses(shown(app))
+    assert f"Your guess: {guess}. {came}" in said
+    app.number_input(key=f"{lesson}_seed").set_value(5)  # the guess was of another run
+    assert guesses(shown(app)) == []
+
+
+def guesses(app: AppTest) -> list[str]:
+    return [one.proto.body for one in app.get("html") if 'class="guess"' in one.proto.body]
+
+
 @each_lesson
 def test_a_failed_run_is_said_with_its_reason(lesson: str, engine: FakeEngine) -> None:
     app = pressed(opened(lesson), WORK[lesson])

@@ -10,6 +10,7 @@ from core.experiments import record
 from core.experiments.claims import LEARNED_ENOUGH, claims
 from core.experiments.mitigations import MITIGATIONS, mitigation_config
 from core.experiments.plane import Point, settings
+from pages.lessons.cures.guess import compare_kept, guess_kept
 from pages.lessons.cures.pictures import CAPTIONS, WIDTH, picture
 from pages.lessons.cures.plane import (
     KEPT_TITLES,
@@ -19,7 +20,7 @@ from pages.lessons.cures.plane import (
     recorded_points,
     setting_table,
 )
-from pages.shared.engine import model_ready, require_model, store
+from pages.shared.engine import events_of, model_ready, require_model, store
 from pages.shared.forgetting import forgetting_view
 from pages.shared.layout import experiment, more_settings
 from pages.shared.run_button import run_button
@@ -41,20 +42,22 @@ def experiment_with_a_cure() -> str:
             two_points("", "rehearse")
     with left:
         require_model()
-        chosen, run_id = choose_and_run()
+        chosen, guess, run_id = choose_and_run()
     with right:
         if run_id and not store().get(run_id).status.is_over:
             forgetting_view(run_id)
             two_points(run_id, chosen)
-        else:
+        elif run_id:
+            compare_kept(guess, events_of(run_id))
             two_points(run_id, chosen)
-            if run_id:
-                forgetting_view(run_id)
+            forgetting_view(run_id)
+        else:
+            two_points("", chosen)
     return run_id
 
 
-def choose_and_run() -> tuple[str, str]:
-    """The cure's card, its knob and Run; returns the cure and the run in the address, or ""."""
+def choose_and_run() -> tuple[str, str, str]:
+    """The cure's card, a guess, Run and its knob; returns cure, guess and the run in the address, or ""."""
     chosen = st.selectbox(
         "Cure",
         list(MITIGATIONS),
@@ -67,6 +70,7 @@ def choose_and_run() -> tuple[str, str]:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.image(picture(chosen), alt=CAPTIONS[chosen], width=WIDTH)
         st.markdown(f"{mitigation.how} *{CAPTIONS[chosen]}*")
+    guess = guess_kept(recorded_points())
     button = st.container()
     value = st.select_slider(
         mitigation.knob.capitalize(),
@@ -82,13 +86,15 @@ def choose_and_run() -> tuple[str, str]:
         seed = st.number_input("Seed", 0, 9999, 0, key="cures_seed", bind="query-params")
     with button:
         config = mitigation_config(chosen, value, seed=seed)
-        return chosen, run_button(config, "Run this cure", key="cures", name="run")
+        run_id = run_button(config, "Run this cure", key="cures", name="run")
+    is_of_these_settings = run_id and store().get(run_id).config_hash == config.hash
+    return chosen, guess if is_of_these_settings else "", run_id
 
 
 def two_points(run_id: str, chosen: str) -> None:
-    """The plane with no cure, rehearsal, the chosen cure and the reader's run, on general questions."""
+    """The plane with no cure and rehearsal, on general questions; with the reader's run the chosen cure, too."""
     own = [p for p in own_points() if p.run_id == run_id]
-    shown = {"full", "rehearse", chosen}
+    shown = {"full", "rehearse"} | ({chosen} if run_id else set[str]())  # not before the guess
     recorded = [p for p in recorded_points() if p.mitigation in shown and is_usual(p)]
     if not recorded and not own:
         st.caption("Every cure is measured alike. Press Run, and the first point lands here.")
