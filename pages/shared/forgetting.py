@@ -95,7 +95,7 @@ def curves(
 def curves_note(events: list[Event], seen: Collection[str]) -> str:
     """How to read the marks, and what training taught of the first task with labels."""
     found = of_type(events, Evaluation)
-    notes = ["Bars: 95 % intervals; the first and the last check ask more examples."]
+    notes = ["Bars: 95 % intervals; the first and the last check use more examples."]
     if any(e.task in seen for e in found):
         notes.append(TRAINED_NOTE)
     for task in dict.fromkeys(e.task for e in found if lines(e)):
@@ -206,7 +206,7 @@ def how_sure(events: list[Event]) -> str:
     counts = sorted({e.n for e in found})
     n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     half = max((e.interval[1] - e.interval[0]) / 2 for e in found)
-    return f"Each score is measured on {n} test examples, so it is sure to ± {half:.2f} or better."
+    return f"Each score is measured on {n} test examples, so its 95 % interval is ± {half:.2f} or narrower."
 
 
 def matrix_figure(found: Forgetting) -> go.Figure:

@@ -130,7 +130,7 @@ def _view(run: Run, events: list[Event]) -> None:
 def score_note(events: list[Event], task: str) -> str:
     """How to read the scores of the trained task, and with labels what training taught."""
     mine = [e for e in events if isinstance(e, Evaluation) and e.task == task]
-    bars = "Bars: 95 % intervals; the first and the last check ask more examples."
+    bars = "Bars: 95 % intervals; the first and the last check use more examples."
     if not mine or not lines(mine[-1]):
         words = "Precision, recall and F1: words shared with the right answer (ROUGE-1)."
         return f"{bars} {words} {WORDS_ONLY}"
