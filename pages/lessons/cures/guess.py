@@ -25,8 +25,8 @@ def guess_kept(recorded: Sequence[Point]) -> str:
         for s in settings(recorded)
         if s.mitigation == "full" and s.value == TEXTBOOK_RATE and s.general is not None
     ]
-    known = f" Before it: {base:.0%}." if base is not None else ""
-    known += f" Without a cure: {uncured[0]:.0%}." if uncured else ""
+    known = f" It starts at {base:.0%}." if base is not None else ""
+    known += f" Without a cure it ends at {uncured[0]:.0%}." if uncured else ""
     return ask_guess(
         f"what share of general questions is right after this run?{known}",
         list(SHARES),
