@@ -52,7 +52,9 @@ def check_marks(
         "curve:N",
         title=None,
         scale=palette,
-        legend=alt.Legend(orient="top", labelLimit=320, symbolType="circle", symbolOpacity=1),
+        legend=alt.Legend(
+            orient="top", labelLimit=320, symbolType="circle", symbolOpacity=1, columns=2
+        ),
     )
     shown = [line for line in SHAPES if line in set(frame.line)]
     shape = alt.Shape(

@@ -25,7 +25,8 @@ from pages.shared.live import follow, planned_steps, step_axis
 from pages.shared.plain import quoted
 
 E = TypeVar("E", bound=Event)
-SENTIMENT_SHARE = "other prompts answered with a sentiment"
+SENTIMENT_SHARE = "wrongly a sentiment"
+"""Other prompts that are answered with a label of the reviews."""
 
 
 def forgetting_view(run_id: str) -> None:
@@ -80,8 +81,11 @@ def curves(
     colours = [*(TASK_COLOURS[task] for task in tasks), AMBER]
     scores = frame[frame.line == SCORE]
     now = scores.query("step == step.max()").set_index("curve")["value"]
-    title = ", ".join(f"{name} {now[name]:.2f}" for name in shown[:-1] if name in now)
-    heading = f"At step {frame.step.max()}: {title}"
+    parts = [f"{name} {now[name]:.2f}" for name in shown[:-1] if name in now]
+    heading = [
+        f"At step {frame.step.max()}: {parts[0]}",
+        *(", ".join(parts[n : n + 2]) for n in range(1, len(parts), 2)),
+    ]  # line by line: a narrow chart would cut a long one
     marks = check_marks(
         frame,
         dict(zip(shown, colours, strict=True)),
@@ -89,13 +93,17 @@ def curves(
         n_steps=n_steps,
         title="share of prompts",
     )
-    return marks.properties(title=heading, height=360, description=heading)
+    return marks.properties(title=heading, height=360, description=", ".join(heading))
 
 
 def curves_note(events: list[Event], seen: Collection[str]) -> str:
     """How to read the marks, and what training taught of the first task with labels."""
     found = of_type(events, Evaluation)
     notes = ["Bars: 95 % intervals; the first and the last check use more examples."]
+    if any(e.answered_with_sentiment is not None for e in found):
+        notes.append(
+            "Wrongly a sentiment: other prompts that were answered with “positive” or “negative”."
+        )
     if any(e.task in seen for e in found):
         notes.append(TRAINED_NOTE)
     for task in dict.fromkeys(e.task for e in found if lines(e)):

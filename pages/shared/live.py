@@ -181,10 +181,11 @@ def show_status(run: Run, events: list[Event]) -> None:
         engine().cancel(run.id)
     if steps:
         last, usual_s = steps[-1], median(e.step_s for e in steps)
+        batch_size = run.config_dict["optimizer"]["batch_size"]
+        pace = f"{batch_size / usual_s:.0f} examples/s, {usual_s:.2f} s per step (median). "
         st.caption(
-            f"{run.config_dict['optimizer']['batch_size'] / usual_s:.0f} examples/s, "
-            f"{usual_s:.2f} s per step (median). The last step: "
-            f"{last.tokens_computed} tokens computed where a padded batch would take "
+            (pace if isfinite(usual_s) else "")
+            + f"The last step: {last.tokens_computed} tokens computed where a padded batch would take "
             f"{last.tokens_padded}."
         )
 

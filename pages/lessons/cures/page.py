@@ -26,6 +26,8 @@ from pages.shared.layout import experiment, more_settings
 from pages.shared.run_button import run_button
 from pages.shared.settings import decimals
 
+BESIDE_TEXT = 84
+"""Width of a cure's picture in its card, in pixels: the text stands beside it."""
 FORMULAS = {
     "l2sp": r"L(w) = L_\text{reviews}(w) + \frac{\lambda}{2} \sum_i (w_i - w_i^0)^2",
     "ewc": r"L(w) = L_\text{reviews}(w) + \frac{\lambda}{2} \sum_i F_i\,(w_i - w_i^0)^2",
@@ -68,7 +70,7 @@ def choose_and_run() -> tuple[str, str, str]:
     )
     mitigation = MITIGATIONS[chosen]
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.image(picture(chosen), alt=CAPTIONS[chosen], width=WIDTH)
+        st.image(picture(chosen), alt=CAPTIONS[chosen], width=BESIDE_TEXT)
         st.markdown(f"{mitigation.how} *{CAPTIONS[chosen]}*")
     guess = guess_kept(recorded_points())
     button = st.container()
@@ -102,13 +104,17 @@ def two_points(run_id: str, chosen: str) -> None:
     st.markdown(f"**{beside_no_cure(recorded, own)}**")
     shipped = record.recorded("cures")
     base = shipped.base_score("general") if shipped else None
-    figure = plane_figure(recorded, own, score="general", base=base, last_run=run_id)
-    figure.update_layout(height=340, margin={"t": 10, "b": 10})
+    figure = plane_figure(
+        recorded, own, score="general", base=base, last_run=run_id, with_front=False
+    )
+    figure.update_layout(
+        height=340, margin={"t": 10, "b": 10}, legend={"y": 1.02, "yanchor": "bottom"}
+    )
     st.plotly_chart(figure, width="stretch", key="cures_two_points")
     if shipped:
         st.caption(
-            f"Recorded on {shipped.date} on {shipped.machine}, three seeds each: 20 steps on reviews, then "
-            "general questions, which no cure was told to keep."
+            f"Recorded on {shipped.date} on {shipped.machine}, three seeds each, the lowest and the highest in "
+            "parentheses. No cure was told to keep general questions."
         )
 
 

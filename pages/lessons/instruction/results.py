@@ -37,7 +37,9 @@ def question(task: str) -> str:
     """What to guess; on reviews it says where the base model starts, as recorded."""
     found = first_screens()
     start = found.runs["instruction"].of_type(Validation)[:1] if found else []
-    known = f"It starts at {likelihood(start[0].loss):.0%}." if start and task == "sentiment" else ""
+    known = (
+        f"It starts at {likelihood(start[0].loss):.0%}." if start and task == "sentiment" else ""
+    )
     return f"after the run, how likely is the right token on pairs that were not in training? {known}".strip()
 
 

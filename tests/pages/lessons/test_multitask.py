@@ -195,7 +195,8 @@ def test_live_rows_hold_the_first_and_the_latest_check() -> None:
     assert list(rows[rows.task == "Names"].kind)[1] == NOT_TRAINED_ON
     assert list(rows[rows.task == "Formality"].kind)[1] == HELD
     assert heading(rows) == (
-        "Step 4, mean scores: tasks trained on 0.20 → 0.60, all others 0.20 → 0.60"
+        "Step 4, mean scores: tasks trained on 0.20 → 0.60, General questions 0.20 → 0.60, "
+        "7 other tasks 0.20 → 0.60"
     )
 
 
