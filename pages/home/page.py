@@ -9,6 +9,7 @@ from core.events import Sample
 from core.experiments.collapse import LEAD
 from core.experiments.first_screens import first_screens
 from core.generate.settings import SamplingSettings
+from core.paths import ASSETS
 from core.runs.messages import Generate
 from pages.shared.cards import cards_of, show_cards
 from pages.shared.engine import current_model, engine, model_ready, preparation, store
@@ -100,15 +101,13 @@ with ask:
         preparation()
 
 st.header("What fine-tuning is")
-middle, _ = st.columns([4, 1])
-middle.image(
-    "assets/images/fine_tuning.svg",
-    caption=(
-        "Fine-tuning: a pretrained model reads prompt-completion pairs, and its weights move a "
-        "little so that the completions become likelier."
-    ),
-    width="stretch",
-    alt="A pretrained model, prompt-completion pairs, and the tuned model whose weights moved.",
+PICTURE = (ASSETS / "images" / "fine_tuning.svg").read_text("utf-8")
+st.html(
+    f'<div class="picture">{PICTURE}</div>'
+)  # in the page itself: its text has the theme's colour
+st.caption(
+    "Fine-tuning: a pretrained model reads prompt-completion pairs, and its weights move a little, so "
+    "that the completions become likelier."
 )
 
 st.header("The way through")

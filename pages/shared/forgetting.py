@@ -150,7 +150,10 @@ def scrub(run_id: str) -> None:
         elif step == 0:
             st.caption("Step 0 is the base model: no weight has moved. Drag the slider on.")
         else:
-            st.caption("No weight of the model has moved: this method leaves them as they are.")
+            st.caption(
+                "This run recorded no movement of the model’s own weights. A method that only adds to them, "
+                "such as a soft prompt, leaves them as they are."
+            )
 
 
 def next_token_chart(look: NextTokens) -> alt.Chart:

@@ -69,9 +69,10 @@ def choose_and_run() -> tuple[str, str, str]:
         bind="query-params",
     )
     mitigation = MITIGATIONS[chosen]
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.image(picture(chosen), alt=CAPTIONS[chosen], width=BESIDE_TEXT)
-        st.markdown(f"{mitigation.how} *{CAPTIONS[chosen]}*")
+    with st.container(border=True):
+        left, right = st.columns([1, 3], vertical_alignment="center")
+        left.image(picture(chosen), alt=CAPTIONS[chosen], width=BESIDE_TEXT)
+        right.markdown(f"{mitigation.how} *{CAPTIONS[chosen]}*")
     guess = guess_kept(recorded_points())
     button = st.container()
     value = st.select_slider(
