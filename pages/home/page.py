@@ -59,6 +59,22 @@ def ask_base() -> None:
     )
 
 
+def picture() -> None:
+    """Fine-tuning as a picture, its text in the theme's colour."""
+    drawn = (ASSETS / "images" / "fine_tuning.svg").read_text("utf-8")
+    ink = "#ffffff" if st.context.theme.type == "dark" else "#222222"
+    with st.container(key="home_picture"):
+        st.image(
+            drawn.replace("currentColor", ink),
+            width=760,
+            alt="A pretrained model, prompt-completion pairs, and the tuned model whose weights moved.",
+        )
+    st.caption(
+        "Fine-tuning: a pretrained model reads prompt-completion pairs, and its weights move a little, so "
+        "that the completions become likelier."
+    )
+
+
 @st.fragment(run_every=2.0)
 def machine() -> None:
     """What the worker measured here, and how much memory is free."""
@@ -101,14 +117,7 @@ with ask:
         preparation()
 
 st.header("What fine-tuning is")
-PICTURE = (ASSETS / "images" / "fine_tuning.svg").read_text("utf-8")
-st.html(
-    f'<div class="picture">{PICTURE}</div>'
-)  # in the page itself: its text has the theme's colour
-st.caption(
-    "Fine-tuning: a pretrained model reads prompt-completion pairs, and its weights move a little, so "
-    "that the completions become likelier."
-)
+picture()
 
 st.header("The way through")
 st.markdown(as_markdown(with_links=True))
