@@ -18,7 +18,7 @@ from core import catalog, paths
 from core.models.acquire import is_ready
 
 ROOT = Path(__file__).resolve().parents[2]
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)  # a machine that does much else draws a page slowly
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",

@@ -172,5 +172,6 @@ def _view(run: Run, events: list[Event]) -> None:
     st.caption(
         f"Test examples per task: {counts[True]} for the base model{now}. Bars: 95 % intervals."
     )
-    st.markdown("**One example of each task, and its answer now**")
-    show_cards(answer_cards(events, trained))
+    if cards := answer_cards(events, trained):
+        st.markdown("**One example of each task, and its answer now**")
+        show_cards(cards)
