@@ -63,12 +63,11 @@ def picture() -> None:
     """Fine-tuning as a picture, its text in the theme's colour."""
     drawn = (ASSETS / "images" / "fine_tuning.svg").read_text("utf-8")
     ink = "#ffffff" if st.context.theme.type == "dark" else "#222222"
-    with st.container(key="home_picture"):
-        st.image(
-            drawn.replace("currentColor", ink),
-            width=760,
-            alt="A pretrained model, prompt-completion pairs, and the tuned model whose weights moved.",
-        )
+    st.image(
+        drawn.replace("currentColor", ink),
+        width=760,
+        alt="A pretrained model, prompt-completion pairs, and the tuned model whose weights moved.",
+    )
     st.caption(
         "Fine-tuning: a pretrained model reads prompt-completion pairs, and its weights move a little, so "
         "that the completions become likelier."
