@@ -113,10 +113,15 @@ def tested(config: dict[str, Any], events: Sequence[Event]) -> list[Sample]:
 
 
 def curve(config: dict[str, Any], events: Sequence[Event]) -> None:
-    """The loss over the steps."""
-    if any(isinstance(e, Step) for e in events):
+    """The loss over the steps, and what its last value means."""
+    losses = [e.loss for e in events if isinstance(e, Step) and math.isfinite(e.loss)]
+    if losses:
         chart = loss_chart(list(events), planned_steps(config))
         st.altair_chart(chart.properties(height=CHART_HEIGHT), width="stretch")
+        st.caption(
+            "The loss is −ln of the probability that the model gives the right token, averaged over tokens: "
+            f"{losses[-1]:.2f} means {likelihood(losses[-1]):.0%} (a geometric mean)."
+        )
 
 
 def warn_of_few_tests(events: Sequence[Event], task: str) -> None:
