@@ -22,7 +22,7 @@ LESSONS = (
         id="before",
         title="Before fine-tuning",
         url_path="before",
-        summary="Tasks one could tune for; zero-, one- and few-shot prompts, the chat template token by "
+        summary="Tasks you could tune for; zero-, one- and few-shot prompts, the chat template token by "
         "token, and where the next token comes from.",
     ),
     Page(

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from core.experiments.mitigations import TEXTBOOK_RATE
+from core.experiments.mitigations import MITIGATIONS, TEXTBOOK_RATE
 from core.experiments.plane import Point, Setting
+from core.runs.names import decimals
 
 KEPT_WORDS = "General questions kept"
 """What no run saw while it trained."""
@@ -129,10 +130,18 @@ class Claim:
 
 def claims(found: Sequence[Setting]) -> list[Claim]:
     """The three papers of the lesson against `found`."""
-    textbook = TEXTBOOK_RATE
+    textbook, lora_rate = TEXTBOOK_RATE, MITIGATIONS["lora"].usual
+    lora_title = f"LoRA at {decimals(lora_rate)}"
 
     def full(score: str, *, least: float = 0.0) -> Group:
-        return group(found, "full", score, "full at 3e-04", value=textbook, least=least)
+        return group(
+            found,
+            "full",
+            score,
+            f"full fine-tuning at {decimals(textbook)}",
+            value=textbook,
+            least=least,
+        )
 
     def enough(mitigation: str, title: str) -> Group:
         return group(found, mitigation, "general", title, least=LEARNED_ENOUGH)
@@ -148,17 +157,17 @@ def claims(found: Sequence[Setting]) -> list[Claim]:
             comparisons=(
                 Comparison(
                     score="Sentiment learned",
-                    first=group(found, "lora", "learned", "LoRA at 1e-03", value=1e-3),
+                    first=group(found, "lora", "learned", lora_title, value=lora_rate),
                     second=full("learned"),
                 ),
                 Comparison(
                     score=KEPT_WORDS,
-                    first=group(found, "lora", "general", "LoRA at 1e-03", value=1e-3),
+                    first=group(found, "lora", "general", lora_title, value=lora_rate),
                     second=full("general"),
                 ),
                 Comparison(
                     score="Names kept, which neither trained on",
-                    first=group(found, "lora", "names", "LoRA at 1e-03", value=1e-3),
+                    first=group(found, "lora", "names", lora_title, value=lora_rate),
                     second=full("names"),
                 ),
                 Comparison(

@@ -96,7 +96,7 @@ MITIGATIONS: dict[str, Mitigation] = {
         Mitigation(
             id="ewc",
             title="EWC",
-            how="The same penalty, heavier on weights that matter for the names (Fisher information).",
+            how="Adds the same distance penalty as L2-SP, heavier on weights that matter for the names (Fisher information).",
             knob="strength",
             values=(1, 3, 10, 30, 100, 300),
             usual=30,

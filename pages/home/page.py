@@ -9,6 +9,7 @@ from core.events import Sample
 from core.experiments.collapse import LEAD
 from core.experiments.first_screens import first_screens
 from core.generate.settings import SamplingSettings
+from core.paths import ASSETS
 from core.runs.messages import Generate
 from pages.shared.cards import cards_of, show_cards
 from pages.shared.engine import current_model, engine, model_ready, preparation, store
@@ -58,6 +59,21 @@ def ask_base() -> None:
     )
 
 
+def picture() -> None:
+    """Fine-tuning as a picture, its text in the theme's colour."""
+    drawn = (ASSETS / "images" / "fine_tuning.svg").read_text("utf-8")
+    ink = "#ffffff" if st.context.theme.type == "dark" else "#222222"
+    st.image(
+        drawn.replace("currentColor", ink),
+        width=760,
+        alt="A pretrained model, prompt-completion pairs, and the tuned model whose weights moved.",
+    )
+    st.caption(
+        "Fine-tuning: a pretrained model reads prompt-completion pairs, and its weights move a little, so "
+        "that the completions become likelier."
+    )
+
+
 @st.fragment(run_every=2.0)
 def machine() -> None:
     """What the worker measured here, and how much memory is free."""
@@ -100,16 +116,7 @@ with ask:
         preparation()
 
 st.header("What fine-tuning is")
-middle, _ = st.columns([4, 1])
-middle.image(
-    "assets/images/fine_tuning.svg",
-    caption=(
-        "Fine-tuning: a pretrained model reads prompt-completion pairs, and its weights move a "
-        "little so that the completions become likelier."
-    ),
-    width="stretch",
-    alt="A pretrained model, prompt-completion pairs, and the tuned model whose weights moved.",
-)
+picture()
 
 st.header("The way through")
 st.markdown(as_markdown(with_links=True))

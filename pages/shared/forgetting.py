@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
-from textwrap import wrap
 from typing import Any, TypeVar
 
 import altair as alt
@@ -26,9 +25,8 @@ from pages.shared.live import follow, planned_steps, step_axis
 from pages.shared.plain import quoted
 
 E = TypeVar("E", bound=Event)
-SENTIMENT_SHARE = "a sentiment to other prompts"
-TITLE_CHARACTERS = 44
-"""Of a line of a chart's title on a phone."""
+SENTIMENT_SHARE = "wrongly a sentiment"
+"""Other prompts that are answered with a label of the reviews."""
 
 
 def forgetting_view(run_id: str) -> None:
@@ -83,8 +81,11 @@ def curves(
     colours = [*(TASK_COLOURS[task] for task in tasks), AMBER]
     scores = frame[frame.line == SCORE]
     now = scores.query("step == step.max()").set_index("curve")["value"]
-    title = ", ".join(f"{name} {now[name]:.2f}" for name in shown[:-1] if name in now)
-    heading = f"At step {frame.step.max()}: {title}"
+    parts = [f"{name} {now[name]:.2f}" for name in shown[:-1] if name in now]
+    heading = [
+        f"At step {frame.step.max()}: {parts[0]}",
+        *(", ".join(parts[n : n + 2]) for n in range(1, len(parts), 2)),
+    ]  # line by line: a narrow chart would cut a long one
     marks = check_marks(
         frame,
         dict(zip(shown, colours, strict=True)),
@@ -92,13 +93,17 @@ def curves(
         n_steps=n_steps,
         title="share of prompts",
     )
-    return marks.properties(title=wrap(heading, TITLE_CHARACTERS), height=360, description=heading)
+    return marks.properties(title=heading, height=360, description=", ".join(heading))
 
 
 def curves_note(events: list[Event], seen: Collection[str]) -> str:
     """How to read the marks, and what training taught of the first task with labels."""
     found = of_type(events, Evaluation)
-    notes = ["Bars: 95 % intervals; the first and the last check ask more examples."]
+    notes = ["Bars: 95 % intervals; the first and the last check use more examples."]
+    if any(e.answered_with_sentiment is not None for e in found):
+        notes.append(
+            "Wrongly a sentiment: other prompts that were answered with “positive” or “negative”."
+        )
     if any(e.task in seen for e in found):
         notes.append(TRAINED_NOTE)
     for task in dict.fromkeys(e.task for e in found if lines(e)):
@@ -145,7 +150,10 @@ def scrub(run_id: str) -> None:
         elif step == 0:
             st.caption("Step 0 is the base model: no weight has moved. Drag the slider on.")
         else:
-            st.caption("No weight of the model has moved: this method leaves them as they are.")
+            st.caption(
+                "This run recorded no movement of the model’s own weights. A method that only adds to them, "
+                "such as a soft prompt, leaves them as they are."
+            )
 
 
 def next_token_chart(look: NextTokens) -> alt.Chart:
@@ -209,7 +217,7 @@ def how_sure(events: list[Event]) -> str:
     counts = sorted({e.n for e in found})
     n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     half = max((e.interval[1] - e.interval[0]) / 2 for e in found)
-    return f"Each score is measured on {n} test examples, so it is sure to ± {half:.2f} or better."
+    return f"Each score is measured on {n} test examples, so its 95 % interval is ± {half:.2f} or narrower."
 
 
 def matrix_figure(found: Forgetting) -> go.Figure:

@@ -38,7 +38,7 @@ def more_settings(label: str = "More settings") -> DeltaGenerator:
 
 def ask_guess(question: str, options: Sequence[str], *, key: str) -> str:
     """The reader's guess, or "". It is not in the address: a link must not tell it to others."""
-    guess = st.radio(f"**First guess:** {question}", options, index=None, key=key)
+    guess = st.radio(f"**Guess first:** {question}", options, index=None, key=key)
     return guess or ""
 
 

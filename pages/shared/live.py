@@ -40,6 +40,7 @@ from pages.shared.check_marks import check_marks
 from pages.shared.colours import AMBER, BLUE, GREEN, GREY
 from pages.shared.engine import engine, events_of, spare_the_collector, store
 from pages.shared.plain import plain
+from pages.shared.waiting import left_words, place_words
 
 POLL_S = 1.0
 FIRST_POLL_S = 0.3
@@ -89,9 +90,15 @@ def _follow(
         run, events = store().get(run_id), events_of(run_id)
         if pace_of(run, events) != paced:
             st.rerun()  # draw the page around it again, and poll at the new pace or no more
+        status, view = (
+            st.container(),
+            st.container(),
+        )  # so that a changed status moves nothing below it
         if with_status:
-            show_status(run, events)
-        draw(run, events)
+            with status:
+                show_status(run, events)
+        with view:
+            draw(run, events)
     except UserError as error:  # app.py does not see what happens in a fragment
         st.error(plain(str(error)))
 
@@ -123,7 +130,7 @@ def _view(run: Run, events: list[Event]) -> None:
 def score_note(events: list[Event], task: str) -> str:
     """How to read the scores of the trained task, and with labels what training taught."""
     mine = [e for e in events if isinstance(e, Evaluation) and e.task == task]
-    bars = "Bars: 95 % intervals; the first and the last check ask more examples."
+    bars = "Bars: 95 % intervals; the first and the last check use more examples."
     if not mine or not lines(mine[-1]):
         words = "Precision, recall and F1: words shared with the right answer (ROUGE-1)."
         return f"{bars} {words} {WORDS_ONLY}"
@@ -144,16 +151,15 @@ def show_status(run: Run, events: list[Event]) -> None:
     steps = [e for e in events if isinstance(e, Step)]
     done = steps[-1].step if steps else 0
     if run.status is RunStatus.QUEUED:
-        place = store().queue_position(run.id)
-        text = f"Waiting: number {place} in the queue."
+        text = f"Waiting. {place_words(run.id)}"
         if not engine().is_warm("train"):
             text += " The worker is loading the model."
         st.progress(0.0, text=text)
     elif run.status is RunStatus.RUNNING:
         asked = " Stopping…" if run.stop_requested else ""
-        text = "Measuring the base model first"
+        text = f"Measuring the base model first{left_words(run)}"
         if done:
-            text = f"Step {done} of {wanted}, loss {steps[-1].loss:.2f}"
+            text = f"Step {done} of {wanted}{left_words(run)}; loss {steps[-1].loss:.2f}"
             if seen := examples_seen(run, events, done):
                 text += f", {seen}"
         st.progress(done / wanted, text=f"{text}.{asked}")
@@ -175,10 +181,11 @@ def show_status(run: Run, events: list[Event]) -> None:
         engine().cancel(run.id)
     if steps:
         last, usual_s = steps[-1], median(e.step_s for e in steps)
+        batch_size = run.config_dict["optimizer"]["batch_size"]
+        pace = f"{batch_size / usual_s:.0f} examples/s, {usual_s:.2f} s per step (median). "
         st.caption(
-            f"{run.config_dict['optimizer']['batch_size'] / usual_s:.0f} examples/s, "
-            f"{usual_s:.2f} s per step (median). The last step: "
-            f"{last.tokens_computed} tokens computed where a padded batch would take "
+            (pace if isfinite(usual_s) else "")
+            + f"The last step: {last.tokens_computed} tokens computed where a padded batch would take "
             f"{last.tokens_padded}."
         )
 

@@ -12,6 +12,7 @@ from core.runs.names import run_name
 from pages.shared.engine import engine, events_of, store
 from pages.shared.live import POLL_S, planned_steps
 from pages.shared.plain import plain
+from pages.shared.waiting import all_left_words, place_words
 
 
 def nothing() -> None:
@@ -51,13 +52,15 @@ def _progress(
         st.rerun()  # the page around shows what has come, and polling ends
     if waiting:
         done = sum(1 for config in configs if store().find_finished(config))
-        text = f"{done} of {len(configs)} runs finished."
+        text = f"{done} of {len(configs)} runs finished{all_left_words(waiting)}."
         if running := next((run for run in waiting if run.status == "running"), None):
             steps = [e for e in events_of(running.id) if isinstance(e, Step)]
             wanted = planned_steps(running.config_dict)
             text += f" Now {run_name(running.config_dict)}: step {len(steps)} of {wanted}."
-        elif not engine().is_warm("train"):
-            text += " The worker is loading the model."
+        else:
+            text += f" {place_words(waiting[0].id)}"
+            if not engine().is_warm("train"):
+                text += " The worker is loading the model."
         st.progress(done / len(configs), text=text)
         if st.button("Stop them", key=f"{key}_stop"):
             for run in waiting:

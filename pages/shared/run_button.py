@@ -8,8 +8,11 @@ from core.runs import duration
 from core.runs.states import RunStatus
 from pages.shared.engine import engine, store
 from pages.shared.plain import plain
+from pages.shared.waiting import queue_words
 
 RUNS = "pages/lab/runs/page.py"
+LOOK_S = 5.0
+"""Between two looks at what a new run would wait for."""
 
 
 def run_button(config: RunConfig, label: str, *, key: str, name: str) -> str:
@@ -38,10 +41,18 @@ def start_button(config: RunConfig, label: str, *, key: str) -> bool:
 
 
 def say_active(config: RunConfig) -> None:
-    """That a run of these settings is on its way; a click on the button shows that one."""
+    """That a run of these settings is on its way, which a click on the button shows; else what a new one
+    would wait for."""
     if same := store().find_active(config):
         what = "waiting" if same.status is RunStatus.QUEUED else "training"
         st.caption(f"A run with exactly these settings is {what} already; it is not started twice.")
+    elif queue_words():
+        st.fragment(_say_queue, run_every=LOOK_S)()
+
+
+def _say_queue() -> None:
+    if words := queue_words():
+        st.caption(words)
 
 
 def run_in_url(name: str, *, offer_runs: bool = True) -> str:

@@ -113,6 +113,9 @@ def test_the_finding_of_a_run_is_on_the_first_screen(
     run_id = keep(RunStore(), config, "finished")
     screen.goto(f"{app}/{lesson}?{name}={run_id}")
     is_on_first_screen(screen, finding(screen))
+    screen.set_viewport_size({"width": 1440, "height": 900})
+    screen.wait_for_timeout(500)  # charts are drawn anew
+    is_on_first_screen(screen, finding(screen))
     RunStore().delete(run_id)
 
 

@@ -105,9 +105,9 @@ def test_from_an_empty_lesson_to_a_finished_run(lesson: str, engine: FakeEngine)
     assert {run.status for run in runs} == {"queued"}
     if work.run:
         assert app.query_params[work.run] == runs[0].id
-        assert progress(app).startswith("Waiting: number 1 in the queue.")
+        assert progress(app).startswith("Waiting. Yours is next.")
     else:
-        assert progress(app) == f"0 of {len(runs)} runs finished."
+        assert progress(app) == f"0 of {len(runs)} runs finished. Yours is next."
     run = train(engine.store, last_step=2)
     assert "tep 2 of" in progress(shown(app))
     step = next(e for e in recorded(run.config, last_step=3) if isinstance(e, Step) and e.step == 3)
@@ -125,6 +125,35 @@ def test_from_an_empty_lesson_to_a_finished_run(lesson: str, engine: FakeEngine)
     else:
         assert any(f"{len(runs) - 1} of {len(runs)} to run" in b.label for b in app.button)
     assert not app.error
+
+
+@pytest.mark.parametrize(
+    ("lesson", "guess", "came"),
+    [
+        ("cures", "below 30%", "General questions right: 100% of 4. It came otherwise."),
+        (
+            "multitask",
+            "no clear change",
+            "Formality: 1.00 before, 1.00 after (0.51 to 1.00).",
+        ),
+    ],
+)
+def test_a_guess_before_the_run_is_set_beside_what_came(
+    lesson: str, guess: str, came: str, engine: FakeEngine
+) -> None:
+    app = opened(lesson)
+    app.radio(key=f"{lesson}_guess").set_value(guess).run()
+    app = pressed(app, WORK[lesson])
+    assert guesses(app) == []
+    end(engine.store, train(engine.store, last_step=4), "finished")
+    (said,) = guesses(shown(app))
+    assert f"Your guess: {guess}. {came}" in said
+    app.number_input(key=f"{lesson}_seed").set_value(5)  # the guess was of another run
+    assert guesses(shown(app)) == []
+
+
+def guesses(app: AppTest) -> list[str]:
+    return [one.proto.body for one in app.get("html") if 'class="guess"' in one.proto.body]
 
 
 @each_lesson

@@ -1,13 +1,14 @@
 """The live view of a run: how often it looks, and what it says while answers are still coming."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core.config import RunConfig
+from core.config import EvaluationConfig, RunConfig
 from core.runs.store import RunStore, RunSummary
 from pages.shared.engine import events_of
 from pages.shared.live import FIRST_POLL_S, POLL_S, pace_of
@@ -60,6 +61,33 @@ def test_a_score_is_seen_to_grow_and_the_loss_stands_beside_the_step() -> None:
     assert not shown.exception
     said = "Scores so far: Sentiment 0.50 (0.40 to 0.60) on 12 of 40 examples."
     assert said in [c.value for c in shown.caption]
-    assert shown.get("progress")[0].proto.text == "Step 20 of 20, loss 0.53."
+    assert shown.get("progress")[0].proto.text == "Step 20 of 20, about 1 s left; loss 0.53."
     store.append(run.id, whole)
     assert not [c for c in shown.run().caption if "so far" in c.value]
+
+
+def said_of(run_id: str) -> str:
+    shown = AppTest.from_function(status_of, kwargs={"run_id": run_id}).run()
+    assert not shown.exception
+    return shown.get("progress")[0].proto.text
+
+
+def test_who_waits_sees_place_and_seconds_and_then_what_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = RunStore()
+    kind = RunConfig(evaluation=EvaluationConfig(every=10, examples=10, final_examples=20))
+    done = store.start(kind, worker="there:1:0.0")
+    store.finish(done.id, RunSummary(steps=20, train_s=16.0, elapsed_s=21.0))
+    first, second = (store.submit(replace(kind, seed=seed)).id for seed in (1, 2))
+    assert said_of(first).startswith("Waiting. Yours is next.")
+    assert said_of(second).startswith("Waiting. 1 run before yours, about 20 s.")
+    claimed = store.claim(worker=ME)
+    assert claimed
+    monkeypatch.setattr("pages.shared.waiting.now", lambda: claimed.started_at)
+    assert said_of(first) == "Measuring the base model first, about 20 s left."
+    for number in range(1, 8):
+        store.append(first, step(number, 0.5, step_s=0.4))
+    # 13 steps of 0.4 s, then 10 and 20 prompts of 0.1 s
+    assert said_of(first) == "Step 7 of 20, about 8 s left; loss 0.50."
+    assert said_of(second).startswith("Waiting. 1 run before yours, about 8 s.")

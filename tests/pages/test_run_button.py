@@ -74,6 +74,21 @@ def test_a_long_run_asks_first_and_says_how_long_it_takes(store: RunStore) -> No
     assert store.runs()[0].config == long
 
 
+def test_what_a_new_run_would_wait_for_is_said(store: RunStore) -> None:
+    store.submit(RunConfig(seed=1))
+    words = "A new run waits for 1 other: how long, no finished run tells yet."
+    assert said(opened(RunConfig())) == words
+    finish_alike(store)
+    assert said(opened(RunConfig())) == "A new run waits for 1 other, about 10 s."
+
+
+def finish_alike(store: RunStore) -> None:
+    """A run that tells how long one of its kind takes."""
+    done = store.start(RunConfig(seed=9), worker="another-host:1:1.00")
+    store.finish(done.id, RunSummary(steps=20, train_s=8.0, elapsed_s=10.0))
+    st.cache_resource.clear()  # instead of half a minute
+
+
 def test_a_full_queue_is_said(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TUNING_FORK_QUEUE", "1")
     store.submit(RunConfig(seed=1))

@@ -96,6 +96,7 @@ def show_tokens(text: str, raw: bool) -> None:
         )
     ]
     with st.expander(f"What the model reads: {len(ids)} tokens", expanded=True):
+        st.caption("A token is a word or a piece of one: the unit that a model reads and writes.")
         show_marked(rows, label="The prompt token by token", hints=("your words", "the template"))
 
 
@@ -108,7 +109,7 @@ def terms() -> None:
             f"not answer. **Instruction-tuned**: a pretrained model, tuned on pairs of a prompt and a good "
             f"answer; {model.title} is one. **Base model**: whatever a tuning starts from. On these pages that is "
             f"{model.title}, with its makers’ tuning and none of ours. Raw completion above is the same model "
-            "without its template, the nearest to pretraining that it shows."
+            "without its template: the closest it comes to its pretraining."
         )
         st.caption(f"**4-bit-rounded**: {model.rounding}")
 
@@ -117,7 +118,7 @@ st.title("Before fine-tuning")
 three_answers()
 require_model()
 terms()
-st.header("Tasks one could tune for")
+st.header("Tasks you could tune for")
 task = choose_task()
 show_task(task)
 st.header("Prompt the model")

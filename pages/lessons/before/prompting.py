@@ -32,11 +32,33 @@ def sampling_panel(page: str) -> SamplingSettings:
             bind="query-params",
         )
         top_k = st.slider(
-            "Top-k (0 keeps all)", 0, 100, 0, key=f"{page}_top_k", bind="query-params"
+            "Top-k (0 keeps all)",
+            0,
+            100,
+            0,
+            key=f"{page}_top_k",
+            bind="query-params",
+            help="Only the k likeliest tokens stay in the draw.",
         )
-        top_p = st.slider("Top-p", 0.05, 1.0, 1.0, 0.05, key=f"{page}_top_p", bind="query-params")
+        top_p = st.slider(
+            "Top-p (1 keeps all)",
+            0.05,
+            1.0,
+            1.0,
+            0.05,
+            key=f"{page}_top_p",
+            bind="query-params",
+            help="Only the likeliest tokens stay, as many as it takes to reach this probability together.",
+        )
         penalty = st.slider(
-            "Repetition penalty", 1.0, 2.0, 1.0, 0.05, key=f"{page}_penalty", bind="query-params"
+            "Repetition penalty (1 is none)",
+            1.0,
+            2.0,
+            1.0,
+            0.05,
+            key=f"{page}_penalty",
+            bind="query-params",
+            help="Makes tokens that came before less likely to come again.",
         )
         left, right = st.columns(2)
         seed = left.number_input("Seed", 0, 9999, 0, key=f"{page}_seed", bind="query-params")
@@ -198,9 +220,9 @@ def chain_chart(rows: Sequence[NextToken], steps: Sequence[SamplingStep]) -> alt
 
 
 def next_token_chart(rows: Sequence[NextToken], last: SamplingStep) -> alt.Chart:
-    """Grey: the bare model. Blue: after the last step that is on; none where that is the model itself."""
+    """Grey: the model alone. Blue: after the last step that is on; none where that is the model itself."""
     stage, after = last.name, f"after {last.name} ({last.setting})"
-    both = (("bare model", "model"), (after, stage))[: 1 if stage == "model" else 2]
+    both = (("model alone", "model"), (after, stage))[: 1 if stage == "model" else 2]
     names = [name for name, _ in both]
     shown = [
         {
@@ -213,7 +235,7 @@ def next_token_chart(rows: Sequence[NextToken], last: SamplingStep) -> alt.Chart
         for which, key in both
     ]
     first = rows[0]
-    title = f"“{first.token.strip()}” is likeliest: {first.probabilities['model']:.0%} for the bare model"
+    title = f"“{first.token.strip()}” is likeliest: {first.probabilities['model']:.0%} for the model alone"
     return (
         alt.Chart(pd.DataFrame(shown), title=title)
         .mark_bar()

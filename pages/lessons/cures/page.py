@@ -10,6 +10,7 @@ from core.experiments import record
 from core.experiments.claims import LEARNED_ENOUGH, claims
 from core.experiments.mitigations import MITIGATIONS, mitigation_config
 from core.experiments.plane import Point, settings
+from pages.lessons.cures.guess import compare_kept, guess_kept
 from pages.lessons.cures.pictures import CAPTIONS, WIDTH, picture
 from pages.lessons.cures.plane import (
     KEPT_TITLES,
@@ -19,12 +20,14 @@ from pages.lessons.cures.plane import (
     recorded_points,
     setting_table,
 )
-from pages.shared.engine import model_ready, require_model, store
+from pages.shared.engine import events_of, model_ready, require_model, store
 from pages.shared.forgetting import forgetting_view
 from pages.shared.layout import experiment, more_settings
 from pages.shared.run_button import run_button
 from pages.shared.settings import decimals
 
+BESIDE_TEXT = 84
+"""Width of a cure's picture in its card, in pixels: the text stands beside it."""
 FORMULAS = {
     "l2sp": r"L(w) = L_\text{reviews}(w) + \frac{\lambda}{2} \sum_i (w_i - w_i^0)^2",
     "ewc": r"L(w) = L_\text{reviews}(w) + \frac{\lambda}{2} \sum_i F_i\,(w_i - w_i^0)^2",
@@ -41,20 +44,22 @@ def experiment_with_a_cure() -> str:
             two_points("", "rehearse")
     with left:
         require_model()
-        chosen, run_id = choose_and_run()
+        chosen, guess, run_id = choose_and_run()
     with right:
         if run_id and not store().get(run_id).status.is_over:
             forgetting_view(run_id)
             two_points(run_id, chosen)
-        else:
+        elif run_id:
+            compare_kept(guess, events_of(run_id))
             two_points(run_id, chosen)
-            if run_id:
-                forgetting_view(run_id)
+            forgetting_view(run_id)
+        else:
+            two_points("", chosen)
     return run_id
 
 
-def choose_and_run() -> tuple[str, str]:
-    """The cure's card, its knob and Run; returns the cure and the run in the address, or ""."""
+def choose_and_run() -> tuple[str, str, str]:
+    """The cure's card, a guess, Run and its knob; returns cure, guess and the run in the address, or ""."""
     chosen = st.selectbox(
         "Cure",
         list(MITIGATIONS),
@@ -64,9 +69,11 @@ def choose_and_run() -> tuple[str, str]:
         bind="query-params",
     )
     mitigation = MITIGATIONS[chosen]
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.image(picture(chosen), alt=CAPTIONS[chosen], width=WIDTH)
-        st.markdown(f"{mitigation.how} *{CAPTIONS[chosen]}*")
+    with st.container(border=True):
+        left, right = st.columns([1, 3], vertical_alignment="center")
+        left.image(picture(chosen), alt=CAPTIONS[chosen], width=BESIDE_TEXT)
+        right.markdown(f"{mitigation.how} *{CAPTIONS[chosen]}*")
+    guess = guess_kept(recorded_points())
     button = st.container()
     value = st.select_slider(
         mitigation.knob.capitalize(),
@@ -82,13 +89,15 @@ def choose_and_run() -> tuple[str, str]:
         seed = st.number_input("Seed", 0, 9999, 0, key="cures_seed", bind="query-params")
     with button:
         config = mitigation_config(chosen, value, seed=seed)
-        return chosen, run_button(config, "Run this cure", key="cures", name="run")
+        run_id = run_button(config, "Run this cure", key="cures", name="run")
+    is_of_these_settings = run_id and store().get(run_id).config_hash == config.hash
+    return chosen, guess if is_of_these_settings else "", run_id
 
 
 def two_points(run_id: str, chosen: str) -> None:
-    """The plane with no cure, rehearsal, the chosen cure and the reader's run, on general questions."""
+    """The plane with no cure and rehearsal, on general questions; with the reader's run the chosen cure, too."""
     own = [p for p in own_points() if p.run_id == run_id]
-    shown = {"full", "rehearse", chosen}
+    shown = {"full", "rehearse"} | ({chosen} if run_id else set[str]())  # not before the guess
     recorded = [p for p in recorded_points() if p.mitigation in shown and is_usual(p)]
     if not recorded and not own:
         st.caption("Every cure is measured alike. Press Run, and the first point lands here.")
@@ -96,13 +105,17 @@ def two_points(run_id: str, chosen: str) -> None:
     st.markdown(f"**{beside_no_cure(recorded, own)}**")
     shipped = record.recorded("cures")
     base = shipped.base_score("general") if shipped else None
-    figure = plane_figure(recorded, own, score="general", base=base, last_run=run_id)
-    figure.update_layout(height=340, margin={"t": 10, "b": 10})
+    figure = plane_figure(
+        recorded, own, score="general", base=base, last_run=run_id, with_front=False
+    )
+    figure.update_layout(
+        height=340, margin={"t": 10, "b": 10}, legend={"y": 1.02, "yanchor": "bottom"}
+    )
     st.plotly_chart(figure, width="stretch", key="cures_two_points")
     if shipped:
         st.caption(
-            f"Recorded on {shipped.date} on {shipped.machine}, three seeds each: 20 steps on reviews, then "
-            "general questions, which no cure was told to keep."
+            f"Recorded on {shipped.date} on {shipped.machine}, three seeds each, the lowest and the highest in "
+            "parentheses. No cure was told to keep general questions."
         )
 
 

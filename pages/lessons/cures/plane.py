@@ -74,6 +74,7 @@ def plane_figure(
     base: float | None = None,
     last_run: str = "",
     with_checks: bool = False,
+    with_front: bool = True,
 ) -> go.Figure:
     """x: the new task; y: `score` ("general" or "names"). Recorded settings are small, with the range of
     their seeds; the reader's are large, with their checks while training. Marks are hollow where names
@@ -107,7 +108,8 @@ def plane_figure(
     for p in own:
         if value_of(p, score) is not None:
             figure.add_trace(_own_trace(p, score, is_last=p.run_id == last_run))
-    if front := pareto_front([*together, *settings(own)], score):
+    front = pareto_front([*together, *settings(own)], score) if with_front else []
+    if front:
         figure.add_trace(
             go.Scatter(
                 x=[s.learned for s, _ in front],

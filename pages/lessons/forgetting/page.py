@@ -67,7 +67,7 @@ def one_task() -> RunConfig:
     with left:
         require_model()
         guess = ask_guess(
-            f"after 20 steps on reviews, what will the model answer to “{LEAD}”",
+            f"after training on reviews, what will the model answer to “{LEAD}”",
             (AMINA, LABEL, OTHER, NOTHING),
             key="forgetting_guess",
         )

@@ -38,9 +38,9 @@ def question(task: str) -> str:
     found = first_screens()
     start = found.runs["instruction"].of_type(Validation)[:1] if found else []
     known = (
-        f"It is {likelihood(start[0].loss):.0%} before. " if start and task == "sentiment" else ""
+        f"It starts at {likelihood(start[0].loss):.0%}." if start and task == "sentiment" else ""
     )
-    return f"how likely is the right token on validation pairs after the run? {known}"
+    return f"after the run, how likely is the right token on pairs that were not in training? {known}".strip()
 
 
 def first_screen() -> None:
@@ -89,7 +89,7 @@ def compare_guess(guess: str, events: Sequence[Event]) -> None:
     losses = [e.loss for e in events if isinstance(e, Validation) and math.isfinite(e.loss)]
     if len(losses) > 1 and guess:
         share = likelihood(losses[-1])
-        came = f"On validation pairs the right token now gets {share:.0%}."
+        came = f"On pairs that were not in training, the right token now gets {share:.0%}."
         show_guess(guess, came, is_right=guess_of(share) == guess)
 
 
@@ -113,10 +113,15 @@ def tested(config: dict[str, Any], events: Sequence[Event]) -> list[Sample]:
 
 
 def curve(config: dict[str, Any], events: Sequence[Event]) -> None:
-    """The loss over the steps."""
-    if any(isinstance(e, Step) for e in events):
+    """The loss over the steps, and what its last value means."""
+    losses = [e.loss for e in events if isinstance(e, Step) and math.isfinite(e.loss)]
+    if losses:
         chart = loss_chart(list(events), planned_steps(config))
         st.altair_chart(chart.properties(height=CHART_HEIGHT), width="stretch")
+        st.caption(
+            "The loss is −ln of the probability that the model gives the right token, averaged over tokens: "
+            f"{losses[-1]:.2f} means {likelihood(losses[-1]):.0%} (a geometric mean)."
+        )
 
 
 def warn_of_few_tests(events: Sequence[Event], task: str) -> None:
@@ -129,9 +134,9 @@ def warn_of_few_tests(events: Sequence[Event], task: str) -> None:
     if low == high:  # a mean of equal values: Wilson's interval still knows how few they are
         low, high = wilson_interval(round(last.score * last.n), last.n)
     st.warning(
-        f"{catalog.task_title(task)}: {last.score:.2f} stands on {last.n} test "
-        f"pair{'' if last.n == 1 else 's'} only. The 95 % interval reaches from {low:.2f} to {high:.2f}; "
-        "more pairs would tell."
+        f"{catalog.task_title(task)}: {last.score:.2f} rests on only {last.n} test "
+        f"pair{'' if last.n == 1 else 's'}. The 95 % interval reaches from {low:.2f} to {high:.2f}; "
+        "more pairs would narrow it."
     )
 
 

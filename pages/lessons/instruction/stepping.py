@@ -134,7 +134,7 @@ def value_of(result: Phase) -> str:
         case BackwardPhase():
             return f"gradient of length {result.grad_norm:.2f}"
         case ClipPhase():
-            return f"times {result.scale:.3f}, so length {result.after:.2f}"
+            return f"× {result.scale:.3f}, now of length {result.after:.2f}"
         case UpdatePhase():
             return f"loss {result.loss_before:.2f} → {result.loss_after:.2f}"
 
@@ -227,7 +227,9 @@ def _clip(result: ClipPhase) -> None:
     before, after = st.columns(2)
     before.metric("Gradient norm before", f"{result.before:.3f}")
     after.metric("after clipping", f"{result.after:.3f}")
-    st.caption(f"The limit is {result.clip_norm:g}; the gradient was times {result.scale:.3f}.")
+    st.caption(
+        f"The limit is {result.clip_norm:g}; the gradient was multiplied by {result.scale:.3f}."
+    )
 
 
 def _update(result: UpdatePhase) -> None:

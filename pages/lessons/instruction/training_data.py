@@ -38,7 +38,7 @@ def choose_dataset() -> tuple[str, str]:
     if not dataset:
         st.caption(
             "Upload a file, or edit the pairs of another dataset. "
-            'One pair per line: {"prompt": "2 + 2 =", "completion": "4"}. Other columns and shapes '
+            'One pair per line: {"prompt": "2 + 2 =", "completion": "4"}. Other columns and layouts '
             "are read, too, and shown before they are used."
         )
     return task, dataset
@@ -55,7 +55,7 @@ def choose_data(task: str, dataset: str) -> DataConfig:
     if known.wordings and not template:
         with st.expander(f"This task is asked in {1 + len(known.wordings)} wordings"):
             st.caption(
-                "So that the model learns the task, not one sentence. A record always takes the "
+                "So that the model learns the task, not one sentence. Each record always gets the "
                 "same one. A template of your own replaces them all."
             )
             for wording in (known.template, *known.wordings):
@@ -87,7 +87,9 @@ def choose_split(data: DataConfig) -> DataConfig:
         key="instruction_validation",
         bind="query-params",
         disabled=is_said,
-        help="These pairs say themselves where they belong." if is_said else None,
+        help="The file itself says which pairs are for training, validation and test."
+        if is_said
+        else None,
     )
     n_train = right.number_input(
         "Training pairs to use (0 takes all)",
@@ -155,8 +157,8 @@ def pairs(task: str, dataset: str) -> tuple[DataConfig, Splits]:
     st.markdown(
         "This is **supervised** learning: every prompt comes with its label, and here the label is the "
         "completion. There are two kinds of instruction tuning: on **one task**, as on this page, where all "
-        f"prompts ask for the same thing, and on **many tasks**, as in {name_of('multitask')} and as its "
-        "makers did it, so that the model follows instructions at large."
+        f"prompts ask for the same thing, and on **many tasks**, as in {name_of('multitask')} and as the "
+        "model’s makers did it, so that the model follows instructions at large."
     )
     data = choose_split(choose_data(task, dataset))
     splits = load_splits(data, seed=0)

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core import catalog
 from core.events import Evaluation, Event, Sample
-from core.experiments.mixtures import HELD_OUT, SCORED
+from core.experiments.mixtures import GENERAL, HELD_OUT, SCORED
 from core.runs.store import Run
 from pages.shared.cards import Card, cards_of, show_cards
 from pages.shared.colours import BLUE, GREY, ORANGE, TASK_COLOURS
@@ -75,18 +75,22 @@ def score_rows(events: Sequence[Event], trained: Sequence[str]) -> pd.DataFrame:
 
 
 def heading(frame: pd.DataFrame) -> str:
-    """The mean of the tasks trained on, and of all others, then and now."""
+    """Then and now: the mean of the tasks trained on, general questions, and the mean of the other tasks."""
     step = int(frame.step.max())
     if step == 0:
         return "Step 0: the base model. The first scores of the tuned model come soon."
     now = frame[frame.kind != BASE_MODEL].set_index("task")
     start = frame[frame.kind == BASE_MODEL].set_index("task").score
     parts: list[str] = []
-    for words, is_mine in (("tasks trained on", True), ("all others", False)):
-        tasks = now.index[(now.kind == TRAINED_ON) == is_mine]
-        if len(tasks):
+    general = catalog.TASKS[GENERAL].title
+    mine = list(now.index[now.kind == TRAINED_ON])
+    others = [task for task in now.index if task not in mine and task != general]
+    words = others[0] if len(others) == 1 else f"{len(others)} other tasks"
+    groups = (("tasks trained on", mine), (general, [general]), (words, others))
+    for name, tasks in groups:
+        if tasks and set(tasks) <= set(now.index):
             before, after = start[tasks].mean(), now.score[tasks].mean()
-            parts.append(f"{words} {before:.2f} → {after:.2f}")
+            parts.append(f"{name} {before:.2f} → {after:.2f}")
     return f"Step {step}, mean scores: {', '.join(parts)}"
 
 
@@ -168,5 +172,6 @@ def _view(run: Run, events: list[Event]) -> None:
     st.caption(
         f"Test examples per task: {counts[True]} for the base model{now}. Bars: 95 % intervals."
     )
-    st.markdown("**One example of each task, and its answer now**")
-    show_cards(answer_cards(events, trained))
+    if cards := answer_cards(events, trained):
+        st.markdown("**One example of each task, and its answer now**")
+        show_cards(cards)

@@ -14,6 +14,7 @@ from core.experiments.mixtures import (
     TRAINED,
     mixture_config,
 )
+from pages.lessons.multitask.guess import compare_held_out, guess_held_out
 from pages.lessons.multitask.live_scores import mixture_view, shares
 from pages.lessons.multitask.mixtures import (
     GROUPS,
@@ -29,7 +30,7 @@ from pages.lessons.multitask.mixtures import (
     recorded_mixtures,
 )
 from pages.lessons.multitask.tiles import first_screen, tiles
-from pages.shared.engine import model_ready, require_model
+from pages.shared.engine import events_of, model_ready, require_model, store
 from pages.shared.layout import experiment, more_settings
 from pages.shared.run_button import run_button, run_in_url
 from pages.shared.settings import rate_slider
@@ -60,8 +61,8 @@ def mixing_weights(tasks: list[str]) -> tuple[float, ...]:
     return () if len(set(weights)) == 1 else tuple(map(float, weights))
 
 
-def mix() -> str:
-    """Tasks and Run in sight, the rest in a popover; returns the run in the address, or ""."""
+def mix() -> tuple[str, str]:
+    """Tasks, a guess and Run in sight, the rest in a popover; returns guess and the run in the address, or ""."""
     chosen = st.pills(
         "Tasks in every batch",
         TRAINED,
@@ -75,8 +76,10 @@ def mix() -> str:
     tasks = [task for task in TRAINED if task in chosen]
     if not tasks:
         st.caption("Choose at least one task.")
-        return run_in_url("mix")
-    batch, button = st.container(), st.container()
+        return "", run_in_url("mix")
+    batch = st.container()
+    guess = guess_held_out()
+    button = st.container()
     with more_settings("Weights, method, rate"):
         method = st.segmented_control(
             "Method",
@@ -108,7 +111,9 @@ def mix() -> str:
         every=max(CHECK_EVERY, steps // 5),
     )
     with button:
-        return run_button(config, "Run", key="multitask_run", name="mix")
+        run_id = run_button(config, "Run", key="multitask_run", name="mix")
+    is_of_these_settings = run_id and store().get(run_id).config_hash == config.hash
+    return guess if is_of_these_settings else "", run_id
 
 
 def live() -> None:
@@ -118,9 +123,11 @@ def live() -> None:
             first_screen()
     with left:
         require_model()
-        run_id = mix()
+        guess, run_id = mix()
     with right:
         if run_id:
+            if store().get(run_id).status.is_over:
+                compare_held_out(guess, events_of(run_id))
             mixture_view(run_id)
         else:
             first_screen()
@@ -147,8 +154,9 @@ def number_of_tasks() -> None:
         place.altair_chart(group_chart(rows, name), width="stretch")
     if recorded:
         st.caption(
-            "A dot is a run, the line joins the means, the dashed line is the base model. At 1 "
-            "stands each task alone; at more, the first ones of the list above."
+            "A small dot is a run, a square the mean of the runs; grey is the base model on the same tasks. "
+            "Bars are 95 % intervals. At 1 each task was tuned on alone; at more, the first ones of the list "
+            "above."
         )
     if found := record.recorded("mixtures"):
         st.caption(f"{found.where} This command made them:")

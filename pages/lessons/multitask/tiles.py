@@ -57,7 +57,7 @@ def first_screen() -> None:
             st.markdown(f"{seven}  \n{outcome('General questions', (GENERAL,), runs)}")
     if found := record.recorded("mixtures"):
         st.caption(
-            f"95 % intervals in brackets. Recorded on {found.date} on {found.machine}. Press Run to mix "
+            f"95 % intervals in parentheses. Recorded on {found.date} on {found.machine}. Press Run to mix "
             "your own."
         )
 

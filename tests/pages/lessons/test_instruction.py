@@ -83,7 +83,7 @@ def few(n: int, score: float) -> None:
 def test_a_perfect_score_on_four_pairs_is_not_believed() -> None:
     app = AppTest.from_function(few, args=(4, 1.0)).run()
     (said,) = app.warning
-    assert "1.00 stands on 4 test pairs only" in said.value
+    assert "1.00 rests on only 4 test pairs" in said.value
     assert "from 0.51 to 1.00" in said.value
     assert not AppTest.from_function(few, args=(40, 1.0)).run().warning
 
