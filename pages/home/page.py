@@ -5,12 +5,10 @@ import streamlit as st
 
 from core.course.lessons import as_markdown, name_of
 from core.errors import UserError
-from core.events import Sample
 from core.experiments.collapse import LEAD
-from core.experiments.first_screens import first_screens
 from core.generate.settings import SamplingSettings
 from core.runs.messages import Generate
-from pages.shared.cards import cards_of, show_cards
+from pages.home.lead_replay import lead_replay
 from pages.shared.engine import current_model, engine, model_ready, preparation, store
 from pages.shared.plain import plain, quoted
 
@@ -19,12 +17,8 @@ QUESTIONS = ("What is the capital of Japan?", LEAD, "What do bees make?")
 
 
 def before_and_after() -> None:
-    """Prompts before and after 20 steps on reviews, as recorded, and the way to it."""
-    if found := first_screens():
-        samples = found.runs["forgetting"].of_type(Sample, task="")
-        st.markdown("**20 steps on reviews, and the same model answers:**")
-        show_cards(cards_of(samples))
-        st.caption(found.where)
+    """A model that learns and forgets, as recorded, and the way to it."""
+    lead_replay()
     st.page_link(
         "pages/lessons/forgetting/page.py",
         label=f"See it happen: {name_of('forgetting')}",

@@ -30,10 +30,10 @@ SENTIMENT_SHARE = "other prompts answered with a sentiment"
 
 def forgetting_view(run_id: str) -> None:
     """The run's curves of learning and forgetting, and its watched prompts; live while it trains."""
-    follow(run_id, _view)
+    follow(run_id, draw)
 
 
-def _view(run: Run, events: list[Event]) -> None:
+def draw(run: Run, events: list[Event]) -> None:
     watched = [e for e in events if isinstance(e, Sample) and not e.task]
     if watched:
         show_cards(cards_of(watched))
