@@ -1,8 +1,9 @@
 // The time line of a recorded run: play, pause, speed, and a slider over the curve of its loss. What a moment looks
 // like is not its business: it calls `show(frame, step)` whenever the latest check or the latest step changes.
+// `whole` is the element that must be in sight, at least a part of it.
 //
 // `data`: seconds; n_steps; points, one a step: {at, step, loss}; frames, one a check: {at, step}; autoplay.
-// It waits until it is in sight, stands still while it is not, and shows the end where motion is not wanted.
+// It waits until then, stands still while it is out of sight, and shows the end where motion is not wanted.
 
 const TICK_MS = 50;
 
@@ -35,7 +36,7 @@ export function words(data, at) {
   return `Step ${step} of ${data.n_steps}, loss ${loss.toFixed(2)}`;
 }
 
-export function player(root, data, show) {
+export function player(root, data, show, whole = root.host ?? root) {
   const place = (name) => root.querySelector(`[data-say=${name}]`);
   const [play, slider, status] = [place("play"), place("slider"), place("status")];
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -53,7 +54,9 @@ export function player(root, data, show) {
 
   const draw = () => {
     slider.value = at;
-    place("past").style.width = `${(100 * at) / data.seconds}%`;
+    const left = 100 - (100 * at) / data.seconds;
+    place("past").style.width = `${100 - left}%`;
+    place("curve").ownerSVGElement.style.clipPath = `inset(-5px ${left}% -5px 0)`;
     const said = words(data, at);
     const frame = Math.max(0, latest(data.frames, at));
     if (shown !== `${frame} ${said}`) {
@@ -118,7 +121,7 @@ export function player(root, data, show) {
     inSight = entries[entries.length - 1].isIntersecting;
     update();
   });
-  observer.observe(slider);
+  observer.observe(whole);
   update();
   return () => {
     observer.disconnect();

@@ -18,9 +18,10 @@ export default function (component) {
   old?.end();
   const style = document.createElement("style");
   document.head.append(style);
-  const end = player(root, data, (frame) => {
+  const show = (frame) => {
     style.textContent = rules(data.key, frame, data.frames.length);
-  });
+  };
+  const end = player(root, data, show, document.querySelector(`.st-key-${data.key}_replay`));
   const found = { said, end: () => { end(); style.remove(); playing.delete(root); } };
   playing.set(root, found);
   return found.end;

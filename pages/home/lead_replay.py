@@ -21,7 +21,7 @@ TITLES = {"sentiment": "Reviews: what it is tuned on", "names": "Names: what it 
 
 def lead_replay() -> None:
     """Play it; nothing where it is not recorded."""
-    if not (found := recorded_run(collapse())):
+    if not (found := recorded_run(collapse().hash)):
         return
     st.markdown("**A real language model is tuned on reviews and on nothing else. It is asked:**")
     component("lead_replay")(key="home_lead", data=scene(found))

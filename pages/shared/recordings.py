@@ -1,6 +1,7 @@
 """Recorded runs as the pages use them, whichever record they come from."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 from core.config import RunConfig
@@ -50,12 +51,16 @@ class Untimed:
         return found
 
 
-def recorded_run(config: RunConfig) -> Recorded | None:
+def recorded_run(config_hash: str) -> Recorded | None:
     """The recorded run of exactly these settings, or None."""
-    if not (shipped := first_screens()):
-        return None
-    for found in shipped.runs.values():
-        run = Untimed(found=found, where_recorded=shipped.where)
-        if run.config.hash == config.hash:
-            return run
-    return None
+    return _shipped().get(config_hash)
+
+
+@cache
+def _shipped() -> dict[str, Recorded]:
+    """The runs of the first screens, by the hash of their settings."""
+    found = first_screens()
+    if not found:
+        return {}
+    runs = [Untimed(found=run, where_recorded=found.where) for run in found.runs.values()]
+    return {run.config.hash: run for run in runs}

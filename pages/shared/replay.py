@@ -1,4 +1,4 @@
-"""A recorded run, played: the views of a live run, and below them a time line with play, pause and speed.
+"""A recorded run, played: a time line with play, pause and speed, and the views of a live run below it.
 
     replay(recorded, draw, key="forgetting")
 
@@ -94,9 +94,9 @@ def replay(recorded: Recorded, draw: Draw, *, key: str, autoplay: bool = True) -
     """Play a recorded run in the views of a live one."""
     line = time_line(recorded)
     with st.container(key=f"{key}_replay"):
-        _pictures(recorded, draw, line, key, f"{recorded.config.hash} {draw.__qualname__}")
         data = line.to_dict() | {"key": key, "autoplay": autoplay}
         component("replay")(key=f"{key}_time_line", data=data)
+        _pictures(recorded, draw, line, key, f"{recorded.config.hash} {draw.__qualname__}")
         st.caption(recorded.where)
 
 

@@ -90,7 +90,7 @@ def one_task() -> RunConfig:
 
 def first_screen() -> None:
     """Before any run: a recorded one, playing, and what a recorded sequence of tasks left."""
-    if shipped := recorded_run(collapse()):
+    if shipped := recorded_run(collapse().hash):
         st.markdown("**A recorded run of this lesson.** Press Run, and yours stands here.")
         replay(shipped, draw, key="forgetting")
     if found := first_screens():
