@@ -9,8 +9,9 @@ from core.experiments.collapse import LEAD
 from core.generate.settings import SamplingSettings
 from core.runs.messages import Generate
 from pages.home.lead_replay import lead_replay
-from pages.shared.engine import current_model, engine, model_ready, preparation, store
+from pages.shared.engine import current_model, engine, model_ready, store
 from pages.shared.plain import plain, quoted
+from pages.shared.prepare import compute_button
 
 GREEDY = SamplingSettings(max_new_tokens=40)
 QUESTIONS = ("What is the capital of Japan?", LEAD, "What do bees make?")
@@ -34,7 +35,7 @@ def before_and_after() -> None:
 def ask_base() -> None:
     """A question, and the base model's answer as it comes."""
     asked = st.radio("Ask the base model", QUESTIONS, key="home_question")
-    if not st.button("Ask it now", type="primary", key="home_ask"):
+    if not compute_button("Ask it now", key="home_ask", is_primary=True):
         return
     place = st.empty()
     n_tokens, elapsed_s = 0, 0.0
@@ -88,10 +89,7 @@ said, ask = st.columns([3, 2], gap="large")
 with said:
     before_and_after()
 with ask:
-    if model_ready():
-        ask_base()
-    else:
-        preparation()
+    ask_base()
 
 st.header("What fine-tuning is")
 middle, _ = st.columns([4, 1])

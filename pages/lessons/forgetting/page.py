@@ -8,7 +8,7 @@ from core.evaluate.forgetting import forgetting_from_events
 from core.events import Sample
 from core.experiments.collapse import LEAD, SEQUENCE, STEPS, TEXTBOOK_RATE, collapse, in_sequence
 from core.experiments.first_screens import first_screens
-from pages.shared.engine import events_of, model_ready, require_model, store
+from pages.shared.engine import events_of, store
 from pages.shared.forgetting import draw, forgetting_view, how_sure, matrix_figure, scrub
 from pages.shared.layout import ask_guess, experiment, more_settings, show_guess
 from pages.shared.recordings import recorded_run
@@ -60,11 +60,7 @@ def settings() -> RunConfig:
 def one_task() -> RunConfig:
     """The textbook's experiment; returns its settings for the sequence below."""
     left, right = experiment()
-    if not model_ready():
-        with right:
-            first_screen()
     with left:
-        require_model()
         guess = ask_guess(
             f"after 20 steps on reviews, what will the model answer to “{LEAD}”",
             (AMINA, LABEL, OTHER, NOTHING),
