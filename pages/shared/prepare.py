@@ -29,10 +29,10 @@ def compute_button(
 ) -> bool:
     """A button that needs the model: whether it was clicked. Without the model it asks for that instead."""
     where = place or st.container()
-    if not model_ready():
-        ask_for_model(label, key=key, place=where, width=width)
-        return False
     kind = "primary" if is_primary else "secondary"
+    if not model_ready():
+        ask_for_model(label, key=key, place=where, kind=kind, width=width)
+        return False
     return where.button(label, type=kind, key=key, width=width, disabled=disabled)
 
 
@@ -41,12 +41,13 @@ def ask_for_model(
     *,
     key: str,
     place: DeltaGenerator | None = None,
+    kind: Literal["primary", "secondary"] = "secondary",
     width: Width = "content",
 ) -> None:
     """What the model is and the button that prepares it, behind a button named `label`."""
     entry = current_model()
     state = engine().preparations.get(entry.id)
-    with (place or st).popover(label, width=width):
+    with (place or st).popover(label, type=kind, width=width):
         if state and state.running:
             st.write("The model is being prepared. Read on: this works as soon as it is here.")
             return
@@ -74,9 +75,10 @@ def _progress(was_running: bool) -> None:
     if model_ready() or not state or state.running != was_running:
         st.rerun()  # its buttons compute now, or the polling ends
     if state.running:
-        st.progress(min(state.share, 1.0), text=plain(state.message or "Starting"))
-        if st.button("Stop", key="prepare_stop"):
-            engine().stop_preparing(entry.id)
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            st.progress(min(state.share, 1.0), text=plain(state.message or "Starting"))
+            if st.button("Stop", key="prepare_stop"):
+                engine().stop_preparing(entry.id)
     else:
         st.error(plain(state.error or "The model was not prepared."))
         if st.button("Prepare the model again", key="prepare_again"):
