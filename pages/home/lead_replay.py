@@ -25,8 +25,12 @@ def lead_replay() -> None:
         return
     st.markdown("**A real language model is tuned on reviews and on nothing else. It is asked:**")
     component("lead_replay")(key="home_lead", data=scene(found))
+    took = time_line(found).seconds
+    pace = (
+        "" if round(took) == SECONDS else f" It took {took:.0f} s and is played in {SECONDS:.0f}."
+    )
     st.caption(
-        f"{found.where} Bars: right answers on test examples, with 95 % intervals; the dashed line is "
+        f"{found.where}{pace} Bars: right answers on test examples, with 95 % intervals; the dashed line is "
         "where the model began."
     )
 

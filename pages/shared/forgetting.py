@@ -87,7 +87,7 @@ def curves(
     behind: list[Event] | None = None,
 ) -> alt.LayerChart | alt.FacetChart:
     """The task being learned, what is being lost, and the prompts answered with a sentiment; `behind` them,
-    in grey, another run's."""
+    in grey, another run's as far as this one has come."""
     frame = curve_rows(events, seen)
     tasks = list(dict.fromkeys(e.task for e in of_type(events, Evaluation)))
     shown = [*map(catalog.task_title, tasks), SENTIMENT_SHARE]
@@ -96,13 +96,16 @@ def curves(
     now = scores.query("step == step.max()").set_index("curve")["value"]
     title = ", ".join(f"{name} {now[name]:.2f}" for name in shown[:-1] if name in now)
     heading = f"At step {frame.step.max()}: {title}"
+    recorded = curve_rows(behind, seen) if behind else None
+    if recorded is not None:
+        recorded = pd.DataFrame(recorded[recorded["step"] <= frame.step.max()])
     marks = check_marks(
         frame,
         dict(zip(shown, colours, strict=True)),
         x=step_axis(n_steps),
         n_steps=n_steps,
         title="share of prompts",
-        recorded=curve_rows(behind, seen) if behind else None,
+        recorded=recorded,
     )
     return marks.properties(title=heading, height=360, description=heading)
 

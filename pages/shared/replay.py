@@ -91,12 +91,18 @@ def check_ends(events: Sequence[Event]) -> list[tuple[int, int]]:
 
 
 def replay(recorded: Recorded, draw: Draw, *, key: str, autoplay: bool = True) -> None:
-    """Play a recorded run in the views of a live one."""
+    """Play a recorded run in the views of a live one. `draw` is a function of a module: its name says which."""
     line = time_line(recorded)
     with st.container(key=f"{key}_replay"):
         data = line.to_dict() | {"key": key, "autoplay": autoplay}
         component("replay")(key=f"{key}_time_line", data=data)
-        _pictures(recorded, draw, line, key, f"{recorded.config.hash} {draw.__qualname__}")
+        _pictures(
+            recorded,
+            draw,
+            line,
+            key,
+            f"{recorded.config.hash} {recorded.where} {draw.__module__}.{draw.__qualname__}",
+        )
         st.caption(recorded.where)
 
 

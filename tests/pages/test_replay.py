@@ -106,7 +106,7 @@ def test_behind_a_live_run_stands_the_recorded_one() -> None:
     assert len(over["layer"]) == len(alone["layer"]) + 1
     rings = over["datasets"][over["layer"][0]["data"]["name"]]
     marks = over["datasets"][over["layer"][-1]["data"]["name"]]
-    assert {row["step"] for row in rings} == {0, 5, 10, 15, 20}
+    assert {row["step"] for row in rings} == {0, 5, 10}  # what is to come is not told
     assert {row["step"] for row in marks} == {0, 5, 10}
     at = {(row["step"], row["curve"]): row["at"] for row in rings}
     scores = [row for row in marks if row["line"] == "score"]
