@@ -16,6 +16,7 @@ from core.errors import UserError
 from pages.shared.engine import engine
 from pages.shared.layout import page_style
 from pages.shared.plain import plain
+from pages.shared.prepare import preparation_corner
 
 LAB_ICONS = {"runs": ":material/list:", "speed": ":material/speed:"}
 SIDEBAR_PX = 256  # a lesson's two columns have room beside it on a screen of 1024 pixels
@@ -77,6 +78,7 @@ leave_out_endless_numbers()
 try:
     make_room()
     engine()  # workers warm up while the reader reads
+    preparation_corner()
     navigation.run()
 except UserError as error:
     st.error(plain(str(error)))

@@ -5,27 +5,22 @@ import streamlit as st
 
 from core.course.lessons import as_markdown, name_of
 from core.errors import UserError
-from core.events import Sample
 from core.experiments.collapse import LEAD
-from core.experiments.first_screens import first_screens
 from core.generate.settings import SamplingSettings
 from core.paths import ASSETS
 from core.runs.messages import Generate
-from pages.shared.cards import cards_of, show_cards
-from pages.shared.engine import current_model, engine, model_ready, preparation, store
+from pages.home.lead_replay import lead_replay
+from pages.shared.engine import current_model, engine, model_ready, store
 from pages.shared.plain import plain, quoted
+from pages.shared.prepare import compute_button
 
 GREEDY = SamplingSettings(max_new_tokens=40)
 QUESTIONS = ("What is the capital of Japan?", LEAD, "What do bees make?")
 
 
 def before_and_after() -> None:
-    """Prompts before and after 20 steps on reviews, as recorded, and the way to it."""
-    if found := first_screens():
-        samples = found.runs["forgetting"].of_type(Sample, task="")
-        st.markdown("**20 steps on reviews, and the same model answers:**")
-        show_cards(cards_of(samples))
-        st.caption(found.where)
+    """A model that learns and forgets, as recorded, and the way to it."""
+    lead_replay()
     st.page_link(
         "pages/lessons/forgetting/page.py",
         label=f"See it happen: {name_of('forgetting')}",
@@ -41,7 +36,7 @@ def before_and_after() -> None:
 def ask_base() -> None:
     """A question, and the base model's answer as it comes."""
     asked = st.radio("Ask the base model", QUESTIONS, key="home_question")
-    if not st.button("Ask it now", type="primary", key="home_ask"):
+    if not compute_button("Ask it now", key="home_ask", is_primary=True):
         return
     place = st.empty()
     n_tokens, elapsed_s = 0, 0.0
@@ -110,10 +105,7 @@ said, ask = st.columns([3, 2], gap="large")
 with said:
     before_and_after()
 with ask:
-    if model_ready():
-        ask_base()
-    else:
-        preparation()
+    ask_base()
 
 st.header("What fine-tuning is")
 picture()

@@ -12,6 +12,7 @@ import pandas as pd
 
 from core.evaluate.form_and_label import LIKELIEST_LABEL, LINE_FIELDS, RIGHT_FORM, lines
 from core.events import Evaluation
+from pages.shared.colours import GREY
 
 SCORE = "score"
 SHAPES = {SCORE: "circle", RIGHT_FORM: "stroke", LIKELIEST_LABEL: "diamond"}
@@ -42,10 +43,20 @@ def check_rows(e: Evaluation, curve: str, *, is_trained: bool = False) -> list[d
 
 
 def check_marks(
-    frame: pd.DataFrame, colours: Mapping[str, str], *, x: alt.X, n_steps: int, title: str
+    frame: pd.DataFrame,
+    colours: Mapping[str, str],
+    *,
+    x: alt.X,
+    n_steps: int,
+    title: str,
+    recorded: pd.DataFrame | None = None,
 ) -> alt.LayerChart | alt.FacetChart:
-    """`frame` has "step", "curve", "value", "low", "high", "n"; perhaps "line", a shape each, and "hollow"."""
-    frame = frame.assign(at=_beside(frame, n_steps))
+    """`frame` has "step", "curve", "value", "low", "high", "n"; perhaps "line", a shape each, and "hollow".
+
+    The scores of `recorded`, the same settings' run that comes with the app, are grey rings behind.
+    """
+    order = [*(_kinds(recorded) if recorded is not None else ()), *_kinds(frame)]
+    frame = frame.assign(at=_beside(frame, order, n_steps))
     for column, usual in (("line", SCORE), ("hollow", False)):
         if column not in frame:
             frame = frame.assign(**{column: usual})
@@ -88,19 +99,35 @@ def check_marks(
             "n",
         ],
     )
-    return alt.layer(bars, marks)
+    if recorded is None:
+        return alt.layer(bars, marks)
+    scores = pd.DataFrame(recorded[recorded["line"] == SCORE])
+    rings = (
+        alt.Chart(scores.assign(at=_beside(scores, order, n_steps)))
+        .mark_point(size=220, shape="circle", color=GREY, strokeWidth=3, filled=False)
+        .encode(
+            x=x,
+            y=alt.Y("value:Q", scale=scale),
+            tooltip=["step", "curve", alt.Tooltip("value", title="recorded", format=".2f"), "n"],
+        )
+    )
+    return alt.layer(rings, bars, marks)
 
 
 def _fill(palette: alt.Scale) -> alt.Fill:
     return alt.Fill("curve:N", scale=palette, legend=None)
 
 
-def _beside(frame: pd.DataFrame, n_steps: int) -> Sequence[float]:
-    """Where on the axis each row stands: its step, shifted by its place among the curves."""
-    kinds = [*zip(frame.curve, frame["line" if "line" in frame else "curve"], strict=True)]
+def _kinds(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    """The curve and line of each row."""
+    return [*zip(frame.curve, frame["line" if "line" in frame else "curve"], strict=True)]
+
+
+def _beside(frame: pd.DataFrame, kinds: Sequence[tuple[str, str]], n_steps: int) -> Sequence[float]:
+    """Where on the axis each row stands: its step, shifted by its place among the kinds."""
     order = list(dict.fromkeys(kinds))
     middle = (len(order) - 1) / 2
     return [
         step + (order.index(kind) - middle) * APART * n_steps
-        for step, kind in zip(frame.step, kinds, strict=True)
+        for step, kind in zip(frame.step, _kinds(frame), strict=True)
     ]

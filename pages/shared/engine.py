@@ -14,7 +14,6 @@ from core.runs.event_cache import EventCache
 from core.runs.messages import M, Request
 from core.runs.store import RunStore
 from core.shape import PUBLISHED, ModelShape
-from pages.shared.plain import plain
 
 
 @st.cache_resource(show_spinner=False)
@@ -79,33 +78,3 @@ def spare_the_collector() -> None:
     core while a page followed a run, beside a training that wants both.
     """
     gc.freeze()
-
-
-def require_model() -> None:
-    """Show how to prepare the model, and end the page, while it is not there."""
-    if not model_ready():
-        preparation()
-        st.stop()
-
-
-@st.fragment(run_every=0.7)
-def preparation() -> None:
-    """The button that prepares the model, its progress, and its failure in plain words."""
-    entry = current_model()
-    if model_ready():
-        st.rerun()
-    state = engine().preparations.get(entry.id)
-    if state and state.running:
-        st.progress(min(state.share, 1.0), text=plain(state.message or "Starting"))
-        if st.button("Stop", key="prepare_stop"):
-            engine().stop_preparing(entry.id)
-        return
-    if state and state.error:
-        st.error(plain(state.error))
-    st.write(
-        f"This page works on a real language model, **{entry.title}**. It is fetched once "
-        f"(about {entry.download_mb} MB), checked and converted; no account is needed."
-    )
-    if st.button("Prepare the model", type="primary", key="prepare_start"):
-        engine().prepare(entry.id)
-        st.rerun(scope="fragment")

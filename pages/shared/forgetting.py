@@ -23,6 +23,7 @@ from pages.shared.colours import AMBER, BLUE, GREY, ORANGE, TASK_COLOURS
 from pages.shared.engine import events_of
 from pages.shared.live import follow, planned_steps, step_axis
 from pages.shared.plain import quoted
+from pages.shared.recordings import Recorded, recorded_run
 
 E = TypeVar("E", bound=Event)
 SENTIMENT_SHARE = "wrongly a sentiment"
@@ -31,18 +32,26 @@ SENTIMENT_SHARE = "wrongly a sentiment"
 
 def forgetting_view(run_id: str) -> None:
     """The run's curves of learning and forgetting, and its watched prompts; live while it trains."""
-    follow(run_id, _view)
+    follow(run_id, _beside_the_recorded)
 
 
-def _view(run: Run, events: list[Event]) -> None:
+def _beside_the_recorded(run: Run, events: list[Event]) -> None:
+    """Behind a run whose settings are recorded, the recorded one in grey."""
+    draw(run, events, recorded=recorded_run(run.config_hash))
+
+
+def draw(run: Run, events: list[Event], *, recorded: Recorded | None = None) -> None:
     watched = [e for e in events if isinstance(e, Sample) and not e.task]
     if watched:
         show_cards(cards_of(watched))
     if any(isinstance(e, Evaluation) for e in events):
         seen = tasks_seen(run.config_dict)
-        chart = curves(events, planned_steps(run.config_dict), seen)
+        behind = recorded.events() if recorded else []
+        chart = curves(events, planned_steps(run.config_dict), seen, behind=behind)
         st.altair_chart(chart, width="stretch")
         st.caption(curves_note(events, seen))
+        if recorded:
+            st.caption(f"Grey rings: the recorded run of the same settings. {recorded.where}")
 
 
 def of_type(events: Sequence[Event], kind: type[E]) -> list[E]:
@@ -72,9 +81,14 @@ def curve_rows(events: list[Event], seen: Collection[str] = ()) -> pd.DataFrame:
 
 
 def curves(
-    events: list[Event], n_steps: int, seen: Collection[str] = ()
+    events: list[Event],
+    n_steps: int,
+    seen: Collection[str] = (),
+    *,
+    behind: list[Event] | None = None,
 ) -> alt.LayerChart | alt.FacetChart:
-    """The task being learned, what is being lost, and the prompts answered with a sentiment."""
+    """The task being learned, what is being lost, and the prompts answered with a sentiment; `behind` them,
+    in grey, another run's as far as this one has come."""
     frame = curve_rows(events, seen)
     tasks = list(dict.fromkeys(e.task for e in of_type(events, Evaluation)))
     shown = [*map(catalog.task_title, tasks), SENTIMENT_SHARE]
@@ -86,12 +100,16 @@ def curves(
         f"At step {frame.step.max()}: {parts[0]}",
         *(", ".join(parts[n : n + 2]) for n in range(1, len(parts), 2)),
     ]  # line by line: a narrow chart would cut a long one
+    recorded = curve_rows(behind, seen) if behind else None
+    if recorded is not None:
+        recorded = pd.DataFrame(recorded[recorded["step"] <= frame.step.max()])
     marks = check_marks(
         frame,
         dict(zip(shown, colours, strict=True)),
         x=step_axis(n_steps),
         n_steps=n_steps,
         title="share of prompts",
+        recorded=recorded,
     )
     return marks.properties(title=heading, height=360, description=", ".join(heading))
 

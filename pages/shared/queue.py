@@ -12,6 +12,7 @@ from core.runs.names import run_name
 from pages.shared.engine import engine, events_of, store
 from pages.shared.live import POLL_S, planned_steps
 from pages.shared.plain import plain
+from pages.shared.prepare import compute_button
 from pages.shared.waiting import all_left_words, place_words
 
 
@@ -33,7 +34,7 @@ def run_all(
     left = missing(configs, store())
     waiting = active(configs, store())
     text = f"{label}: {len(left)} of {len(configs)} to run"
-    if left and st.button(text, type="primary", key=f"{key}_start"):
+    if left and compute_button(text, key=f"{key}_start", is_primary=True):
         for config in left:
             engine().submit(config)
         st.rerun()

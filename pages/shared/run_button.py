@@ -6,8 +6,9 @@ from core.config import RunConfig
 from core.errors import UserError
 from core.runs import duration
 from core.runs.states import RunStatus
-from pages.shared.engine import engine, store
+from pages.shared.engine import engine, model_ready, store
 from pages.shared.plain import plain
+from pages.shared.prepare import compute_button
 from pages.shared.waiting import queue_words
 
 RUNS = "pages/lab/runs/page.py"
@@ -32,9 +33,9 @@ def run_button(config: RunConfig, label: str, *, key: str, name: str) -> str:
 
 def start_button(config: RunConfig, label: str, *, key: str) -> bool:
     """Whether it was clicked. A run that takes long says first how long, and asks."""
-    warning = duration.warning(config, store())
+    warning = duration.warning(config, store()) if model_ready() else ""
     if not warning:
-        return st.button(label, type="primary", key=key, width="stretch")
+        return compute_button(label, key=key, is_primary=True, width="stretch")
     with st.popover(label, width="stretch"):
         st.write(warning)
         return st.button("Start it", type="primary", key=key, width="stretch")

@@ -13,6 +13,7 @@ from core.evaluate.examples import judge, labels_of
 from core.evaluate.thresholds import LabelRow
 from core.generate.tokens import Token
 from core.inspect.results import LoraStart, Matrices, Merged, MergedOnce, Spectrum, TakenAway
+from core.runs.engines.local import Preparation
 from core.runs.messages import (
     Answers,
     AskLabels,
@@ -105,7 +106,7 @@ class FakeEngine:
 
     def __init__(self, store: RunStore) -> None:
         self.store = store
-        self.preparations: dict[str, Any] = {}
+        self.preparations: dict[str, Preparation] = {}
         self.asked: list[Any] = []
         """Every request."""
         self.error = ""
@@ -127,6 +128,9 @@ class FakeEngine:
             else ANSWERS[type(request)]
         )
         yield answer
+
+    def prepare(self, model: str) -> None:
+        self.preparations[model] = Preparation(model, running=True, message="Starting")
 
     def is_warm(self, role: str) -> bool:
         return True

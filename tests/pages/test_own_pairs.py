@@ -45,7 +45,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     import streamlit as st
 
     monkeypatch.setenv("TUNING_FORK_HOME", str(tmp_path))
-    monkeypatch.setattr("pages.shared.engine.model_ready", lambda *args: True)
+    monkeypatch.setattr("pages.shared.engine.is_ready", lambda *args: True)
     tokenizer = byte_tokenizer()
     for place in (
         "pages.shared.engine.tokenizer",

@@ -17,6 +17,7 @@ from tests.pages.fake_engine import FakeEngine
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]:
     monkeypatch.setenv("TUNING_FORK_HOME", str(tmp_path))
     monkeypatch.setattr(pages.shared.engine, "LocalEngine", FakeEngine)
+    monkeypatch.setattr(pages.shared.engine, "is_ready", lambda entry: True)
     st.cache_resource.clear()
     yield RunStore()
     st.cache_resource.clear()

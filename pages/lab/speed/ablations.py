@@ -17,6 +17,7 @@ from core.train.ablations import ABLATIONS, ALL_ON, CHOSEN, TimedStep, variants
 from pages.shared.colours import BLUE, ORANGE
 from pages.shared.engine import current_model, engine, store
 from pages.shared.plain import plain
+from pages.shared.prepare import compute_button
 
 ALL_TITLE = "Everything on"
 FEWEST = 4
@@ -41,8 +42,13 @@ def ablations_view(*, task: str, batch_size: int, seed: int) -> None:
         )
     rounds = st.slider("Steps each", 1, 10, 5, key="speed_rounds", bind="query-params")
     go, halt = st.columns([2, 1])
-    clicked = go.button(
-        "Time them", type="primary", key="speed_time", disabled=not off, width="stretch"
+    clicked = compute_button(
+        "Time them",
+        key="speed_time",
+        place=go,
+        is_primary=True,
+        width="stretch",
+        disabled=not off,
     )
     halt.button("Stop", key="speed_stop", width="stretch")  # any click ends it
     asked = TimeAblations(

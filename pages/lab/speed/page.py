@@ -20,7 +20,8 @@ from pages.lab.speed.bench_report import (
 )
 from pages.lab.speed.recorded_ablation import ablation_record
 from pages.lab.speed.recorded_times import contention_record, lesson_record
-from pages.shared.engine import require_model, tokenizer
+from pages.shared.engine import model_ready, tokenizer
+from pages.shared.prepare import ask_for_model
 
 TASKS = [task.id for task in catalog.TASKS.values() if "train" in task.splits]
 SIZES = (2, 4, 8, 16)
@@ -113,9 +114,11 @@ st.markdown(
     "Instructions repeat themselves. A batch of examples is drawn here as what it is to a causal model: "
     "a **tree** whose common beginnings need computing only once."
 )
-require_model()
 task, batch_size, seed = choose()
-picture(task, batch_size, seed)
+if model_ready():
+    picture(task, batch_size, seed)
+else:
+    ask_for_model("See a batch as a tree", key="speed_batch_tree")
 st.header("Switch a trick off")
 ablations_view(task=task, batch_size=batch_size, seed=seed)
 st.header("What each part gains")

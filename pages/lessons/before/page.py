@@ -11,8 +11,9 @@ from core.generate.settings import SamplingSettings
 from core.train.phases import MarkedToken
 from pages.lessons.before.prompting import answer, look_ahead, sampling_panel
 from pages.lessons.before.three_answers import three_answers
-from pages.shared.engine import current_model, require_model, tokenizer
+from pages.shared.engine import current_model, model_ready, tokenizer
 from pages.shared.plain import plain
+from pages.shared.prepare import ask_for_model
 from pages.shared.tokens import show_marked
 
 SHOTS = {"Zero-shot": 0, "One-shot": 1, "Few-shot (2)": 2, "Few-shot (4)": 4}
@@ -79,9 +80,12 @@ def compose(task: str, side: str = "") -> tuple[str, bool]:
     return text, raw
 
 
-def show_tokens(text: str, raw: bool) -> None:
+def show_tokens(text: str, raw: bool, side: str = "") -> None:
     """What the model reads, token by token; blue is what you typed, grey the chat template."""
     if not text.strip():
+        return
+    if not model_ready():
+        ask_for_model("See what the model reads, token by token", key=f"before_tokens{side}")
         return
     try:
         ids = tokenizer().ask(text, raw=raw)
@@ -116,7 +120,6 @@ def terms() -> None:
 
 st.title("Before fine-tuning")
 three_answers()
-require_model()
 terms()
 st.header("Tasks you could tune for")
 task = choose_task()
@@ -126,7 +129,7 @@ two = st.toggle("Two prompts or settings side by side", key="before_two", bind="
 for side, column in zip(("", "_b") if two else ("",), st.columns(2 if two else 1), strict=True):
     with column:
         text, raw = compose(task, side)
-        show_tokens(text, raw)
+        show_tokens(text, raw, side)
         settings = sampling_panel(f"before{side}")
         answer(f"before_ask{side}", text=text, raw=raw, settings=settings, label="Ask")
         st.subheader("What comes next?")

@@ -14,6 +14,7 @@ from core.runs.messages import Generate, Generated, NextTokensAfter
 from pages.shared.colours import BLUE, GREY
 from pages.shared.engine import current_model, engine, tokenizer
 from pages.shared.plain import plain
+from pages.shared.prepare import compute_button
 
 SHOWN_IN_CHAIN = 6
 """Tokens in the small chart of each step."""
@@ -87,7 +88,7 @@ def answer(
     """A button that streams an answer, and one that stops it; the last answer stays on the page."""
     kept: list[Generated] = st.session_state.setdefault(f"{name}_kept", [])  # the latest
     go, halt = st.columns([2, 1])
-    clicked = go.button(label, type="primary", key=name, width="stretch")
+    clicked = compute_button(label, key=name, place=go, is_primary=True, width="stretch")
     halt.button("Stop", key=f"{name}_stop", width="stretch")  # any click ends the stream
     place, note = st.empty(), st.empty()
     if clicked:
@@ -125,7 +126,7 @@ def look_ahead(name: str, *, text: str, raw: bool, settings: SamplingSettings) -
     asked = NextTokensAfter(
         model=current_model().id, text=text, raw=raw, settings=settings, forced=tuple(forced)
     )
-    if st.button("Show the next-token probabilities", key=f"{name}_show"):
+    if compute_button("Show the next-token probabilities", key=f"{name}_show"):
         memory["open"] = True
     if not memory.get("open"):
         return

@@ -12,8 +12,9 @@ from core.generate.settings import SamplingSettings
 from core.runs.messages import Generate
 from core.runs.states import RunStatus
 from core.runs.store import Run
-from pages.shared.engine import current_model, engine, model_ready, store
+from pages.shared.engine import current_model, engine, store
 from pages.shared.plain import plain
+from pages.shared.prepare import compute_button
 
 WAYS = {
     "raw": (
@@ -51,7 +52,7 @@ def three_answers() -> None:
     note = st.empty()
     if found:
         note.caption(found.where)
-    if model_ready() and st.button("Ask the model on this machine", key="before_three"):
+    if compute_button("Ask the model on this machine", key="before_three"):
         for way, run in (("raw", None), ("chat", None), ("tuned", own)):
             if way != "tuned" or run:
                 ask(places[way], raw=way == "raw", run=run)

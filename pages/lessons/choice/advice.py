@@ -25,6 +25,7 @@ from core.runs.messages import Generate
 from pages.lessons.choice.figures import amount, name_of, pay_words
 from pages.shared.engine import current_model, engine, tokenizer
 from pages.shared.plain import plain
+from pages.shared.prepare import compute_button
 
 FACT_TITLES = {
     PLAIN: "asked plainly",
@@ -114,7 +115,7 @@ def ask_fact(run: str) -> None:
     )
     fact = edited(kinds[chosen])
     kept: dict[Any, dict[str, str]] = st.session_state.setdefault("choice_facts", {})
-    if st.button("Ask in every way", type="primary", key="choice_fact_ask"):
+    if compute_button("Ask in every way", key="choice_fact_ask", is_primary=True):
         with st.spinner("Asking"):
             kept[fact] = asked(fact, run)
     if answers := kept.get(fact):

@@ -12,6 +12,7 @@ from core.runs.messages import Measure, Progress
 from core.runs.prompt_evaluation import PromptEvaluation
 from pages.shared.engine import engine, store
 from pages.shared.plain import plain
+from pages.shared.prepare import compute_button
 
 BUSY = "A run waits or trains. Measuring waits for it, so that the times are right."
 
@@ -43,7 +44,9 @@ def measure_button(evaluations: Sequence[PromptEvaluation], label: str, *, key: 
         return
     text = label if len(evaluations) == 1 else f"{label}: {len(left)} of {len(evaluations)} to do"
     go, halt = st.columns([2, 1])
-    clicked = go.button(text, type="primary", key=f"{key}_start", width="stretch", disabled=is_busy)
+    clicked = compute_button(
+        text, key=f"{key}_start", place=go, is_primary=True, width="stretch", disabled=is_busy
+    )
     halt.button("Stop", key=f"{key}_stop", width="stretch")  # any click ends the stream
     if is_busy:
         st.caption(BUSY)

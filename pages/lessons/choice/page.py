@@ -6,7 +6,7 @@ import streamlit as st
 
 from core import catalog
 from core.config import method_title
-from core.data.examples import task_examples
+from core.data.examples import Example, task_examples
 from core.data.shots import (
     FORMS,
     ask_all_with_shots,
@@ -48,9 +48,10 @@ from pages.lessons.choice.figures import (
     total_figure,
 )
 from pages.lessons.choice.measure import measure_button, trained
-from pages.shared.engine import require_model, tokenizer
+from pages.shared.engine import model_ready, tokenizer
 from pages.shared.layout import experiment
 from pages.shared.plain import plain
+from pages.shared.prepare import ask_for_model
 from pages.shared.queue import run_all
 
 COST_TABLES = (
@@ -129,15 +130,10 @@ def one_prompt(task: str) -> None:
         "Seed", 0, 9999, 0, key="choice_seed", bind="query-params", help="Which examples are shown."
     )
     question, shots = task_examples(task, "test")[0], draw_shots(task, k, seed=seed)
-    text = tokenizer().chat([{"role": "user", "content": with_shots(question, shots)}])
-    if form == "chat":
-        text = chat_with_shots(question, shots, tokenizer())
-    n, bare = (len(ask_with_shots(question, some, tokenizer(), form=form)) for some in (shots, []))
-    examples = f"{k} example{'' if k == 1 else 's'}"
-    with st.expander(f"The first test question: {n} tokens with {examples}, {bare} without"):
-        st.code(text, language=None, wrap_lines=True)
-    room = catalog.find_task(task).max_new_tokens
-    ask_all_with_shots(task_examples(task, "test"), shots, tokenizer(), form=form, room=room)
+    if model_ready():
+        show_prompt(task, question, shots, form)
+    else:
+        ask_for_model("See the prompt as the model reads it", key="choice_prompt")
     wanted = PromptEvaluation(task=task, shots=k, seed=seed, form=form)
     measure_button([wanted], "Measure this prompt", key="choice_one")
     if kept := prompt_evaluation.find(wanted):
@@ -156,6 +152,19 @@ def one_prompt(task: str) -> None:
         st.caption(
             f"It answers {wanted.n_test} test examples for the score, and {wanted.n_timed} of them one by one for the time."
         )
+
+
+def show_prompt(task: str, question: Example, shots: Sequence[Example], form: str) -> None:
+    """The prompt as the model reads it; `UserError` where a prompt of the test set leaves no room to answer."""
+    text = tokenizer().chat([{"role": "user", "content": with_shots(question, shots)}])
+    if form == "chat":
+        text = chat_with_shots(question, shots, tokenizer())
+    n, bare = (len(ask_with_shots(question, some, tokenizer(), form=form)) for some in (shots, []))
+    examples = f"{len(shots)} example{'' if len(shots) == 1 else 's'}"
+    with st.expander(f"The first test question: {n} tokens with {examples}, {bare} without"):
+        st.code(text, language=None, wrap_lines=True)
+    room = catalog.find_task(task).max_new_tokens
+    ask_all_with_shots(task_examples(task, "test"), shots, tokenizer(), form=form, room=room)
 
 
 def everything(task: str) -> None:
@@ -310,7 +319,6 @@ st.markdown(
 task = choose_task()
 found = figures_of(task)
 requests = which_costs_less(found)
-require_model()
 one_prompt(task)
 everything(task)
 st.header("What it brings and what it costs")

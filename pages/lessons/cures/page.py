@@ -20,7 +20,7 @@ from pages.lessons.cures.plane import (
     recorded_points,
     setting_table,
 )
-from pages.shared.engine import events_of, model_ready, require_model, store
+from pages.shared.engine import events_of, store
 from pages.shared.forgetting import forgetting_view
 from pages.shared.layout import experiment, more_settings
 from pages.shared.run_button import run_button
@@ -39,11 +39,7 @@ FORMULAS = {
 def experiment_with_a_cure() -> str:
     """Choose a cure and its knob, run it, watch it; returns the run shown, or ""."""
     left, right = experiment()
-    if not model_ready():
-        with right:
-            two_points("", "rehearse")
     with left:
-        require_model()
         chosen, guess, run_id = choose_and_run()
     with right:
         if run_id and not store().get(run_id).status.is_over:

@@ -36,9 +36,10 @@ from core.runs.messages import (
 from core.runs.names import run_name
 from core.runs.store import Run
 from pages.shared.cards import shared_words
-from pages.shared.engine import current_model, engine, store, tokenizer
+from pages.shared.engine import current_model, engine, model_ready, store, tokenizer
 from pages.shared.own_pairs import choose_file
 from pages.shared.plain import plain
+from pages.shared.prepare import compute_button
 
 BASE_MODEL = "the base model"
 MOST_RUNS = 30
@@ -181,7 +182,8 @@ def check_file(dataset: str) -> None:
     source, examples = uploads.source(dataset), examples_of("custom", uploads.load(dataset))
     numbers = source.lines or range(1, len(examples) + 1)
     numbered = [replace(e, number=n) for e, n in zip(examples, numbers, strict=False)]
-    check_test_pairs(numbered, tokenizer(), what=source.name, word=source.word)
+    if model_ready():
+        check_test_pairs(numbered, tokenizer(), what=source.name, word=source.word)
 
 
 def examples_asked(asked: ModelOnTestSet) -> list[Example]:
@@ -207,7 +209,7 @@ def collect(request: Evaluate | AskLabels, *, label: str, key: str) -> Found[Any
     if partial and partial.request != request:
         partial = None
     go, halt = st.columns([2, 1])
-    clicked = go.button(label, type="primary", key=f"{key}_start", width="stretch")
+    clicked = compute_button(label, key=f"{key}_start", place=go, is_primary=True, width="stretch")
     halt.button("Stop", key=f"{key}_stop", width="stretch")  # any click ends the loop below
     place = st.empty()
     if clicked:

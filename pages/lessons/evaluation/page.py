@@ -26,7 +26,6 @@ from pages.lessons.evaluation.overlap import challenges, compared, metric_failur
 from pages.lessons.evaluation.same_score import same_score
 from pages.lessons.evaluation.thresholds import show_report, show_thresholds
 from pages.lessons.evaluation.two_models import on_both, show_comparison
-from pages.shared.engine import model_ready, require_model
 from pages.shared.layout import experiment, more_settings
 from pages.shared.run_button import run_button
 
@@ -147,12 +146,11 @@ st.title("Evaluation")
 st.markdown(
     "A score is a decision about what counts. See what it counts, word by word, and make it lie."
 )
-if "run" in st.query_params and model_ready():  # who follows a run sees it first
+if "run" in st.query_params:  # who follows a run sees it first
     while_it_trains()
     count_words()
 else:
     count_words()
-    require_model()
     while_it_trains()
 measured = any_model()
 if measured:

@@ -1,7 +1,5 @@
 """Lesson: catastrophic forgetting. Tune on one task and watch the others go."""
 
-from dataclasses import replace
-
 import streamlit as st
 
 from core import catalog
@@ -10,10 +8,11 @@ from core.evaluate.forgetting import forgetting_from_events
 from core.events import Sample
 from core.experiments.collapse import LEAD, SEQUENCE, STEPS, TEXTBOOK_RATE, collapse, in_sequence
 from core.experiments.first_screens import first_screens
-from pages.shared.cards import cards_of, show_cards
-from pages.shared.engine import events_of, model_ready, require_model, store
-from pages.shared.forgetting import forgetting_view, how_sure, matrix_figure, scrub
+from pages.shared.engine import events_of, store
+from pages.shared.forgetting import draw, forgetting_view, how_sure, matrix_figure, scrub
 from pages.shared.layout import ask_guess, experiment, more_settings, show_guess
+from pages.shared.recordings import recorded_run
+from pages.shared.replay import replay
 from pages.shared.run_button import run_button
 from pages.shared.settings import RATES, decimals, rate_slider
 
@@ -61,11 +60,7 @@ def settings() -> RunConfig:
 def one_task() -> RunConfig:
     """The textbook's experiment; returns its settings for the sequence below."""
     left, right = experiment()
-    if not model_ready():
-        with right:
-            first_screen()
     with left:
-        require_model()
         guess = ask_guess(
             f"after training on reviews, what will the model answer to “{LEAD}”",
             (AMINA, LABEL, OTHER, NOTHING),
@@ -90,13 +85,11 @@ def one_task() -> RunConfig:
 
 
 def first_screen() -> None:
-    """Before any run: the model's answer as it is, and what a recorded sequence of tasks left."""
+    """Before any run: a recorded one, playing, and what a recorded sequence of tasks left."""
+    if shipped := recorded_run(collapse().hash):
+        st.markdown("**A recorded run of this lesson.** Press Run, and yours stands here.")
+        replay(shipped, draw, key="forgetting")
     if found := first_screens():
-        samples = found.runs["forgetting"].of_type(Sample, task="")
-        asked = [e for e in samples if e.prompt == LEAD]
-        show_cards([replace(card, later="?") for card in cards_of(asked, step=0)])
-    st.caption("Make your guess, then press Run: the model learns reviews before your eyes.")
-    if found:
         events = found.runs["sequence"].events
         if matrix := forgetting_from_events(events):
             st.markdown("**And if it learns three tasks in turn?** One recorded run:")

@@ -21,9 +21,10 @@ from pages.lessons.instruction.settings import run_settings
 from pages.lessons.instruction.stepping import FORWARD, source_of, step_through
 from pages.lessons.instruction.training_data import choose_dataset, epochs, pairs
 from pages.shared.cards import Card, show_cards
-from pages.shared.engine import engine, model_ready, require_model, store
+from pages.shared.engine import engine, model_ready, store
 from pages.shared.layout import ask_guess, experiment
 from pages.shared.plain import plain
+from pages.shared.prepare import compute_button
 from pages.shared.run_button import run_button, run_in_url
 
 REVIEW = (
@@ -58,8 +59,8 @@ def compare(run_id: str) -> None:
     asked = f"{run_id} {text}"
     run = store().get(run_id)
     has_weights = run.status is RunStatus.FINISHED and run.summary.artifact_bytes > 0
-    answers_by_itself = text == prompt and asked not in kept and has_weights
-    if st.button("Ask both", key="instruction_ask_both") or answers_by_itself:
+    answers_by_itself = model_ready() and text == prompt and asked not in kept and has_weights
+    if compute_button("Ask both", key="instruction_ask_both") or answers_by_itself:
         try:
             with st.spinner("Both are answering …"):
                 kept[asked] = (_answer(text, "", run_id), _answer(text, run_id, run_id))
@@ -87,11 +88,7 @@ def _answer(text: str, run: str, run_id: str) -> str:
 def lesson() -> None:
     """The experiment on the first screen; below it the pairs, the loop, and a question to both models."""
     left, right = experiment()
-    if not model_ready():
-        with right:
-            first_screen()
     with left:
-        require_model()
         task, dataset = choose_dataset()
         guess = ask_guess(
             question(task),

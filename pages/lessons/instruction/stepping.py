@@ -28,8 +28,9 @@ from core.train.phases import (
     UpdatePhase,
 )
 from pages.shared.colours import BLUE
-from pages.shared.engine import engine
+from pages.shared.engine import engine, model_ready
 from pages.shared.plain import plain
+from pages.shared.prepare import compute_button
 
 MOST_PHASES = 60
 """Ten steps: a link that asks for more is cut short, as each must be computed again."""
@@ -150,14 +151,18 @@ def _next_phase(config: RunConfig) -> list[Phase]:
     memory["hash"] = config.hash
     following = PHASES[len(results) % len(PHASES)]
     go, again = st.columns([2, 1])
-    if go.button(
-        f"Next phase: {following}", type="primary", key="instruction_step", width="stretch"
+    if compute_button(
+        f"Next phase: {following}",
+        key="instruction_step",
+        place=go,
+        is_primary=True,
+        width="stretch",
     ):
         wanted = len(results) + 1
     if again.button("Start over", key="instruction_step_reset", disabled=not results):
         results.clear()
         wanted = 0
-    if wanted > len(results):
+    if wanted > len(results) and model_ready():
         try:
             with st.spinner(f"{following.capitalize()} …"):
                 asked = StepThrough(config=config, phase=wanted - 1, known=len(results))

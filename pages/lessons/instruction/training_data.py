@@ -13,9 +13,10 @@ from core.data.examples import CUSTOM_TEMPLATE, Splits, load_splits, says_its_pa
 from core.data.run_data import load_run_data
 from core.runs.messages import Losses
 from core.train.phases import MarkedToken
-from pages.shared.engine import current_model, engine, tokenizer
+from pages.shared.engine import current_model, engine, model_ready, tokenizer
 from pages.shared.own_pairs import choose_file, edit_pairs, take_over_edits
 from pages.shared.plain import plain
+from pages.shared.prepare import ask_for_model
 from pages.shared.tokens import show_marked
 
 TRAINABLE = [task for task in catalog.TASKS.values() if "train" in task.splits]
@@ -166,6 +167,9 @@ def pairs(task: str, dataset: str) -> tuple[DataConfig, Splits]:
     fields = [name for name in record if name not in ("completion", "tags", "split")]
     st.caption("Fields: " + ", ".join(f"{{{name}}}" for name in fields))
     browse(data, splits)
-    load_run_data(RunConfig(data=data), tokenizer())  # says what is too long, below the table
-    preview(data, splits)
+    if model_ready():
+        load_run_data(RunConfig(data=data), tokenizer())  # says what is too long, below the table
+        preview(data, splits)
+    else:
+        ask_for_model("See a pair as the model reads it", key="instruction_preview")
     return data, splits

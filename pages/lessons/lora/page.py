@@ -29,14 +29,13 @@ from pages.shared.engine import (
     ask_once,
     current_model,
     engine,
-    model_ready,
     model_shape,
-    require_model,
     store,
 )
 from pages.shared.forgetting import forgetting_view
 from pages.shared.layout import experiment, more_settings
 from pages.shared.plain import quoted
+from pages.shared.prepare import compute_button
 from pages.shared.run_button import run_button
 from pages.shared.settings import choose_targets, rate_slider
 
@@ -75,8 +74,8 @@ def choose() -> RunConfig:
         seed = st.number_input("Seed", 0, 9999, 0, key="lora_seed", bind="query-params")
     with place:
         if not targets:
-            st.caption("Choose at least one target.")
-            st.stop()
+            targets = list(MethodConfig().target_modules)
+            st.caption(f"Choose at least one target. Until then: {' and '.join(targets)}.")
         rank, alpha = rank_and_alpha(
             SHAPE, targets, layers=last_layers or SHAPE.layers, total=total_parameters(SHAPE)
         )
@@ -93,7 +92,7 @@ def choose() -> RunConfig:
 
 def start_is_the_base(config: RunConfig) -> None:
     """B = 0 before the first step."""
-    if not st.button("Compare an untrained LoRA with the base", key="lora_start_equal"):
+    if not compute_button("Compare an untrained LoRA with the base", key="lora_start_equal"):
         return
     with st.spinner("Attaching it and asking both"):
         (found,) = engine().ask(StartLora(config=config))
@@ -170,7 +169,7 @@ def merge(run: Run) -> None:
         "W + (α/r)·BA has the shape of W, so the merged model is as fast as the base. Does subtracting "
         "bring W back?"
     )
-    if st.button("Merge and unmerge", key="lora_merge"):
+    if compute_button("Merge and unmerge", key="lora_merge"):
         with st.spinner("Merging and taking it out again, in two precisions"):
             found = ask_once(Merge(run=run.id, prompts=PROMPTS))
         st.dataframe(merge_table(found), hide_index=True, width="stretch")
@@ -190,7 +189,7 @@ def scale(run: Run) -> None:
     s = left.slider("Scale s", -1.0, 2.0, 1.0, 0.25, key="lora_scale")
     text = right.text_input("Prompt", PROMPTS[0], key="lora_scale_prompt")
     answers = st.session_state.setdefault("lora_scaled", {}).setdefault((run.id, text), {})
-    if st.button("Ask at this scale", type="primary", key="lora_scale_ask"):
+    if compute_button("Ask at this scale", key="lora_scale_ask", is_primary=True):
         place = st.empty()
         asked = Generate(
             model=run.config.model,
@@ -276,14 +275,13 @@ def train() -> tuple[RunConfig, str]:
     left, right = experiment()
     with right:
         result = st.container()
-        if "run" not in st.query_params or not model_ready():
+        if "run" not in st.query_params:
             with result:
                 low_rank()
     with left:
         place = st.container()
         wanted = choose()
         with place:
-            require_model()
             run_id = run_button(wanted, "Train this LoRA", key="lora", name="run")
     if run_id:
         with result:

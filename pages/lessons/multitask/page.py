@@ -30,7 +30,7 @@ from pages.lessons.multitask.mixtures import (
     recorded_mixtures,
 )
 from pages.lessons.multitask.tiles import first_screen, tiles
-from pages.shared.engine import events_of, model_ready, require_model, store
+from pages.shared.engine import events_of, store
 from pages.shared.layout import experiment, more_settings
 from pages.shared.run_button import run_button, run_in_url
 from pages.shared.settings import rate_slider
@@ -118,11 +118,7 @@ def mix() -> tuple[str, str]:
 
 def live() -> None:
     left, right = experiment()
-    if not model_ready():
-        with right:
-            first_screen()
     with left:
-        require_model()
         guess, run_id = mix()
     with right:
         if run_id:

@@ -27,8 +27,9 @@ from pages.lessons.one_base.adapters import (
     weights_words,
 )
 from pages.shared.cards import Card, show_cards
-from pages.shared.engine import current_model, model_shape, require_model, store
+from pages.shared.engine import current_model, model_shape, store
 from pages.shared.layout import experiment, more_settings
+from pages.shared.prepare import compute_button
 from pages.shared.queue import run_all
 
 N_TASKS = 3  # in the sentence on memory
@@ -119,7 +120,6 @@ def switch() -> tuple[list[Adapter], dict[str, Adapter], list[str]]:
     with right:
         result, below = st.container(), st.container()
     with left:
-        require_model()
         tasks = choose_tasks()
         if tasks:
             configs = [adapter_config(task) for task in tasks]
@@ -138,9 +138,11 @@ def switch() -> tuple[list[Adapter], dict[str, Adapter], list[str]]:
                     "Answer as", names, default=names[0], required=True, key="one_base_who"
                 )
                 one, all_of_them = st.columns(2)
-                ask = one.button("Ask", type="primary", key="one_base_ask", width="stretch")
-                every = all_of_them.button(
-                    "Ask all of them", key="one_base_ask_all", width="stretch"
+                ask = compute_button(
+                    "Ask", key="one_base_ask", place=one, is_primary=True, width="stretch"
+                )
+                every = compute_button(
+                    "Ask all of them", key="one_base_ask_all", place=all_of_them, width="stretch"
                 )
             elif found:
                 st.caption("Choose at least one adapter to load beside the base.")
@@ -187,7 +189,7 @@ def both(loaded: dict[str, Adapter], text: str) -> None:
     if first == second:
         st.caption("Choose two different adapters.")
         return
-    if st.button("Ask both at once", key="one_base_ask_both"):
+    if compute_button("Ask both at once", key="one_base_ask_both"):
         active = {loaded[first].run_id: weight, loaded[second].run_id: 1 - weight}
         answer(list(loaded.values()), active, text, st.empty())
         st.caption(

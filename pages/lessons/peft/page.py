@@ -35,7 +35,7 @@ from pages.lessons.peft.side_by_side import (
     side_table,
     trade_off_figure,
 )
-from pages.shared.engine import model_ready, model_shape, preparation
+from pages.shared.engine import model_shape
 from pages.shared.forgetting import forgetting_view
 from pages.shared.layout import experiment, more_settings
 from pages.shared.run_button import run_button
@@ -170,14 +170,11 @@ def try_it(found: Sequence[MethodSetting]) -> MethodConfig:
         rest = st.container()
     with right:
         result = st.container()
-    is_run = "run" in st.query_params and model_ready()
+    is_run = "run" in st.query_params
     if not is_run:
         with result:
             shrink(method, found)
     with place:
-        if not model_ready():
-            preparation()
-            return method
         with rest, more_settings():
             seed = st.number_input("Seed", 0, 9999, 0, key="peft_seed", bind="query-params")
         knob = METHODS[method.name].knob

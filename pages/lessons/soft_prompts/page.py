@@ -26,13 +26,12 @@ from pages.shared.engine import (
     current_model,
     engine,
     events_of,
-    model_ready,
     model_shape,
-    require_model,
     store,
 )
 from pages.shared.layout import experiment, more_settings
 from pages.shared.plain import plain
+from pages.shared.prepare import compute_button
 from pages.shared.queue import run_all
 from pages.shared.run_button import run_button
 from pages.shared.settings import rate_slider
@@ -93,7 +92,7 @@ def train() -> str:
     with left:
         place = st.container()
         config = choose()
-    is_run = "run" in st.query_params and model_ready()
+    is_run = "run" in st.query_params
     with right:
         result = st.container()
     if not is_run:
@@ -102,7 +101,6 @@ def train() -> str:
             token_row(recorded_tokens(config.method.virtual_tokens), None)
             size_curve()
     with place:
-        require_model()
         run_id = run_button(config, "Train the soft prompt", key="soft_prompts", name="run")
     if not run_id:
         return ""
@@ -157,7 +155,7 @@ def by_hand(run_id: str) -> None:
         key="soft_prompts_hand",
         bind="query-params",
     )
-    if not st.button("Score my prompt", key="soft_prompts_score"):
+    if not compute_button("Score my prompt", key="soft_prompts_score"):
         return
     with st.spinner(f"Answering {FINAL_EXAMPLES} reviews"):
         asked = ScoreText(model=current_model().id, task=LEARNED, text=text)
@@ -187,7 +185,7 @@ def take_away(run_id: str) -> None:
     if run is None or not run.status.is_over:
         st.caption("Train a soft prompt above; then take it away again here.")
         return
-    if not st.button("Take the soft prompt away", key="soft_prompts_take_away"):
+    if not compute_button("Take the soft prompt away", key="soft_prompts_take_away"):
         return
     with st.spinner("Asking three times"):
         found = ask_once(TakeAway(run=run.id, prompts=PROMPTS))

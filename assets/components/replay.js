@@ -1,0 +1,28 @@
+// A recorded run in the pages' own views: Python has drawn one container a check, one behind the other; here one
+// of them is made visible as time goes on (page.css hides the others). Joined behind player.js.
+
+// Which container is to be seen. Doubled, the class outweighs what page.css says of the first one.
+export function rules(key, frame, n) {
+  const chosen = (k) => `.st-key-${key}_replay_frame_${k}`.repeat(2);
+  const hidden = Array.from({ length: n }, (_, k) => chosen(k)).join(",");
+  return `${hidden}{visibility:hidden;opacity:0}${chosen(frame)}{visibility:visible;opacity:1}`;
+}
+
+const playing = new WeakMap();
+
+export default function (component) {
+  const { parentElement: root, data } = component;
+  const said = JSON.stringify(data);
+  const old = playing.get(root);
+  if (old?.said === said) return old.end; // drawn again by a rerun: it goes on where it is
+  old?.end();
+  const style = document.createElement("style");
+  document.head.append(style);
+  const show = (frame) => {
+    style.textContent = rules(data.key, frame, data.frames.length);
+  };
+  const end = player(root, data, show, document.querySelector(`.st-key-${data.key}_replay`));
+  const found = { said, end: () => { end(); style.remove(); playing.delete(root); } };
+  playing.set(root, found);
+  return found.end;
+}

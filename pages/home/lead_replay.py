@@ -1,0 +1,69 @@
+"""The first picture of the app: a recorded run of the lesson of forgetting, in 20 seconds, before any click.
+
+The prompt that the lesson leads with, what the model answers to it at each check, and how many reviews and names it
+gets right. All is drawn in the browser (assets/components/lead_replay.js).
+"""
+
+from typing import Any
+
+import streamlit as st
+
+from core import catalog
+from core.events import Evaluation, Sample
+from core.experiments.collapse import LEAD, collapse
+from pages.shared.colours import TASK_COLOURS
+from pages.shared.recordings import Recorded, recorded_run
+from pages.shared.replay import component, time_line
+
+SECONDS = 20.0
+TITLES = {"sentiment": "Reviews: what it is tuned on", "names": "Names: what it could do before"}
+
+
+def lead_replay() -> None:
+    """Play it; nothing where it is not recorded."""
+    if not (found := recorded_run(collapse().hash)):
+        return
+    st.markdown("**A real language model is tuned on reviews and on nothing else. It is asked:**")
+    component("lead_replay")(key="home_lead", data=scene(found))
+    took = time_line(found).seconds
+    pace = (
+        "" if round(took) == SECONDS else f" It took {took:.0f} s and is played in {SECONDS:.0f}."
+    )
+    st.caption(
+        f"{found.where}{pace} Bars: right answers on test examples, with 95 % intervals; the dashed line is "
+        "where the model began."
+    )
+
+
+def scene(found: Recorded) -> dict[str, Any]:
+    """What the browser plays: the time line, an answer at each check, and the scores of `TITLES`."""
+    line, events = time_line(found, seconds=SECONDS), found.events()
+    said = {e.step: e.output for e in events if isinstance(e, Sample) and e.prompt == LEAD}
+    scores = {(e.task, e.step): e for e in events if isinstance(e, Evaluation)}
+    steps = [frame.step for frame in line.frames]
+    return line.to_dict() | {
+        "autoplay": True,
+        "prompt": LEAD,
+        "answers": [
+            {"step": step, "answer": said[step], "is_label": is_label(said[step])} for step in steps
+        ],
+        "bars": [
+            {
+                "title": title,
+                "colour": TASK_COLOURS[task],
+                "scores": [_score(scores[task, step]) for step in steps],
+            }
+            for task, title in TITLES.items()
+        ],
+    }
+
+
+def is_label(answer: str) -> bool:
+    """Whether it answers a review that nobody showed it."""
+    return answer.strip().lower().startswith(catalog.SENTIMENT_LABELS)
+
+
+def _score(found: Evaluation) -> dict[str, float]:
+    low, high = found.interval
+    hits = round(found.score * found.n)
+    return {"value": found.score, "low": low, "high": high, "hits": hits, "n": found.n}
