@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core import catalog
+from core.cli.options import add_json_option
 from core.cli.output import emit, say
 from core.data import uploads
 from core.data.example import Example, make_example
@@ -61,7 +62,7 @@ def add_parser(actions: Any) -> None:
     parser = actions.add_parser("data", help="what a data file holds, before it is trained on")
     parser.add_argument("file", type=Path, metavar="FILE", help="JSONL, JSON or CSV")
     add_data_options(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
+    add_json_option(parser)
     parser.set_defaults(run=describe)
 
 

@@ -6,6 +6,7 @@ from argparse import Namespace
 from typing import Any
 
 from core.cli.commands import show_event
+from core.cli.options import add_json_option
 from core.cli.output import emit, say
 from core.config.command import command_of
 from core.runs.record import DamagedRunError
@@ -26,7 +27,7 @@ def add_parser(actions: Any) -> None:
         sub = what.add_parser(name, help=help)
         if name != "list":
             sub.add_argument("run_id", metavar="ID")
-        sub.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
+        add_json_option(sub)
         sub.set_defaults(run=command)
 
 
