@@ -12,10 +12,12 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from core.errors import shortened
 
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+"""What `json.loads` may give, where nothing more is known of it: cells of an upload, a recorded config."""
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
 

@@ -7,7 +7,8 @@ from typing import TypedDict
 
 from core.bench import compare
 from core.bench.markdown import markdown
-from core.bench.report import NAME, Measured, save, write
+from core.bench.records import write
+from core.bench.report import NAME, Measured, save
 from core.bench.speedups import disturbances, measured_once
 from core.bench.workloads import SIDES, WORKLOADS, Workload, find_workload
 from core.cli import timing
@@ -84,7 +85,7 @@ class Asked(TypedDict):
     """What `compare.measure` is asked for."""
 
     workloads: list[Workload]
-    sides: list[str]
+    sides: tuple[str, ...]
     seeds: list[int]
     repeats: int
     steps: int

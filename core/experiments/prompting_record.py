@@ -13,6 +13,7 @@ from core.experiments.prompting import Row
 from core.experiments.record import FOLDER
 from core.machine import describe_machine
 from core.stamp import Stamp
+from core.typed_json import read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,5 +74,5 @@ def recorded(path: Path = FOLDER / "prompting.json") -> RecordedRows | None:
         return None
     found = json.loads(path.read_text("utf-8"))
     rows = tuple(Row.from_dict(row) for row in found.pop("rows"))
-    stamp = Stamp.of(found.pop("stamp", {}))
+    stamp = read(Stamp, found.pop("stamp", {}))
     return RecordedRows(**found | {"rows": rows, "facts": tuple(found["facts"]), "stamp": stamp})

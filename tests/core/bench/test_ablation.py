@@ -102,12 +102,18 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         names = [name for name in options.get("--parts", "").split(",") if name]
         compared = variants([PARTS[name] for name in names])
         rows = [
-            {"part": name, "round": n, "seconds": 2.0 if name else 1.0, "loss": 1.0}
+            {
+                "workload": words[3],
+                "part": name,
+                "round": n,
+                "seconds": 2.0 if name else 1.0,
+                "loss": 1.0,
+            }
             for n in range(1, int(options["--rounds"]) + 1)
             for name in compared
         ]
         more = {"dtype": "bfloat16", "device": "cpu", "threads": 2}
-        return {"event": "done", "rows": rows, **more}, 0.0
+        return {"event": "done", "timed": rows, **more}, 0.0
 
     monkeypatch.setattr(ablation, "follow", follow)
     monkeypatch.setattr(timing.acquire, "is_ready", lambda model: True)
