@@ -32,7 +32,7 @@ from core.bench.workloads import (
     prompts_to_answer,
     run_config,
 )
-from core.catalog import DEFAULT_MODEL
+from core.config import RunConfig
 from core.config.command import names
 from core.data.encode import Encoded
 from core.errors import UserError
@@ -76,7 +76,7 @@ def _work(base: LoadedModel, workload: str, n: int) -> Iterator[Work]:
             yield lambda: _answers(base, prompts)
         return
     known = find_workload("full" if workload == "full" else "lora8")
-    config = run_config(known, model=DEFAULT_MODEL, seed=0, steps=n)
+    config = run_config(known, model=RunConfig().model, seed=0, steps=n)
     seed_everything(0)
     model = methods.find(config.method.name).attach(base.model, config.method).train()
     optimizer = make_optimizer(model, config)
@@ -117,7 +117,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("workload", choices=tuple(WORKLOADS))
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--parts", default="", help="only these")
-    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--model", default=RunConfig().model)
     chosen = parser.parse_args(arguments)
     try:
         base = load_base(chosen.model)

@@ -3,6 +3,7 @@
 import json
 import time
 from argparse import Namespace
+from collections.abc import Mapping
 from typing import Any
 
 from core.cli.commands import show_event
@@ -31,7 +32,7 @@ def add_parser(actions: Any) -> None:
         sub.set_defaults(run=command)
 
 
-def _message(run: Run) -> dict[str, Any]:
+def _message(run: Run) -> Mapping[str, object]:
     return {
         "run_id": run.id,
         "status": str(run.status),

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from core.errors import UserError, shortened
 from core.experiments.prompting import Row
@@ -24,7 +23,7 @@ class RecordedRows:
     date: str
     """UTC."""
     rows: tuple[Row, ...]
-    facts: tuple[dict[str, Any], ...]
+    facts: tuple[dict[str, str], ...]
     """As `core.experiments.measure_all` gives them."""
     stamp: Stamp = field(default_factory=Stamp)
     """Of all measurements together; not known in records from before this was kept."""
@@ -38,7 +37,7 @@ class RecordedRows:
 
 def record(
     rows: Sequence[Row],
-    facts: Sequence[dict[str, Any]],
+    facts: Sequence[dict[str, str]],
     *,
     command: str,
     stamps: Sequence[Stamp] = (),
@@ -57,7 +56,7 @@ def record(
 def save(found: RecordedRows, path: Path) -> None:
     """Write a record as JSON, one row a line; `UserError` when the disk refuses."""
     head = {k: v for k, v in vars(found).items() if k != "rows"} | {"stamp": asdict(found.stamp)}
-    lines = ",\n".join(json.dumps(row.to_dict(), ensure_ascii=False) for row in found.rows)
+    lines = ",\n".join(json.dumps(asdict(row), ensure_ascii=False) for row in found.rows)
     text = json.dumps(head, indent=1, ensure_ascii=False)[:-2] + f',\n "rows": [\n{lines}\n]\n}}\n'
     try:
         path.write_text(text, "utf-8")
@@ -72,7 +71,4 @@ def recorded(path: Path = FOLDER / "prompting.json") -> RecordedRows | None:
     """The shipped record; None when there is none."""
     if not path.is_file():
         return None
-    found = json.loads(path.read_text("utf-8"))
-    rows = tuple(Row.from_dict(row) for row in found.pop("rows"))
-    stamp = read(Stamp, found.pop("stamp", {}))
-    return RecordedRows(**found | {"rows": rows, "facts": tuple(found["facts"]), "stamp": stamp})
+    return read(RecordedRows, json.loads(path.read_text("utf-8")))
