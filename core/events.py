@@ -5,16 +5,16 @@
 
 import math
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from core.typed_json import read
+from core.typed_json import Json, read
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
     type: ClassVar[str] = "event"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Json]:
         return {"type": self.type, **asdict(self)}
 
 
@@ -322,9 +322,9 @@ class Unknown(Event):
     """What another version of the app recorded, and this one cannot read."""
 
     type: ClassVar[str] = "unknown"
-    message: dict[str, Any]
+    message: dict[str, Json]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Json]:
         return self.message
 
 
@@ -351,7 +351,7 @@ EVENTS: dict[str, type[Event]] = {
 }
 
 
-def event_from_dict(message: dict[str, Any]) -> Event:
+def event_from_dict(message: dict[str, Json]) -> Event:
     """The event that `to_dict` wrote; `Unknown` for one that this version does not know."""
     kind = EVENTS.get(str(message.get("type")))
     try:

@@ -9,7 +9,7 @@ Recorded figures come from a quiet machine only; a plain measurement says that i
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import psutil
 
@@ -159,10 +159,6 @@ class Quietness:
     """The mean."""
     worst: Load | None = None
     """The measurement that other programs and the host disturbed most."""
-
-    @classmethod
-    def of(cls, found: dict[str, Any]) -> Self:
-        return cls(**{name: Load(**load) for name, load in found.items() if load})
 
     @property
     def disturbances(self) -> tuple[str, ...]:

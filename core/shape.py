@@ -9,10 +9,10 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from core.checks import check_number
 from core.errors import UserError, quote, shortened
+from core.typed_json import read
 
 ROLES = ("query", "key", "value", "output", "gate", "up", "down")
 """What the matrices of a decoder layer are for; core/models/roles.py knows each model's names."""
@@ -118,7 +118,7 @@ def of_folder(folder: Path) -> ModelShape:
     Raises `UserError` for a file that cannot be read and for kinds of models not known here.
     """
     try:
-        found: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
+        found = json.loads((folder / "config.json").read_text("utf-8"))
         kind = found["model_type"]
         if kind not in READERS:
             raise UserError(
@@ -133,60 +133,99 @@ def of_folder(folder: Path) -> ModelShape:
         ) from error
 
 
-def _llama(found: dict[str, Any], title: str) -> ModelShape:
-    heads, hidden = found["num_attention_heads"], found["hidden_size"]
-    attention = ROLES[:4] if found.get("attention_bias") else ()
-    mlp = ROLES[4:] if found.get("mlp_bias") else ()
+@dataclass(frozen=True, kw_only=True)
+class LlamaConfig:
+    """Of a config.json of Llama and its relatives, what the shape follows from."""
+
+    hidden_size: int
+    intermediate_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    vocab_size: int
+    num_key_value_heads: int | None = None
+    head_dim: int | None = None
+    tie_word_embeddings: bool | None = None
+    attention_bias: bool | None = None
+    mlp_bias: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gpt2Config:
+    n_embd: int
+    n_layer: int
+    n_head: int
+    n_positions: int
+    vocab_size: int
+    n_inner: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GptNeoxConfig:
+    hidden_size: int
+    intermediate_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    vocab_size: int
+    tie_word_embeddings: bool | None = None
+    attention_bias: bool = True
+
+
+def _llama(found: object, title: str) -> ModelShape:
+    config = read(LlamaConfig, found)
+    attention = ROLES[:4] if config.attention_bias else ()
+    mlp = ROLES[4:] if config.mlp_bias else ()
     return ModelShape(
         title=title,
-        hidden=hidden,
-        intermediate=found["intermediate_size"],
-        layers=found["num_hidden_layers"],
-        heads=heads,
-        kv_heads=found.get("num_key_value_heads") or heads,
-        head_dim=found.get("head_dim") or hidden // heads,
-        vocabulary=found["vocab_size"],
-        tied=found.get("tie_word_embeddings", False),
+        hidden=config.hidden_size,
+        intermediate=config.intermediate_size,
+        layers=config.num_hidden_layers,
+        heads=config.num_attention_heads,
+        kv_heads=config.num_key_value_heads or config.num_attention_heads,
+        head_dim=config.head_dim or config.hidden_size // config.num_attention_heads,
+        vocabulary=config.vocab_size,
+        tied=bool(config.tie_word_embeddings),
         biased=attention + mlp,
     )
 
 
-def _qwen2(found: dict[str, Any], title: str) -> ModelShape:
+def _qwen2(found: object, title: str) -> ModelShape:
     return replace(_llama(found, title), biased=ROLES[:3])
 
 
-def _gpt2(found: dict[str, Any], title: str) -> ModelShape:
+def _gpt2(found: object, title: str) -> ModelShape:
+    config = read(Gpt2Config, found)
     return gpt(
         title,
-        hidden=found["n_embd"],
-        layers=found["n_layer"],
-        heads=found["n_head"],
-        vocabulary=found["vocab_size"],
-        positions=found["n_positions"],
-        intermediate=found.get("n_inner"),
+        hidden=config.n_embd,
+        layers=config.n_layer,
+        heads=config.n_head,
+        vocabulary=config.vocab_size,
+        positions=config.n_positions,
+        intermediate=config.n_inner,
     )
 
 
-def _gpt_neox(found: dict[str, Any], title: str) -> ModelShape:
+def _gpt_neox(found: object, title: str) -> ModelShape:
+    config = read(GptNeoxConfig, found)
     shape = gpt(
         title,
-        hidden=found["hidden_size"],
-        layers=found["num_hidden_layers"],
-        heads=found["num_attention_heads"],
-        vocabulary=found["vocab_size"],
+        hidden=config.hidden_size,
+        layers=config.num_hidden_layers,
+        heads=config.num_attention_heads,
+        vocabulary=config.vocab_size,
         positions=0,
-        intermediate=found["intermediate_size"],
+        intermediate=config.intermediate_size,
     )
-    without = () if found.get("attention_bias", True) else ROLES[:4]
+    without = () if config.attention_bias else ROLES[:4]
     biased = tuple(role for role in shape.biased if role not in without)
-    return replace(shape, tied=found.get("tie_word_embeddings", False), biased=biased)
+    return replace(shape, tied=bool(config.tie_word_embeddings), biased=biased)
 
 
-def _phi3(found: dict[str, Any], title: str) -> ModelShape:
+def _phi3(found: object, title: str) -> ModelShape:
     return replace(_llama(found, title), fused=(ROLES[:3], ROLES[4:6]))
 
 
-READERS: dict[str, Callable[[dict[str, Any], str], ModelShape]] = {
+READERS: dict[str, Callable[[object, str], ModelShape]] = {
     "llama": _llama,
     "mistral": _llama,
     "qwen2": _qwen2,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from core.errors import UserError
 from core.machine import describe_machine, processor_flags
@@ -54,16 +54,6 @@ class Stamp:
         )
 
     @classmethod
-    def of(cls, found: dict[str, Any]) -> Self:
-        """From JSON; what is missing is not known."""
-        values: dict[str, Any] = {
-            **found,
-            **{name: tuple(found.get(name, ())) for name in ("flags", "disturbed")},
-            "quiet": Quietness.of(found.get("quiet", {})),
-        }
-        return cls(**values)
-
-    @classmethod
     def of_all(cls, stamps: Sequence["Stamp"]) -> Self:
         """One for a record of several measurements; `UserError` where they cannot stand in one record."""
         for what, name in (("device", "device"), ("precision", "dtype"), ("machine", "machine")):
@@ -75,12 +65,17 @@ class Stamp:
         worst = max(loads, key=lambda one: one.others + (one.steal or 0.0), default=None)
         before = max((s.quiet.before for s in stamps if s.quiet.before), key=_others, default=None)
         during = Load.mean(loads) if loads else None
-        values: dict[str, Any] = vars(last) | {
-            "commit": ", ".join(dict.fromkeys(s.commit for s in stamps if s.commit)),
-            "quiet": Quietness(before=before, during=during, worst=worst),
-            "disturbed": tuple(dict.fromkeys(said for s in stamps for said in s.disturbed)),
-        }
-        return cls(**values)
+        return cls(
+            commit=", ".join(dict.fromkeys(s.commit for s in stamps if s.commit)),
+            dtype=last.dtype,
+            device=last.device,
+            flags=last.flags,
+            versions=last.versions,
+            quiet=Quietness(before=before, during=during, worst=worst),
+            disturbed=tuple(dict.fromkeys(said for s in stamps for said in s.disturbed)),
+            machine=last.machine,
+            at=last.at,
+        )
 
     @property
     def words(self) -> str:

@@ -12,8 +12,12 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from core.errors import shortened
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+"""What `json.loads` may give, where nothing more is known of it: cells of an upload, a recorded config."""
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
 
@@ -65,14 +69,38 @@ def _of_fields(kind: Any) -> Reader:
         given = _checked(value, dict)
         if missing := needed - given.keys():
             raise ValueError(f"{kind.__name__} without {', '.join(sorted(missing))}")
-        return kind(**{name: one(given[name]) for name, one in readers.items() if name in given})
+        read_values = {
+            name: _named(name, one, given[name]) for name, one in readers.items() if name in given
+        }
+        return kind(**read_values)
 
     return read_fields
 
 
+def _named(name: str, one: Reader, value: Any) -> Any:
+    try:
+        return one(value)
+    except WrongTypeError as error:
+        raise ValueError(f"{name} is {error}") from error
+
+
+class WrongTypeError(ValueError):
+    """Its message follows the field's name: "'wide', where a whole number is wanted"."""
+
+
+WORDS: dict[Any, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    (int, float): "a number",
+    str: "a text",
+    dict: "an object",
+    (list, tuple): "a list",
+}
+
+
 def _checked(value: Any, kind: Any) -> Any:
     if not isinstance(value, kind):
-        raise ValueError(f"{value!r} where {kind} is wanted")
+        raise WrongTypeError(f"{shortened(repr(value))}, where {WORDS.get(kind, kind)} is wanted")
     return value
 
 

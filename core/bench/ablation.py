@@ -12,17 +12,16 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from statistics import median
-from typing import Any, Self
 
 from core.bench.ablation_parts import ALL_ON, PARTS, SMALL, WORKLOADS, Part, parts_of
 from core.bench.compare import follow
 from core.bench.markdown import table
-from core.bench.report import write
+from core.bench.records import read_record, rows_json, write
 from core.errors import UserError
 from core.evaluate.uncertainty import median_interval
-from core.experiments.record import FOLDER
 from core.quiet import Watch
 from core.stamp import Stamp
+from core.typed_json import read
 
 NAME = "ablation"
 ROUNDS = {"lora": 9, "full": 8, "answer": 6}
@@ -34,7 +33,7 @@ class Timed:
     """One variant in one round."""
 
     workload: str
-    part: str
+    part: str = ALL_ON
     """The part that is off (besides what it is compared against); empty: everything is on."""
     round: int
     seconds: float
@@ -43,10 +42,15 @@ class Timed:
     answers: tuple[int, ...] = ()
     """Checksums."""
 
-    @classmethod
-    def of(cls, found: dict[str, Any]) -> Self:
-        known: dict[str, Any] = found | {"answers": tuple(found.get("answers", ()))}
-        return cls(**known)
+
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """What a process of one workload says at its end."""
+
+    timed: tuple[Timed, ...] = ()
+    dtype: str = ""
+    device: str = ""
+    threads: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,13 +103,13 @@ def measure(
 ) -> Ablation:
     """Carry it all out; 0 `rounds` take each workload's own. `UserError` where a process fails."""
     timed: list[Timed] = []
-    last: dict[str, Any] = {}
+    last = Process()
 
-    def run(workload: str, *options: str) -> list[Timed]:
+    def run(workload: str, *options: str) -> tuple[Timed, ...]:
         nonlocal last
         last = _run(workload, "--model", model, *options)
         watch.look()
-        return [Timed.of({"workload": workload, **row}) for row in last["rows"]]
+        return last.timed
 
     for workload in workloads:
         parts, began = parts_of(workload, only), time.monotonic()
@@ -113,22 +117,22 @@ def measure(
             wanted = rounds or ROUNDS[workload]
             timed += run(workload, "--rounds", f"{wanted}", "--parts", ",".join(names))
         on_progress(f"{WORKLOADS[workload]}: {time.monotonic() - began:.0f} s")
-    stamp = Stamp.now(dtype=last.get("dtype", ""), device=last.get("device", ""), quiet=watch.found)
+    stamp = Stamp.now(dtype=last.dtype, device=last.device, quiet=watch.found)
     return Ablation(
         command=command,
         model=model,
-        threads=last.get("threads", 0),
+        threads=last.threads,
         timed=tuple(timed),
         stamp=stamp,
     )
 
 
-def _run(workload: str, *options: str) -> dict[str, Any]:
+def _run(workload: str, *options: str) -> Process:
     command = [sys.executable, "-m", "core.bench.ablation_process", workload, *options]
     found, _ = follow(command, lambda message: message.get("event") == "timed")
     if found.get("event") != "done":
         raise UserError(f"The ablation of {WORKLOADS[workload]} failed: {found.get('reason')}")
-    return found
+    return read(Process, found)
 
 
 def gains(found: Ablation) -> list[Gain]:
@@ -245,19 +249,12 @@ def markdown(found: Ablation) -> str:
 
 def to_json(found: Ablation) -> str:
     """JSON, one measurement a line."""
-    head = {k: v for k, v in asdict(found).items() if k != "timed"}
-    lines = ",\n".join(
-        json.dumps({k: v for k, v in asdict(one).items() if v not in (None, ())})
-        for one in found.timed
-    )
-    text = json.dumps(head, indent=1, ensure_ascii=False)[:-2]
-    return f'{text},\n "timed": [\n{lines}\n]\n}}\n'
+    rows = [{k: v for k, v in asdict(one).items() if v not in (None, ())} for one in found.timed]
+    return rows_json(asdict(found) | {"timed": rows}, "timed")
 
 
 def from_json(text: str) -> Ablation:
-    found = json.loads(text)
-    timed = tuple(Timed.of({"part": ALL_ON, **row}) for row in found.pop("timed"))
-    return Ablation(**found | {"stamp": Stamp.of(found["stamp"]), "timed": timed})
+    return read(Ablation, json.loads(text))
 
 
 def save(found: Ablation, folder: Path) -> None:
@@ -269,5 +266,4 @@ def save(found: Ablation, folder: Path) -> None:
 @cache
 def recorded() -> Ablation | None:
     """The ablation that comes with the app; None when there is none."""
-    path = FOLDER / f"{NAME}.json"
-    return from_json(path.read_text("utf-8")) if path.is_file() else None
+    return read_record(Ablation, NAME)

@@ -6,7 +6,7 @@
 Every variant in a round takes the same batch from the same weights: the learning rate is 0, so AdamW does
 all its work and moves nothing. Losses and gradient norms must therefore agree. Each round begins with a step
 that is not counted, and another variant comes first in each. Prints JSON lines: {"event": "timed", …} for
-each measurement, and {"event": "done", "rows": …} or {"event": "failed", "reason"}.
+each measurement, and {"event": "done", "timed": …} or {"event": "failed", "reason"}.
 """
 
 import argparse
@@ -14,11 +14,13 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
 
 from core import methods
+from core.bench.ablation import Timed
 from core.bench.ablation_parts import WORKLOADS, parts_of, variants
 from core.bench.ablation_replacements import without
 from core.bench.device import synchronize
@@ -30,8 +32,9 @@ from core.bench.workloads import (
     prompts_to_answer,
     run_config,
 )
-from core.catalog import DEFAULT_MODEL
+from core.config import RunConfig
 from core.config.command import names
+from core.data.encode import Encoded
 from core.errors import UserError
 from core.generate.batch import answer_greedily
 from core.models.load import LoadedModel
@@ -40,32 +43,31 @@ from core.models.trie import build
 from core.train.loop import make_optimizer, take_step
 from core.train.plan import make_batches
 
-Row = dict[str, Any]
-Timed = Callable[[], tuple[float, Row]]
-"""Seconds, and what came of it."""
+Work = Callable[[], Timed]
+"""Does it once, and says how long that took and what came of it."""
 
 
 def measure(
     base: LoadedModel, workload: str, *, rounds: int, only: tuple[str, ...] = ()
-) -> Iterator[Row]:
-    """{"part", "round", "seconds", …what came of it} of every variant in rounds 1, 2, …"""
+) -> Iterator[Timed]:
+    """Every variant in rounds 1, 2, …"""
     compared = variants(parts_of(workload, only))
-    for number, timed in enumerate(_work(base, workload, rounds + 1)):
-        timed()
+    for number, work in enumerate(_work(base, workload, rounds + 1)):
+        work()
         if not number:
             for off in compared.values():
                 with without(off):
-                    timed()
+                    work()
             continue
         order = list(compared)
         order = order[number % len(order) :] + order[: number % len(order)]
         for name in order:
             with without(compared[name]):
-                seconds, found = timed()
-            yield {"part": name, "round": number, "seconds": seconds, **found}
+                found = work()
+            yield replace(found, part=name, round=number)
 
 
-def _work(base: LoadedModel, workload: str, n: int) -> Iterator[Timed]:
+def _work(base: LoadedModel, workload: str, n: int) -> Iterator[Work]:
     """What is timed, with the batch of each of n rounds."""
     if workload == "answer":
         asked = prompts_to_answer(find_workload("answer").tasks)
@@ -74,12 +76,12 @@ def _work(base: LoadedModel, workload: str, n: int) -> Iterator[Timed]:
             yield lambda: _answers(base, prompts)
         return
     known = find_workload("full" if workload == "full" else "lora8")
-    config = run_config(known, model=DEFAULT_MODEL, seed=0, steps=n)
+    config = run_config(known, model=RunConfig().model, seed=0, steps=n)
     seed_everything(0)
     model = methods.find(config.method.name).attach(base.model, config.method).train()
     optimizer = make_optimizer(model, config)
 
-    def step(batch: Any) -> tuple[float, Row]:
+    def step(batch: list[Encoded]) -> Timed:
         tick = time.perf_counter()
         loss, _, grad_norm = take_step(
             model,
@@ -90,18 +92,20 @@ def _work(base: LoadedModel, workload: str, n: int) -> Iterator[Timed]:
             dtype=base.dtype,
         )
         synchronize(base.device)
-        return time.perf_counter() - tick, {"loss": loss, "grad_norm": grad_norm}
+        seconds = time.perf_counter() - tick
+        return Timed(workload=workload, round=0, seconds=seconds, loss=loss, grad_norm=grad_norm)
 
     for batch in make_batches(config, base.tokenizer):
         yield lambda batch=batch: step(batch)
 
 
-def _answers(base: LoadedModel, prompts: list[list[int]]) -> tuple[float, Row]:
+def _answers(base: LoadedModel, prompts: list[list[int]]) -> Timed:
     base.answers.clear()
     tick = time.perf_counter()
     found = answer_greedily(base.model, base, prompts, max_new_tokens=ANSWER_TOKENS)
     seconds = time.perf_counter() - tick
-    return seconds, {"answers": checksums([answer.text for answer in found])}
+    texts = [answer.text for answer in found]
+    return Timed(workload="answer", round=0, seconds=seconds, answers=tuple(checksums(texts)))
 
 
 def say(event: str, **more: Any) -> None:
@@ -113,7 +117,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("workload", choices=tuple(WORKLOADS))
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--parts", default="", help="only these")
-    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--model", default=RunConfig().model)
     chosen = parser.parse_args(arguments)
     try:
         base = load_base(chosen.model)
@@ -121,19 +125,19 @@ def main(arguments: list[str]) -> int:
             raise UserError(
                 "This model is computed by transformers' own code: nothing to switch off."
             )
-        rows: list[Row] = []
-        for row in measure(
+        timed: list[Timed] = []
+        for one in measure(
             base,
             chosen.workload,
             rounds=chosen.rounds,
             only=tuple(names(chosen.parts)),
         ):
-            rows.append(row)
-            say("timed", part=row["part"], round=row["round"], seconds=row["seconds"])
+            timed.append(one)
+            say("timed", part=one.part, round=one.round, seconds=one.seconds)
         dtype = str(base.dtype).removeprefix("torch.")
         say(
             "done",
-            rows=rows,
+            timed=[asdict(one) for one in timed],
             dtype=dtype,
             device=str(base.device),
             threads=torch.get_num_threads(),

@@ -21,6 +21,7 @@ from core.openmp import without_brief_spin
 from core.paths import ROOT
 from core.quiet import Watch
 from core.stamp import Stamp
+from core.typed_json import read
 
 Message = dict[str, Any]
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -43,7 +44,8 @@ def follow(
 ) -> tuple[Message, float]:
     """The last JSON object a process prints, and when the first awaited one came."""
     environment = os.environ if environment is None else environment
-    started, first_s, last = time.monotonic(), 0.0, dict[str, Any]()
+    started, first_s = time.monotonic(), 0.0
+    last: Message = {}
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
         process = subprocess.Popen(
             command,
@@ -168,7 +170,8 @@ def measure(
                 options += ["--setting", setting]
             found, first_s = run_side(side, workload.id, *options)
             watch.look()
-            one = Measured.of(
+            one = read(
+                Measured,
                 {
                     **found,
                     "workload": workload.id,
@@ -176,7 +179,7 @@ def measure(
                     "seed": seed,
                     "batch_size": workload.batch_size if workload.trains else N_PROMPTS,
                     "first_loss_s": first_s,
-                }
+                },
             )
             measured.append(one)
             check_one_device(measured)
@@ -185,7 +188,7 @@ def measure(
     if workloads:
         again = _peak(on_progress).get("gflops", {})
         gflops = {name: max(value, again.get(name, 0.0)) for name, value in gflops.items()}
-    growth = dict[str, Any]()
+    growth: Message = {}
     if with_growth:
         growth, _ = run_side("ours", "growth", *usual)
         watch.look()

@@ -21,17 +21,15 @@ from statistics import median
 from typing import Any
 
 from core.bench.markdown import table
-from core.bench.report import write
+from core.bench.records import read_record, write
 from core.errors import UserError
 from core.evaluate.uncertainty import median_interval
-from core.experiments.record import FOLDER
 from core.generate.settings import SamplingSettings
 from core.paths import ROOT
 from core.quiet import Watch
 from core.runs.messages import Generate, request_to_json
 from core.runs.store import RunStore
 from core.stamp import Stamp
-from core.typed_json import read
 
 NAME = "contention"
 ROUNDS = 6
@@ -398,5 +396,4 @@ def save(found: Contention, folder: Path) -> None:
 @cache
 def recorded() -> Contention | None:
     """What comes with the app; None when there is nothing."""
-    path = FOLDER / f"{NAME}.json"
-    return read(Contention, json.loads(path.read_text("utf-8"))) if path.is_file() else None
+    return read_record(Contention, NAME)

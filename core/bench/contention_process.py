@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 from core.bench.workloads import find_workload, run_config
-from core.catalog import DEFAULT_MODEL
+from core.config import RunConfig
 from core.events import Event, Started, Step
 
 BUSY_S, IDLE_S = 0.06, 0.04
@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m core.bench.contention_process")
     parser.add_argument("role", choices=("train", "busy"))
     parser.add_argument("--store", default="", help="address of a database for the runs")
-    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--model", default=RunConfig().model)
     chosen = parser.parse_args(arguments)
     if chosen.role == "busy":
         be_busy()

@@ -17,20 +17,19 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from statistics import median
-from typing import Any, Self
 
 from core.bench.markdown import table
-from core.bench.report import write
+from core.bench.records import read_record, rows_json, write
 from core.config import RunConfig
 from core.errors import UserError
 from core.events import Event, Finished, Started, Step
-from core.experiments.record import FOLDER
 from core.paths import cache_dir, data_dir
 from core.quiet import Watch
 from core.runs.engines.local import LocalEngine
 from core.runs.identity import identity_of
 from core.runs.store import Run, RunStore
 from core.stamp import Stamp
+from core.typed_json import read
 
 NAME = "lesson"
 SCENARIOS = {
@@ -89,11 +88,6 @@ class Timed:
     def answers_share(self) -> float:
         """Of the steps' time."""
         return self.answers_s / self.steps_s
-
-    @classmethod
-    def of(cls, found: dict[str, Any]) -> Self:
-        values: dict[str, Any] = found | {"checks": tuple(map(tuple, found["checks"]))}
-        return cls(**values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -375,16 +369,11 @@ def markdown(found: Lesson) -> str:
 
 def to_json(found: Lesson) -> str:
     """JSON, one run a line."""
-    head = {k: v for k, v in asdict(found).items() if k != "timed"}
-    lines = ",\n".join(json.dumps(asdict(one)) for one in found.timed)
-    text = json.dumps(head, indent=1, ensure_ascii=False)[:-2]
-    return f'{text},\n "timed": [\n{lines}\n]\n}}\n'
+    return rows_json(asdict(found), "timed")
 
 
 def from_json(text: str) -> Lesson:
-    found = json.loads(text)
-    timed = tuple(Timed.of(row) for row in found.pop("timed"))
-    return Lesson(**found | {"stamp": Stamp.of(found["stamp"]), "timed": timed})
+    return read(Lesson, json.loads(text))
 
 
 def save(found: Lesson, folder: Path) -> None:
@@ -396,5 +385,4 @@ def save(found: Lesson, folder: Path) -> None:
 @cache
 def recorded() -> Lesson | None:
     """The lesson's times that come with the app; None when there are none."""
-    path = FOLDER / f"{NAME}.json"
-    return from_json(path.read_text("utf-8")) if path.is_file() else None
+    return read_record(Lesson, NAME)

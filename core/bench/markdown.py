@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from statistics import median
 
 from core.bench.negative_results import NEGATIVE_RESULTS, WHERE
-from core.bench.report import Report
+from core.bench.report import Growth, Report
 from core.bench.speedups import (
     Comparison,
-    Point,
     Summary,
     comparisons,
     disturbances,
@@ -144,6 +143,10 @@ def _growth(report: Report) -> str:
     return "How cost grows:\n\n" + "\n".join(found) + f"\n\n{table(head, rows)}"
 
 
-def _with_interval(point: Point) -> str:
-    known = f" ({point['low']:.3f} to {point['high']:.3f})" if "low" in point else ""
+def _with_interval(point: Growth) -> str:
+    known = (
+        f" ({point['low']:.3f} to {point['high']:.3f})"
+        if "low" in point and "high" in point
+        else ""
+    )
     return f"{point['step_s']:.3f}{known}"

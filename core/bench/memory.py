@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 
 from core import catalog
-from core.bench.report import write
+from core.bench.records import write
 from core.config import (
     METHODS,
     EvaluationConfig,

@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NotRequired, TypedDict
 
-from core.errors import UserError, shortened
+from core.bench.records import rows_json, write
 from core.experiments.record import FOLDER
 from core.stamp import Stamp, check_alike
+from core.typed_json import read
 
 NAME = "bench"
 
@@ -46,10 +47,19 @@ class Measured:
     tokens: float = 0.0
     tokens_padded: float = 0.0
 
-    @classmethod
-    def of(cls, values: dict[str, Any]) -> Self:
-        known = {f.name for f in fields(cls)}
-        return cls(**_tupled({k: v for k, v in values.items() if k in known}))
+
+class Growth(TypedDict):
+    """What a step costs at one value of an axis (core/bench/scaling.py)."""
+
+    axis: str
+    value: float
+    step_s: float
+    """Median, with its 95 % interval from `low` to `high` over `n_steps`; older records have no interval."""
+    low: NotRequired[float]
+    high: NotRequired[float]
+    n_steps: NotRequired[int]
+    tokens: int
+    needed_flops: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +77,7 @@ class Report:
     trials: dict[str, dict[str, float]]
     """Seconds per step of each setting tried, by "side workload"."""
     measured: tuple[Measured, ...] = ()
-    growth: tuple[dict[str, Any], ...] = ()
+    growth: tuple[Growth, ...] = ()
     stamp: Stamp = field(default_factory=Stamp)
 
     def __post_init__(self) -> None:
@@ -92,26 +102,16 @@ def check_one_device(measured: Sequence[Measured]) -> None:
 
 def to_json(report: Report) -> str:
     """JSON, one measurement a line."""
-    head = {k: v for k, v in asdict(report).items() if k not in ("measured", "growth")}
-    text = json.dumps(head, indent=1, ensure_ascii=False)[:-2]
-    for name, rows in (
-        ("measured", [asdict(m) for m in report.measured]),
-        ("growth", list(report.growth)),
-    ):
-        lines = ",\n".join(json.dumps(_rounded(row), ensure_ascii=False) for row in rows)
-        text += f',\n "{name}": [\n{lines}\n]'
-    return text + "\n}\n"
+    values = asdict(report)
+    rounded = {name: _rounded(values[name]) for name in ("measured", "growth")}
+    return rows_json(values | rounded, "measured", "growth")
 
 
 def from_json(text: str) -> Report:
     found = json.loads(text)
-    measured = tuple(Measured.of(row) for row in found.pop("measured"))
-    stamp = Stamp.of({"versions": found.pop("versions", {})} | found.pop("stamp", {}))
-    return Report(**_tupled(found), measured=measured, stamp=stamp)
-
-
-def _tupled(values: dict[str, Any]) -> dict[str, Any]:
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    growth = tuple(found.pop("growth"))
+    stamp = {"versions": found.pop("versions", {})} | found.pop("stamp", {})
+    return replace(read(Report, found | {"stamp": stamp}), growth=growth)
 
 
 def _rounded(value: Any) -> Any:
@@ -125,16 +125,6 @@ def _rounded(value: Any) -> Any:
 def save(report: Report, path: Path) -> None:
     """Write it as JSON; `UserError` when the disk refuses."""
     write(path, to_json(report))
-
-
-def write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise UserError(
-            f"{shortened(path)} cannot be written: {error.strerror or error}."
-        ) from error
 
 
 @cache

@@ -19,6 +19,7 @@ import torch
 from core import methods
 from core.bench.device import device_of, synchronize
 from core.bench.flops import needed_flops
+from core.bench.report import Growth
 from core.catalog import find_model
 from core.config import MethodConfig, OptimizerConfig, RunConfig
 from core.data.encode import Encoded
@@ -82,8 +83,8 @@ def random_batch(case: Case, *, vocabulary: int, seed: int = 0) -> list[Encoded]
     ]
 
 
-def measure_scaling(*, model: str, dtype: str = "auto") -> Iterator[dict[str, Any]]:
-    """A point {"axis", "value", "step_s", "low", "high", "n_steps", "tokens", "needed_flops"} for each case."""
+def measure_scaling(*, model: str, dtype: str = "auto") -> Iterator[Growth]:
+    """A point for each case."""
     base = load(model, dtype=resolve_dtype(dtype))
     shape = of_folder(model_dir(find_model(model)))
     for axis, values in AXES.items():
@@ -96,12 +97,10 @@ def measure_scaling(*, model: str, dtype: str = "auto") -> Iterator[dict[str, An
     yield from _points("parameters", [total_parameters(s) for s in shapes], timed)
 
 
-def _points(
-    axis: str, values: Sequence[float], timed: Sequence["Timed"]
-) -> Iterator[dict[str, Any]]:
+def _points(axis: str, values: Sequence[float], timed: Sequence["Timed"]) -> Iterator[Growth]:
     take_turns(timed)
     for value, one in zip(values, timed, strict=True):
-        yield {"axis": axis, "value": value, **one.point()}
+        yield one.point(axis, value)
 
 
 def sizes(own: ModelShape) -> list[ModelShape]:
@@ -159,11 +158,13 @@ class Timed:
         self.step_s.append(time.perf_counter() - tick)
         self.n_tokens = len(batch.token_ids)
 
-    def point(self) -> dict[str, Any]:
+    def point(self, axis: str, value: float) -> Growth:
         """The median of its steps, with its 95 % interval."""
         counted = self.step_s[1:]
         low, high = median_interval(counted)
         return {
+            "axis": axis,
+            "value": value,
             "step_s": median(counted),
             "low": low,
             "high": high,

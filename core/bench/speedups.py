@@ -4,11 +4,11 @@ A finding is stated only where intervals part. A row that learned otherwise than
 whose speeds overlap, is marked with the reason and left out of the headline.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, median
 
-from core.bench.report import Measured, Report
+from core.bench.report import Growth, Measured, Report
 from core.bench.workloads import (
     BASELINES,
     SIDES,
@@ -329,17 +329,13 @@ def speed_up(found: Comparison) -> float:
     return found.speed_up
 
 
-Point = Mapping[str, float]
-"""Of the growth of cost: {"value", "step_s", "low", "high", …}."""
-
-
 TOO_FEW = "Too few steps were timed to tell a difference from noise"
 
 
-def growth_finding(axis: str, points: Sequence[Point]) -> str:
+def growth_finding(axis: str, points: Sequence[Growth]) -> str:
     """From the smallest value to the largest, where their intervals part."""
     first, last = points[0], points[-1]
-    if not {"low", "high"} <= first.keys() & last.keys():
+    if "low" not in first or "high" not in first or "low" not in last or "high" not in last:
         return TOO_FEW
     if not are_apart((first["low"], first["high"]), (last["low"], last["high"])):
         return NOT_DECIDED

@@ -14,7 +14,7 @@ import sys
 from typing import Any
 
 from core.bench.workloads import SIDES, find_workload
-from core.catalog import DEFAULT_MODEL
+from core.config import RunConfig
 from core.errors import UserError
 
 LOOKS = ("peak", "warm", "growth")
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m core.bench.subprocess_entry")
     parser.add_argument("side", choices=tuple(SIDES))
     parser.add_argument("workload", help=f"or one of: {', '.join(LOOKS)}")
-    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--model", default=RunConfig().model)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=0, help="0: as the workload says")
     parser.add_argument("--scored", type=int, default=0, help="test examples to answer at the end")

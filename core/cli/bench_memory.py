@@ -1,6 +1,5 @@
 """The command `bench memory`: does a training worker grow from run to run?"""
 
-import shlex
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from pathlib import Path
@@ -8,6 +7,8 @@ from typing import Any
 
 from core import catalog
 from core.bench import memory
+from core.cli import timing
+from core.cli.options import add_json_option, add_model_option
 from core.cli.output import emit, say
 from core.config import METHODS, check_number
 from core.errors import UserError
@@ -22,8 +23,8 @@ def add_parser(actions: Any) -> None:
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="write memory.json and .svg")
     parser.add_argument("--record", action="store_true", help="keep it with the app's records")
-    parser.add_argument("--model", default=catalog.DEFAULT_MODEL)
-    parser.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
+    add_model_option(parser)
+    add_json_option(parser)
     parser.set_defaults(run=run_memory)
 
 
@@ -40,9 +41,11 @@ def run_memory(arguments: Namespace) -> int:
         else:
             say(f"run {number + 1:3d}  {method:8} {held_mb:7,.0f} MB")
 
-    words = ["python", "-m", "core", "bench", "memory", "--runs", str(arguments.runs)]
     found = memory.measure(
-        model=arguments.model, n_runs=arguments.runs, command=shlex.join(words), on_run=show
+        model=arguments.model,
+        n_runs=arguments.runs,
+        command=timing.command(arguments, "memory", options=("runs", "model")),
+        on_run=show,
     )
     if arguments.out:
         memory.save(found, arguments.out)

@@ -1,21 +1,18 @@
 """The command `bench contention`: two things that compute at once, measured on this machine."""
 
-import shlex
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from core import catalog
 from core.bench import contention
-from core.cli.output import emit, say
+from core.cli import timing
+from core.cli.options import add_model_option
+from core.cli.output import say
 from core.config import check_number
 from core.errors import UserError
-from core.experiments.record import FOLDER
-from core.models import acquire
-from core.quiet import Watch, refuse
 
-OTHERWISE = "--out FOLDER without --record writes the report marked as disturbed"
 QUICK_ROUNDS = 1
 
 
@@ -24,15 +21,13 @@ def add_parser(actions: Any) -> None:
         "contention", help="two trainings at once, a busy program, a question during a training"
     )
     parser.add_argument("--rounds", type=int, default=0, help=f"default: {contention.ROUNDS}")
-    parser.add_argument("--quick", action="store_true", help="one round: a look only")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="write contention.json and .md")
-    parser.add_argument(
-        "--record",
-        action="store_true",
-        help="make it the record that comes with the app; refused on a busy machine",
+    timing.add_options(
+        parser,
+        quick="one round",
+        files="contention.json and .md",
+        record="make it the record that comes with the app",
     )
-    parser.add_argument("--model", default=catalog.DEFAULT_MODEL)
-    parser.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
+    add_model_option(parser)
     parser.set_defaults(run=run_contention)
 
 
@@ -41,39 +36,20 @@ def run_contention(arguments: Namespace) -> int:
     check_number("--rounds", arguments.rounds, 0, 100, whole=True)
     if arguments.record and (arguments.rounds or arguments.quick):
         raise UserError("A record holds all rounds: give --record by itself.")
-    entry = catalog.find_model(arguments.model)
-    if not acquire.is_ready(entry):
-        raise UserError("The model is not prepared yet; run: python -m core prepare")
-    watch = Watch()
-    if arguments.record:
-        watch.refuse_busy(otherwise=OTHERWISE)
-    for said in watch.found.disturbances:
-        say(f"disturbed: {said}")
+    watch = timing.start(arguments.model, is_record=arguments.record)
     found = contention.measure(
-        model=entry.id,
-        command=_command(arguments),
+        model=catalog.find_model(arguments.model).id,
+        command=timing.command(arguments, "contention", options=("rounds", "quick", "model")),
         watch=watch,
         rounds=arguments.rounds or (QUICK_ROUNDS if arguments.quick else contention.ROUNDS),
         on_progress=say,
     )
-    if arguments.out:
-        contention.save(found, arguments.out)
-    if arguments.json:
-        emit({"type": "contention", **asdict(found)})
-        for ratio in contention.ratios(found):
-            emit({"type": "ratio", **asdict(ratio), "verdict": ratio.verdict})
-    else:
-        print(contention.markdown(found), end="")
-    if arguments.record:
-        refuse(found.stamp.disturbed, otherwise=OTHERWISE)
-        contention.save(found, FOLDER)
+    ratios = [
+        {"type": "ratio", **asdict(ratio), "verdict": ratio.verdict}
+        for ratio in contention.ratios(found)
+    ]
+    messages = [{"type": "contention", **asdict(found)}, *ratios]
+    save = partial(contention.save, found)
+    timing.show(arguments, save, contention.markdown(found), messages)
+    timing.keep(arguments, save, found.stamp.disturbed)
     return 0
-
-
-def _command(arguments: Namespace) -> str:
-    """The command that was given, without where its report goes."""
-    words = ["python", "-m", "core", "bench", "contention"]
-    words += ["--rounds", str(arguments.rounds)] if arguments.rounds else []
-    words += ["--quick"] if arguments.quick else []
-    words += ["--model", arguments.model] if arguments.model != catalog.DEFAULT_MODEL else []
-    return shlex.join(words)

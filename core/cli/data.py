@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core import catalog
+from core.cli.options import USUAL_MODEL, add_json_option
 from core.cli.output import emit, say
 from core.data import uploads
 from core.data.example import Example, make_example
@@ -61,7 +62,7 @@ def add_parser(actions: Any) -> None:
     parser = actions.add_parser("data", help="what a data file holds, before it is trained on")
     parser.add_argument("file", type=Path, metavar="FILE", help="JSONL, JSON or CSV")
     add_data_options(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
+    add_json_option(parser)
     parser.set_defaults(run=describe)
 
 
@@ -85,7 +86,7 @@ def pair_notes(data: Dataset) -> list[str]:
     numbered = zip(data.records, data.lines, strict=True)
     examples = [make_example(r, CUSTOM_TEMPLATE, number=line) for r, line in numbered]
     notes = duplicate_notes(examples, word="line")
-    entry = catalog.find_model(catalog.DEFAULT_MODEL)
+    entry = catalog.find_model(USUAL_MODEL)
     if is_ready(entry):
         tokenizer = ChatTokenizer.load(model_dir(entry))
         long, limit = long_pairs(examples, tokenizer), pair_limit(tokenizer)

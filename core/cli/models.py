@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from core.cli.commands import emit
+from core.cli.options import add_json_option
 from core.config import DTYPES
 
 
@@ -16,7 +17,7 @@ def add_parsers(actions: Any) -> None:
     check = what.add_parser("check", help="compare our logits with transformers' own")
     check.add_argument("model", metavar="FOLDER|ID", help="catalogue id or local folder")
     check.add_argument("--dtype", default="auto", choices=DTYPES)
-    check.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
+    add_json_option(check)
     check.set_defaults(run=check_model)
 
 

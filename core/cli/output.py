@@ -2,7 +2,7 @@
 
 import json
 import sys
-from typing import Any
+from collections.abc import Mapping
 
 from core.events import Event
 from core.typed_json import strict_json
@@ -16,6 +16,6 @@ def emit_event(event: Event) -> None:
     emit(event.to_dict())
 
 
-def emit(message: dict[str, Any]) -> None:
+def emit(message: Mapping[str, object]) -> None:
     """One JSON object on a line; what is undefined (NaN) is null, as JSON has no word for it."""
     print(json.dumps(strict_json(message), ensure_ascii=False), flush=True)

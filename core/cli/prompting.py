@@ -2,9 +2,10 @@
 
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import asdict
 
 from core import catalog
+from core.cli.options import USUAL_MODEL
 from core.cli.output import emit, emit_event, say
 from core.data.shots import FORMS
 from core.errors import UserError
@@ -23,7 +24,7 @@ def run_prompting(arguments: Namespace, seeds: Sequence[int]) -> int:
     evaluations = list(prompting.prompt_evaluations(task, prompting.SHOTS, seeds))
     evaluations += prompting.prompt_evaluations(task, prompting.TEXT_SHOTS, seeds, form=FORMS[1])
     configs = list(prompting.tuned_configs(task, prompting.TUNED, prompting.SIZES, seeds))
-    if not acquire.is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
+    if not acquire.is_ready(catalog.find_model(USUAL_MODEL)):
         raise UserError("The model is not prepared yet; run: python -m core prepare")
     from core.experiments.measure_all import Measurer
     from core.runs.store import RunStore
@@ -60,7 +61,7 @@ def _shown(rows: Iterable[Row], before: int, of: int, *, json_wanted: bool) -> l
             )
         )
         if json_wanted:
-            emit({"type": "measurement", **row.to_dict()})
+            emit({"type": "measurement", **asdict(row)})
     return found
 
 
@@ -71,7 +72,7 @@ def _title(way: Way) -> str:
     return f"{way.labels} shots" + (f" as {way.form}" if way.form else "")
 
 
-def _report(found: Sequence[Way], asked: Sequence[dict[str, Any]], *, json_wanted: bool) -> None:
+def _report(found: Sequence[Way], asked: Sequence[dict[str, str]], *, json_wanted: bool) -> None:
     """Each way over its seeds; each tuned way against each prompted one; the facts."""
     for way in found:
         cost, cached = way.cost(), way.cost(cached=True)

@@ -1,9 +1,8 @@
 """What the command `experiment` prints at its end: each row as JSON and as words."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from statistics import fmean
-from typing import Any
 
 from core.evaluate.form_and_label import LINE_FIELDS, Line, mean_lines
 from core.experiments import mitigations
@@ -13,7 +12,8 @@ from core.experiments.plane import point, settings
 from core.experiments.soft_prompts import size_run
 from core.runs.store import Run, RunStore
 
-Row = tuple[dict[str, Any], str]
+Row = tuple[Mapping[str, object], str]
+"""As JSON and as words."""
 
 
 def report_mitigations(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
@@ -24,7 +24,7 @@ def report_mitigations(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
         measured = setting.general is not None
         low, high = setting.spread("general") if measured else (None, None)
         names_low, names_high = setting.spread("names")
-        row: dict[str, Any] = {
+        row = {
             "type": "setting",
             "cure": setting.mitigation,
             "value": setting.value,
@@ -71,17 +71,19 @@ def report_methods(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
             task: {"mean": fmean(values), "range": [min(values), max(values)]}
             for task, values in found.items()
         }
-        row: dict[str, Any] = {
+        means = {
+            name: mean
+            for name in ("training_bytes", "total_bytes", "artifact_bytes", "step_s")
+            if (mean := setting.mean(name)) is not None
+        }
+        row = {
             "type": "method",
             "method": setting.name,
             "knob": setting.knob,
             "seeds": len(setting.rows),
             "trainable_params": setting.rows[0].n_trained,
             "share": share,
-            **{
-                name: setting.mean(name)
-                for name in ("training_bytes", "total_bytes", "artifact_bytes", "step_s")
-            },
+            **means,
             "scores": scores,
             **line_fields(setting.lines),
         }
@@ -93,9 +95,9 @@ def report_methods(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
             row,
             (
                 f"{setting.title:36} {100 * share:9.4f} %  "
-                f"{row['total_bytes'] / 1e6:7.0f} MB in all, "
-                f"{row['training_bytes'] / 1e6:.0f} MB of it to train  "
-                f"{row['artifact_bytes'] / 1e6:7.2f} MB on disk  {row['step_s']:.2f} s/step  {said}"
+                f"{means['total_bytes'] / 1e6:7.0f} MB in all, "
+                f"{means['training_bytes'] / 1e6:.0f} MB of it to train  "
+                f"{means['artifact_bytes'] / 1e6:7.2f} MB on disk  {means['step_s']:.2f} s/step  {said}"
             ),
         )
 
@@ -108,8 +110,8 @@ def report_soft_prompts(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
         same = list(group_of)
         scores = [r.score for r in same]
         low, high = min(scores), max(scores)
-        row: dict[str, Any] = {"type": "size", "virtual_tokens": n, "scores": scores}
-        row |= line_fields(mean_lines([r.lines for r in same]))
+        found = line_fields(mean_lines([r.lines for r in same]))
+        row = {"type": "size", "virtual_tokens": n, "scores": scores, **found}
         words = f"{n:3d} virtual tokens: sentiment {fmean(scores):.2f} [{low:.2f}, {high:.2f}]"
         yield row, f"{words}  ({len(scores)} seeds)"
 

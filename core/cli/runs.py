@@ -3,9 +3,11 @@
 import json
 import time
 from argparse import Namespace
+from collections.abc import Mapping
 from typing import Any
 
 from core.cli.commands import show_event
+from core.cli.options import add_json_option
 from core.cli.output import emit, say
 from core.config.command import command_of
 from core.runs.record import DamagedRunError
@@ -26,11 +28,11 @@ def add_parser(actions: Any) -> None:
         sub = what.add_parser(name, help=help)
         if name != "list":
             sub.add_argument("run_id", metavar="ID")
-        sub.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
+        add_json_option(sub)
         sub.set_defaults(run=command)
 
 
-def _message(run: Run) -> dict[str, Any]:
+def _message(run: Run) -> Mapping[str, object]:
     return {
         "run_id": run.id,
         "status": str(run.status),

@@ -7,6 +7,7 @@ from typing import Any
 from core import catalog
 from core.cli.commands import show_event
 from core.cli.data import add_data_options, keep_data, read_data
+from core.cli.options import add_json_option
 from core.cli.output import emit, emit_event, say
 from core.config import RunConfig
 from core.config.command import ONE_SOURCE, SOURCES, add_options, command_of, config_of
@@ -28,7 +29,7 @@ def add_parser(actions: Any) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="print the settings and the command, train nothing"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
+    add_json_option(parser)
     parser.set_defaults(run=train)
 
 

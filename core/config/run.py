@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ from core.config.settings import check_settings, setting, settings_of
 from core.config.specification import METHODS
 from core.config.training import EARLIER, MitigationConfig, OptimizerConfig
 from core.errors import UserError, quote
+from core.typed_json import Json
 
 DTYPES = ("auto", "float32", "bfloat16")
 
@@ -61,18 +63,19 @@ class RunConfig:
         if self.cure.rehearse in self.data.tasks:
             raise UserError(f"{self.cure.rehearse} is trained on already; rehearse another task.")
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Json]:
         """Plain JSON data; `from_dict` gives an equal config back."""
         return json.loads(json.dumps(asdict(self)))
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
+    def from_dict(cls, values: Mapping[str, Json]) -> Self:
         """Build and validate a config from JSON data; unknown names are refused by name."""
         arguments = dict(_known(cls, values))
         for part in fields(cls):
             if part.name in arguments and isinstance(part.type, type) and is_dataclass(part.type):
-                given = _tupled(_known(part.type, arguments[part.name]))
-                arguments[part.name] = part.type(**given)
+                given = _known(part.type, arguments[part.name]).items()
+                tupled = {k: tuple(v) if isinstance(v, list) else v for k, v in given}
+                arguments[part.name] = part.type(**tupled)
         return cls(**arguments)
 
     @property
@@ -106,7 +109,3 @@ def _known(part: type, values: Any) -> dict[str, Any]:
                 f"The setting {quote(name)} is not known; known are: {', '.join(names)}."
             )
     return values
-
-
-def _tupled(values: dict[str, Any]) -> dict[str, Any]:
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}

@@ -1,9 +1,12 @@
 """One prompt-completion pair."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from core.data.template import fill, trimmed
+from core.typed_json import Json
+
+Record = dict[str, Json]
+"""A raw pair: `completion`, and the fields that a template may ask for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,13 +14,13 @@ class Example:
     prompt: str
     completion: str
     tags: tuple[str, ...] = ()
-    fields: dict[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
+    fields: Record = field(default_factory=Record, compare=False, repr=False)
     """The raw record this pair was made from."""
     number: int = field(default=0, compare=False, repr=False)
     """Its line in the file it came from where that is known, else its place in the dataset; from 1."""
 
 
-def make_example(record: dict[str, Any], template: str, *, number: int = 0) -> Example:
+def make_example(record: Record, template: str, *, number: int = 0) -> Example:
     """Prompt and completion of a record, without blank lines before and white space after them."""
     tags = record.get("tags")
     return Example(

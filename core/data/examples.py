@@ -9,12 +9,11 @@ import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from core import catalog
 from core.config import DataConfig
 from core.data import uploads
-from core.data.example import Example, make_example
+from core.data.example import Example, Record, make_example
 from core.data.listing import count, name_lines
 from core.data.split import (
     by_prompt,
@@ -48,7 +47,7 @@ class Splits:
     """The records themselves say to which part they belong, so neither seed nor share decides."""
 
 
-def task_records(task: str, split: str) -> list[dict[str, Any]]:
+def task_records(task: str, split: str) -> list[Record]:
     """Raw records of a built-in split, e.g. ("sentiment", "test")."""
     known = catalog.find_task(task)
     if split not in known.splits:
@@ -71,7 +70,7 @@ def task_examples(task: str, split: str, *, template: str = "") -> list[Example]
     ]
 
 
-def wording(task: catalog.Task, record: dict[str, Any]) -> str:
+def wording(task: catalog.Task, record: Record) -> str:
     """The template of one record: always the same one, and each wording for a like share of them.
 
     Which one follows from the text; of a task without a `text`, from the first field its template asks
@@ -144,11 +143,10 @@ def _divided(
     )
 
 
-def says_its_parts(records: Sequence[dict[str, Any]]) -> bool:
+def says_its_parts(records: Sequence[Record]) -> bool:
     """Whether every record names its part, and there is something to train on and to test."""
-    said = {record.get("split") for record in records if isinstance(record.get("split"), str)}
-    every = all(record.get("split") in PARTS for record in records)
-    return every and {"train", "test"} <= said
+    said = [record.get("split") for record in records]
+    return all(part in PARTS for part in said) and all(part in said for part in ("train", "test"))
 
 
 def _as_said(config: DataConfig, every: list[Example], word: str) -> Splits:

@@ -1,9 +1,10 @@
 """Prompt templates: text with {field} placeholders, filled from a record's fields."""
 
 import re
-from typing import Any
+from collections.abc import Mapping
 
 from core.errors import UserError, shortened
+from core.typed_json import Json
 
 _PLACE = re.compile(r"\{(\w+)\}")
 _ONE_SPACE = re.compile(r"\A (?=\S)")
@@ -15,7 +16,7 @@ def placeholders(template: str) -> list[str]:
     return list(dict.fromkeys(_PLACE.findall(template)))
 
 
-def fill(template: str, record: dict[str, Any]) -> str:
+def fill(template: str, record: Mapping[str, Json]) -> str:
     """Put the record's fields into the template; white space around it goes (see `trimmed`).
 
     >>> fill("Review: {text}", {"text": "Lovely."})

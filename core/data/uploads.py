@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
+from core.data.example import Record
 from core.errors import UserError, quote, shortened
 from core.paths import data_dir, write_whole
 
@@ -34,7 +34,7 @@ def folder() -> Path:
     return data_dir() / "datasets"
 
 
-def keep(records: list[dict[str, Any]], source: Source | None = None) -> str:
+def keep(records: list[Record], source: Source | None = None) -> str:
     """Store records and return their address (16 hex digits of the SHA-256 of their JSONL)."""
     text = "".join(json.dumps(r, ensure_ascii=False, sort_keys=True) + "\n" for r in records)
     try:
@@ -66,7 +66,7 @@ def source(address: str) -> Source:
         return Source()
 
 
-def load(address: str) -> list[dict[str, Any]]:
+def load(address: str) -> list[Record]:
     """Records of a kept dataset; `UserError` for an address that is not here."""
     path = folder() / f"{address}.jsonl"
     if not re.fullmatch(r"[0-9a-f]{16}", address) or not path.is_file():

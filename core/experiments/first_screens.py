@@ -29,7 +29,7 @@ from core.machine import describe_machine
 from core.quiet import Quietness
 from core.runs.store import Run, RunStore
 from core.stamp import Stamp
-from core.typed_json import strict_json
+from core.typed_json import read, strict_json
 
 NAME = "first_screens"
 COMMAND = f"python -m core experiment {NAME} --record assets/recorded/{NAME}.json"
@@ -162,7 +162,7 @@ def first_screens(path: Path = FOLDER / f"{NAME}.json") -> FirstScreens | None:
     return FirstScreens(
         machine=found["machine"],
         date=found["date"],
-        stamp=Stamp.of(found["stamp"]),
+        stamp=read(Stamp, found["stamp"]),
         raw=found["raw"],
         chat=found["chat"],
         runs=runs,

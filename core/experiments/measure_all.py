@@ -1,7 +1,6 @@
 """Measure prompts and tuned models one after another, skipping what is measured already. Needs torch."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 from core import catalog
 from core.config import FINAL_EXAMPLES, METHODS, RunConfig
@@ -52,14 +51,14 @@ class Measurer:
                 artifacts.remove(self.store.artifact_dir(run.id))
             yield tuned_row(figures, run.config_dict, self.store.events(run.id))
 
-    def facts(self, config: RunConfig) -> list[dict[str, Any]]:
+    def facts(self, config: RunConfig) -> list[dict[str, str]]:
         """Each fact asked in each way; "tuned" is the finished run of `config`.
 
         Returns {"kind", "question", "answer", and the answer of each way by its name}.
         """
         run = self._measurable(config, 0)
         tuned, base = self.session.model_for(config.model, run.id)
-        rows: list[dict[str, Any]] = []
+        rows: list[dict[str, str]] = []
         for fact in knowledge_probe.FACTS:
             row = {"kind": fact.kind, "question": fact.question, "answer": fact.answer}
             for way, text in knowledge_probe.texts(

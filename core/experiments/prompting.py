@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Any
 
-from core import catalog
 from core.config import (
     FINAL_EXAMPLES,
     DataConfig,
@@ -49,7 +48,7 @@ def prompt_evaluations(
     *,
     form: str = "chat",
     n_test: int = FINAL_EXAMPLES,
-    model: str = catalog.DEFAULT_MODEL,
+    model: str = RunConfig().model,
 ) -> Iterator[PromptEvaluation]:
     """Every number of examples with every seed; without examples seeds are alike, and one is enough."""
     for k in shots:
@@ -85,7 +84,7 @@ def tuned_config(
     *,
     seed: int = 0,
     steps: int = 20,
-    model: str = catalog.DEFAULT_MODEL,
+    model: str = RunConfig().model,
 ) -> RunConfig:
     """Tune on `size` examples (0: all) for `steps` steps; scored on few, as it is measured afterwards."""
     check_choice("The method", method, TUNED)
@@ -108,7 +107,7 @@ def tuned_configs(
     sizes: Sequence[int],
     seeds: Iterable[int],
     *,
-    model: str = catalog.DEFAULT_MODEL,
+    model: str = RunConfig().model,
 ) -> Iterator[RunConfig]:
     """Every method and size with every seed, seed by seed."""
     for seed in seeds:
@@ -161,14 +160,6 @@ class Row:
     """Training: time in optimizer steps."""
     once_tokens: float = 0.0
     """Training: tokens of all batches."""
-
-    def to_dict(self) -> dict[str, Any]:
-        return {**vars(self), "interval": list(self.interval)}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "Row":
-        lists: dict[str, Any] = {name: tuple(values[name]) for name in LISTS}
-        return cls(**{**values, **lists})
 
 
 def prompt_row(measured: Measured) -> Row:

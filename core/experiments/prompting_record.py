@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from core import recorded as shipped
 from core.answer import Answer
@@ -37,6 +36,7 @@ from core.recorded.answers import BASE, all_recorded
 from core.runs.messages import Generate, Measure
 from core.runs.prompt_evaluation import Measured
 from core.stamp import Stamp
+from core.typed_json import read
 
 COLLECTION = "prompting"
 
@@ -49,7 +49,7 @@ class RecordedRows:
     date: str
     """UTC."""
     rows: tuple[Row, ...]
-    facts: tuple[dict[str, Any], ...]
+    facts: tuple[dict[str, str], ...]
     """As `core.experiments.measure_all` gives them."""
     stamp: Stamp = field(default_factory=Stamp)
     """Of all measurements together; not known in records from before this was kept."""
@@ -63,7 +63,7 @@ class RecordedRows:
 
 def record(
     rows: Sequence[Row],
-    facts: Sequence[dict[str, Any]],
+    facts: Sequence[dict[str, str]],
     *,
     command: str,
     stamps: Sequence[Stamp] = (),
@@ -82,7 +82,7 @@ def record(
 def save(found: RecordedRows, path: Path) -> None:
     """Write a record as JSON, one row a line; `UserError` when the disk refuses."""
     head = {k: v for k, v in vars(found).items() if k != "rows"} | {"stamp": asdict(found.stamp)}
-    lines = ",\n".join(json.dumps(row.to_dict(), ensure_ascii=False) for row in found.rows)
+    lines = ",\n".join(json.dumps(asdict(row), ensure_ascii=False) for row in found.rows)
     text = json.dumps(head, indent=1, ensure_ascii=False)[:-2] + f',\n "rows": [\n{lines}\n]\n}}\n'
     try:
         path.write_text(text, "utf-8")
@@ -103,10 +103,7 @@ def recorded(path: Path | None = None) -> RecordedRows | None:
 def _own_record(path: Path) -> RecordedRows | None:
     if not path.is_file():
         return None
-    found = json.loads(path.read_text("utf-8"))
-    rows = tuple(Row.from_dict(row) for row in found.pop("rows"))
-    stamp = Stamp.of(found.pop("stamp", {}))
-    return RecordedRows(**found | {"rows": rows, "facts": tuple(found["facts"]), "stamp": stamp})
+    return read(RecordedRows, json.loads(path.read_text("utf-8")))
 
 
 def _view() -> RecordedRows | None:
@@ -145,11 +142,11 @@ def _measured(request: Measure) -> Measured | None:
     return found[-1] if found and isinstance(found[-1], Measured) else None
 
 
-def _facts(run_ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _facts(run_ids: Sequence[str]) -> Iterator[dict[str, str]]:
     """Each fact with the answers to every way of asking it."""
     answers = [*all_recorded(), *(one for run_id in run_ids for one in all_recorded(run_id))]
     for fact in FACTS:
-        row: dict[str, Any] = {"kind": fact.kind, "question": fact.question, "answer": fact.answer}
+        row: dict[str, str] = {"kind": fact.kind, "question": fact.question, "answer": fact.answer}
         texts: list[tuple[str, str]] = []
         for request, said in answers:
             if not isinstance(request, Generate) or fact.question not in request.text:

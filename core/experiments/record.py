@@ -93,7 +93,7 @@ class RecordedRun:
             summary=read(RunSummary, found),
             step_s=found.get("step_s", nan),
             events=tuple(map(event_from_dict, found["events"])),
-            stamp=Stamp.of(found["stamp"]) if "stamp" in found else None,
+            stamp=read(Stamp, found["stamp"]) if "stamp" in found else None,
         )
 
 
@@ -236,5 +236,5 @@ def _own_record(experiment: str) -> Recorded | None:
     found = json.loads(path.read_text("utf-8"))
     runs = tuple(map(RecordedRun.of, found.pop("runs")))
     untouched = tuple(read(Evaluation, event) for event in found.pop("untouched"))
-    stamp = Stamp.of(found.pop("stamp", {}))
+    stamp = read(Stamp, found.pop("stamp", {}))
     return Recorded(**found, untouched=untouched, runs=runs, stamp=stamp)

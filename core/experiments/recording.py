@@ -15,6 +15,7 @@ from core.machine import describe_machine
 from core.paths import data_dir, write_whole
 from core.quiet import Quietness, Watch, refuse
 from core.stamp import Stamp
+from core.typed_json import read
 
 OTHERWISE = "the same command then measures only what was disturbed"
 
@@ -64,7 +65,7 @@ class Recorder:
 def kept(key: str) -> Stamp | None:
     """The stamp of a run or measurement; None when it has none that can be read."""
     try:
-        return Stamp.of(json.loads((_folder() / f"{key}.json").read_text("utf-8")))
+        return read(Stamp, json.loads((_folder() / f"{key}.json").read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 

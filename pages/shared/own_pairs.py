@@ -4,6 +4,7 @@ What is in use stands in the URL by its address, so a reload loses nothing. A fi
 when the reader changes how it is read; after that, edits win.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ import streamlit as st
 from core import catalog
 from core.config import DataConfig
 from core.data import uploads
-from core.data.edited import keep_edited
+from core.data.edited import EditedRow, keep_edited
 from core.data.examples import Splits, load_splits
 from core.data.intake import Mapping, UnknownColumnsError, read
 from core.errors import UserError
@@ -134,8 +135,8 @@ def edit_pairs(data: DataConfig) -> None:
             column_config={"tags": None},
             height=280,
         )
-        rows = edited.to_dict("records")
-        is_edited = [_texts(row) for row in rows] != [
+        rows = [EditedRow(**row) for row in edited.to_dict("records")]
+        is_edited = [(row.prompt, row.completion) for row in rows] != [
             (e.prompt, e.completion) for e in splits.train
         ]
         copy = data.task != catalog.CUSTOM_TASK and st.button(
@@ -147,7 +148,7 @@ def edit_pairs(data: DataConfig) -> None:
             st.warning(plain(sentence))
 
 
-def _use(rows: list[dict[str, Any]], splits: Splits, table: State, data: DataConfig) -> None:
+def _use(rows: Sequence[EditedRow], splits: Splits, table: State, data: DataConfig) -> None:
     """Make the table's rows the dataset in use; when none are left, the last ones stay in use."""
     try:
         address, table["left_out"] = keep_edited(rows, splits)
@@ -167,7 +168,3 @@ def _frame(splits: Splits) -> pd.DataFrame:
         {"prompt": e.prompt, "completion": e.completion, "tags": list(e.tags)} for e in splits.train
     ]
     return pd.DataFrame(pairs, index=range(1, len(pairs) + 1))
-
-
-def _texts(row: dict[str, Any]) -> tuple[Any, Any]:
-    return row["prompt"], row["completion"]

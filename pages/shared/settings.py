@@ -30,15 +30,17 @@ def rate_slider(
         bind="query-params",
         help=SETTINGS["optimizer.learning_rate"].help,
     )
-    st.caption(_beside_usual(rate, usual))
+    st.caption(beside_usual(rate, usual))
     return rate
 
 
-def _beside_usual(rate: float, usual: float) -> str:
+def beside_usual(rate: float, usual: float) -> str:
+    """Such as "1,000 times the usual 0.00001."."""
     if rate == usual:
         return "The usual rate here for this method."
     times, words = (rate / usual, "the") if rate > usual else (usual / rate, "smaller than the")
-    return f"{times:.3g} times {words} usual {decimals(usual)}."
+    said = f"{times:,.0f}" if times >= 100 else f"{times:.3g}"
+    return f"{said} times {words} usual {decimals(usual)}."
 
 
 def choose_targets(label: str, *, key: str) -> list[str]:

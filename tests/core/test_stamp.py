@@ -11,6 +11,7 @@ from core import machine, stamp
 from core.errors import UserError
 from core.quiet import Load, Quietness
 from core.stamp import Stamp, check_alike
+from core.typed_json import read
 
 QUIET = Load(seconds=5.0, others=0.01, steal=0.0, load=0.1)
 BUSY = Load(seconds=60.0, others=0.3, steal=None, load=0.1)
@@ -23,7 +24,7 @@ def test_a_stamp_says_where_how_and_how_quiet() -> None:
     assert found.versions.keys() >= {"torch", "transformers", "peft"}
     assert found.disturbed == ()
     assert found.words.startswith("Bfloat16, on cpu")
-    assert Stamp.of(json.loads(json.dumps(asdict(found)))) == found
+    assert read(Stamp, json.loads(json.dumps(asdict(found)))) == found
 
 
 def test_a_busy_machine_marks_the_stamp() -> None:
@@ -35,7 +36,7 @@ def test_a_busy_machine_marks_the_stamp() -> None:
 
 
 def test_an_old_record_is_not_known() -> None:
-    assert Stamp.of({}) == Stamp()
+    assert read(Stamp, {}) == Stamp()
     assert Stamp().words == "Not known: precision, device, processor features, commit, load."
 
 

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from core import catalog
 from core.config import DataConfig
 from core.data import uploads
-from core.data.edited import keep_edited
+from core.data.edited import EditedRow, keep_edited
 from core.data.examples import Splits, load_splits
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
@@ -275,11 +275,11 @@ def test_edited_rows_as_a_table_gives_them(tmp_path: Path, monkeypatch: pytest.M
     address = uploads.keep(PAIRS)
     splits = load_splits(DataConfig(task=catalog.CUSTOM_TASK, dataset=address), seed=0)
     rows = [
-        {"prompt": "a", "completion": "b", "tags": ["x"]},
-        {"prompt": None, "completion": float("nan"), "tags": None},
-        {"prompt": "c", "completion": "nan"},
-        {"prompt": None, "completion": "d"},
-        {"prompt": splits.test[0].prompt.upper(), "completion": "leaks"},
+        EditedRow(prompt="a", completion="b", tags=["x"]),
+        EditedRow(prompt=None, completion=float("nan")),
+        EditedRow(prompt="c", completion="nan"),
+        EditedRow(prompt=None, completion="d"),
+        EditedRow(prompt=splits.test[0].prompt.upper(), completion="leaks"),
     ]
     kept, left_out = keep_edited(rows, splits)
     assert left_out == [

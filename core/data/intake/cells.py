@@ -4,6 +4,8 @@ import json
 import math
 from typing import Any
 
+from core.data.example import Record
+
 MISSING = ("nan", "<na>", "nat")
 """What a data frame writes for a cell without a value, in lower case."""
 
@@ -41,9 +43,9 @@ def check_characters(value: str) -> None:
         raise NotTextError(f"holds \\u{ord(half):04x}, half of a character (a lone surrogate)")
 
 
-def kept_fields(record: dict[str, Any]) -> dict[str, Any]:
+def kept_fields(record: Record) -> Record:
     """The other columns that a template may ask for: texts, numbers, and the list of tags."""
-    kept: dict[str, Any] = {}
+    kept: Record = {}
     for name, value in record.items():
         if isinstance(value, str):
             kept[name] = value.encode("utf-8", "replace").decode()

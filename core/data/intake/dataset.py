@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
+from core.data.example import Record
 from core.data.intake.cells import NotTextError, kept_fields
 from core.data.intake.rows import Row, Table, read_table
 from core.data.intake.shapes import (
@@ -19,6 +20,7 @@ from core.data.intake.shapes import (
 )
 from core.data.listing import MOST_NAMED, count, first_few, name_lines
 from core.errors import UserError, shortened
+from core.typed_json import Json
 
 MAX_UPLOAD_BYTES = 20_000_000
 MAX_UPLOAD_PAIRS = 20_000
@@ -40,11 +42,24 @@ class UnknownColumnsError(UserError):
     first rows, to choose by."""
 
     def __init__(
-        self, message: str, columns: list[str], first: Sequence[dict[str, Any]] = ()
+        self, message: str, columns: list[str], first: Sequence[dict[str, Json]] = ()
     ) -> None:
         super().__init__(message)
         self.columns = columns
         self.first = first
+
+
+class Described(TypedDict):
+    """What the command line says of a dataset."""
+
+    format: str
+    file_type: str
+    n: int
+    columns: list[str]
+    mapping: dict[str, str]
+    skipped: int
+    skipped_lines: list[int]
+    warnings: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +70,7 @@ class Dataset:
     file_type: str
     columns: list[str]
     mapping: Mapping
-    records: list[dict[str, Any]]
+    records: list[Record]
     """`prompt`, `completion`, and the other columns for templates."""
     lines: list[int]
     """Of each record, the line it begins on."""
@@ -63,14 +78,7 @@ class Dataset:
     """Lines left out, each with the reason."""
     warnings: list[str]
 
-    @property
-    def taken(self) -> str:
-        """What was recognised, in a sentence; empty for plain prompt and completion."""
-        return (
-            "" if self.format == "prompt/completion" else f"{self.format}: {self.mapping.in_words}"
-        )
-
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> "Described":
         return {
             "format": self.format,
             "file_type": self.file_type,
@@ -81,6 +89,13 @@ class Dataset:
             "skipped_lines": [line for line, _ in self.skipped],
             "warnings": self.warnings,
         }
+
+    @property
+    def taken(self) -> str:
+        """What was recognised, in a sentence; empty for plain prompt and completion."""
+        return (
+            "" if self.format == "prompt/completion" else f"{self.format}: {self.mapping.in_words}"
+        )
 
 
 def read_file(
@@ -120,7 +135,7 @@ def read(
     if all(row.problem for row in table.rows):
         raise BadLinesError(_bad_lines([(row.line, row.problem) for row in table.rows], name))
     shape, taken = _mapping(table, mapping, name)
-    records, lines, bad = list[dict[str, Any]](), list[int](), list[tuple[int, str]]()
+    records, lines, bad = list[Record](), list[int](), list[tuple[int, str]]()
     for row in table.rows:
         try:
             records.append(_record(row, taken))
@@ -168,7 +183,7 @@ def _mapping(table: Table, wanted: Mapping | None, name: str) -> tuple[str, Mapp
     return found
 
 
-def _record(row: Row, mapping: Mapping) -> dict[str, Any]:
+def _record(row: Row, mapping: Mapping) -> Record:
     if row.problem:
         raise NotTextError(row.problem)
     prompt, completion = pair_of(row.cells, mapping)
@@ -190,7 +205,7 @@ def _bad_lines(bad: list[tuple[int, str]], name: str) -> str:
 def _warnings(
     table: Table,
     mapping: Mapping,
-    records: list[dict[str, Any]],
+    records: list[Record],
     lines: list[int],
     bad: list[tuple[int, str]],
 ) -> list[str]:
@@ -211,8 +226,8 @@ def _warnings(
             f"{count(len(marked), 'pair')}: {name_lines(marked)}. They are read as text."
         )
     if mapping.completion.lower() == CHAT:
-        rows = (row for row in table.rows if isinstance(row.cells.get(mapping.completion), list))
-        long = [row.line for row in rows if _n_turns(row.cells[mapping.completion]) > 2]
+        chats = ((row.line, row.cells.get(mapping.completion)) for row in table.rows)
+        long = [line for line, turns in chats if isinstance(turns, list) and _n_turns(turns) > 2]
         if long:
             found.append(
                 f"{count(len(long), 'chat')} of several turns: {name_lines(long)}. What stands before "
@@ -221,5 +236,5 @@ def _warnings(
     return found
 
 
-def _n_turns(turns: list[Any]) -> int:
+def _n_turns(turns: Sequence[Json]) -> int:
     return sum(isinstance(turn, dict) and turn.get("role") != "system" for turn in turns)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from core.data.example import Record
 from core.errors import UserError, quote
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
@@ -25,7 +26,7 @@ ROWS_LOOKED_AT = 200
 class Row:
     line: int
     """The line it begins on, from 1."""
-    cells: dict[str, Any] = field(default_factory=dict[str, Any])
+    cells: Record = field(default_factory=Record)
     problem: str = ""
     """Why it cannot be read, or empty."""
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.data.example import Record
 from core.data.intake.cells import NotTextError, text_of
 from core.data.listing import join
 from core.errors import UserError, quote, shortened
@@ -85,7 +86,7 @@ def chosen_mapping(wanted: Mapping, columns: Sequence[str], name: str) -> Mappin
     return Mapping(prompt=prompt, completion=wanted.completion)
 
 
-def pair_of(cells: dict[str, Any], mapping: Mapping) -> tuple[str, str]:
+def pair_of(cells: Record, mapping: Mapping) -> tuple[str, str]:
     """Prompt and completion of one row. Raises `NotTextError` with the role: "the completion is empty"."""
     if mapping.prompt == (mapping.completion,):
         return _pair_of_chat(cells.get(mapping.completion))

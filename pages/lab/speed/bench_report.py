@@ -1,11 +1,12 @@
 """The recorded benchmark: ours beside the usual ways, and how the cost of a step grows."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.bench.report import Report
+from core.bench.report import Growth, Report
 from core.bench.speedups import TOO_FEW, comparisons, failures, growth_finding, summaries
 from core.bench.workloads import SIDES, WORKLOADS
 from pages.shared.colours import BLUE, GREEN, GREY, ORANGE
@@ -116,7 +117,7 @@ def _short(value: float) -> str:
     return f"{value / 1e6:.0f}M" if value >= 1e6 else f"{value:.0f}"
 
 
-def _title(axis: str, points: list[dict[str, Any]]) -> str:
+def _title(axis: str, points: Sequence[Growth]) -> str:
     """What the chart found; what it is of where that cannot be told, which the page says once."""
     found = growth_finding(axis, points)
     return f"Seconds per step over the {AXES[axis]}" if found == TOO_FEW else found

@@ -16,6 +16,13 @@ from core.config import (
 from pages.shared.layout import more_settings
 from pages.shared.settings import choose_targets, rate_slider
 
+NUMBERS = (
+    ("optimizer.steps", "Steps", 1, 500, 20),
+    ("optimizer.batch_size", "Batch size", 1, 64, 8),
+    ("seed", "Seed", 0, 9999, 0),
+)
+"""Path, title, lowest, highest and usual value."""
+
 
 def run_settings(data: DataConfig) -> RunConfig:
     """Draw the widgets of method and optimizer and return the config they spell.
@@ -52,33 +59,17 @@ def run_settings(data: DataConfig) -> RunConfig:
 
 def _numbers() -> tuple[int, int, int]:
     """Steps, batch size and seed."""
-    one, two, three = st.columns(3)
-    steps = one.number_input(
-        "Steps",
-        1,
-        500,
-        20,
-        key="instruction_steps",
-        bind="query-params",
-        help=SETTINGS["optimizer.steps"].help,
-    )
-    batch_size = two.number_input(
-        "Batch size",
-        1,
-        64,
-        8,
-        key="instruction_batch_size",
-        bind="query-params",
-        help=SETTINGS["optimizer.batch_size"].help,
-    )
-    seed = three.number_input(
-        "Seed",
-        0,
-        9999,
-        0,
-        key="instruction_seed",
-        bind="query-params",
-        help=SETTINGS["seed"].help,
+    steps, batch_size, seed = (
+        column.number_input(
+            title,
+            low,
+            high,
+            usual,
+            key=f"instruction_{path.rpartition('.')[2]}",
+            bind="query-params",
+            help=SETTINGS[path].help,
+        )
+        for column, (path, title, low, high, usual) in zip(st.columns(3), NUMBERS, strict=True)
     )
     return steps, batch_size, seed
 

@@ -12,7 +12,7 @@ from core import quiet
 from core.bench import ablation
 from core.bench.ablation import Ablation, Timed, differences, finding, from_json, gains, to_json
 from core.bench.ablation_parts import ALL_ON, PARTS, WORKLOADS, variants
-from core.cli import ablation as command
+from core.cli import timing
 from core.cli.main import main
 
 
@@ -102,23 +102,29 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         names = [name for name in options.get("--parts", "").split(",") if name]
         compared = variants([PARTS[name] for name in names])
         rows = [
-            {"part": name, "round": n, "seconds": 2.0 if name else 1.0, "loss": 1.0}
+            {
+                "workload": words[3],
+                "part": name,
+                "round": n,
+                "seconds": 2.0 if name else 1.0,
+                "loss": 1.0,
+            }
             for n in range(1, int(options["--rounds"]) + 1)
             for name in compared
         ]
         more = {"dtype": "bfloat16", "device": "cpu", "threads": 2}
-        return {"event": "done", "rows": rows, **more}, 0.0
+        return {"event": "done", "timed": rows, **more}, 0.0
 
     monkeypatch.setattr(ablation, "follow", follow)
-    monkeypatch.setattr(command.acquire, "is_ready", lambda model: True)
-    monkeypatch.setattr(command, "FOLDER", tmp_path / "recorded")
+    monkeypatch.setattr(timing.acquire, "is_ready", lambda model: True)
+    monkeypatch.setattr(timing, "FOLDER", tmp_path / "recorded")
     return tmp_path / "recorded"
 
 
 def test_a_quiet_machine_is_recorded_whole(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command, "Watch", watching([0.0] * 20))
+    monkeypatch.setattr(timing, "Watch", watching([0.0] * 20))
     assert main(["bench", "ablation", "--record"]) == 0
     text = (folder / "ablation.json").read_text("utf-8")
     found = from_json(text)
@@ -137,7 +143,7 @@ def test_a_busy_machine_is_not_recorded(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(command, "Watch", watching(shares))
+    monkeypatch.setattr(timing, "Watch", watching(shares))
     assert main(["bench", "ablation", "--record"]) == 2
     assert "Nothing was recorded. Other programs used 50 %" in capsys.readouterr().err
     assert not folder.exists()
@@ -146,7 +152,7 @@ def test_a_busy_machine_is_not_recorded(
 def test_one_workload_and_one_part_alone(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command, "Watch", watching([0.0] * 20))
+    monkeypatch.setattr(timing, "Watch", watching([0.0] * 20))
     asked = ["bench", "ablation", "--only", "lora", "--parts", "norm", "--quick", "--json"]
     assert main(asked) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -175,7 +181,7 @@ def test_mistakes_are_one_line(
 def test_a_process_that_fails_ends_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command, "Watch", watching([0.0] * 20))
+    monkeypatch.setattr(timing, "Watch", watching([0.0] * 20))
     failed = {"event": "failed", "reason": "no memory"}
     monkeypatch.setattr(ablation, "follow", lambda words, is_first: (failed, 0.0))
     assert main(["bench", "ablation"]) == 2

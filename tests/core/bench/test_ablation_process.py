@@ -54,27 +54,27 @@ def test_a_part_that_is_off_is_replaced_and_changes_no_result(
 ) -> None:
     replaced = calls(monkeypatch, part)
     found = list(measure(base, workload, rounds=1, only=(part,)))
-    assert {row["part"] for row in found} == {ALL_ON, part, PARTS[part].against}
+    assert {row.part for row in found} == {ALL_ON, part, PARTS[part].against}
     assert len(replaced) > 0
-    usual = next(row for row in found if row["part"] == ALL_ON)
+    usual = next(row for row in found if row.part == ALL_ON)
     for row in found:
-        assert row["seconds"] > 0
+        assert row.seconds > 0
         if workload == "answer":
-            assert row["answers"] == usual["answers"]
+            assert row.answers == usual.answers
         else:
-            assert row["loss"] == pytest.approx(usual["loss"], rel=1e-6)
-            assert row["grad_norm"] == pytest.approx(usual["grad_norm"], rel=1e-3)
+            assert row.loss == pytest.approx(usual.loss, rel=1e-6)
+            assert row.grad_norm == pytest.approx(usual.grad_norm, rel=1e-3)
 
 
 def test_variants_take_turns_at_the_same_weights(base: LoadedModel) -> None:
     before = {name: p.clone() for name, p in base.model.named_parameters()}
     found = list(measure(base, "full", rounds=3, only=("norm_gradient", "blocks")))
-    assert [row["part"] for row in found] == [
+    assert [row.part for row in found] == [
         *("norm_gradient", "blocks", ALL_ON),
         *("blocks", ALL_ON, "norm_gradient"),
         *(ALL_ON, "norm_gradient", "blocks"),
     ]
-    losses = {row["round"]: row["loss"] for row in found}
+    losses = {row.round: row.loss for row in found}
     assert len(set(losses.values())) == 3  # another batch in each round
     assert all(bool((before[name] == p).all()) for name, p in base.model.named_parameters())
 

@@ -11,7 +11,7 @@ import pytest
 from core import quiet
 from core.bench import lesson
 from core.bench.lesson import Lesson, Timed, finding, from_json, is_same, markdown, to_json
-from core.cli import lesson as command
+from core.cli import timing
 from core.cli.main import main
 from core.config import RunConfig
 from core.events import Event, Finished, Started
@@ -136,8 +136,8 @@ def runs(monkeypatch: pytest.MonkeyPatch, timed: Timed) -> list[tuple[str, str]]
         )
 
     monkeypatch.setattr(lesson, "_run", run)
-    monkeypatch.setattr(command, "Watch", watch)
-    monkeypatch.setattr(command.acquire, "is_ready", lambda model: True)
+    monkeypatch.setattr(timing, "Watch", watch)
+    monkeypatch.setattr(timing.acquire, "is_ready", lambda model: True)
     return found
 
 
@@ -147,7 +147,7 @@ def test_a_record_holds_all_scenarios(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(command, "FOLDER", tmp_path)
+    monkeypatch.setattr(timing, "FOLDER", tmp_path)
     assert main(["bench", "lesson", "--record"]) == 0
     assert runs == [*lesson.SCENARIOS] * lesson.ROUNDS
     found = from_json((tmp_path / "lesson.json").read_text("utf-8"))

@@ -34,7 +34,7 @@ def test_more_examples_are_more_tokens(tiny: LoadedModel, tiny_folder: Path) -> 
     shape = of_folder(tiny_folder)
     timed = [Timed.of(tiny.model, shape, Case(batch_size=n), tiny.dtype) for n in (1, 8)]
     take_turns(timed)
-    few, many = (one.point() for one in timed)
+    few, many = (one.point("rank", 1) for one in timed)
     assert few["tokens"] < many["tokens"]
     assert few["needed_flops"] < many["needed_flops"]
     assert min(few["step_s"], many["step_s"]) > 0
@@ -51,7 +51,7 @@ def test_cases_take_turns_and_a_point_is_a_median_of_nine_with_its_interval(
     assert STEPS >= 9
     one = timed[0]
     one.step_s = [50.0, 5.0, 4.0, 9.0, 6.0, 1.0, 7.0, 2.0, 8.0, 3.0]  # the first warms up
-    found = one.point()
+    found = one.point("rank", 1)
     assert (found["step_s"], found["low"], found["high"], found["n_steps"]) == (5.0, 2.0, 8.0, 9)
 
 
@@ -73,4 +73,4 @@ def test_a_random_model_has_the_size_of_its_shape(tiny: LoadedModel, tiny_folder
     one = Timed.of(model, shape, Case(), tiny.dtype)
     one.step()
     one.step()
-    assert one.point()["step_s"] > 0
+    assert one.point("rank", 1)["step_s"] > 0

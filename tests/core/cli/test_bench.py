@@ -13,7 +13,7 @@ from core import quiet
 from core.bench import compare
 from core.bench.report import from_json
 from core.bench.workloads import WORKLOADS
-from core.cli import bench
+from core.cli import timing
 from core.cli.main import main
 
 
@@ -120,8 +120,8 @@ def sides(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
 
     monkeypatch.setattr(compare, "run_side", answer)
     monkeypatch.setattr(compare, "worker_ready_s", lambda: 3.0)
-    monkeypatch.setattr(bench.acquire, "is_ready", lambda model: True)
-    monkeypatch.setattr(bench, "FOLDER", found["folder"])
+    monkeypatch.setattr(timing.acquire, "is_ready", lambda model: True)
+    monkeypatch.setattr(timing, "FOLDER", found["folder"])
     return found
 
 
@@ -131,7 +131,7 @@ RECORD = ["bench", "--only", "lora8", "--record"]
 def test_a_quiet_machine_is_recorded_with_all_that_matters(
     sides: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(bench, "Watch", watching([0.0] * 20))
+    monkeypatch.setattr(timing, "Watch", watching([0.0] * 20))
     assert main(RECORD) == 0
     report = from_json((sides["folder"] / "bench.json").read_text("utf-8"))
     stamp = report.stamp
@@ -146,7 +146,7 @@ def test_a_quiet_machine_is_recorded_with_all_that_matters(
 def test_recording_refuses_a_busy_machine_before_it_measures(
     sides: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(bench, "Watch", watching([1.0]))
+    monkeypatch.setattr(timing, "Watch", watching([1.0]))
     assert main(RECORD) == 2
     said = capsys.readouterr().err
     assert "Nothing was recorded. Other programs used 50 % of the processors" in said
@@ -161,7 +161,7 @@ def test_recording_refuses_a_machine_that_became_busy_but_writes_a_marked_report
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(bench, "Watch", watching([0.0] + [1.0] * 20))
+    monkeypatch.setattr(timing, "Watch", watching([0.0] + [1.0] * 20))
     assert main([*RECORD, "--out", str(tmp_path / "out")]) == 2
     assert "processors while measuring (at most 5 %)" in capsys.readouterr().err
     assert not sides["folder"].exists()
@@ -173,7 +173,7 @@ def test_recording_refuses_a_machine_that_became_busy_but_writes_a_marked_report
 def test_recording_refuses_baselines_that_vary(
     sides: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(bench, "Watch", watching([0.0] * 20))
+    monkeypatch.setattr(timing, "Watch", watching([0.0] * 20))
     seconds = iter((1.0, 5.0, 6.0, 1.0, 6.5, 6.0, 1.0, 5.0, 6.0))
     monkeypatch.setitem(sides, "seconds", _Each(seconds))
     assert main(RECORD) == 2
@@ -195,7 +195,7 @@ class _Each(dict[str, float]):
 def test_recording_wants_more_than_one_process(
     sides: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(bench, "Watch", watching([0.0] * 20))
+    monkeypatch.setattr(timing, "Watch", watching([0.0] * 20))
     assert main([*RECORD, "--seeds", "0"]) == 2
     assert "Measured in one process only: Trainer + peft" in capsys.readouterr().err
 
@@ -203,12 +203,12 @@ def test_recording_wants_more_than_one_process(
 def test_a_plain_measurement_runs_on_a_busy_machine_and_says_so(
     sides: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(bench, "Watch", watching([1.0] * 20))
+    monkeypatch.setattr(timing, "Watch", watching([1.0] * 20))
     assert main(["bench", "--only", "lora8"]) == 0
     printed = capsys.readouterr()
     assert "disturbed: Other programs used 50 %" in printed.err
     assert "On a disturbed machine: " in printed.out
-    monkeypatch.setattr(bench, "Watch", watching([1.0] * 20))
+    monkeypatch.setattr(timing, "Watch", watching([1.0] * 20))
     assert main(["bench", "--only", "lora8", "--json"]) == 0
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert last["disturbed"] == list(last["stamp"]["disturbed"]) != []
@@ -217,7 +217,7 @@ def test_a_plain_measurement_runs_on_a_busy_machine_and_says_so(
 def test_a_side_on_another_device_ends_the_measurement(
     sides: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(bench, "Watch", watching([0.0] * 20))
+    monkeypatch.setattr(timing, "Watch", watching([0.0] * 20))
     sides["devices"] = {"ours": "cuda:0"}
     assert main(["bench", "--only", "lora8"]) == 2
     said = capsys.readouterr().err

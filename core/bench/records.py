@@ -1,0 +1,40 @@
+"""Records of benchmarks as files: JSON in which each measurement is a line, read back as what it was."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from core.errors import UserError, shortened
+from core.experiments.record import FOLDER
+from core.typed_json import read
+
+T = TypeVar("T")
+
+
+def rows_json(values: Mapping[str, Any], *lists: str) -> str:
+    """JSON in which each item of these lists is one line; they stand last."""
+    head = {name: value for name, value in values.items() if name not in lists}
+    text = json.dumps(head, indent=1, ensure_ascii=False)[:-2]
+    for name in lists:
+        items: Sequence[object] = values[name]
+        lines = ",\n".join(json.dumps(item, ensure_ascii=False) for item in items)
+        text += f',\n "{name}": [\n{lines}\n]'
+    return text + "\n}\n"
+
+
+def write(path: Path, text: str) -> None:
+    """`UserError` when the disk refuses."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise UserError(
+            f"{shortened(path)} cannot be written: {error.strerror or error}."
+        ) from error
+
+
+def read_record(kind: type[T], name: str) -> T | None:
+    """What comes with the app under this name; None when there is nothing."""
+    path = FOLDER / f"{name}.json"
+    return read(kind, json.loads(path.read_text("utf-8"))) if path.is_file() else None

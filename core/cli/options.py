@@ -1,0 +1,17 @@
+"""Options that several commands share."""
+
+from argparse import ArgumentParser
+
+from core.config import RunConfig
+
+USUAL_MODEL = RunConfig().model
+
+
+def add_model_option(
+    parser: ArgumentParser, *, help_text: str = "catalogue id or local folder"
+) -> None:
+    parser.add_argument("--model", default=USUAL_MODEL, help=help_text)
+
+
+def add_json_option(parser: ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
