@@ -3,7 +3,6 @@
 import html
 import unicodedata
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -167,19 +166,10 @@ def share_of(found: Overlap, total: int) -> str:
 
 
 def count_table(counts: Sequence[NgramCount]) -> pd.DataFrame:
-    rows: list[dict[str, Any]] = [
-        {
-            "n-gram": row.ngram,
-            "in reference": row.in_reference,
-            "in output": row.in_output,
-            "counted": row.counted,
-        }
-        for row in counts
-    ]
-    total: dict[str, Any] = {"n-gram": "all"} | {
-        key: sum(row[key] for row in rows) for key in ("in reference", "in output", "counted")
-    }
-    return pd.DataFrame([*rows, total])
+    rows = [(row.ngram, row.in_reference, row.in_output, row.counted) for row in counts]
+    _, *numbers = zip(*rows, strict=True) if rows else ((), (), (), ())
+    total = ("all", *map(sum, numbers))
+    return pd.DataFrame([*rows, total], columns=["n-gram", "in reference", "in output", "counted"])
 
 
 def subsequence(found: TextComparison) -> None:

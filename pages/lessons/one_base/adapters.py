@@ -53,12 +53,9 @@ def answer(
 def memory_rows(adapter_bytes: float, n_parameters: int) -> pd.DataFrame:
     """N tasks: one base with N adapters against N whole copies, in MB."""
     base = n_parameters * WEIGHT_BYTES
-    rows: list[dict[str, Any]] = []
-    for n in MANY:
-        rows.append({"tasks": n, "way": "a copy per task", "MB": n * base / 1e6})
-        together = (base + n * adapter_bytes) / 1e6
-        rows.append({"tasks": n, "way": "one base and adapters", "MB": together})
-    return pd.DataFrame(rows)
+    copies = [(n, "a copy per task", n * base / 1e6) for n in MANY]
+    together = [(n, "one base and adapters", (base + n * adapter_bytes) / 1e6) for n in MANY]
+    return pd.DataFrame([*copies, *together], columns=["tasks", "way", "MB"])
 
 
 def memory_finding(frame: pd.DataFrame) -> str:
