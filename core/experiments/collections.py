@@ -149,9 +149,10 @@ def forgetting() -> Iterator[RunConfig]:
         for rate in FULL_RATES:
             yield collapse(rate=rate, seed=seed)
     for seed in SEEDS:
-        for method, rates in (("lora", LORA_RATES), ("prompt", PROMPT_RATES)):
-            for rate in rates:
-                yield collapse(method=method, rate=rate, seed=seed)
+        for rate in LORA_RATES:
+            yield collapse(method="lora", rate=rate, seed=seed)
+        for rate in PROMPT_RATES:
+            yield collapse(method="prompt", rate=rate, seed=seed)
         for rate in (1e-5, 1e-4, 3e-4, 1e-3):
             yield collapse(method="top_layers", rate=rate, seed=seed)
 
@@ -204,9 +205,8 @@ def ranks() -> Iterator[RunConfig]:
         for rank in RANKS:
             yield rank_config(MethodConfig(rank=rank), rate=usual, seed=seed)
     for seed in SEEDS:
-        for variant in ("rslora", "dora"):
-            method = MethodConfig(name=variant)
-            yield rank_config(method, rate=default_learning_rate(variant), seed=seed)
+        yield _variant("rslora", seed)
+        yield _variant("dora", seed)
     for rate in RATES:
         for rank in RANKS:
             yield rank_config(MethodConfig(rank=rank), rate=rate)
@@ -330,6 +330,11 @@ def base_requests(tokenizer: ChatTokenizer | None = None) -> list[AnyRequest]:
 def _lesson_2(task: str) -> RunConfig:
     """As its page opens."""
     return replace(instruction_config(), data=DataConfig(task=task), evaluation=EvaluationConfig())
+
+
+def _variant(method: str, seed: int) -> RunConfig:
+    rate = default_learning_rate(method)
+    return rank_config(MethodConfig(name=method), rate=rate, seed=seed)
 
 
 def _layers(model: str) -> list[int]:
