@@ -18,7 +18,11 @@ def matrices_figure(found: Matrices) -> go.Figure:
     """B, A and their scaled product as heatmaps, each with its own colour scale around zero."""
     d_out, d_in = found.shape
     rank = found.rank
-    titles = (f"B: {d_out} × {rank}", f"A: {rank} × {d_in}", f"what is added: {d_out} × {d_in}")
+    titles = (  # in two lines each, so that they stand apart on a phone
+        f"B<br>{d_out} × {rank}",
+        f"A<br>{rank} × {d_in}",
+        f"added<br>{d_out} × {d_in}",
+    )
     figure = make_subplots(1, 3, subplot_titles=titles, column_widths=[0.2, 0.4, 0.4])
     parts = {"B": found.B, "A": found.A, "BA": found.BA}
     for column, (name, matrix) in enumerate(parts.items(), start=1):
@@ -39,8 +43,8 @@ def matrices_figure(found: Matrices) -> go.Figure:
     figure.update_xaxes(showticklabels=False)
     figure.update_yaxes(showticklabels=False, autorange="reversed")
     return figure.update_layout(
-        height=320,
-        margin={"l": 10, "r": 10, "t": 40},
+        height=340,
+        margin={"l": 10, "r": 10, "t": 60},
     )
 
 
