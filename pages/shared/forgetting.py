@@ -37,11 +37,19 @@ def _view(run: Run, events: list[Event]) -> None:
     watched = [e for e in events if isinstance(e, Sample) and not e.task]
     if watched:
         show_cards(cards_of(watched))
-    if any(isinstance(e, Evaluation) for e in events):
+    if n := len(of_type(events, Evaluation)):
         seen = tasks_seen(run.config_dict)
-        chart = curves(events, planned_steps(run.config_dict), seen)
+        chart = _chart_of(run.id, n, planned_steps(run.config_dict), events, seen)
         st.altair_chart(chart, width="stretch")
         st.caption(curves_note(events, seen))
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _chart_of(
+    run_id: str, n_evaluations: int, n_steps: int, _events: list[Event], _seen: Collection[str]
+) -> alt.LayerChart | alt.FacetChart:
+    """The curves of a run with so many evaluations: built at a check, not at every look between two."""
+    return curves(_events, n_steps, _seen)
 
 
 def of_type(events: Sequence[Event], kind: type[E]) -> list[E]:
