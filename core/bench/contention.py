@@ -345,17 +345,13 @@ def finding(found: Contention) -> str:
 def headline(found: Contention) -> str:
     """One sentence: how many times as long a training and a question take, each with its interval."""
     told = {
-        "two": "Each of two trainings at once takes {} as long as one alone",
-        "asked": "a question during a training {}",
-    }
-    ours = {
-        "two": _ratio(found, "two", "alone", MOST_TWO),
-        "asked": _ratio(found, "asked", "asked alone", MOST_ASKED),
+        "Each of two trainings at once": _ratio(found, "two", "alone", MOST_TWO),
+        "a question during a training": _ratio(found, "asked", "asked alone", MOST_ASKED),
     }
     parts = [
-        words.format(f"{row.value:.2f} times ({row.low:.2f} to {row.high:.2f})")
-        for name, words in told.items()
-        if (row := ours[name])
+        f"{what} takes {row.value:.2f} times as long as alone ({row.low:.2f} to {row.high:.2f})"
+        for what, row in told.items()
+        if row
     ]
     return ", ".join(parts) or "Nothing was measured"
 

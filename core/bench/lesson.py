@@ -318,12 +318,9 @@ def headline(found: Lesson) -> str:
     """One sentence: how long the reader waits, with the range over the runs."""
     words, ours = next(iter(by_scenario(found).items()))
     totals = [one.total_s for one in ours]
-    runs = f"{min(totals):.1f} to {max(totals):.1f} in {len(totals)} runs"
-    spread = f" ({runs})" if len(totals) > 1 else ""
-    return (
-        f"From click to finished, the lesson of forgetting takes {median(totals):.1f} s{spread}, "
-        f"with a {words}"
-    )
+    runs = f" ({min(totals):.1f} to {max(totals):.1f} in {len(totals)} runs)"
+    took = f"{median(totals):.1f} s{runs if len(totals) > 1 else ''}"
+    return f"From click to finished, the lesson of forgetting takes {took} with a {words}"
 
 
 def markdown(found: Lesson) -> str:

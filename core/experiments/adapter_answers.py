@@ -20,6 +20,7 @@ from core.experiments.record import FOLDER
 from core.machine import describe_machine
 from core.quiet import Quietness
 from core.stamp import Stamp
+from core.typed_json import read
 
 NAME = "adapters"
 COMMAND = f"python -m core experiment {NAME} --record assets/recorded/{NAME}.json"
@@ -84,7 +85,7 @@ def recorded_answers(path: Path = FOLDER / f"{NAME}.json") -> AdapterAnswers | N
     return AdapterAnswers(
         machine=found["machine"],
         date=found["date"],
-        stamp=Stamp.of(found["stamp"]),
+        stamp=read(Stamp, found["stamp"]),
         configs=found["configs"],
         answers=found["answers"],
     )

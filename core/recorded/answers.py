@@ -23,7 +23,7 @@ from core.runs.messages import (
     request_to_json,
 )
 from core.stamp import Stamp
-from core.typed_json import strict_json
+from core.typed_json import read, strict_json
 
 BASE = "base_model"
 """The folder of what the base model was asked."""
@@ -69,7 +69,7 @@ def save(path: Path, asked: list[Asked], *, identity: str, stamp: Stamp) -> None
 def how(path: Path) -> tuple[str, Stamp]:
     """The identity and the stamp of recorded answers; `UserError` where they cannot be read."""
     head, *_ = files.read_lines(path)
-    return str(head.get("identity")), Stamp.of(head.get("stamp", {}))
+    return str(head.get("identity")), read(Stamp, head.get("stamp", {}))
 
 
 def key_of(request: Request[Any]) -> str:

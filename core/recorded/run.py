@@ -97,7 +97,7 @@ class RecordedRun:
             collection=collection,
             folder=folder,
             config_dict=found["config"],
-            stamp=Stamp.of(found["stamp"]),
+            stamp=read(Stamp, found["stamp"]),
             summary=read(RunSummary, found["summary"]),
         )
 

@@ -44,14 +44,29 @@ def draw(run: Run, events: list[Event], *, recorded: Recorded | None = None) -> 
     watched = [e for e in events if isinstance(e, Sample) and not e.task]
     if watched:
         show_cards(cards_of(watched))
-    if any(isinstance(e, Evaluation) for e in events):
+    if n := len(of_type(events, Evaluation)):
         seen = tasks_seen(run.config_dict)
         behind = recorded.events() if recorded else []
-        chart = curves(events, planned_steps(run.config_dict), seen, behind=behind)
+        n_steps = planned_steps(run.config_dict)
+        chart = _chart_of(run.id, n, n_steps, bool(behind), events, seen, behind)
         st.altair_chart(chart, width="stretch")
         st.caption(curves_note(events, seen))
         if recorded:
             st.caption(f"Grey rings: the recorded run of the same settings. {recorded.where}")
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _chart_of(
+    run_id: str,
+    n_evaluations: int,
+    n_steps: int,
+    has_recorded: bool,
+    _events: list[Event],
+    _seen: Collection[str],
+    _behind: list[Event],
+) -> alt.LayerChart | alt.FacetChart:
+    """The curves of a run with so many evaluations: built at a check, not at every look between two."""
+    return curves(_events, n_steps, _seen, behind=_behind)
 
 
 def of_type(events: Sequence[Event], kind: type[E]) -> list[E]:

@@ -3,13 +3,14 @@
     pytest -s -m benchmark tests/browser/test_lesson_time.py
 
 For a quiet machine: browser, server and training share its cores. The first run computes the base model's
-answers, the second takes them as kept. Prints a JSON line for each; `python -m core bench lesson` says where
-the time goes.
+answers, the second takes them as kept. Prints a JSON line for each, with the processor time of server, workers
+and browser, and what the server sent to the page; `python -m core bench lesson` says where the time goes.
 """
 
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import psutil
 import pytest
 from playwright.sync_api import Page, expect
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tests.browser.conftest import running_app
 
@@ -47,8 +49,41 @@ def cpu_s() -> dict[str, float]:
     return found
 
 
-def run_once(page: Page) -> dict[str, Any]:
-    """Press Run; when the first loss and the end are on screen (s), and what it cost the cores."""
+class Sent:
+    """What the server sends to a page: a message for each element that is drawn, one at the end of a rerun."""
+
+    def __init__(self, page: Page) -> None:
+        self.sizes: list[int] = []
+        self.n_reruns = 0
+        self.bytes_by_kind: Counter[str] = Counter()
+        page.on("websocket", lambda socket: socket.on("framereceived", self._receive))
+
+    def _receive(self, payload: bytes | str) -> None:
+        data = payload.encode() if isinstance(payload, str) else payload
+        message = ForwardMsg.FromString(data)
+        kind = message.WhichOneof("type") or "other"
+        if kind == "delta" and message.delta.WhichOneof("type") == "new_element":
+            kind = message.delta.new_element.WhichOneof("type") or kind
+        self.sizes.append(len(data))
+        self.bytes_by_kind[kind] += len(data)
+        self.n_reruns += kind == "script_finished"
+
+    def taken(self) -> dict[str, Any]:
+        """What came since the last time, largest kinds first."""
+        found = {
+            "messages": len(self.sizes),
+            "bytes": sum(self.sizes),
+            "reruns": self.n_reruns,
+            "bytes_per_rerun": round(sum(self.sizes) / max(1, self.n_reruns)),
+            "bytes_by_kind": dict(self.bytes_by_kind.most_common(8)),
+        }
+        self.sizes, self.n_reruns, self.bytes_by_kind = [], 0, Counter()
+        return found
+
+
+def run_once(page: Page, sent: Sent) -> dict[str, Any]:
+    """Press Run; when the first loss and the end are on screen (s), what it cost the cores, what was sent."""
+    sent.taken()
     before, clicked = cpu_s(), time.monotonic()
     page.get_by_role("button", name=BUTTON).click(timeout=60_000)
     page.get_by_text(re.compile(r"Step \d+ of 20\b.*; loss \d")).wait_for(timeout=120_000)
@@ -56,16 +91,22 @@ def run_once(page: Page) -> dict[str, Any]:
     expect(page.get_by_text(re.compile("Finished after 20 steps"))).to_be_visible(timeout=600_000)
     finished_s = time.monotonic() - clicked
     spent = {name: after - before[name] for name, after in cpu_s().items()}
-    return {"first_loss_s": first_loss_s, "finished_s": finished_s, "cpu_s": spent}
+    return {
+        "first_loss_s": first_loss_s,
+        "finished_s": finished_s,
+        "cpu_s": spent,
+        "sent": sent.taken(),
+    }
 
 
 def test_the_lesson_from_click_to_finished(own_app: str, page: Page) -> None:
+    sent = Sent(page)
     page.goto(f"{own_app}/forgetting?forgetting_guess=a+name")
     expect(page.get_by_role("button", name=BUTTON)).to_be_enabled(timeout=60_000)
     page.wait_for_timeout(20_000)  # the workers get warm
-    computed = run_once(page)
+    computed = run_once(page, sent)
     page.goto(f"{own_app}/forgetting?forgetting_guess=a+name")
-    kept = run_once(page)
+    kept = run_once(page, sent)
     for base, found in (("computed", computed), ("kept", kept)):
         row = {"type": "lesson_in_browser", "base": base, **found}
         print(json.dumps(row))  # noqa: T201

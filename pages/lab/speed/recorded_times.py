@@ -41,7 +41,7 @@ def part_chart(found: lesson.Lesson) -> alt.Chart:
                 title=None,
                 axis=alt.Axis(labelExpr="split(datum.label, ', ')", labelLimit=180),
             ),
-            x=alt.X("start:Q", title="seconds since the click (medians)"),
+            x=alt.X("start:Q", title="seconds of each part (medians)"),
             x2="end:Q",
             color=alt.Color(
                 "part:N",
@@ -58,13 +58,15 @@ def part_chart(found: lesson.Lesson) -> alt.Chart:
 
 def aim_rows(found: lesson.Lesson | contention.Contention) -> pd.DataFrame:
     """What was measured beside what we aim at, a row each, in words; a dash where there is no aim."""
-    rows = lesson.aims(found) if isinstance(found, lesson.Lesson) else contention.ratios(found)
+    is_lesson = isinstance(found, lesson.Lesson)
+    rows = lesson.aims(found) if is_lesson else contention.ratios(found)
+    spread = "lowest to highest" if is_lesson else "95 %"
     return pd.DataFrame(
         [
             {
                 "": row.title,
                 "median": f"{row.value:.2f}",
-                "from, to": f"{row.low:.2f}, {row.high:.2f}" if row.low < row.high else "–",
+                spread: f"{row.low:.2f} to {row.high:.2f}" if row.low < row.high else "–",
                 "aim: at most": f"{row.at_most:g}" if row.at_most else "–",
                 "verdict": row.verdict or "–",
             }
@@ -85,7 +87,7 @@ def lesson_record(found: lesson.Lesson | None) -> None:
         st.table(aim_rows(found))
     st.caption(
         f"{found.steps} steps, in the real queue with the real workers, without a browser. The table: the "
-        "runs with a warm worker and kept answers, their median, the lowest and the highest. "
+        "runs with a warm worker and kept answers. "
         f"{found.where} Made with `{found.command}`."
     )
 

@@ -100,3 +100,14 @@ def test_every_condition_is_measured(
     assert len(said) == 2
     assert [ratio.at_most for ratio in ratios(found)] == [2.1, None, 1.5, 3.0]
     assert asdict(found)["threads"] >= 1
+
+
+def test_the_headline_gives_both_ratios_with_their_intervals() -> None:
+    found = measured(2.0, asked=1.25)
+    two, _, asked, _ = ratios(found)
+    said = contention.headline(found)
+    for row in (two, asked):
+        assert f"{row.value:.2f} times as long as alone ({row.low:.2f} to {row.high:.2f})" in said
+    assert contention.headline(Contention(command="c", model="m", threads=2, timed=())) == (
+        "Nothing was measured"
+    )

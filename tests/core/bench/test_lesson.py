@@ -164,3 +164,21 @@ def test_a_quick_look_is_one_line_of_json(
     assert runs == [("warm", "computed"), ("warm", "kept")]
     assert main(["bench", "lesson", "--record", "--quick"]) == 2
     assert "give --record by itself" in capsys.readouterr().err
+
+
+def test_an_aim_is_decided_where_enough_runs_agree(timed: Timed) -> None:
+    def verdicts(*totals: float) -> tuple[str, str]:
+        runs = tuple(replace(timed, worker="warm", base="kept", total_s=s) for s in totals)
+        found = Lesson(command="c", model="m", steps=2, timed=runs)
+        return lesson.aims(found)[0].verdict, lesson.headline(found)
+
+    assert verdicts(18, 19, 20)[0] == "met"
+    assert verdicts(21, 22, 23)[0] == "missed"
+    verdict, headline = verdicts(19, 20, 21)
+    assert verdict == "not decided"
+    assert "takes 20.0 s (19.0 to 21.0 in 3 runs) with a warm worker" in headline
+    verdict, headline = verdicts(10)
+    assert verdict == "not decided: too few runs"
+    assert "takes 10.0 s with" in headline
+    cold = Lesson(command="c", model="m", steps=2, timed=(replace(timed, worker="cold"),))
+    assert lesson.aims(cold) == []

@@ -1,0 +1,29 @@
+"""The curves of a run that is followed are built anew at a check, not at every look between two."""
+
+import pytest
+
+from core.events import Event
+from pages.shared import forgetting
+from tests.events import evaluation, step
+
+
+def test_the_curves_are_built_once_for_a_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[int] = []
+    usual = forgetting.curves
+
+    def counted(events: list[Event], *more: object) -> object:
+        built.append(len(events))
+        return usual(events, *more)  # pyright: ignore
+
+    monkeypatch.setattr(forgetting, "curves", counted)
+    events: list[Event] = [evaluation(0, "names", 0.5)]
+    for number in range(1, 4):
+        forgetting._chart_of("a", 1, 20, events, ())
+        events.append(step(number))
+    assert built == [1]
+    events.append(evaluation(5, "names", 0.25))
+    chart = forgetting._chart_of("a", 2, 20, events, ())
+    assert built == [1, 5]
+    assert "At step 5" in chart.to_dict()["title"]
+    forgetting._chart_of("b", 2, 20, events, ())
+    assert built == [1, 5, 5]
