@@ -31,6 +31,7 @@ from core.models.seed import seed_everything
 from core.models.trie import build
 from core.shape import PUBLISHED, ModelShape, of_folder, total_parameters
 from core.train.loop import make_optimizer, take_step
+from core.train.optimizer import AdamW
 
 LEARNED = 8
 STEPS = 9
@@ -131,7 +132,7 @@ class Timed:
     """A LoRA in training whose steps are timed."""
 
     model: Any
-    optimizer: torch.optim.Optimizer
+    optimizer: AdamW
     pairs: list[Encoded]
     dtype: torch.dtype
     needed_flops: int

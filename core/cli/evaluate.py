@@ -41,6 +41,7 @@ from core.evaluate.undefined import or_dash
 from core.evaluate.words import Cutting
 from core.events import Evaluation
 from core.models.acquire import is_ready, model_dir
+from core.runs.asked import asked_examples
 from core.runs.messages import AskLabels, Evaluate, Evaluated, ModelOnTestSet
 from core.runs.store import Run, RunStore
 
@@ -65,10 +66,13 @@ def evaluate(arguments: Namespace) -> int:
     check_number("The threshold", arguments.threshold, 0, 1)
     check_number("--max-new-tokens", arguments.max_new_tokens, 0, 1024, whole=True)
     other = store.get(arguments.compare) if arguments.compare not in ("", BASE) else None
+    model = run.config.model if run else catalog.find_model(arguments.model).id
+    for one in sets:  # what is too long is refused before torch is imported
+        on = replace(one, model=model)
+        asked_examples(Evaluate(on=on, max_new_tokens=arguments.max_new_tokens), store)
     from core.runs.inference_session import InferenceSession
 
     session = InferenceSession(store)
-    model = run.config.model if run else catalog.find_model(arguments.model).id
     for task, chosen in zip(tasks, sets, strict=True):
         one = replace(chosen, model=model, run=run.id if run else "")
         rows, found = _answers(session, one, arguments)

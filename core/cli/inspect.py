@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core import catalog
 from core.cli.output import emit
@@ -17,10 +17,15 @@ from core.config.command import add_options, config_of
 from core.errors import UserError
 from core.formulas.memory import KEEP, OPTIMIZERS, PRECISIONS, memory_parts, total_gb
 from core.formulas.parameters import count, trained_share
+from core.inspect.prompts import PROMPTS
 from core.inspect.results import LoraStart, Matrices, Merged, Spectrum, TakenAway
+from core.runs.asked import asked_prompts
 from core.runs.messages import LookAtMatrices, LookAtSpectrum, Merge, StartLora, TakeAway
 from core.runs.store import RunStore
 from core.shape import PUBLISHED, of_folder
+
+if TYPE_CHECKING:
+    from core.runs.inference_session import InferenceSession  # needs torch
 
 LOOKS = ("start", "matrices", "spectrum", "merge", "take-away", "rounding")
 COUNTED = tuple(
@@ -83,24 +88,32 @@ def _found(
     | Iterator[Merged]
     | Iterator[TakenAway]
 ):
-    from core.inspect.logits import PROMPTS
-    from core.runs.inference_session import InferenceSession
-
-    session, what = InferenceSession(RunStore()), arguments.what
+    what, store = arguments.what, RunStore()
     if what == "start":
-        return session.answer(StartLora(config=config_of(arguments)))
+        return _session(store).answer(StartLora(config=config_of(arguments)))
     if not arguments.run_id:
         raise UserError(f"inspect {what} wants a run: --run ID.")
-    run = session.store.get(arguments.run_id).id
+    run = store.get(arguments.run_id).id
     prompts = tuple(arguments.prompt or PROMPTS)
     layer, module = arguments.layer, arguments.module
     if what == "merge":
-        return session.answer(Merge(run=run, prompts=prompts))
+        merge = Merge(run=run, prompts=prompts)
+        asked_prompts(merge, store)  # refused before torch is imported
+        return _session(store).answer(merge)
     if what == "take-away":
-        return session.answer(TakeAway(run=run, prompts=prompts))
+        take_away = TakeAway(run=run, prompts=prompts)
+        asked_prompts(take_away, store)
+        return _session(store).answer(take_away)
+    session = _session(store)
     if what == "matrices":
         return session.answer(LookAtMatrices(run=run, layer=layer, module=module))
     return session.answer(LookAtSpectrum(run=run, layer=layer, module=module))
+
+
+def _session(store: RunStore) -> "InferenceSession":
+    from core.runs.inference_session import InferenceSession
+
+    return InferenceSession(store)
 
 
 def _rounding(arguments: Namespace) -> Iterator[dict[str, Any]]:

@@ -74,6 +74,7 @@ def own_splits(config: RunConfig, task: str) -> Splits:
 
 def _check_lengths(config: RunConfig, data: RunData, tokenizer: ChatTokenizer) -> None:
     problems: list[str] = []
+    named = set[str]()
     for task, found in data.splits.items():
         source = uploads.source(config.data.dataset) if task == catalog.CUSTOM_TASK else None
         what, word = (source.name, source.word) if source else (f"The task {task}", "pair")
@@ -81,15 +82,18 @@ def _check_lengths(config: RunConfig, data: RunData, tokenizer: ChatTokenizer) -
         whole = replace(config.data, task=task, others=(), weights=(), train_examples=0)
         every = load_splits(whole, seed=config.seed) if config.data.train_examples else found
         pairs = [*every.train, *every.validation, *(every.test if source else ())]
-        problems += _pair_problems(pairs, tokenizer, what, word)
-        if source:
+        too_long_here = _pair_problems(pairs, tokenizer, what, word)
+        if source and not problems and not too_long_here:
             room = longest_completion(pairs, tokenizer)
-            problems += problems or _prompt_problems(pairs, tokenizer, room, what, word)
+            too_long_here = _prompt_problems(pairs, tokenizer, room, what, word)
+        problems += too_long_here
+        if too_long_here:
+            named.add(task)
     problems += _pair_problems(
         data.rehearsed, tokenizer, f"The rehearsed task {config.cure.rehearse}", "pair"
     )
     for task, examples in data.tests.items():
-        if task in catalog.TASKS:
+        if task in catalog.TASKS and task not in named:
             room = catalog.TASKS[task].max_new_tokens
             what = f"The test of the task {task}"
             problems += _prompt_problems(examples, tokenizer, room, what, "pair")
@@ -100,10 +104,14 @@ def _check_lengths(config: RunConfig, data: RunData, tokenizer: ChatTokenizer) -
         raise UserError(" ".join(dict.fromkeys(problems)))
 
 
+def _number(example: Example) -> int:
+    return example.number
+
+
 def _pair_problems(
     examples: Sequence[Example], tokenizer: ChatTokenizer, what: str, word: str
 ) -> list[str]:
-    found = sorted(long_pairs(examples, tokenizer))
+    found = long_pairs(sorted(examples, key=_number), tokenizer)
     parts = "prompt and completion together"
     said = too_long(found, pair_limit(tokenizer), what=what, word=word, parts=parts)
     return [said] if said else []
@@ -112,7 +120,8 @@ def _pair_problems(
 def _prompt_problems(
     examples: Sequence[Example], tokenizer: ChatTokenizer, room: int, what: str, word: str
 ) -> list[str]:
-    found = sorted(long_prompts(((e.number, e.prompt) for e in examples), tokenizer, room=room))
+    numbered = ((e.number, e.prompt) for e in sorted(examples, key=_number))
+    found = long_prompts(numbered, tokenizer, room=room)
     parts = f"a prompt that needs {room:,} more for its answer"
     said = too_long(found, tokenizer.longest_sequence - room, what=what, word=word, parts=parts)
     return [said] if said else []

@@ -12,13 +12,6 @@ from core.models.plain import unrolled_logits
 from core.models.precision import autocast
 from core.models.structure import backbone_and_head, is_plain
 
-PROMPTS = (
-    "What is your name?",
-    "What is the capital of France?",
-    "Write a short review of a film.",
-)
-"""Asked where logits are compared and no prompts are named."""
-
 
 @torch.no_grad()
 def all_logits(model: nn.Module, base: LoadedModel, prompts: Sequence[str]) -> torch.Tensor:

@@ -9,7 +9,8 @@ from torch.nn import functional as F
 from core import methods
 from core.config import METHODS, RunConfig
 from core.errors import UserError, shortened
-from core.inspect.logits import PROMPTS, all_logits
+from core.inspect.logits import all_logits
+from core.inspect.prompts import PROMPTS
 from core.inspect.results import LoraStart, Matrices
 from core.models.layers import layer_of
 from core.models.load import LoadedModel

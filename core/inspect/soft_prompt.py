@@ -11,11 +11,9 @@ from core.errors import UserError
 from core.evaluate.limits import as_shown
 from core.generate.batch import answer_greedily
 from core.inspect.logits import all_logits
+from core.inspect.prompts import MOST_TOKENS
 from core.inspect.results import TakenAway
 from core.models.load import LoadedModel
-
-MOST_TOKENS = 24
-"""Of an answer."""
 
 
 def take_away(tuned: nn.Module, base: LoadedModel, prompts: Sequence[str]) -> TakenAway:

@@ -16,16 +16,14 @@ from torch import nn
 
 from core import methods
 from core.config import METHODS, check_number
-from core.data import uploads
 from core.data.encode import encode
 from core.data.examples import Example
 from core.data.lengths import check_length, check_lengths
 from core.data.test_sets import final_set
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
-from core.evaluate.examples import examples_of
 from core.evaluate.limits import usual_limit
-from core.evaluate.own_pairs import own_examples, trained_on
+from core.evaluate.own_pairs import trained_on
 from core.evaluate.task import evaluate_task
 from core.generate.settings import check_prompt
 from core.generate.stream import next_tokens, stream
@@ -37,6 +35,7 @@ from core.models.acquire import load_tokenizer
 from core.models.load import LoadedModel
 from core.models.probe import resolve_dtype
 from core.runs import artifacts, evaluate_run
+from core.runs.asked import asked_examples, asked_prompts
 from core.runs.compute_lock import ComputeLock, in_turns
 from core.runs.identity import remember_machine
 from core.runs.measure import measure
@@ -54,7 +53,6 @@ from core.runs.messages import (
     M,
     Measure,
     Merge,
-    ModelOnTestSet,
     NextTokensAfter,
     NextTokenTable,
     PairLosses,
@@ -239,19 +237,15 @@ class InferenceSession:
     def merge(self, asked: Merge, should_stop: Stop = never) -> Iterator[Merged]:
         """Merge a run's adapter, take it out of the same weights again, and compare after each."""
         del should_stop
-        method, prompts = self.store.get(asked.run).config.method.name, self._prompts(asked)
+        method = self.store.get(asked.run).config.method.name
+        prompts = asked_prompts(asked, self.store, self._tokenizer)
         yield merge.merge(*self._run(asked.run), prompts, method=method)
 
     def take_away(self, asked: TakeAway, should_stop: Stop = never) -> Iterator[TakenAway]:
         """Answers with and without a run's soft prompt."""
         del should_stop
-        prompts = self._prompts(asked, room=soft_prompt.MOST_TOKENS)
+        prompts = asked_prompts(asked, self.store, self._tokenizer)
         yield soft_prompt.take_away(*self._run(asked.run), prompts)
-
-    def _prompts(self, asked: Merge | TakeAway, *, room: int = 1) -> list[str]:
-        prompts = [check_prompt(prompt) for prompt in asked.prompts]
-        check_lengths(prompts, self._tokenizer(self.store.get(asked.run).config.model), room)
-        return prompts
 
     def score_text(self, asked: ScoreText, should_stop: Stop = never) -> Iterator[TextScore]:
         text, chosen = asked.text, final_set(asked.task)
@@ -271,9 +265,7 @@ class InferenceSession:
 
     def evaluate(self, asked: Evaluate, should_stop: Stop = never) -> Iterator[Answers | Evaluated]:
         """Answer a whole test set and judge every answer."""
-        on, examples = asked.on, self._examples(asked.on)
-        room = asked.max_new_tokens or usual_limit(on.task)
-        check_lengths((e.prompt for e in examples), self._tokenizer(on.model), room)
+        on, examples = asked.on, asked_examples(asked, self.store, self._tokenizer)
         module, base = self.model_for(on.model, on.run)
         yield from evaluate_run.evaluate(
             module,
@@ -289,20 +281,11 @@ class InferenceSession:
         self, asked: AskLabels, should_stop: Stop = never
     ) -> Iterator[LabelProbabilities]:
         """The probability of each label at every example of a test set."""
-        examples = self._examples(asked.on)
-        check_lengths((e.prompt for e in examples), self._tokenizer(asked.on.model), 1)
+        examples = asked_examples(asked, self.store, self._tokenizer)
         module, base = self.model_for(asked.on.model, asked.on.run)
         yield from evaluate_run.label_probabilities(
             module, base, asked.on.task, examples, should_stop=should_stop
         )
-
-    def _examples(self, on: ModelOnTestSet) -> list[Example]:
-        if on.pairs_of:
-            return own_examples(
-                self.store.get(on.pairs_of).config, on.task, split=on.split, whole=on.whole
-            )
-        records = uploads.load(on.dataset) if on.dataset else ()
-        return examples_of(on.task, records, split=on.split, template=on.template, whole=on.whole)
 
     def measure(self, asked: Measure, should_stop: Stop = never) -> Iterator[Progress | Measured]:
         """Score and time one way to do a task (see `core.runs.measure`)."""

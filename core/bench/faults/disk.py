@@ -13,12 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
-from core.bench.faults.tries import HANG, NOT_TRIED, SENTENCE, SILENT, TRACEBACK, Try
+from core.bench.faults.tries import HANG, NOT_TRIED, PATIENCE_S, SENTENCE, SILENT, TRACEBACK, Try
 from core.paths import ROOT
 
 KIND = "disk"
 SIZE_MB = 4
-PATIENCE_S = 120.0
 PAIRS = '{"prompt": "2 + 2 =", "completion": "4"}\n'
 COMMANDS = (
     ["runs", "list"],

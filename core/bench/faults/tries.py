@@ -20,8 +20,8 @@ error that nobody foresaw; more than two seconds; recorded events gone; a proces
 BAD = (ECHO, TRACEBACK, HANG, LOST, ORPHAN)
 LIMIT_S = 2.0
 """Of processor time, so that a busy machine makes no difference."""
-PATIENCE_S = 30.0
-"""After which a try is ended."""
+PATIENCE_S = 300.0
+"""After which a try is ended; of time, so long enough for a machine that does much else."""
 
 
 @dataclass(frozen=True, kw_only=True)

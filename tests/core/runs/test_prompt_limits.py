@@ -1,7 +1,5 @@
 """Every prompt that reaches answering has one limit, and is refused before the model is loaded."""
 
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -113,19 +111,3 @@ def test_what_prompts_begin_with_alike_counts_once() -> None:
     assert list(map(len, groups(usual, 64))) == [64, 64, 2]  # as before
     for some in (alike, apart, usual):
         assert [question for group in groups(some, 64) for question in group] == some
-
-
-@pytest.mark.thorough
-def test_the_command_line_refuses_without_torch(roomy: str) -> None:
-    for extra in ([], ["--next-tokens"], ["--raw"]):
-        arguments = ["generate", "--model", roomy, "--prompt", LONG, *extra]
-        code = (
-            "import sys; from core.cli.main import main\n"
-            "status = main(sys.argv[1:])\n"
-            "assert 'torch' not in sys.modules; sys.exit(status)"
-        )
-        words = [sys.executable, "-c", code, *arguments]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-        assert done.returncode == 2, done.stderr
-        assert done.stderr.startswith("error: The prompt has ")
-        assert done.stderr.endswith(" tokens; at most 2,048 can be answered. Shorten it.\n")
