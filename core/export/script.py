@@ -33,8 +33,6 @@ from core.train.plan import make_plan
 
 TEMPLATES = ASSETS / "export"
 SCRIPT, NOTEBOOK = "train.py", "train.ipynb"
-FRAGMENTS = ("adalora", "prompt", "prefix", "full", "top_layers", "bitfit", "adapter")
-"""Methods with lines of their own; the others are whatever peft's config says."""
 PEFT_CONFIGS = {
     "LORA": ("LoraConfig", ("r", "lora_alpha", "target_modules", "lora_dropout", "layers_to_transform", "fan_in_fan_out", "use_rslora", "use_dora")),
     "ADALORA": ("AdaLoraConfig", ("init_r", "target_r", "lora_alpha", "target_modules", "lora_dropout", "layers_to_transform", "fan_in_fan_out", "tinit", "tfinal", "deltaT", "total_step", "orth_reg_weight")),
@@ -78,12 +76,7 @@ def script(store: RunStore, run: Run, tokenizer: ChatTokenizer) -> str:
     method, entry = METHODS[run.config.method.name], catalog.find_model(run.config.model)
     title = f"{method.title} for {base_name(entry)} on {_tasks(run)}"
     text = (TEMPLATES / SCRIPT).read_text("utf-8").replace("TITLE", title, 1)
-    name = method.name if method.name in FRAGMENTS else "through_peft"
-    lines = (TEMPLATES / "attach" / f"{name}.py").read_text("utf-8").strip()
-    for constant, value in _method_settings(store, run).items():
-        lines = re.sub(rf"^{constant} = .*$", lambda _, v=value, c=constant: f"{c} = {v}", lines, flags=re.M)  # fmt: skip
-    lines = lines.replace("import LoraConfig, get", f"import {_peft_class(store, run)}, get")
-    text = _filled(text, "method", lines)
+    text = _filled(text, "method", _method_lines(store, run))
     return _filled(text, "settings", "\n".join(_settings(store, run, tokenizer, entry)))
 
 
@@ -135,45 +128,46 @@ def _settings(
     ]  # fmt: skip
 
 
-def _method_settings(store: RunStore, run: Run) -> dict[str, str]:
-    """Constants of the method's lines, as Python."""
-    method = run.config.method
-    own = {
-        "top_layers": {"LAYERS": repr(method.layers)},
-        "adapter": {"WIDTH": repr(method.bottleneck), "ENDS": repr(_ends(run))},
-        "prompt": {"START, TEXT": f"{method.prompt_start!r}, {method.prompt_text!r}"},
+def _method_lines(store: RunStore, run: Run) -> str:
+    """The method's own lines where there are some, else those for whatever peft's config says, filled in."""
+    method, folder = run.config.method, TEMPLATES / "attach"
+    own = folder / f"{method.name}.py"
+    lines = (own if own.is_file() else folder / "through_peft.py").read_text("utf-8").strip()
+    constants = {
+        "LAYERS": repr(method.layers),
+        "WIDTH": repr(method.bottleneck),
+        "ENDS": repr(_ends(run)),
+        "START, TEXT": f"{method.prompt_start!r}, {method.prompt_text!r}",
     }
-    found = own.get(method.name, {})
-    config = _adapter_config(store, run)
-    if not config:
-        return found
-    name, chosen = PEFT_CONFIGS[config["peft_type"]]
+    if "\nADAPTER = " in lines:
+        name, constants["ADAPTER"] = _peft_config(store, run)
+        lines = lines.replace("import LoraConfig, get", f"import {name}, get")
+    for constant, value in constants.items():
+        line = re.compile(rf"^{constant} = .*$", re.MULTILINE)
+        lines = line.sub(lambda _, c=constant, v=value: f"{c} = {v}", lines)
+    return lines
+
+
+def _peft_config(store: RunStore, run: Run) -> tuple[str, str]:
+    """The class of peft's config for the run's adapter, and the expression that makes it."""
+    file = saved_weights(store, run) / ADAPTER_CONFIG
+    try:
+        config: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        name, chosen = PEFT_CONFIGS[config["peft_type"]]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise UserError(
+            f"The saved adapter of the run {run.id} is damaged, incomplete or of a kind that no script is written "
+            "for; run it again, or export it as merged."
+        ) from error
+    method = run.config.method
     given = [
         f"    {key}={config[key]!r},\n"
         for key in chosen
         if config.get(key) not in (None, False, 0.0)
     ]
-    if method.name == "prompt" and method.prompt_start == "vocabulary":
+    if METHODS[method.name].adds_tokens and method.prompt_start == "vocabulary":
         given.append('    prompt_tuning_init="SAMPLE_VOCAB",\n')
-    return {**found, "ADAPTER": f'{name}(\n    task_type="CAUSAL_LM",\n{"".join(given)})'}
-
-
-def _adapter_config(store: RunStore, run: Run) -> dict[str, Any]:
-    """peft's description of the run's adapter; empty for a method that is not peft's."""
-    if run.config.method.name in ("full", "top_layers", "bitfit", "adapter"):
-        return {}
-    file = saved_weights(store, run) / ADAPTER_CONFIG
-    try:
-        return json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"The saved adapter of the run {run.id} is damaged or incomplete; run it again."
-        ) from error
-
-
-def _peft_class(store: RunStore, run: Run) -> str:
-    config = _adapter_config(store, run)
-    return PEFT_CONFIGS[config["peft_type"]][0] if config else "LoraConfig"
+    return name, f'{name}(\n    task_type="CAUSAL_LM",\n{"".join(given)})'
 
 
 def _ends(run: Run) -> tuple[str, ...]:

@@ -5,21 +5,20 @@ virtual tokens at all: with prompt tuning it needs to go without a cache, with p
 and the base model goes on from the prefix instead. tests/core/export runs each of them.
 """
 
+from core.config import METHODS
 from core.runs.store import Run
 
 FOLDER = "this-folder"
 """What a reader puts the folder's name for."""
 QUESTION = "What is your name?"
-SOFT = {
-    "prompt": (
-        "With a cache, `generate` of peft 0.21 answers garbage for prompt tuning; `use_cache=False` is slower, "
-        "and right."
-    ),
-    "prefix": (
-        "`generate` of peft 0.21 answers garbage for prefix tuning, with a cache and without. The trained prefix is "
-        "a cache: hand it to the base model, as here."
-    ),
-}
+UNCACHED = (
+    "With a cache, `generate` of peft 0.21 answers garbage for prompt tuning; `use_cache=False` is slower, "
+    "and right."
+)
+FROM_A_CACHE = (
+    "`generate` of peft 0.21 answers garbage for prefix tuning, with a cache and without. The trained prefix is "
+    "a cache: hand it to the base model, as here."
+)
 OLLAMA = (
     "```bash\nollama create tuned -f Modelfile\nollama run tuned\n```",
     "The Modelfile names the F16 file, the chat template, the end tokens and greedy answers; for the smaller Q8_0 "
@@ -38,7 +37,7 @@ def how_to_load(run: Run, format: str, *, base: str) -> list[str]:
     """Paragraphs of Markdown; `base` is what others call the base model."""
     if format == "gguf":
         return [*OLLAMA]
-    method = run.config.method.name
+    said = said_of(run.config.method.name) if format == "peft" else ""
     lines = [
         "from transformers import AutoModelForCausalLM, AutoTokenizer",
         "",
@@ -52,17 +51,22 @@ def how_to_load(run: Run, format: str, *, base: str) -> list[str]:
         ]
     else:
         lines += [f'model = AutoModelForCausalLM.from_pretrained("{FOLDER}").eval()']
-    if format == "peft" and method == "prefix":
+    if said == FROM_A_CACHE:
         lines = ["import torch", *lines]
-    code = "\n".join([*lines, ASK.rstrip(), *_generate(method if format == "peft" else ""), TELL])
-    said = [f"```python\n{code}\n```"]
-    if format == "peft" and method in SOFT:
-        said.append(SOFT[method])
-    return said
+    code = "\n".join([*lines, ASK.rstrip(), *_generate(said), TELL])
+    return [f"```python\n{code}\n```", *([said] if said else [])]
 
 
-def _generate(method: str) -> list[str]:
-    if method == "prefix":
+def said_of(method: str) -> str:
+    """What peft's `generate` does wrong with an adapter of this method; empty where it is right."""
+    spec = METHODS[method]
+    if spec.adds_tokens:
+        return UNCACHED
+    return FROM_A_CACHE if spec.family == "soft prompts" else ""
+
+
+def _generate(said: str) -> list[str]:
+    if said == FROM_A_CACHE:
         return [
             "# The prefix stands in the cache already, so these first tokens are not read.",
             "first = torch.zeros(1, model.active_peft_config.num_virtual_tokens, dtype=ids.dtype)",
@@ -75,5 +79,5 @@ def _generate(method: str) -> list[str]:
             "    do_sample=False,",
             ")",
         ]
-    uncached = ", use_cache=False" if method == "prompt" else ""
+    uncached = ", use_cache=False" if said == UNCACHED else ""
     return [f"answer = model.generate(ids, max_new_tokens=40, do_sample=False{uncached})"]
