@@ -16,11 +16,12 @@ def app_answer(run: Run, prompt: str, *, max_new_tokens: int) -> str:
     return AppAnswers(RunStore(), run).answers(asked)[0]
 
 
-def run_snippet(card: str, folder: Path, base: str, base_folder: Path) -> str:
-    """Run a card's Python as it stands, but for the two names a reader replaces; returns what it prints."""
+def run_snippet(card: str, folder: Path, base: str, base_folder: Path, *, dtype: str = "") -> str:
+    """Run a card's Python as it stands, but for the two names a reader replaces, and perhaps the base's
+    precision; returns what it prints."""
     (code,) = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
     code = code.replace('"this-folder"', repr(str(folder))).replace(
-        f'"{base}"', repr(str(base_folder))
+        f'"{base}"', repr(str(base_folder)) + (f", dtype={dtype!r}" if dtype else "")
     )
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):

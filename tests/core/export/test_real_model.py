@@ -56,10 +56,10 @@ def test_a_merged_model_answers_as_the_app(tmp_path: Path) -> None:
 def test_the_code_of_a_soft_prompts_card_answers_as_the_app(
     method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.runs.inference_session.resolve_dtype", lambda _: torch.bfloat16)
-    run = tuned(method, rate=0.01)
+    # In bf16, "My" and "M" are a tie of the first token after three steps of prefix tuning.
+    monkeypatch.setattr("core.runs.inference_session.resolve_dtype", lambda _: torch.float32)
+    run = tuned(method, rate=0.01, dtype="float32")
     folder = export(RunStore(), run.id, tmp_path / "adapter", is_checked=False).folder
     card = (folder / "README.md").read_text("utf-8")
-    said = run_snippet(card, folder, ENTRY.hub_name, acquire.ready_dir(ENTRY))
-    right = app_answer(run, QUESTION, max_new_tokens=40)
-    assert said.split()[:4] == right.split()[:4]  # later a near tie may part them
+    said = run_snippet(card, folder, ENTRY.hub_name, acquire.ready_dir(ENTRY), dtype="float32")
+    assert said == app_answer(run, QUESTION, max_new_tokens=40)
