@@ -138,6 +138,15 @@ def planned_steps(config: dict[str, Any]) -> int:
     return config["optimizer"]["steps"] * n_stages
 
 
+def worker_words() -> str:
+    """Why a run that is next has not begun; empty where the worker is ready for it."""
+    if engine().is_warm("train"):
+        return ""
+    if engine().trains_elsewhere():
+        return " Another server with the same data folder trains now; runs of both take turns."
+    return " The worker is loading the model."
+
+
 def show_status(run: Run, events: list[Event]) -> None:
     """Where a run is, why it ended, and the button that stops it."""
     wanted = planned_steps(run.config_dict)
@@ -146,8 +155,7 @@ def show_status(run: Run, events: list[Event]) -> None:
     if run.status is RunStatus.QUEUED:
         place = store().queue_position(run.id)
         text = f"Waiting: number {place} in the queue."
-        if not engine().is_warm("train"):
-            text += " The worker is loading the model."
+        text += worker_words()
         st.progress(0.0, text=text)
     elif run.status is RunStatus.RUNNING:
         asked = " Stopping…" if run.stop_requested else ""

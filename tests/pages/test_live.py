@@ -10,8 +10,9 @@ from streamlit.testing.v1 import AppTest
 from core.config import RunConfig
 from core.runs.store import RunStore, RunSummary
 from pages.shared.engine import events_of
-from pages.shared.live import FIRST_POLL_S, POLL_S, pace_of
+from pages.shared.live import FIRST_POLL_S, POLL_S, pace_of, worker_words
 from tests.events import evaluation, step
+from tests.pages.fake_engine import FakeEngine
 
 ME = "here:1:0.0"
 
@@ -63,3 +64,25 @@ def test_a_score_is_seen_to_grow_and_the_loss_stands_beside_the_step() -> None:
     assert shown.get("progress")[0].proto.text == "Step 20 of 20, loss 0.53."
     store.append(run.id, whole)
     assert not [c for c in shown.run().caption if "so far" in c.value]
+
+
+@pytest.mark.parametrize(
+    ("is_warm", "trains_elsewhere", "said"),
+    [
+        (True, False, ""),
+        (False, False, " The worker is loading the model."),
+        (False, True, " Another server with the same data folder trains now; runs of both take turns."),
+    ],
+)  # fmt: skip
+def test_why_a_run_that_is_next_has_not_begun(
+    is_warm: bool, trains_elsewhere: bool, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Engine(FakeEngine):
+        def is_warm(self, role: str) -> bool:
+            return is_warm and role == "train"
+
+        def trains_elsewhere(self) -> bool:
+            return trains_elsewhere
+
+    monkeypatch.setattr("pages.shared.live.engine", lambda: Engine(RunStore()))
+    assert worker_words() == said
