@@ -87,7 +87,7 @@ def test_a_full_queue_is_said(store: RunStore, monkeypatch: pytest.MonkeyPatch) 
 def address() -> None:
     from pages.shared.run_button import run_in_url
 
-    run_in_url("run")
+    run_in_url("run", offer_runs=False)
 
 
 def test_a_long_address_is_repeated_in_part(store: RunStore) -> None:
