@@ -42,6 +42,7 @@ STEPS = 3
 MOST_GROWTH_MB = 50
 """Over the second half of the runs."""
 LONGEST_RUN_S = 600
+LOOKS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,17 +134,25 @@ def _worker(environment: dict[str, str], errors: Any) -> subprocess.Popen[bytes]
 
 
 def _idle_mb(worker: subprocess.Popen[bytes]) -> float:
-    """What it holds once it has given back what the run took: when two looks find the same."""
-    before = 0.0
-    while True:
+    """What it holds once it has given back what the run took: when several looks find it asleep with the same.
+
+    On a busy machine a worker that still has to give memory back may wait long for its turn to compute; the
+    system counts it as running then.
+    """
+    held, n_alike = 0.0, 0
+    while n_alike < LOOKS:
         try:
-            now = psutil.Process(worker.pid).memory_info().rss / 1e6
+            process = psutil.Process(worker.pid)
+            is_asleep, now = (
+                process.status() == psutil.STATUS_SLEEPING,
+                process.memory_info().rss / 1e6,
+            )
         except psutil.Error:
-            return before
-        if abs(now - before) < 1:
-            return now
-        before = now
+            return held
+        n_alike = n_alike + 1 if is_asleep and abs(now - held) < 1 else 0
+        held = now
         time.sleep(0.5)
+    return held
 
 
 def _config(model: str, method: str, *, seed: int) -> RunConfig:

@@ -54,7 +54,9 @@ def _write(path: Path, content: bytes) -> None:
     try:
         write_whole(path, content)
     except OSError as error:
-        raise UserError(f"The dataset cannot be saved: {shortened(error)}.") from error
+        raise UserError(
+            f"The dataset cannot be saved: {shortened(error.strerror or error)}."
+        ) from error
 
 
 def source(address: str) -> Source:

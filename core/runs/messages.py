@@ -324,6 +324,10 @@ def message_from_json(request: Request[M], line: dict[str, Any]) -> M:
     return read(request.answers[line["kind"]], line["message"])
 
 
+ELSEWHERE = "trains elsewhere"
+"""State of a training worker that waits for that of another server with the same data folder."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ready:
     """What a worker measured of its machine once it is warm."""

@@ -20,7 +20,7 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from core import catalog
 from core.config import RunConfig
@@ -36,7 +36,7 @@ from core.runs.execute import execute, explain
 from core.runs.identity import remember_machine
 from core.runs.inference_session import InferenceSession
 from core.runs.memory_ceiling import Growth, watch_memory
-from core.runs.messages import Ready, Warm, message_to_json, request_from_json
+from core.runs.messages import ELSEWHERE, Ready, Warm, message_to_json, request_from_json
 from core.runs.states import IllegalTransition
 from core.runs.store import RunStore, worker_identity
 
@@ -82,7 +82,12 @@ def train_forever(store: RunStore) -> None:
     threading.Thread(target=_heed_parent, args=(store, me, is_queued), daemon=True).start()
     watch_memory(lambda said: _exit_failing_own(store, me, said))
     lease = FileLock(data_dir() / "training.lock")  # of two servers on one home, one trains
-    lease.acquire(poll_interval=0.5)
+    try:
+        lease.acquire(timeout=0)
+    except Timeout:
+        say({"state": ELSEWHERE})
+        lease.acquire(poll_interval=0.5)
+        say({"state": "loading"})
     if is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
         keeper(RunConfig())
     say_ready()

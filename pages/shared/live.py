@@ -145,15 +145,22 @@ def planned_steps(config: dict[str, Any]) -> int:
     return config["optimizer"]["steps"] * n_stages
 
 
+def worker_words() -> str:
+    """Why a run that is next has not begun; empty where the worker is ready for it."""
+    if engine().is_warm("train"):
+        return ""
+    if engine().trains_elsewhere():
+        return " Another server with the same data folder trains now; runs of both take turns."
+    return " The worker is loading the model."
+
+
 def show_status(run: Run, events: list[Event]) -> None:
     """Where a run is, why it ended, and the button that stops it."""
     wanted = planned_steps(run.config_dict)
     steps = [e for e in events if isinstance(e, Step)]
     done = steps[-1].step if steps else 0
     if run.status is RunStatus.QUEUED:
-        text = f"Waiting. {place_words(run.id)}"
-        if not engine().is_warm("train"):
-            text += " The worker is loading the model."
+        text = f"Waiting. {place_words(run.id)}{worker_words()}"
         st.progress(0.0, text=text)
     elif run.status is RunStatus.RUNNING:
         asked = " Stopping…" if run.stop_requested else ""

@@ -10,7 +10,7 @@ from core.events import Step
 from core.experiments.pending import active, failed, missing
 from core.runs.names import run_name
 from pages.shared.engine import engine, events_of, store
-from pages.shared.live import POLL_S, planned_steps
+from pages.shared.live import POLL_S, planned_steps, worker_words
 from pages.shared.plain import plain
 from pages.shared.prepare import compute_button
 from pages.shared.waiting import all_left_words, place_words
@@ -59,9 +59,7 @@ def _progress(
             wanted = planned_steps(running.config_dict)
             text += f" Now {run_name(running.config_dict)}: step {len(steps)} of {wanted}."
         else:
-            text += f" {place_words(waiting[0].id)}"
-            if not engine().is_warm("train"):
-                text += " The worker is loading the model."
+            text += f" {place_words(waiting[0].id)}{worker_words()}"
         st.progress(done / len(configs), text=text)
         if st.button("Stop them", key=f"{key}_stop"):
             for run in waiting:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.config import RunConfig
-from core.errors import UserError
+from core.errors import UserError, shortened
 from core.runs import duration
 from core.runs.states import RunStatus
 from pages.shared.engine import engine, model_ready, store
@@ -65,7 +65,7 @@ def run_in_url(name: str, *, offer_runs: bool = True) -> str:
         return store().get(wanted).id
     except UserError:
         st.caption(
-            f"The run “{plain(wanted)}” in this page’s address is not on this machine; it may have been "
+            f"The run “{plain(shortened(wanted))}” in this page’s address is not on this machine; it may have been "
             "deleted. Start a new one."
         )
         if offer_runs:

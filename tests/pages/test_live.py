@@ -11,8 +11,9 @@ from streamlit.testing.v1 import AppTest
 from core.config import EvaluationConfig, RunConfig
 from core.runs.store import RunStore, RunSummary
 from pages.shared.engine import events_of
-from pages.shared.live import FIRST_POLL_S, POLL_S, pace_of
+from pages.shared.live import FIRST_POLL_S, POLL_S, pace_of, worker_words
 from tests.events import evaluation, step
+from tests.pages.fake_engine import FakeEngine
 
 ME = "here:1:0.0"
 
@@ -91,3 +92,25 @@ def test_who_waits_sees_place_and_seconds_and_then_what_is_left(
     # 13 steps of 0.4 s, then 10 and 20 prompts of 0.1 s
     assert said_of(first) == "Step 7 of 20, about 8 s left; loss 0.50."
     assert said_of(second).startswith("Waiting. 1 run before yours, about 8 s.")
+
+
+@pytest.mark.parametrize(
+    ("is_warm", "trains_elsewhere", "said"),
+    [
+        (True, False, ""),
+        (False, False, " The worker is loading the model."),
+        (False, True, " Another server with the same data folder trains now; runs of both take turns."),
+    ],
+)  # fmt: skip
+def test_why_a_run_that_is_next_has_not_begun(
+    is_warm: bool, trains_elsewhere: bool, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Engine(FakeEngine):
+        def is_warm(self, role: str) -> bool:
+            return is_warm and role == "train"
+
+        def trains_elsewhere(self) -> bool:
+            return trains_elsewhere
+
+    monkeypatch.setattr("pages.shared.live.engine", lambda: Engine(RunStore()))
+    assert worker_words() == said

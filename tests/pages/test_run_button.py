@@ -98,3 +98,17 @@ def test_a_full_queue_is_said(store: RunStore, monkeypatch: pytest.MonkeyPatch) 
         "The queue is full (1 waiting). Stop a run, or try again when some are done."
     )
     assert len(store.runs()) == 1
+
+
+def address() -> None:
+    from pages.shared.run_button import run_in_url
+
+    run_in_url("run", offer_runs=False)
+
+
+def test_a_long_address_is_repeated_in_part(store: RunStore) -> None:
+    app = AppTest.from_function(address)
+    app.query_params["run"] = "a" * 101
+    told = said(app.run())
+    assert "a" * 99 + "…” in this page’s address is not on this machine" in told
+    assert "a" * 100 not in told

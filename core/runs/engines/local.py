@@ -32,7 +32,7 @@ from core.models.acquire import is_ready, model_dir
 from core.openmp import with_brief_spin
 from core.paths import ROOT, data_dir, writable
 from core.runs.backoff import Backoff
-from core.runs.messages import M, Ready, Request, message_from_json, request_to_json
+from core.runs.messages import ELSEWHERE, M, Ready, Request, message_from_json, request_to_json
 from core.runs.store import Run, RunStore
 from core.typed_json import read
 
@@ -53,6 +53,8 @@ class Worker:
     """When another may take its place, once it has ended."""
     ready: Ready | None = None
     """Device, dtype and measured GFLOP/s, once the worker is warm."""
+    trains_elsewhere: bool = False
+    """It waits, since the worker of another server with this data folder trains."""
     pending: dict[int, "queue.Queue[dict[str, Any]]"] = field(default_factory=dict[int, Any])
 
     @property
@@ -163,6 +165,11 @@ class LocalEngine:
     def is_warm(self, role: str) -> bool:
         worker = self.workers.get(role)
         return bool(worker and worker.alive and worker.ready)
+
+    def trains_elsewhere(self) -> bool:
+        """Whether another server with this data folder has its worker train the runs of both."""
+        worker = self.workers.get("train")
+        return bool(worker and worker.alive and worker.trains_elsewhere)
 
     # Preparing a model
 
@@ -281,6 +288,8 @@ class LocalEngine:
                 continue  # a library printed something
             if not isinstance(message, dict):
                 continue
+            if "state" in message:
+                worker.trains_elsewhere = message["state"] == ELSEWHERE
             if message.get("state") == "ready":
                 worker.ready = read(Ready, message)
             inbox = worker.pending.get(message.get("request", 0))

@@ -1,11 +1,14 @@
 """What a training worker holds from run to run."""
 
 import json
+import subprocess
+import sys
 from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
 
+from core.bench import memory
 from core.bench.memory import MemoryGrowth, measure, picture, save
 from core.cli.main import main
 from core.config import METHODS
@@ -31,7 +34,7 @@ def test_growth_compares_rounds_of_the_same_methods() -> None:
 
 
 def test_record_and_picture(tmp_path: Path) -> None:
-    found = growth(*[900 + 10 * n for n in range(len(METHODS))] * 4)
+    found = growth(*[900.0 + 10 * n for n in range(len(METHODS))] * 4)
     save(found, tmp_path)
     assert json.loads((tmp_path / "memory.json").read_text())["growth_mb"] == 0
     assert picture(found).count("<circle") == 4 * len(METHODS)
@@ -56,3 +59,16 @@ def test_runs_in_a_real_worker_are_measured() -> None:
     assert seen == list(METHODS)[:2]
     assert found.n_workers == 1
     assert all(300 < held < 3000 for held in found.held_mb)
+
+
+def test_a_worker_that_still_computes_is_waited_for() -> None:
+    """It holds much, computes, and gives it back."""
+    code = "a = bytearray(200_000_000); print(flush=True); sum(range(150_000_000)); del a; input()"
+    worker = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert worker.stdout
+    worker.stdout.readline()
+    held = memory._idle_mb(worker)  # pyright: ignore[reportPrivateUsage]
+    worker.communicate(b"\n")
+    assert held < 100

@@ -1,5 +1,6 @@
 """Uploaded datasets: kept under the address of their content, and found under nothing else."""
 
+import errno
 import re
 from pathlib import Path
 
@@ -53,6 +54,18 @@ def test_what_cannot_be_written_leaves_nothing_behind(home: Path) -> None:
     with pytest.raises(UserError, match="cannot be saved"):
         uploads.keep([{"prompt": "\ud800", "completion": "x"}])
     assert [path.stem for path in uploads.folder().iterdir()] == [address]
+
+
+def test_a_full_disk_is_said_without_numbers_of_the_system(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(uploads, "write_whole", refuse)
+    with pytest.raises(UserError) as refused:
+        uploads.keep(RECORDS)
+    assert str(refused.value) == "The dataset cannot be saved: No space left on device."
 
 
 def test_a_folder_that_cannot_be_made_is_said(

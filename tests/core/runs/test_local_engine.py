@@ -225,10 +225,13 @@ def test_two_servers_on_one_home_train_one_run_at_a_time(
         time.sleep(2)
         assert store.get(second.id).status is RunStatus.QUEUED
         assert store.get(first.id).status is RunStatus.RUNNING
+        wait_for(other.trains_elsewhere)
+        assert not engine.trains_elsewhere()
         engine.close()
         wait_for(lambda: store.get(second.id).status is RunStatus.RUNNING)
         assert store.get(second.id).worker.split(":")[1] == str(other.workers["train"].process.pid)
         assert store.get(first.id).status is RunStatus.FAILED
+        assert not other.trains_elsewhere()
         other.cancel(second.id)
         wait_for(lambda: not store.active())
     finally:
