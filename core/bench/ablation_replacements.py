@@ -19,7 +19,7 @@ from transformers.models.llama.modeling_llama import (
     LlamaRMSNorm,
 )
 
-from core.generate import batch as answers
+from core.generate import answerer as answers
 from core.models import forward, trie
 from core.models.fused import attention, layer, linear, product
 from core.models.fused import forward as fused_forward

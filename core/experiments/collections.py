@@ -129,7 +129,7 @@ def wanted() -> tuple[Wanted, ...]:
         ),
         Wanted(
             name="single_tasks",
-            about="one task with precision, recall and F1 at every check; adapters; lesson 2",
+            about="one task with precision, recall and F1 at every check; adapters; instruction tuning",
             configs=_each(single_tasks()),
         ),
         Wanted(name="targets", about="which matrices LoRA changes", configs=_each(targets())),
@@ -243,7 +243,7 @@ def prompts() -> Iterator[RunConfig]:
 
 
 def single_tasks() -> Iterator[RunConfig]:
-    """Each with checks every few steps; LoRA adapters of four tasks; lesson 2 with each of its tasks."""
+    """Each with checks every few steps; LoRA adapters of four tasks; instruction tuning with each of its tasks."""
     for seed in SEEDS:
         for task in WATCHED_TASKS:
             yield watched_config(task, seed=seed)
@@ -310,7 +310,7 @@ def prompted_requests() -> Iterator[Measure]:
 
 def base_requests(tokenizer: ChatTokenizer | None = None) -> list[AnyRequest]:
     """What lessons show of the base model before any run: its answers and what could come next, an untrained
-    LoRA beside it, the first step of lesson 2, phase by phase, what it can do with solved examples, and, given a tokenizer, the facts."""
+    LoRA beside it, the first step of instruction tuning, phase by phase, what it can do with solved examples, and, given a tokenizer, the facts."""
     model = catalog.DEFAULT_MODEL
     greedy = SamplingSettings(max_new_tokens=ANSWER_TOKENS)
     asked: list[AnyRequest] = [

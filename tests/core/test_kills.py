@@ -120,7 +120,7 @@ def test_weights_are_on_the_disk_before_they_get_their_name(
     with artifacts.saving("20260101-000000-abcdef") as folder:
         (folder / "inner").mkdir()
         (folder / "inner" / "weights").write_bytes(b"1234")
-    assert renamed == ["20260101-000000-abcdef"]
+    assert renamed == ["20260101-000000-abcdef.sha256", "20260101-000000-abcdef"]
     assert artifacts.folder_of("20260101-000000-abcdef").parent.stat().st_ino in on_disk
 
 

@@ -254,7 +254,7 @@ def test_a_run_whose_settings_no_longer_work(page: str, store: RunStore, tmp_pat
     [
         ("multitask", "finished", "scored on no task of this lesson"),
         ("soft_prompts", "finished", "trained no soft prompt"),
-        ("lora", "finished", "no LoRA run"),
+        ("lora", "finished", "not a LoRA run"),
         ("lora", "stopped", "Only a finished run"),
     ],
 )

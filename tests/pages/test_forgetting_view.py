@@ -11,19 +11,21 @@ def test_the_curves_are_built_once_for_a_check(monkeypatch: pytest.MonkeyPatch) 
     built: list[int] = []
     usual = forgetting.curves
 
-    def counted(events: list[Event], *more: object) -> object:
+    def counted(events: list[Event], *more: object, **options: object) -> object:
         built.append(len(events))
-        return usual(events, *more)  # pyright: ignore
+        return usual(events, *more, **options)  # pyright: ignore
 
     monkeypatch.setattr(forgetting, "curves", counted)
     events: list[Event] = [evaluation(0, "names", 0.5)]
     for number in range(1, 4):
-        forgetting._chart_of("a", 1, 20, events, ())
+        forgetting._chart_of("a", 1, 20, False, events, (), [])
         events.append(step(number))
     assert built == [1]
     events.append(evaluation(5, "names", 0.25))
-    chart = forgetting._chart_of("a", 2, 20, events, ())
+    chart = forgetting._chart_of("a", 2, 20, False, events, (), [])
     assert built == [1, 5]
     assert "At step 5" in chart.to_dict()["title"]
-    forgetting._chart_of("b", 2, 20, events, ())
+    forgetting._chart_of("b", 2, 20, False, events, (), [])
     assert built == [1, 5, 5]
+    forgetting._chart_of("b", 2, 20, True, events, (), [evaluation(0, "names", 0.5)])
+    assert built == [1, 5, 5, 5]

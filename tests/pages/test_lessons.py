@@ -178,12 +178,12 @@ def test_a_run_on_own_data(lesson: str, engine: FakeEngine) -> None:
 @pytest.mark.parametrize("lesson", ["instruction", "forgetting"])
 def test_a_link_does_not_carry_the_guess(lesson: str, engine: FakeEngine) -> None:
     app = pressed(opened(lesson), WORK[lesson])
-    (guess,) = [radio for radio in app.radio if "First guess" in radio.label]
+    (guess,) = [radio for radio in app.radio if "Guess first" in radio.label]
     guess.set_value(guess.options[1])
     address = shown(app).query_params
     assert engine.store.runs()[0].id in str(address)
     assert not any("guess" in name or guess.options[1] in str(address[name]) for name in address)
-    (again,) = [r for r in opened(lesson, **address).radio if "First guess" in r.label]  # pyright: ignore
+    (again,) = [r for r in opened(lesson, **address).radio if "Guess first" in r.label]  # pyright: ignore
     assert again.value is None
 
 

@@ -10,7 +10,7 @@ from core import catalog
 from core.config import DataConfig, EvaluationConfig, MethodConfig, OptimizerConfig, RunConfig
 from core.data import uploads
 from core.events import Evaluation, Event, Step, Validation
-from core.generate import batch, stream
+from core.generate import answerer, stream
 from core.generate.settings import SamplingSettings
 from core.runs import compute_lock
 from core.runs.compute_lock import ComputeLock
@@ -66,7 +66,7 @@ def test_a_run_computes_in_its_turn_and_records_outside(
         for owner, name in (
             (loop, "take_step"),
             (checks, "validation_loss"),
-            (batch, "run_layers"),
+            (answerer, "run_layers"),
         )
     }
     saving = watch(monkeypatch, loop.Trained, "save", others_look)
