@@ -137,6 +137,7 @@ def test_all_pictures_are_sent_at_once_and_drawn_once(monkeypatch: pytest.Monkey
     import pages.shared.forgetting
 
     st.cache_data.clear()
+    st.cache_resource.clear()
     drawn: list[int] = []
     real = pages.shared.forgetting.curves
 
