@@ -120,7 +120,7 @@ def run_of(recorded: Recorded) -> Run:
     """It as a row of the store, for the views."""
     config = recorded.config
     return Run(
-        id="recorded",
+        id=f"recorded-{config.hash}",  # views keep what they draw by a run's id
         config_dict=config.to_dict(),
         config_hash=config.hash,
         version="",

@@ -117,6 +117,7 @@ def test_views_take_a_recorded_run_for_a_finished_one() -> None:
     run = run_of(shipped())
     assert run.status.is_over
     assert run.config == collapse()
+    assert run.id != run_of(Timed()).id  # views keep what they draw by it
 
 
 def page() -> None:
