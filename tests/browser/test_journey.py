@@ -30,9 +30,11 @@ def test_first_visit_of_a_server_may_be_a_deep_link(cold_app: str, page: Page) -
     """Streamlit's legacy scan of pages/ would say that the page does not exist."""
     page.goto(f"{cold_app}/before")
     expect(page.get_by_role("heading", name="Before fine-tuning")).to_be_visible()
-    button(page, "Ask the model on this machine").click()
-    expect(button(page, "Prepare the model")).to_be_visible()
+    asks = button(page, "Ask the model on this machine")
+    expect(asks).to_be_visible()
     expect(page.get_by_role("dialog")).to_have_count(0)
+    asks.click()
+    expect(button(page, "Prepare the model")).to_be_visible()
 
 
 def test_step_through_shows_each_phase(app: str, page: Page) -> None:
