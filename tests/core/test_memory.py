@@ -45,7 +45,7 @@ def test_freed_memory_goes_back_to_the_system() -> None:
 def test_the_peak_is_this_process_s_own() -> None:
     held = bytearray(600_000_000)
     held[::4096] = bytes(len(held[::4096])).replace(b"\0", b"\1")
-    code = "from core.memory import peak_memory_mb as peak\nn = b"1" * 100_000_000\nprint(peak())"
+    code = "from core.memory import peak_memory_mb as peak\nn = b'1' * 100_000_000\nprint(peak())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert memory.peak_memory_mb() > 600
     assert 100 < float(done.stdout) < 400
