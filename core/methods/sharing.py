@@ -33,22 +33,21 @@ def with_parameters(
 
     copied = shared_copy(model)
     new: dict[int, nn.Parameter] = {}
-    originals: dict[int, nn.Parameter] = {}
+    embeddings = {id(m.weight) for m in copied.modules() if isinstance(m, nn.Embedding)}
     for name, old in copied.named_parameters():
         tensor = value(name, old)
-        if tensor is not None:
-            new[id(old)] = nn.Parameter(tensor, requires_grad=train)
-            originals[id(old)] = old
+        if tensor is None:
+            continue
+        own = nn.Parameter(tensor, requires_grad=train)
+        is_narrower = old.dtype.itemsize < own.dtype.itemsize
+        # The gradients of an embedding's rows are added up: those stay wide.
+        if train and own.dim() == 2 and is_narrower and id(old) not in embeddings:
+            own.grad_dtype = old.dtype
+        new[id(old)] = own
     for module in copied.modules():
         for key, old in list(module.named_parameters(recurse=False)):
             if id(old) in new:
                 setattr(module, key, new[id(old)])
-    if train:
-        rows = {id(m.weight) for m in copied.modules() if isinstance(m, nn.Embedding)}
-        for p, old in ((new[i], old) for i, old in originals.items()):
-            # The gradients of an embedding's rows are added up.
-            if p.dim() == 2 and id(p) not in rows and old.dtype.itemsize < p.dtype.itemsize:
-                p.grad_dtype = old.dtype
     return copied
 
 

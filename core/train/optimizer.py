@@ -80,6 +80,8 @@ def _without_gradients(parameters: list[nn.Parameter]) -> Generator[None]:
     kept = [p.grad for p in parameters]
     for p in parameters:
         p.grad = None
-    yield
-    for p, gradient in zip(parameters, kept, strict=True):
-        p.grad = gradient
+    try:
+        yield
+    finally:
+        for p, gradient in zip(parameters, kept, strict=True):
+            p.grad = gradient

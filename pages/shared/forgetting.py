@@ -46,9 +46,8 @@ def draw(run: Run, events: list[Event], *, recorded: Recorded | None = None) -> 
         show_cards(cards_of(watched))
     if n := len(of_type(events, Evaluation)):
         seen = tasks_seen(run.config_dict)
-        behind = recorded.events() if recorded else []
         n_steps = planned_steps(run.config_dict)
-        chart = _chart_of(run.id, n, n_steps, bool(behind), events, seen, behind)
+        chart = _chart_of(run.id, n, n_steps, recorded is not None, events, seen, recorded)
         st.altair_chart(chart, width="stretch")
         st.caption(curves_note(events, seen))
         if recorded:
@@ -63,10 +62,11 @@ def _chart_of(
     has_recorded: bool,
     _events: list[Event],
     _seen: Collection[str],
-    _behind: list[Event],
+    _recorded: Recorded | None,
 ) -> alt.LayerChart | alt.FacetChart:
     """The curves of a run with so many evaluations: built at a check, not at every look between two."""
-    return curves(_events, n_steps, _seen, behind=_behind)
+    behind = _recorded.events() if _recorded else []
+    return curves(_events, n_steps, _seen, behind=behind)
 
 
 def of_type(events: Sequence[Event], kind: type[E]) -> list[E]:

@@ -3,7 +3,9 @@
 import pytest
 
 from core.events import Event
+from core.experiments.collapse import collapse
 from pages.shared import forgetting
+from pages.shared.recordings import recorded_run
 from tests.events import evaluation, step
 
 
@@ -18,14 +20,14 @@ def test_the_curves_are_built_once_for_a_check(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(forgetting, "curves", counted)
     events: list[Event] = [evaluation(0, "names", 0.5)]
     for number in range(1, 4):
-        forgetting._chart_of("a", 1, 20, False, events, (), [])
+        forgetting._chart_of("a", 1, 20, False, events, (), None)
         events.append(step(number))
     assert built == [1]
     events.append(evaluation(5, "names", 0.25))
-    chart = forgetting._chart_of("a", 2, 20, False, events, (), [])
+    chart = forgetting._chart_of("a", 2, 20, False, events, (), None)
     assert built == [1, 5]
     assert chart.to_dict()["title"][0].startswith("At step 5")
-    forgetting._chart_of("b", 2, 20, False, events, (), [])
+    forgetting._chart_of("b", 2, 20, False, events, (), None)
     assert built == [1, 5, 5]
-    forgetting._chart_of("b", 2, 20, True, events, (), [evaluation(0, "names", 0.5)])
+    forgetting._chart_of("b", 2, 20, True, events, (), recorded_run(collapse().hash))
     assert built == [1, 5, 5, 5]
