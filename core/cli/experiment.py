@@ -128,7 +128,7 @@ def _title(config: RunConfig, experiment: str) -> str:
     if experiment == "sweep":
         rate = config.optimizer.learning_rate
         return f"rank {method.rank}, learning rate {rate:g}, seed {config.seed}"
-    found = mitigations.mitigation_of(config.to_dict())
+    found = mitigations.mitigation_of(config)
     if found is None:
         return f"{' + '.join(config.data.tasks)}, seed {config.seed}"
     mitigation = mitigations.MITIGATIONS[found[0]]

@@ -18,7 +18,7 @@ Row = tuple[Mapping[str, object], str]
 
 def report_mitigations(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
     """Each setting over its seeds, and the cures at equal learning."""
-    points = [point(run.config_dict, store.events(run.id), run_id=run.id) for run in runs]
+    points = [point(run.valid_config, store.events(run.id), run_id=run.id) for run in runs]
     found = settings([p for p in points if p])
     for setting in found:
         measured = setting.general is not None
@@ -57,7 +57,7 @@ def report_mitigations(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
 def report_methods(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
     """Each method over its seeds: share, memory, disk, seconds, learned and kept."""
     rows = (
-        method_row(run.config_dict, store.events(run.id), run.summary, run_id=run.id)
+        method_row(run.valid_config, store.events(run.id), run.summary, run_id=run.id)
         for run in runs
     )
     for setting in method_settings(row for row in rows if row):
@@ -104,7 +104,7 @@ def report_methods(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
 
 def report_soft_prompts(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
     """Each number of virtual tokens over its seeds."""
-    made = (size_run(run.config_dict, store.events(run.id), is_recorded=False) for run in runs)
+    made = (size_run(run.valid_config, store.events(run.id), is_recorded=False) for run in runs)
     by_size = sorted((r for r in made if r), key=lambda r: r.virtual_tokens)
     for n, group_of in groupby(by_size, key=lambda r: r.virtual_tokens):
         same = list(group_of)

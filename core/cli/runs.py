@@ -50,9 +50,12 @@ def list_runs(arguments: Namespace) -> int:
             emit(_message(run))
             continue
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created_at))
-        data, method = run.config_dict["data"], run.config_dict["method"]
+        config = run.unchecked_config
         scores = ", ".join(f"{k} {v:.2f}" for k, v in run.summary.scores.items())
-        print(f"{run.id}  {when}  {run.status:9} {data['task']:10} {method['name']:5} {scores}")
+        print(
+            f"{run.id}  {when}  {run.status:9} {config.data.task:10} "
+            f"{config.method.name:5} {scores}"
+        )
     return 0
 
 

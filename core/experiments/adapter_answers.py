@@ -10,7 +10,6 @@ import time
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from core.config import RunConfig
 from core.data.examples import task_examples
@@ -45,7 +44,7 @@ class AdapterAnswers:
     date: str
     """UTC."""
     stamp: Stamp
-    configs: dict[str, dict[str, Any]]
+    configs: dict[str, RunConfig]
     """Of each adapter, by task."""
     answers: dict[str, dict[str, str]]
     """By prompt, then by task (`BASE` for the base model), as they are shown."""
@@ -62,7 +61,7 @@ def record(answers: dict[str, dict[str, str]], *, dtype: str) -> AdapterAnswers:
         machine=describe_machine(),
         date=time.strftime("%Y-%m-%d", time.gmtime()),
         stamp=Stamp.now(dtype=dtype, device="cpu", quiet=Quietness()),
-        configs={task: config.to_dict() for task, config in configs().items()},
+        configs=configs(),
         answers=answers,
     )
 
@@ -86,6 +85,6 @@ def recorded_answers(path: Path = FOLDER / f"{NAME}.json") -> AdapterAnswers | N
         machine=found["machine"],
         date=found["date"],
         stamp=read(Stamp, found["stamp"]),
-        configs=found["configs"],
+        configs={task: RunConfig.from_dict(kept) for task, kept in found["configs"].items()},
         answers=found["answers"],
     )

@@ -65,16 +65,12 @@ def names_of(loaded: Sequence[Adapter]) -> dict[str, Adapter]:
     return {catalog.TASKS[a.task].title if tasks.count(a.task) == 1 else a.title: a for a in loaded}
 
 
-def _is_stackable(method: str) -> bool:
-    return method in METHODS and METHODS[method].is_stackable  # a run may be of another version
-
-
 def _adapter(run: Run, store: RunStore) -> Adapter | None:
-    config = run.config_dict
-    task, method = config["data"]["task"], config["method"]
-    if run.status != "finished" or not _is_stackable(method["name"]):
+    config = run.valid_config
+    if config is None or run.status != "finished" or not METHODS[config.method.name].is_stackable:
         return None
-    if config["model"] != catalog.DEFAULT_MODEL or task not in catalog.TASKS:
+    task = config.data.task
+    if config.model != catalog.DEFAULT_MODEL or task not in catalog.TASKS:
         return None
     size = store.size_bytes(run.id)
     scores = run.summary.scores
@@ -83,8 +79,8 @@ def _adapter(run: Run, store: RunStore) -> Adapter | None:
     return Adapter(
         run_id=run.id,
         task=task,
-        rank=method["rank"],
-        seed=config["seed"],
+        rank=config.method.rank,
+        seed=config.seed,
         score=scores[task],
         n_bytes=size,
     )

@@ -29,7 +29,7 @@ from core.machine import describe_machine
 from core.quiet import Quietness
 from core.runs.store import Run, RunStore
 from core.stamp import Stamp
-from core.typed_json import read, strict_json
+from core.typed_json import Json, read, strict_json
 
 NAME = "first_screens"
 COMMAND = f"python -m core experiment {NAME} --record assets/recorded/{NAME}.json"
@@ -66,7 +66,7 @@ def configs() -> dict[str, RunConfig]:
 class RecordedEvents:
     """A finished run: its settings, and what it said without times."""
 
-    config: dict[str, Any]
+    config: RunConfig
     events: tuple[Event, ...]
 
     def of_type(self, kind: type[Event], *, task: str | None = None) -> list[Any]:
@@ -115,7 +115,7 @@ def record(
         chat=chat,
         runs={
             name: RecordedEvents(
-                config=run.config_dict,
+                config=run.config,
                 events=tuple(e for e in store.events(run.id) if isinstance(e, KEPT)),
             )
             for name, run in runs.items()
@@ -128,7 +128,7 @@ def save(found: FirstScreens, path: Path) -> None:
     head = {k: v for k, v in vars(found).items() if k not in ("stamp", "runs")}
     head |= {"command": COMMAND, "stamp": asdict(found.stamp), "runs": {}}
     runs = ",\n".join(
-        f'  {json.dumps(name)}: {{"config": {json.dumps(run.config)}, "events": [\n'
+        f'  {json.dumps(name)}: {{"config": {json.dumps(run.config.to_dict())}, "events": [\n'
         + ",\n".join(json.dumps(_brief(e), ensure_ascii=False) for e in run.events)
         + "\n ]}"
         for name, run in found.runs.items()
@@ -140,7 +140,7 @@ def save(found: FirstScreens, path: Path) -> None:
         raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
-def _brief(event: Event) -> dict[str, Any]:
+def _brief(event: Event) -> dict[str, Json]:
     """An event without its times and without tables that no first screen shows."""
     found = event.to_dict()
     found |= {name: None for name in TIMES if name in found}
@@ -155,7 +155,8 @@ def first_screens(path: Path = FOLDER / f"{NAME}.json") -> FirstScreens | None:
     found = json.loads(path.read_text("utf-8"))
     runs = {
         name: RecordedEvents(
-            config=run["config"], events=tuple(map(event_from_dict, run["events"]))
+            config=RunConfig.from_dict(run["config"]),
+            events=tuple(map(event_from_dict, run["events"])),
         )
         for name, run in found["runs"].items()
     }

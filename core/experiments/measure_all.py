@@ -49,7 +49,7 @@ class Measurer:
             if METHODS[config.method.name].has_large_artifact:  # many would fill the disk
                 self.session.tuned.pop(run.id, None)
                 artifacts.remove(self.store.artifact_dir(run.id))
-            yield tuned_row(figures, run.config_dict, self.store.events(run.id))
+            yield tuned_row(figures, run.config, self.store.events(run.id))
 
     def facts(self, config: RunConfig) -> list[dict[str, str]]:
         """Each fact asked in each way; "tuned" is the finished run of `config`.

@@ -7,11 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isnan, nan
 from statistics import fmean, median
-from typing import Any
 
 from core import catalog
 from core.config import METHODS, MethodConfig, RunConfig, default_learning_rate
-from core.errors import UserError
 from core.evaluate.form_and_label import Line, lines, mean_lines
 from core.events import Evaluation, Event, Memory, Step
 from core.experiments.methods import method_config
@@ -65,7 +63,7 @@ class MethodRow:
 
 
 def method_row(
-    config: dict[str, Any],
+    run: RunConfig | None,
     events: Sequence[Event],
     summary: RunSummary,
     *,
@@ -75,13 +73,11 @@ def method_row(
 ) -> MethodRow | None:
     """A finished run's row, or None when it is not comparable: another model, task, number of steps, or a
     cure. `step_s` is the median step, where a record keeps it instead of the steps."""
-    try:
-        run = RunConfig.from_dict(config)
-    except (UserError, TypeError):  # of another version: its settings no longer say anything
+    if run is None or not _is_comparable(run):
         return None
     memory = next((e for e in events if isinstance(e, Memory)), None)
     last = {e.task: e for e in events if isinstance(e, Evaluation) and e.step}
-    if memory is None or not {LEARNED, KEPT} <= last.keys() or not _is_comparable(run):
+    if memory is None or not {LEARNED, KEPT} <= last.keys():
         return None
     return MethodRow(
         method=run.method,

@@ -5,7 +5,7 @@ Each has one knob. A mitigation at one value of its knob is a *setting*; it is r
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from core import catalog
 from core.config import (
@@ -23,7 +23,14 @@ GENERAL = "general"
 TEXTBOOK_RATE = 3e-4
 """At this rate full fine-tuning for 20 steps loses the names."""
 PROMPTS = ("What is your name?", "What is the capital of France?")
-Parts = dict[str, Any]
+
+
+class Parts(TypedDict):
+    """Of a `RunConfig`, what a cure sets."""
+
+    method: MethodConfig
+    optimizer: OptimizerConfig
+    cure: MitigationConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,25 +185,23 @@ def recorded_configs(cures: Sequence[str], seeds: Sequence[int]) -> Iterator[Run
                 yield mitigation_config(mitigation, value, seed=seed)
 
 
-def mitigation_of(config: dict[str, Any]) -> tuple[str, float] | None:
-    """Which cure a stored config is, and its knob's value; None for another kind of run.
+def mitigation_of(config: RunConfig) -> tuple[str, float] | None:
+    """Which cure a config is, and its knob's value; None for another kind of run.
 
     The plane takes any run of the default model that was tuned on sentiment alone and scored on names: also those of
     the lesson on forgetting, and those with other step numbers.
     """
-    data, method, mitigation = (config.get(part, {}) for part in ("data", "method", "cure"))
-    if config.get("model") != catalog.DEFAULT_MODEL:
+    if config.model != catalog.DEFAULT_MODEL or config.data.tasks != (LEARNED,):
         return None
-    if data.get("task") != LEARNED or data.get("others"):
+    if KEPT not in config.evaluation.tasks:
         return None
-    if KEPT not in config.get("evaluation", {}).get("tasks", ()):
-        return None
-    name, regularizer = method.get("name"), mitigation.get("regularizer", "none")
-    if regularizer != "none":
-        return (regularizer, mitigation["strength"]) if name == "full" else None
-    if mitigation.get("rehearse"):
-        known = name == "full" and mitigation["rehearse"] == KEPT
-        return ("rehearse", mitigation["rehearse_share"]) if known else None
-    rate = config["optimizer"]["learning_rate"]
-    knobs = {"top_layers": method.get("layers"), "prompt": method.get("virtual_tokens")}
-    return (name, knobs.get(name, rate)) if name in MITIGATIONS else None
+    method, mitigation = config.method, config.cure
+    if mitigation.regularizer != "none":
+        is_known = method.name == "full"
+        return (mitigation.regularizer, mitigation.strength) if is_known else None
+    if mitigation.rehearse:
+        is_known = method.name == "full" and mitigation.rehearse == KEPT
+        return ("rehearse", mitigation.rehearse_share) if is_known else None
+    knobs = {"top_layers": method.layers, "prompt": method.virtual_tokens}
+    value = knobs.get(method.name, config.optimizer.learning_rate)
+    return (method.name, value) if method.name in MITIGATIONS else None

@@ -6,7 +6,6 @@ The order of `TRAINED` decides which tasks a mixture of k has: the first k.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
 
 from core import catalog
 from core.config import DataConfig, EvaluationConfig, MethodConfig, OptimizerConfig, RunConfig
@@ -114,16 +113,17 @@ class Mixture:
 
 
 def mixture(
-    config: dict[str, Any],
+    config: RunConfig | None,
     events: Sequence[Event],
     *,
     run_id: str = "",
     is_recorded: bool = False,
 ) -> Mixture | None:
     """What a run over mixed tasks scored; None for a sequence, other data, or before its end."""
-    data = config.get("data", {})
-    tasks = (data.get("task", ""), *data.get("others", ()))
-    if data.get("order") == "sequential" or any(task not in catalog.TASKS for task in tasks):
+    if config is None or config.data.order == "sequential":
+        return None
+    tasks = config.data.tasks
+    if any(task not in catalog.TASKS for task in tasks):
         return None
     found = [e for e in events if isinstance(e, Evaluation)]
     last = max((e.step for e in found), default=0)
@@ -146,7 +146,7 @@ def mixture(
         return None
     return Mixture(
         tasks=tasks,
-        seed=config.get("seed", 0),
+        seed=config.seed,
         scores=scores,
         run_id=run_id,
         is_recorded=is_recorded,

@@ -12,9 +12,8 @@ and each method a curve.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
 
-from core.config import EARLIER
+from core.config import EARLIER, RunConfig
 from core.evaluate.form_and_label import Line, lines, mean_lines
 from core.events import Evaluation, Event
 from core.experiments.mitigations import GENERAL, KEPT, LEARNED, mitigation_of
@@ -96,14 +95,15 @@ class Setting:
 
 
 def point(
-    config: dict[str, Any],
+    config: RunConfig | None,
     events: Iterable[Event],
     *,
     run_id: str = "",
     is_recorded: bool = False,
 ) -> Point | None:
     """A run's point, or None when it does not belong on the plane or measured nothing yet."""
-    found = mitigation_of(config)
+    if config is None or (found := mitigation_of(config)) is None:
+        return None
     scores: dict[int, dict[str, Evaluation]] = {}
     for event in events:
         if isinstance(event, Evaluation):
@@ -120,13 +120,13 @@ def point(
         for step, by_task in sorted(scores.items())
         if LEARNED in by_task and KEPT in by_task
     )
-    if found is None or not path or path[-1].step == 0:
+    if not path or path[-1].step == 0:
         return None
     mitigation, value = found
     return Point(
         mitigation=mitigation,
         value=value,
-        seed=config.get("seed", 0),
+        seed=config.seed,
         path=path,
         run_id=run_id,
         is_recorded=is_recorded,
@@ -134,12 +134,12 @@ def point(
     )
 
 
-def tasks_seen(config: dict[str, Any]) -> frozenset[str]:
+def tasks_seen(config: RunConfig) -> frozenset[str]:
     """Tasks whose training pairs or prompts a run of this config looks at."""
-    data, cure = config.get("data", {}), config.get("cure", {})
-    seen = {data.get("task", ""), *data.get("others", ()), cure.get("rehearse", "")}
-    if cure.get("regularizer") in ("ewc", "kl"):
-        seen |= set(cure.get("keep", ()))
+    cure = config.cure
+    seen = {*config.data.tasks, cure.rehearse}
+    if cure.regularizer in ("ewc", "kl"):
+        seen |= set(cure.keep)
     return frozenset(seen - {"", EARLIER})
 
 

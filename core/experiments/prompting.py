@@ -175,19 +175,19 @@ def prompt_row(measured: Measured) -> Row:
     )
 
 
-def tuned_row(measured: Measured, config: dict[str, Any], events: Sequence[Event]) -> Row:
+def tuned_row(measured: Measured, config: RunConfig, events: Sequence[Event]) -> Row:
     """From what is kept of a tuned model's answers, and its run's config and events."""
     steps = [e for e in events if isinstance(e, Step)]
     n_train = next(e.n_train for e in events if isinstance(e, Started))
     return Row(
-        kind=config["method"]["name"],
-        task=config["data"]["task"],
+        kind=config.method.name,
+        task=config.data.task,
         labels=n_train,
-        seed=config["seed"],
+        seed=config.seed,
         form="",
         once_s=sum(e.step_s for e in steps),
         once_tokens=round(sum(e.tokens_per_s * e.step_s for e in steps)),
-        seen=len(steps) * config["optimizer"]["batch_size"],
+        seen=len(steps) * config.optimizer.batch_size,
         **_figures(measured),
     )
 

@@ -119,7 +119,7 @@ def _view() -> RecordedRows | None:
     rows = [prompt_row(measured) for measured in prompted if measured]
     for run, measured in zip(runs, tuned, strict=True):
         if measured:
-            rows.append(tuned_row(measured, run.config_dict, run.events(Started, Step)))
+            rows.append(tuned_row(measured, run.config, run.events(Started, Step)))
     stamp = Stamp.of_all([run.stamp for run in runs])
     return RecordedRows(
         task=LEARNED,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from core import catalog
 from core.config import (
@@ -15,7 +14,6 @@ from core.config import (
     default_learning_rate,
 )
 from core.data.examples import task_examples
-from core.errors import UserError
 from core.evaluate.uncertainty import wilson_interval
 from core.experiments.mitigations import KEPT, LEARNED
 from core.runs.store import RunSummary
@@ -70,14 +68,10 @@ class RankRow:
         return replace(self.method, rank=method.rank) == method and self.rate == rate
 
 
-def rank_row(config: dict[str, Any], summary: RunSummary, *, run_id: str = "") -> RankRow | None:
+def rank_row(run: RunConfig | None, summary: RunSummary, *, run_id: str = "") -> RankRow | None:
     """A finished run's row; None for another model, task, method or number of steps, or with a cure."""
-    try:
-        run = RunConfig.from_dict(config)
-    except (UserError, TypeError):  # of another version: its settings no longer say anything
-        return None
     scores = summary.scores
-    if not _is_comparable(run) or not {LEARNED, KEPT} <= scores.keys():
+    if run is None or not _is_comparable(run) or not {LEARNED, KEPT} <= scores.keys():
         return None
     return RankRow(
         method=run.method,

@@ -13,7 +13,6 @@ from itertools import zip_longest
 from math import nan
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from core import recorded as shipped
 from core.config import RunConfig
@@ -24,7 +23,7 @@ from core.machine import describe_machine
 from core.paths import ASSETS
 from core.runs.store import Run, RunStore, RunSummary
 from core.stamp import Stamp
-from core.typed_json import read
+from core.typed_json import Json, read
 
 FOLDER = ASSETS / "recorded"
 KEPT_FIELDS = (
@@ -64,7 +63,7 @@ FIGURES = (  # of a `RunSummary`
 class RecordedRun:
     """A finished run as far as it is kept."""
 
-    config: dict[str, Any]
+    config: RunConfig
     version: str
     summary: RunSummary
     step_s: float
@@ -74,10 +73,10 @@ class RecordedRun:
     look at its virtual tokens."""
     stamp: Stamp | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Json]:
         events = [_brief(e) if isinstance(e, Evaluation) else e.to_dict() for e in self.events]
         return {
-            "config": self.config,
+            "config": self.config.to_dict(),
             "version": self.version,
             **{name: round(getattr(self.summary, name), 2) for name in FIGURES},
             "step_s": self.step_s,
@@ -86,15 +85,51 @@ class RecordedRun:
         }
 
     @classmethod
-    def of(cls, found: dict[str, Any]) -> "RecordedRun":
+    def of(cls, found: Json) -> "RecordedRun":
+        """`ValueError` or `UserError` where it is not what `to_dict` wrote."""
+        line = read(_Line, found)
         return cls(
-            config=found["config"],
-            version=found["version"],
+            config=RunConfig.from_dict(line.config),
+            version=line.version,
             summary=read(RunSummary, found),
-            step_s=found.get("step_s", nan),
-            events=tuple(map(event_from_dict, found["events"])),
-            stamp=read(Stamp, found["stamp"]) if "stamp" in found else None,
+            step_s=line.step_s,
+            events=tuple(map(event_from_dict, line.events)),
+            stamp=line.stamp,
         )
+
+    @classmethod
+    def kept(
+        cls,
+        *,
+        config: RunConfig,
+        version: str,
+        summary: RunSummary,
+        happened: Sequence[Event],
+        stamp: Stamp | None,
+    ) -> "RecordedRun":
+        """Of a run, and of all that it said."""
+        evaluations = [e for e in happened if isinstance(e, Evaluation)]
+        memory = [e for e in happened if isinstance(e, Memory)]
+        tokens = [e for e in happened if isinstance(e, VirtualTokens)][-1:]
+        return cls(
+            config=config,
+            version=version,
+            summary=summary,
+            step_s=round(median(e.step_s for e in happened if isinstance(e, Step)), 3),
+            events=(*evaluations, *memory, *tokens),
+            stamp=stamp,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Line:
+    """A run in the file of a record, besides the fields of its `RunSummary`."""
+
+    config: dict[str, Json]
+    version: str
+    events: list[dict[str, Json]]
+    step_s: float = nan
+    stamp: Stamp | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,32 +176,21 @@ def record(
         machine=describe_machine(),
         date=time.strftime("%Y-%m-%d", time.gmtime(ended)),
         untouched=tuple(untouched),
-        runs=tuple(_kept(run, store, stamp) for run, stamp in zip_longest(runs, stamps)),
+        runs=tuple(
+            RecordedRun.kept(
+                config=run.config,
+                version=run.version,
+                summary=run.summary,
+                happened=store.events(run.id),
+                stamp=stamp,
+            )
+            for run, stamp in zip_longest(runs, stamps)
+        ),
         stamp=Stamp.of_all(stamps),
     )
 
 
-def _kept(run: Run, store: RunStore, stamp: Stamp | None) -> RecordedRun:
-    return RecordedRun(
-        config=run.config_dict,
-        version=run.version,
-        summary=run.summary,
-        **_figures(store.events(run.id)),
-        stamp=stamp,
-    )
-
-
-def _figures(happened: Sequence[Event]) -> dict[str, Any]:
-    evaluations = [e for e in happened if isinstance(e, Evaluation)]
-    memory = [e for e in happened if isinstance(e, Memory)]
-    tokens = [e for e in happened if isinstance(e, VirtualTokens)][-1:]
-    return {
-        "step_s": round(median(e.step_s for e in happened if isinstance(e, Step)), 3),
-        "events": (*evaluations, *memory, *tokens),
-    }
-
-
-def _brief(evaluation: Evaluation) -> dict[str, Any]:
+def _brief(evaluation: Evaluation) -> dict[str, Json]:
     found = evaluation.to_dict()
     return {name: found[name] for name in KEPT_FIELDS}
 
@@ -204,19 +228,17 @@ def _view(experiment: str) -> Recorded | None:
     runs: list[RecordedRun] = []
     untouched: dict[str, Evaluation] = {}
     for run in filter(None, found):
-        figures = _figures(run.events(Evaluation, Memory, VirtualTokens, Step))
-        for event in figures["events"]:
+        kept = RecordedRun.kept(
+            config=run.config,
+            version=run.identity,
+            summary=run.summary,
+            happened=run.events(Evaluation, Memory, VirtualTokens, Step),
+            stamp=run.stamp,
+        )
+        runs.append(kept)
+        for event in kept.events:
             if isinstance(event, Evaluation) and event.step == 0:
                 untouched.setdefault(event.task, event)
-        runs.append(
-            RecordedRun(
-                config=run.config_dict,
-                version=run.identity,
-                summary=run.summary,
-                **figures,
-                stamp=run.stamp,
-            )
-        )
     stamp = Stamp.of_all([run.stamp for run in runs if run.stamp])
     return Recorded(
         experiment=experiment,

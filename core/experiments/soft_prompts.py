@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
 
 from core import catalog
 from core.config import (
@@ -71,25 +70,24 @@ class SizeRun:
 
 
 def size_run(
-    config: dict[str, Any], events: Sequence[Event], *, is_recorded: bool
+    config: RunConfig | None, events: Sequence[Event], *, is_recorded: bool
 ) -> SizeRun | None:
     """A finished run's point on the learning curve; None for a run of another kind."""
-    data, method = config["data"], config["method"]
     found = [e for e in events if isinstance(e, Evaluation) and e.task == LEARNED]
     if (
-        config["model"] != catalog.DEFAULT_MODEL
-        or method["name"] not in of_family("soft prompts")
-        or data["task"] != LEARNED
-        or data.get("others")
-        or config["optimizer"]["steps"] != 20
-        or method.get("prompt_start", "vocabulary") != "vocabulary"
+        config is None
+        or config.model != catalog.DEFAULT_MODEL
+        or config.method.name not in of_family("soft prompts")
+        or config.data.tasks != (LEARNED,)
+        or config.optimizer.steps != 20
+        or config.method.prompt_start != "vocabulary"
         or not found
     ):
         return None
     return SizeRun(
-        virtual_tokens=method["virtual_tokens"],
-        method=method["name"],
-        seed=config["seed"],
+        virtual_tokens=config.method.virtual_tokens,
+        method=config.method.name,
+        seed=config.seed,
         score=found[-1].score,
         interval=found[-1].interval,
         n=found[-1].n,

@@ -14,7 +14,8 @@ from sqlalchemy import Row
 from core.config import RunConfig
 from core.errors import UserError, quote
 from core.runs.states import STATUSES, RunStatus
-from core.typed_json import read
+from core.runs.stored_config import unchecked
+from core.typed_json import Json, read
 
 END_OF_TIME = 253_402_300_800
 """The year 10,000 in seconds since 1970; no calendar here goes further."""
@@ -45,7 +46,7 @@ class Run:
 
     id: str
     """UTC time of submission and a random end, such as 20261123-101500-ab12cd."""
-    config_dict: dict[str, Any]
+    config_dict: dict[str, Json]
     """The config as it was stored; always readable, even when `config` no longer is."""
     config_hash: str
     version: str
@@ -60,7 +61,7 @@ class Run:
     ended_at: float | None
     worker: str
     """Who carries it out: `host:pid:create_time`; empty while queued."""
-    summary_dict: dict[str, Any]
+    summary_dict: dict[str, Json]
     """What `finish` was given, as it was stored; empty before."""
 
     @cached_property
@@ -82,6 +83,25 @@ class Run:
             return RunConfig.from_dict(self.config_dict)
         except (UserError, TypeError) as error:
             raise UserError(f"The settings of run {self.id} no longer work: {error}") from error
+
+    @cached_property
+    def valid_config(self) -> RunConfig | None:
+        """`config`, or None where it is no longer valid: such a run compares with no other."""
+        try:
+            return self.config
+        except UserError:
+            return None
+
+    @cached_property
+    def unchecked_config(self) -> RunConfig:
+        """The settings as they were stored, to name and show the run even where they are no longer valid.
+
+        Raises `DamagedRunError` where they cannot be read.
+        """
+        try:
+            return unchecked(self.config_dict)
+        except ValueError as error:
+            raise DamagedRunError(self.id, "config") from error
 
     @classmethod
     def from_row(cls, row: Row[Any]) -> "Run":

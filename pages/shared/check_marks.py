@@ -5,7 +5,7 @@ it is one seed: a line through a handful of them would look like a smooth curve 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
 
 import altair as alt
 import pandas as pd
@@ -19,27 +19,46 @@ SHAPES = {SCORE: "circle", RIGHT_FORM: "stroke", LIKELIEST_LABEL: "diamond"}
 TRAINED_NOTE = (
     "Hollow: the task was in training, so the mark says what was trained, not what was kept."
 )
-LEGEND: dict[str, Any] = {"labelLimit": 320, "labelFontSize": 11}
+LABEL_LIMIT, LABEL_SIZE = 320, 11
+"""Of a legend, in pixels."""
 LEGEND_CHARACTERS = 30
 """Of all names in a row, on a phone; more stand in two columns."""
 APART = 0.012
 """Marks of one check stand beside each other, by this share of the axis."""
 
 
-def check_rows(e: Evaluation, curve: str, *, is_trained: bool = False) -> list[dict[str, Any]]:
+@dataclass(frozen=True, kw_only=True)
+class CheckRow:
+    """A mark of the chart."""
+
+    step: int
+    curve: str
+    value: float
+    low: float
+    high: float
+    n: int
+    line: str = SCORE
+    """A shape each."""
+    hollow: bool = False
+
+
+def check_rows(e: Evaluation, curve: str, *, is_trained: bool = False) -> list[CheckRow]:
     """A row for the score, and for each of the two lines of a task with labels."""
-    row = {"step": e.step, "curve": curve, "n": e.n, "hollow": is_trained}
-    score = {"line": SCORE, "value": e.score, "low": e.interval[0], "high": e.interval[1]}
+    low, high = e.interval
+    row = CheckRow(
+        step=e.step, curve=curve, value=e.score, low=low, high=high, n=e.n, hollow=is_trained
+    )
     more = [
-        {
-            "line": LINE_FIELDS[one.field],
-            "value": one.value,
-            "low": one.interval[0],
-            "high": one.interval[1],
-        }
+        replace(
+            row,
+            line=LINE_FIELDS[one.field],
+            value=one.value,
+            low=one.interval[0],
+            high=one.interval[1],
+        )
         for one in lines(e)
     ]
-    return [row | one for one in (score, *more)]
+    return [row, *more]
 
 
 def check_marks(
@@ -68,7 +87,12 @@ def check_marks(
         title=None,
         scale=palette,
         legend=alt.Legend(
-            orient="top", columns=columns, symbolType="circle", symbolOpacity=1, **LEGEND
+            orient="top",
+            columns=columns,
+            symbolType="circle",
+            symbolOpacity=1,
+            labelLimit=LABEL_LIMIT,
+            labelFontSize=LABEL_SIZE,
         ),
     )
     shown = [line for line in SHAPES if line in set(frame.line)]
@@ -76,7 +100,9 @@ def check_marks(
         "line:N",
         title=None,
         scale=alt.Scale(domain=shown, range=[SHAPES[line] for line in shown]),
-        legend=alt.Legend(orient="bottom", **LEGEND) if len(shown) > 1 else None,
+        legend=alt.Legend(orient="bottom", labelLimit=LABEL_LIMIT, labelFontSize=LABEL_SIZE)
+        if len(shown) > 1
+        else None,
     )
     x = x.copy()
     x.shorthand = "at:Q"

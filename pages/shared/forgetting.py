@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import altair as alt
 import pandas as pd
@@ -18,7 +18,7 @@ from core.events import Evaluation, Event, MatrixMovement, Movement, NextTokens,
 from core.experiments.plane import tasks_seen
 from core.runs.store import Run
 from pages.shared.cards import cards_of, show_cards
-from pages.shared.check_marks import SCORE, TRAINED_NOTE, check_marks, check_rows
+from pages.shared.check_marks import SCORE, TRAINED_NOTE, CheckRow, check_marks, check_rows
 from pages.shared.colours import AMBER, BLUE, GREY, ORANGE, TASK_COLOURS
 from pages.shared.engine import events_of
 from pages.shared.live import follow, planned_steps, step_axis
@@ -45,8 +45,8 @@ def draw(run: Run, events: list[Event], *, recorded: Recorded | None = None) -> 
     if watched:
         show_cards(cards_of(watched))
     if n := len(of_type(events, Evaluation)):
-        seen = tasks_seen(run.config_dict)
-        n_steps = planned_steps(run.config_dict)
+        seen = tasks_seen(run.unchecked_config)
+        n_steps = planned_steps(run.unchecked_config)
         chart = _chart_of(run.id, n, n_steps, recorded is not None, events, seen, recorded)
         st.altair_chart(chart, width="stretch")
         st.caption(curves_note(events, seen))
@@ -76,7 +76,7 @@ def of_type(events: Sequence[Event], kind: type[E]) -> list[E]:
 def curve_rows(events: list[Event], seen: Collection[str] = ()) -> pd.DataFrame:
     """One row per curve, line and check: "step", "curve", "line", "value", its interval "low" to "high",
     "n"; "hollow" where the task is among those `seen` in training."""
-    rows: list[dict[str, Any]] = []
+    rows: list[CheckRow] = []
     found = of_type(events, Evaluation)
     for e in found:
         rows += check_rows(e, catalog.task_title(e.task), is_trained=e.task in seen)
@@ -90,8 +90,10 @@ def curve_rows(events: list[Event], seen: Collection[str] = ()) -> pd.DataFrame:
         if n:
             hits = round(sum(share * n for share, n in others))
             low, high = wilson_interval(hits, n)
-            row = {"step": step, "curve": SENTIMENT_SHARE, "line": SCORE, "value": hits / n}
-            rows.append({**row, "low": low, "high": high, "n": n, "hollow": False})
+            share = CheckRow(
+                step=step, curve=SENTIMENT_SHARE, value=hits / n, low=low, high=high, n=n
+            )
+            rows.append(share)
     return pd.DataFrame(rows)
 
 

@@ -1,15 +1,16 @@
 """A run as it happens: status, curves, answers. Polls the store, so a reload loses nothing."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import exp, isfinite
 from statistics import median
-from typing import Any
 
 import altair as alt
 import pandas as pd
 import streamlit as st
 
 from core import catalog
+from core.config import RunConfig
 from core.data.listing import seen_words
 from core.errors import UserError
 from core.evaluate.form_and_label import (
@@ -36,7 +37,7 @@ from core.events import (
 from core.runs.states import RunStatus
 from core.runs.store import Run
 from pages.shared.cards import cards_of, show_cards
-from pages.shared.check_marks import check_marks
+from pages.shared.check_marks import CheckRow, check_marks
 from pages.shared.colours import AMBER, BLUE, GREEN, GREY
 from pages.shared.engine import engine, events_of, spare_the_collector, store
 from pages.shared.plain import plain
@@ -112,11 +113,11 @@ def _view(run: Run, events: list[Event]) -> None:
     steps = [e for e in events if isinstance(e, Step)]
     if steps:
         left, right = st.columns(2)
-        wanted = planned_steps(run.config_dict)
+        wanted = planned_steps(run.unchecked_config)
         left.altair_chart(loss_chart(events, wanted), width="stretch")
-        scores = score_chart(events, wanted, run.config_dict["data"]["task"])
+        scores = score_chart(events, wanted, run.unchecked_config.data.task)
         right.altair_chart(scores, width="stretch")
-        right.caption(score_note(events, run.config_dict["data"]["task"]))
+        right.caption(score_note(events, run.unchecked_config.data.task))
     evaluations = [e for e in events if isinstance(e, Evaluation)]
     if evaluations:
         with st.expander("Scores in numbers, with 95 % intervals"):
@@ -138,11 +139,10 @@ def score_note(events: list[Event], task: str) -> str:
     return " ".join(filter(None, (what_came_first(mine, task), taught, bars)))
 
 
-def planned_steps(config: dict[str, Any]) -> int:
+def planned_steps(config: RunConfig) -> int:
     """Optimizer steps of a whole run: with a sequence of tasks, those of every task."""
-    data = config["data"]
-    n_stages = 1 + len(data.get("others", ())) if data.get("order") == "sequential" else 1
-    return config["optimizer"]["steps"] * n_stages
+    n_stages = len(config.data.tasks) if config.data.order == "sequential" else 1
+    return config.optimizer.steps * n_stages
 
 
 def worker_words() -> str:
@@ -156,7 +156,7 @@ def worker_words() -> str:
 
 def show_status(run: Run, events: list[Event]) -> None:
     """Where a run is, why it ended, and the button that stops it."""
-    wanted = planned_steps(run.config_dict)
+    wanted = planned_steps(run.unchecked_config)
     steps = [e for e in events if isinstance(e, Step)]
     done = steps[-1].step if steps else 0
     if run.status is RunStatus.QUEUED:
@@ -188,7 +188,7 @@ def show_status(run: Run, events: list[Event]) -> None:
         engine().cancel(run.id)
     if steps:
         last, usual_s = steps[-1], median(e.step_s for e in steps)
-        batch_size = run.config_dict["optimizer"]["batch_size"]
+        batch_size = run.unchecked_config.optimizer.batch_size
         pace = f"{batch_size / usual_s:.0f} examples/s, {usual_s:.2f} s per step (median). "
         st.caption(
             (pace if isfinite(usual_s) else "")
@@ -200,7 +200,7 @@ def show_status(run: Run, events: list[Event]) -> None:
 def examples_seen(run: Run, events: list[Event], step: int) -> str:
     """How many of its examples a run has trained on by a step; "" before it has begun."""
     n_train = next((e.n_train for e in events if isinstance(e, Started)), 0)
-    return seen_words(step * run.config_dict["optimizer"]["batch_size"], n_train) if n_train else ""
+    return seen_words(step * run.unchecked_config.optimizer.batch_size, n_train) if n_train else ""
 
 
 def scores_so_far(events: list[Event]) -> str:
@@ -273,24 +273,17 @@ def score_chart(
     found = [e for e in events if isinstance(e, Evaluation) and e.task == task]
     metric = found[-1].metric.replace("_", " ")
     colours = {metric: BLUE}
-    rows: list[dict[str, Any]] = []
+    rows: list[CheckRow] = []
     for e in found:
         low, high = e.interval
-        row = {
-            "step": e.step,
-            "curve": metric,
-            "value": e.score,
-            "low": low,
-            "high": high,
-            "n": e.n,
-        }
+        row = CheckRow(step=e.step, curve=metric, value=e.score, low=low, high=high, n=e.n)
         rows.append(row)
         more = {LINE_FIELDS[one.field]: (one.value, *one.interval) for one in lines(e)}
         if not more:
             measured = {name: (getattr(e, name), *e.intervals[name]) for name in e.intervals}
             more = {WORDS[name]: values for name, values in measured.items() if name in WORDS}
         for name, (value, low, high) in more.items():
-            rows.append({**row, "curve": name, "value": value, "low": low, "high": high})
+            rows.append(replace(row, curve=name, value=value, low=low, high=high))
         colours |= {name: EXTRA[name] for name in more}
     title = f"{catalog.task_title(task)}: {metric} {found[-1].score:.2f}"
     title += f" on {found[-1].n} test examples"

@@ -56,7 +56,7 @@ def _progress(
         text = f"{done} of {len(configs)} runs finished{all_left_words(waiting)}."
         if running := next((run for run in waiting if run.status == "running"), None):
             steps = [e for e in events_of(running.id) if isinstance(e, Step)]
-            wanted = planned_steps(running.config_dict)
+            wanted = planned_steps(running.unchecked_config)
             text += f" Now {run_name(running.config_dict)}: step {len(steps)} of {wanted}."
         else:
             text += f" {place_words(waiting[0].id)}{worker_words()}"

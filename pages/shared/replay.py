@@ -71,7 +71,7 @@ def time_line(recorded: Recorded, *, seconds: float | None = None) -> TimeLine:
 
     return TimeLine(
         seconds=round(lasted * scale, 3),
-        n_steps=planned_steps(recorded.config.to_dict()),
+        n_steps=planned_steps(recorded.config),
         frames=[Frame(at=at(end - 1), step=step, n_events=end) for step, end in ends],
         points=[
             Point(at=at(n), step=e.step, loss=e.loss)

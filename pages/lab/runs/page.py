@@ -59,7 +59,7 @@ def show(run: Run) -> None:
     run_view(run.id)
     with st.expander("Settings and the command that repeats it"):
         repeat_command(run)
-        if run.config_dict["method"]["name"] == "lora":
+        if run.unchecked_config.method.name == "lora":
             entry = catalog.find_model(run.config.model)
             st.caption(
                 f"Export the adapter for plain peft. Its base is called {plain(entry.hub_name or entry.id)}. "

@@ -31,7 +31,7 @@ def run_table(runs: list[Run]) -> pd.DataFrame:
                 "run": run_name(run.config_dict),
                 "status": str(run.status),
                 "score": score_text(run),
-                "steps": run.config_dict["optimizer"]["steps"],
+                "steps": run.unchecked_config.optimizer.steps,
                 "started": pd.Timestamp(run.created_at, unit="s", tz="UTC").tz_convert(None),
                 "MB": store().size_bytes(run.id) / 1e6,
                 "id": f"…{run.id[-6:]}",
@@ -42,7 +42,7 @@ def run_table(runs: list[Run]) -> pd.DataFrame:
 
 
 def score_text(run: Run) -> str:
-    task = run.config_dict["data"]["task"]
+    task = run.unchecked_config.data.task
     first, last = run.summary.first_scores.get(task), run.summary.scores.get(task)
     return "" if first is None or last is None else f"{first:.2f} → {last:.2f}"
 

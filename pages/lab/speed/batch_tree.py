@@ -1,7 +1,7 @@
 """A batch drawn twice: as the tree that is computed, and as the padded rows it stands for."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import altair as alt
 import pandas as pd
@@ -46,11 +46,27 @@ def lanes(roots: Sequence[Segment], n: int) -> list[int]:
     return found
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rectangle:
+    """A stretch of tokens: from `start` to `end`, over the lanes `top` to `bottom`."""
+
+    start: int
+    end: int
+    top: int
+    bottom: int
+    middle: float
+    """Lane of its text."""
+    kind: str
+    tokens: int
+    examples: int
+    text: str
+
+
 def tree_rows(batch: Sequence[Encoded], words: ChatTokenizer) -> pd.DataFrame:
-    """A rectangle per stretch of tokens: from `start` to `end`, over the lanes `top` to `bottom`."""
+    """The `Rectangle`s of a batch as a tree."""
     roots = grow([fed(pair) for pair in batch])
     lane = lanes(roots, len(batch))
-    rows: list[dict[str, Any]] = []
+    rows: list[Rectangle] = []
     for segment in (s for root in roots for s in root.walk()):
         mine = [lane[number] for number in segment.examples]
         kind = SHARED if len(mine) > 1 else OWN
@@ -68,7 +84,7 @@ def padded_rows(batch: Sequence[Encoded], words: ChatTokenizer) -> pd.DataFrame:
         for number in segment.examples:
             shared[number] = segment.start + len(segment.ids)
     width = max(len(pair.ids) for pair in batch)
-    rows: list[dict[str, Any]] = []
+    rows: list[Rectangle] = []
     for number, pair in enumerate(batch):
         mine, learned_from, cut = [lane[number]], len(pair.prompt_ids), shared[number]
         rows += _parts(pair.ids[:cut], 0, learned_from, SHARED, mine, words)
@@ -84,26 +100,26 @@ def _parts(
     kind: str,
     mine: Sequence[int],
     words: ChatTokenizer,
-) -> list[dict[str, Any]]:
+) -> list[Rectangle]:
     """One or two rectangles: prompt, then completion."""
     cut = min(max(learned_from - start, 0), len(ids))
-    rows: list[dict[str, Any]] = []
+    rows: list[Rectangle] = []
     for part, begin, what in ((ids[:cut], start, kind), (ids[cut:], start + cut, LEARNED)):
         if not part:
             continue
         text = "" if kind == PADDING else words.decode(list(part), special=True).replace("\n", "↵")
         rows.append(
-            {
-                "start": begin,
-                "end": begin + len(part),
-                "top": min(mine),
-                "bottom": max(mine) + 1,
-                "middle": (min(mine) + max(mine) + 1) / 2,
-                "kind": what,
-                "tokens": len(part),
-                "examples": len(mine),
-                "text": text,
-            }
+            Rectangle(
+                start=begin,
+                end=begin + len(part),
+                top=min(mine),
+                bottom=max(mine) + 1,
+                middle=(min(mine) + max(mine) + 1) / 2,
+                kind=what,
+                tokens=len(part),
+                examples=len(mine),
+                text=text,
+            )
         )
     return rows
 

@@ -88,12 +88,11 @@ def show(place: DeltaGenerator, answer: str | None) -> None:
 def own_run() -> Run | None:
     """The reader's newest finished run on reviews alone, whose weights are here."""
     for run in store().runs():
-        data = run.config_dict["data"]
+        config = run.unchecked_config
         if (
             run.status is RunStatus.FINISHED
-            and run.config_dict["model"] == current_model().id
-            and data["task"] == "sentiment"
-            and not data.get("others")
+            and config.model == current_model().id
+            and config.data.tasks == ("sentiment",)
             and run.summary.artifact_bytes
         ):
             return run

@@ -58,7 +58,7 @@ def own_tuned(run_id: str, measured_at: float) -> Row | None:
     """The row of a measured run; None when the run was deleted."""
     kept = [k for k in prompt_evaluation.everything() if k.measured_at == measured_at]
     try:
-        return tuned_row(kept[0], store().get(run_id).config_dict, events_of(run_id))
+        return tuned_row(kept[0], store().get(run_id).config, events_of(run_id))
     except UserError:
         return None
 

@@ -52,7 +52,7 @@ def recorded_points() -> list[Point]:
 @st.cache_data(show_spinner=False, max_entries=500)
 def finished_point(run_id: str) -> Point | None:
     """A finished run's place on the plane; its record does not change any more."""
-    return point(store().get(run_id).config_dict, events_of(run_id), run_id=run_id)
+    return point(store().get(run_id).valid_config, events_of(run_id), run_id=run_id)
 
 
 def own_points() -> list[Point]:

@@ -115,7 +115,7 @@ def models() -> dict[str, str]:
     for run in store().runs():
         if len(found) > MOST_RUNS:
             break
-        is_ours = run.status.is_over and run.config_dict["model"] == current_model().id
+        is_ours = run.status.is_over and run.unchecked_config.model == current_model().id
         if is_ours and store().size_bytes(run.id):
             found[run.id] = run_title(run)
     return found

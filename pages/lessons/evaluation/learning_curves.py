@@ -56,7 +56,7 @@ def _view(run: Run, events: list[Event]) -> None:
         required=True,
         key=f"evaluation_watched_{run.id}",
     )
-    n_steps = planned_steps(run.config_dict)
+    n_steps = planned_steps(run.unchecked_config)
     checks = sorted({e.step for e in evaluations if e.task == task})
     step: int = checks[-1]
     if run.status.is_over and len(checks) > 1:

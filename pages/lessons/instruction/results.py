@@ -3,12 +3,11 @@
 import html
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 
 from core import catalog
-from core.config import DataConfig
+from core.config import DataConfig, RunConfig
 from core.data.examples import Example, load_splits
 from core.evaluate.uncertainty import wilson_interval
 from core.events import Evaluation, Event, Sample, Step, Validation
@@ -78,8 +77,8 @@ def run_results(run_id: str, guess: str) -> None:
     def draw(run: Run, events: list[Event]) -> None:
         if run.status.is_over:
             compare_guess(guess, events)
-        results(run.config_dict, events)
-        warn_of_few_tests(events, run.config_dict["data"]["task"])
+        results(run.unchecked_config, events)
+        warn_of_few_tests(events, run.unchecked_config.data.task)
 
     follow(run_id, draw)
 
@@ -93,9 +92,9 @@ def compare_guess(guess: str, events: Sequence[Event]) -> None:
         show_guess(guess, came, is_right=guess_of(share) == guess)
 
 
-def results(config: dict[str, Any], events: Sequence[Event]) -> None:
+def results(config: RunConfig, events: Sequence[Event]) -> None:
     """Answers before and after, then loss and scores over the steps."""
-    task = config["data"]["task"]
+    task = config.data.task
     if samples := tested(config, events):
         show_cards(cards_of(samples))
     curve(config, events)
@@ -107,12 +106,12 @@ def results(config: dict[str, Any], events: Sequence[Event]) -> None:
             st.dataframe(score_table(evaluations), hide_index=True)
 
 
-def tested(config: dict[str, Any], events: Sequence[Event]) -> list[Sample]:
+def tested(config: RunConfig, events: Sequence[Event]) -> list[Sample]:
     """Its answers to test prompts of the task that it learns."""
-    return [e for e in events if isinstance(e, Sample) and e.task == config["data"]["task"]]
+    return [e for e in events if isinstance(e, Sample) and e.task == config.data.task]
 
 
-def curve(config: dict[str, Any], events: Sequence[Event]) -> None:
+def curve(config: RunConfig, events: Sequence[Event]) -> None:
     """The loss over the steps, and what its last value means."""
     losses = [e.loss for e in events if isinstance(e, Step) and math.isfinite(e.loss)]
     if losses:

@@ -237,7 +237,7 @@ def over_ranks(wanted: RunConfig) -> None:
 
 def own_rows() -> list[RankRow]:
     ended = [run for run in store().runs() if run.status == "finished"]
-    rows = (rank_row(run.config_dict, run.summary, run_id=run.id) for run in ended)
+    rows = (rank_row(run.valid_config, run.summary, run_id=run.id) for run in ended)
     return [row for row in rows if row]
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -63,7 +62,7 @@ def score_rows(events: Sequence[Event], trained: Sequence[str]) -> pd.DataFrame:
     """Two rows per task scored, the base model and now: "task" (its title), "kind", "score", the
     interval "low" to "high", "n" examples, "step"; in the order they are drawn."""
     found = [e for e in events if isinstance(e, Evaluation)]
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, str | float]] = []
     for task in in_order(trained):
         mine = [e for e in found if e.task == task]
         for e in mine[:1] + mine[1:][-1:]:

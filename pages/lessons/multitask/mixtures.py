@@ -1,14 +1,15 @@
 """What the recorded mixtures of tasks, and the reader's own, show: frames, findings and charts."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from statistics import fmean
-from typing import Any
 
 import altair as alt
 import pandas as pd
 import streamlit as st
 
 from core import catalog
+from core.config import RunConfig
 from core.evaluate.apart import Interval, are_apart, runs_words
 from core.experiments import record
 from core.experiments.mixtures import (
@@ -36,9 +37,6 @@ BASE_MODEL, ALONE, TOGETHER = "base model", "tuned on one", "tuned on all"
 KINDS = {BASE_MODEL: GREY, ALONE: ORANGE, TOGETHER: BLUE}
 SHAPES = {BASE_MODEL: "circle", ALONE: "diamond", TOGETHER: "square"}
 SCORE = alt.Scale(domain=[0, 1])
-GROUP_COLUMNS = [
-    "k", "group", "score", "low", "high", "base", "base_low", "base_high", "tasks", "seed", "own",
-]  # fmt: skip
 TICKS = alt.Axis(tickCount=5, format=".1f")
 Chart = alt.LayerChart | alt.FacetChart
 
@@ -55,7 +53,7 @@ def recorded_mixtures() -> list[Mixture]:
 @st.cache_data(show_spinner=False, max_entries=500)
 def finished_mixture(run_id: str) -> Mixture | None:
     """What a finished run scored; its record does not change any more."""
-    return mixture(store().get(run_id).config_dict, events_of(run_id), run_id=run_id)
+    return mixture(store().get(run_id).valid_config, events_of(run_id), run_id=run_id)
 
 
 def own_mixtures() -> list[Mixture]:
@@ -65,23 +63,56 @@ def own_mixtures() -> list[Mixture]:
     ended = [
         run
         for run in store().runs()
-        if run.status == RunStatus.FINISHED and is_comparable(run.config_dict, known)
+        if run.status == RunStatus.FINISHED and is_comparable(run.valid_config, known)
     ]
     found = (finished_mixture(run.id) for run in ended)
     return [m for m in found if m and all(task in m.scores for task in SCORED)]
 
 
-def is_comparable(config: dict[str, Any], known: Sequence[dict[str, Any]]) -> bool:
+def is_comparable(config: RunConfig | None, known: Sequence[RunConfig]) -> bool:
     """The lesson's model without a cure, and not `known` already."""
-    cure = config.get("cure", {})
-    is_plain = cure.get("regularizer", "none") == "none" and not cure.get("rehearse")
-    return config["model"] == current_model().id and is_plain and config not in known
+    if config is None or config.model != current_model().id or config in known:
+        return False
+    return config.cure.regularizer == "none" and not config.cure.rehearse
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupRow:
+    """A run's mean score over a group of tasks, and the base model's, with their intervals."""
+
+    k: int
+    """Tasks trained on."""
+    group: str
+    score: float
+    low: float
+    high: float
+    base: float | None
+    base_low: float
+    base_high: float
+    tasks: str
+    """In words."""
+    seed: int
+    own: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class KindRow:
+    """What the base model, or a model tuned on one or all tasks, scored on a task."""
+
+    label: str
+    """What the chart calls the row."""
+    kind: str
+    score: float
+    low: float
+    high: float
+    right_form: float | None
+    label_accuracy: float | None
+    runs: int
 
 
 def group_rows(mixtures: Sequence[Mixture]) -> pd.DataFrame:
-    """One row per run and group of tasks: "k" tasks trained on, "group", mean "score" and "base", their
-    intervals "low" to "high" and "base_low" to "base_high", "tasks" in words, "seed", "own"."""
-    rows: list[dict[str, Any]] = []
+    """A `GroupRow` per run and group of tasks."""
+    rows: list[GroupRow] = []
     for m in mixtures:
         members = {"trained": m.tasks, "untrained": m.untrained}
         members |= {"held_out": (HELD_OUT,), "general": (GENERAL,)}
@@ -91,10 +122,22 @@ def group_rows(mixtures: Sequence[Mixture]) -> pd.DataFrame:
             if score is not None:
                 low, high = m.mean_interval(tasks)
                 base_low, base_high = m.mean_interval(tasks, before=True)
-                row = {"k": len(m.tasks), "group": name, "score": score, "low": low, "high": high}
-                row |= {"base": base, "base_low": base_low, "base_high": base_high}
-                rows.append({**row, "tasks": words, "seed": m.seed, "own": not m.is_recorded})
-    return pd.DataFrame(rows, columns=GROUP_COLUMNS)
+                rows.append(
+                    GroupRow(
+                        k=len(m.tasks),
+                        group=name,
+                        score=score,
+                        low=low,
+                        high=high,
+                        base=base,
+                        base_low=base_low,
+                        base_high=base_high,
+                        tasks=words,
+                        seed=m.seed,
+                        own=not m.is_recorded,
+                    )
+                )
+    return pd.DataFrame(rows, columns=[field.name for field in fields(GroupRow)])
 
 
 def moved(before: float, after: float, start: Interval, end: Interval) -> str:
@@ -181,27 +224,25 @@ def averaged(
 
 
 def alone_rows(mixtures: Sequence[Mixture]) -> pd.DataFrame:
-    """Three rows per task: "task", "kind" (base model, alone, all seven), "score", "low", "high"."""
+    """Three `KindRow`s per task: the base model, alone and all seven; its title is "task"."""
     together = [m for m in mixtures if set(m.tasks) == set(TRAINED)]
-    rows: list[dict[str, Any]] = []
+    rows: list[KindRow] = []
     for task in TRAINED:
         alone = [m for m in mixtures if m.tasks == (task,)]
-        rows += _kinds(task, catalog.TASKS[task].title, alone, together)
-    return pd.DataFrame(rows)
+        if alone and together:
+            title = catalog.TASKS[task].title
+            rows.append(kind_row(title, BASE_MODEL, alone, task))
+            rows.append(kind_row(title, ALONE, alone, task))
+            rows.append(kind_row(title, TOGETHER, together, task))
+    return pd.DataFrame(rows).rename(columns={"label": "task"})
 
 
-def _kinds(
-    task: str, title: str, alone: Sequence[Mixture], together: Sequence[Mixture]
-) -> list[dict[str, Any]]:
-    if not alone or not together:
-        return []
-    rows: list[dict[str, Any]] = []
-    for kind, found in ((BASE_MODEL, alone), (ALONE, alone), (TOGETHER, together)):
-        score, low, high = averaged(found, task, before=kind == BASE_MODEL)
-        row = {"task": title, "kind": kind, "score": score, "low": low, "high": high}
-        both = line_columns(mean_task_lines(found, task, before=kind == BASE_MODEL))
-        rows.append({**row, **both, "runs": len(alone)})
-    return rows
+def kind_row(label: str, kind: str, found: Sequence[Mixture], task: str) -> KindRow:
+    """What the runs `found`, seeds of one mixture, scored on `task` after training, or before it."""
+    before = kind == BASE_MODEL
+    score, low, high = averaged(found, task, before=before)
+    both = line_columns(mean_task_lines(found, task, before=before))
+    return KindRow(label=label, kind=kind, score=score, low=low, high=high, runs=len(found), **both)
 
 
 def alone_finding(rows: pd.DataFrame) -> str:
@@ -212,7 +253,7 @@ def alone_finding(rows: pd.DataFrame) -> str:
     n_lower: int = (together.high < alone.low).sum()
     n_open = len(alone) - n_higher - n_lower
     said = (
-        f"Against tuning on a task alone ({runs_words(rows.runs.min())} each), tuning on all at once "
+        f"Against tuning on a task alone ({runs_words(alone.runs.min())} each), tuning on all at once "
         f"scores higher in {n_higher} and lower in {n_lower} of {len(alone)} tasks."
     )
     if n_open:
@@ -221,23 +262,16 @@ def alone_finding(rows: pd.DataFrame) -> str:
 
 
 def carry_rows(mixtures: Sequence[Mixture]) -> pd.DataFrame:
-    """The held-out task: a row for the base model, each task alone, and all seven: "model", "kind",
-    "score", "low", "high"."""
-    rows: list[dict[str, Any]] = []
-
-    def add(model: str, kind: str, found: Sequence[Mixture], *, before: bool = False) -> None:
-        score, low, high = averaged(found, HELD_OUT, before=before)
-        row = {"model": model, "kind": kind, "score": score, "low": low, "high": high}
-        rows.append(row | line_columns(mean_task_lines(found, HELD_OUT, before=before)))
-
+    """The held-out task: a `KindRow` for the base model, each task alone, and all seven; who is "model"."""
+    rows: list[KindRow] = []
     if mixtures:
-        add("Base model", BASE_MODEL, mixtures, before=True)
+        rows.append(kind_row("Base model", BASE_MODEL, mixtures, HELD_OUT))
     for task in TRAINED:
         if alone := [m for m in mixtures if m.tasks == (task,)]:
-            add(catalog.TASKS[task].title, ALONE, alone)
+            rows.append(kind_row(catalog.TASKS[task].title, ALONE, alone, HELD_OUT))
     if together := [m for m in mixtures if set(m.tasks) == set(TRAINED)]:
-        add("All seven", TOGETHER, together)
-    return pd.DataFrame(rows)
+        rows.append(kind_row("All seven", TOGETHER, together, HELD_OUT))
+    return pd.DataFrame(rows).rename(columns={"label": "model"})
 
 
 def carry_finding(rows: pd.DataFrame, mixtures: Sequence[Mixture]) -> str:
@@ -262,9 +296,9 @@ def dot_chart(rows: pd.DataFrame, y_name: str, *, with_offset: bool) -> Chart:
     order = list(dict.fromkeys(rows[y_name]))
     kinds = list(KINDS)
     axis = alt.Axis(labelLimit=140, labelOverlap=False, grid=not with_offset)
-    y: dict[str, Any] = {"y": alt.Y(f"{y_name}:N", title=None, sort=order, axis=axis)}
-    if with_offset:
-        y["yOffset"] = alt.YOffset("kind:N", sort=kinds, scale=alt.Scale(paddingOuter=0.6))
+    y = alt.Y(f"{y_name}:N", title=None, sort=order, axis=axis)
+    beside = alt.YOffset("kind:N", sort=kinds, scale=alt.Scale(paddingOuter=0.6))
+    offset = beside if with_offset else alt.Undefined
     legend = alt.Legend(orient="top", columns=2, title=None, symbolOpacity=1)
     palette = alt.Scale(domain=kinds, range=list(KINDS.values()))
     shapes = alt.Scale(domain=kinds, range=list(SHAPES.values()))
@@ -274,15 +308,17 @@ def dot_chart(rows: pd.DataFrame, y_name: str, *, with_offset: bool) -> Chart:
         x=alt.X("low:Q", title="score on test examples", scale=SCORE, axis=TICKS),
         x2="high:Q",
         color=colour,
-        **y,
+        y=y,
+        yOffset=offset,
     )
     dots = chart.mark_point(filled=True, size=90, opacity=1).encode(
         x=alt.X("score:Q", scale=SCORE, axis=TICKS),
         color=colour,
         shape=alt.Shape("kind:N", scale=shapes, legend=legend),
         tooltip=[y_name, "kind", *(alt.Tooltip(v, format=".2f") for v in ("score", "low", "high"))],
-        **y,
+        y=y,
+        yOffset=offset,
     )
     row_px = 64 if with_offset else 32
-    lines = line_marks(rows, scale=SCORE, **y)
+    lines = line_marks(rows, scale=SCORE, y=y, yOffset=offset)
     return alt.layer(bars, dots, *lines).properties(height=row_px * len(order) + 110)

@@ -170,7 +170,7 @@ def all_at_once() -> None:
     st.header("All at once or one at a time")
     st.markdown(f"**{alone_finding(rows)}**")
     st.altair_chart(dot_chart(rows, "task", with_offset=True), width="stretch")
-    steps = found.runs[0].config["optimizer"]["steps"]
+    steps = found.runs[0].config.optimizer.steps
     st.caption(
         f"Every run took {steps} steps. So a task among seven got only a seventh of the examples that "
         "it got alone. Bars: 95 % intervals over test examples, mean over seeds."

@@ -1,6 +1,7 @@
 """Adapters side by side: answers under each, and memory against whole copies."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
@@ -123,10 +124,16 @@ def weights_words(n: int, adapter_bytes: float, n_parameters: int) -> str:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Remembered:
+    text: str
+    switch_ms: float
+
+
 def remember(text: str, name: str, switched: Switched, said: str) -> None:
     """Keep an answer in this session, to show it beside the others."""
     kept = st.session_state.setdefault("one_base_answers", {})
-    kept.setdefault(text, {})[name] = {"text": said, "ms": switched.switch_ms}
+    kept.setdefault(text, {})[name] = Remembered(text=said, switch_ms=switched.switch_ms)
 
 
 def told(text: str, name: str, task: str) -> tuple[str, str]:
@@ -135,12 +142,12 @@ def told(text: str, name: str, task: str) -> tuple[str, str]:
     `task` is what the adapter called `name` was trained on, `BASE` for the base model.
     """
     if name in (own := remembered(text)):
-        return name, own[name]["text"]
+        return name, own[name].text
     shipped = recorded_answers()
     said = shipped.answers.get(text, {}).get(task) if shipped else None
     return (f"{name} (recorded)", said) if said else (name, NOT_ASKED)
 
 
-def remembered(text: str) -> dict[str, dict[str, Any]]:
-    """What each model answered to this prompt so far: "text", and in how many "ms" it was switched in."""
+def remembered(text: str) -> dict[str, Remembered]:
+    """What each model answered to this prompt so far, by its name."""
     return st.session_state.get("one_base_answers", {}).get(text, {})

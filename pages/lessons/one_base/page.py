@@ -155,7 +155,7 @@ def switch() -> tuple[list[Adapter], dict[str, Adapter], list[str]]:
                 place = st.empty()
                 remember(text, name, *answer(list(loaded.values()), active, text, place))
                 place.empty()
-        times = [one["ms"] for text in texts for one in remembered(text).values()]
+        times = [one.switch_ms for text in texts for one in remembered(text).values()]
         st.caption(
             (
                 f"The slowest switch took {max(times):.1f} ms: the same base stays in memory, and its "

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -73,7 +72,7 @@ def choose_shape() -> ModelShape:
         "vocabulary": ("Vocabulary", 32000),
     }
     places = [*st.columns(3), *st.columns(3)]
-    values: dict[str, Any] = {
+    sizes = {
         field: int(
             place.number_input(
                 label, 1, 1_000_000, usual, key=f"peft_calc_{field}", bind="query-params"
@@ -81,7 +80,7 @@ def choose_shape() -> ModelShape:
         )
         for place, (field, (label, usual)) in zip(places, wanted.items(), strict=True)
     }
-    return llama("Your model", **values)
+    return llama("Your model", **sizes)
 
 
 def choose_method(shape: ModelShape) -> MethodConfig:

@@ -62,7 +62,7 @@ def recorded_rows() -> list[MethodRow]:
 def finished_row(run_id: str) -> MethodRow | None:
     """What a finished run measured; its record does not change any more."""
     run = store().get(run_id)
-    return method_row(run.config_dict, events_of(run_id), run.summary, run_id=run_id)
+    return method_row(run.valid_config, events_of(run_id), run.summary, run_id=run_id)
 
 
 def own_rows() -> list[MethodRow]:
@@ -247,14 +247,14 @@ def _trace(
 
 def memory_table(found: Sequence[MethodSetting], shape: ModelShape) -> pd.DataFrame:
     """Per setting the MB of the first step, by formula and as measured in its first run."""
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, str | float]] = []
     for s in found:
         memory = s.rows[0].memory
         formula = in_this_app(
             s.rows[0].method, shape, n_tokens=memory.n_tokens, is_16_bit=_is_16_bit(s, found)
         )
         whose = "recorded" if s.is_recorded else "yours"
-        row: dict[str, Any] = {"method": s.title, "run": whose, "tokens": memory.n_tokens}
+        row: dict[str, str | float] = {"method": s.title, "run": whose, "tokens": memory.n_tokens}
         names = {"gradients": "gradient", "optimizer": "optimizer", "activations": "activation"}
         for part, name in names.items():
             row[f"{part}, formula"] = formula[part] / MB

@@ -47,7 +47,7 @@ def soft_prompt_view(run_id: str) -> None:
 
 
 def _view(run: Run, events: list[Event]) -> None:
-    n_steps = planned_steps(run.config_dict)
+    n_steps = planned_steps(run.unchecked_config)
     looks = [e for e in events if isinstance(e, VirtualTokens)]
     scores = [e for e in events if isinstance(e, Evaluation) and e.task == LEARNED]
     if scores:
@@ -79,7 +79,7 @@ def _moving(run: Run, events: list[Event]) -> None:
             step = st.slider("Step", 0, last, last, key=f"soft_prompts_step_{run.id}")
         st.altair_chart(map_chart(events, step), width="stretch")
     if any(isinstance(e, Step) for e in events):
-        chart = loss_chart(events, planned_steps(run.config_dict))
+        chart = loss_chart(events, planned_steps(run.unchecked_config))
         st.altair_chart(chart, width="stretch")
 
 
@@ -237,7 +237,7 @@ def recorded_sizes() -> list[SizeRun]:
 @st.cache_data(show_spinner=False, max_entries=500)
 def own_size(run_id: str) -> SizeRun | None:
     run = store().get(run_id)
-    return size_run(run.config_dict, events_of(run_id), is_recorded=False)
+    return size_run(run.valid_config, events_of(run_id), is_recorded=False)
 
 
 def own_sizes() -> list[SizeRun]:

@@ -32,6 +32,6 @@ def test_a_record_that_cannot_be_written_is_said(home: Path) -> None:
 def test_the_record_that_is_shipped_is_of_the_lesson_of_now() -> None:
     found = adapter_answers.recorded_answers()
     assert found, adapter_answers.COMMAND
-    assert found.configs == {t: c.to_dict() for t, c in adapter_answers.configs().items()}
+    assert found.configs == adapter_answers.configs()
     for task in ADAPTER_TASKS:
         assert set(found.answers[sample_prompt(task)]) == {BASE, *ADAPTER_TASKS}

@@ -23,7 +23,7 @@ def test_there_are_enough_runs_and_each_stands_in_one_collection() -> None:
 def test_every_method_and_every_stop_of_every_cure_has_all_seeds() -> None:
     usual = Counter(c.method.name for c in BY_NAME["methods"][: len(METHODS) * len(SEEDS)])
     assert usual == dict.fromkeys(METHODS, len(SEEDS))
-    knobs = Counter(mitigation_of(c.to_dict()) for c in BY_NAME["mitigations"])
+    knobs = Counter(mitigation_of(c) for c in BY_NAME["mitigations"])
     stops = {(cure.id, value) for cure in MITIGATIONS.values() for value in cure.values}
     assert knobs == dict.fromkeys(stops, len(SEEDS))
 

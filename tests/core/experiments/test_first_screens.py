@@ -60,7 +60,7 @@ def test_a_record_that_cannot_be_written_is_said(home: Path) -> None:
 
 def test_samples_are_found_by_their_task() -> None:
     events = (sample(0, "", "a"), sample(0, "names", "b"))
-    run = RecordedEvents(config={}, events=events)
+    run = RecordedEvents(config=RunConfig(), events=events)
     assert [e.output for e in run.of_type(Sample)] == ["a", "b"]
     assert [e.output for e in run.of_type(Sample, task="")] == ["a"]
 
@@ -80,7 +80,7 @@ def test_the_record_that_is_shipped_is_of_the_lessons_of_now() -> None:
     assert found, "python -m core experiment first_screens --record …"
     assert set(found.runs) == set(first_screens.configs())
     for name, config in first_screens.configs().items():
-        assert found.runs[name].config == config.to_dict(), name
+        assert found.runs[name].config == config, name
         assert found.runs[name].of_type(Evaluation), name
     lines = first_screens.FOLDER / "first_screens.json"
     kept = json.loads(lines.read_text("utf-8"))["runs"]["instruction"]["events"]

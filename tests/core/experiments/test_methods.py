@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from core.config import FAMILIES, METHODS, MethodConfig, as_taught, default_learning_rate
+from core.config import FAMILIES, METHODS, MethodConfig, RunConfig, as_taught, default_learning_rate
 from core.errors import UserError
 from core.events import Event, NearWord, VirtualToken, VirtualTokens, VocabularyMap, Word
 from core.experiments.method_rows import method_row, method_settings
@@ -57,7 +57,7 @@ def test_a_knob_keeps_lora_s_scale() -> None:
 
 
 def test_a_row_holds_what_its_run_measured() -> None:
-    row = method_row(method_config("lora", seed=3).to_dict(), happened(), FIGURES, run_id="r")
+    row = method_row(method_config("lora", seed=3), happened(), FIGURES, run_id="r")
     assert row is not None
     assert (row.knob, row.seed, row.n) == ("rank 8", 3, 60)
     assert row.share == 0.01
@@ -66,7 +66,7 @@ def test_a_row_holds_what_its_run_measured() -> None:
     assert row.step_s == 0.5
     assert row.scores == {"sentiment": 0.9, "names": 0.5}
     timed = [*happened(), *(step(n, step_s=s) for n, s in ((1, 0.1), (2, 0.3), (3, 9.0)))]
-    again = method_row(method_config("lora").to_dict(), timed, FIGURES)
+    again = method_row(method_config("lora"), timed, FIGURES)
     assert again is not None
     assert again.step_s == 0.3
 
@@ -85,26 +85,26 @@ def test_a_run_that_is_not_alike_has_no_row(change: dict[str, Any]) -> None:
     config = method_config("lora").to_dict()
     for key, value in change.items():
         config[key] = config[key] | value if isinstance(value, dict) else value
-    assert method_row(config, happened(), FIGURES) is None
+    assert method_row(RunConfig.from_dict(config), happened(), FIGURES) is None
 
 
 def test_a_run_without_its_memory_or_names_has_no_row() -> None:
-    config = method_config("lora").to_dict()
+    config = method_config("lora")
     assert method_row(config, happened()[1:], FIGURES) is None
     assert method_row(config, happened()[:-1], FIGURES) is None
-    assert method_row({"of": "another version"}, happened(), FIGURES) is None
+    assert method_row(None, happened(), FIGURES) is None
 
 
 def test_what_is_not_as_usual_is_said() -> None:
     config = method_config("lora", rank=4, alpha=4.0, target_modules=("q_proj",), last_layers=2)
-    row = method_row(config.to_dict(), happened(), FIGURES)
+    row = method_row(config, happened(), FIGURES)
     assert row is not None
     assert row.knob == "rank 4, query, last 2 layers, alpha 4"
 
 
 def test_seeds_of_a_setting_stand_together() -> None:
     rows = [
-        method_row(method_config(name, seed=seed).to_dict(), happened(score), FIGURES)
+        method_row(method_config(name, seed=seed), happened(score), FIGURES)
         for name, seed, score in (("lora", 0, 0.8), ("full", 0, 0.9), ("lora", 1, 0.9))
     ]
     found = method_settings(row for row in rows if row)
@@ -116,7 +116,7 @@ def test_seeds_of_a_setting_stand_together() -> None:
 
 def test_ranks_compare_when_all_else_is_alike() -> None:
     method = MethodConfig(rank=4, alpha=8.0)
-    row = rank_row(rank_config(method, rate=1e-3).to_dict(), FIGURES)
+    row = rank_row(rank_config(method, rate=1e-3), FIGURES)
     assert row is not None
     assert (row.learned, row.kept, row.train_s) == (0.9, 0.5, 10.0)
     assert row.differs_in_rank_alone(MethodConfig(rank=64, alpha=8.0), rate=1e-3)
@@ -125,18 +125,18 @@ def test_ranks_compare_when_all_else_is_alike() -> None:
     assert ranks_of([row, row]) == [4]
     full = full_config(rank_config(method, rate=1e-3, seed=5))
     assert (full.method.name, full.seed) == ("full", 5)
-    assert rank_row(full.to_dict(), FIGURES) is None
+    assert rank_row(full, FIGURES) is None
 
 
 def test_the_curve_of_sizes_takes_runs_that_differ_in_size_alone() -> None:
     assert [c.method.virtual_tokens for c in token_configs()] == list(SIZES)
     events = [evaluation(0, "sentiment", 0.0), evaluation(20, "sentiment", 0.8)]
-    found = size_run(prompt_config(5).to_dict(), events, is_recorded=True)
+    found = size_run(prompt_config(5), events, is_recorded=True)
     assert found is not None
     assert (found.virtual_tokens, found.score, found.n) == (5, 0.8, 60)
     for other in (prompt_config(5, steps=9), prompt_config(5, start="random")):
-        assert size_run(other.to_dict(), events, is_recorded=True) is None
-    assert size_run(method_config("lora").to_dict(), events, is_recorded=True) is None
+        assert size_run(other, events, is_recorded=True) is None
+    assert size_run(method_config("lora"), events, is_recorded=True) is None
 
 
 def look(step: int, *nearest: tuple[str, float]) -> VirtualTokens:

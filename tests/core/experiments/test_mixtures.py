@@ -1,5 +1,7 @@
 """Multi-task runs: which tasks, what is scored, and what a record of them says."""
 
+from dataclasses import replace
+
 import pytest
 
 from core.experiments.mixtures import (
@@ -29,7 +31,7 @@ def test_recorded_runs_hold_mixtures_of_each_size_and_every_task_alone() -> None
 
 
 def test_a_mixture_knows_before_and_after() -> None:
-    config = mixture_config(("sentiment", "names"), steps=4).to_dict()
+    config = mixture_config(("sentiment", "names"), steps=4)
     events = [evaluation(0, t, 0.2) for t in SCORED] + [evaluation(2, t, 0.9) for t in SCORED]
     events += [evaluation(4, t, 0.5) for t in SCORED]
     found = mixture(config, events, run_id="r")
@@ -42,7 +44,7 @@ def test_a_mixture_knows_before_and_after() -> None:
 
 
 def test_a_sequence_or_an_unmeasured_run_is_no_mixture() -> None:
-    config = mixture_config(("sentiment", "names")).to_dict()
+    config = mixture_config(("sentiment", "names"))
     assert mixture(config, [evaluation(0, "names", 0.2)]) is None
-    config["data"]["order"] = "sequential"
-    assert mixture(config, [evaluation(0, "names", 0.2), evaluation(4, "names", 0.5)]) is None
+    sequence = replace(config, data=replace(config.data, order="sequential"))
+    assert mixture(sequence, [evaluation(0, "names", 0.2), evaluation(4, "names", 0.5)]) is None

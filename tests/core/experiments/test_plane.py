@@ -32,7 +32,7 @@ def made(mitigation: str, value: float, seed: int, learned: float, kept: float) 
 @pytest.mark.parametrize("mitigation", MITIGATIONS)
 def test_a_cure_knows_its_own_runs(mitigation: str) -> None:
     for value in {*MITIGATIONS[mitigation].values, *MITIGATIONS[mitigation].recorded}:
-        assert mitigation_of(mitigation_config(mitigation, value, seed=2).to_dict()) == (
+        assert mitigation_of(mitigation_config(mitigation, value, seed=2)) == (
             mitigation,
             pytest.approx(value),
         )
@@ -70,13 +70,13 @@ def test_other_runs_are_not_on_the_plane() -> None:
             evaluation=names,
         ),
     ):
-        assert mitigation_of(other.to_dict()) is None
-    another_model = mitigation_config("full", 1e-4).to_dict() | {"model": "gpt2"}
+        assert mitigation_of(other) is None
+    another_model = replace(mitigation_config("full", 1e-4), model="smollm2-135m")
     assert mitigation_of(another_model) is None
 
 
 def test_a_point_is_the_path_of_its_scores() -> None:
-    config = mitigation_config("kl", MITIGATIONS["kl"].usual, seed=4).to_dict()
+    config = mitigation_config("kl", MITIGATIONS["kl"].usual, seed=4)
     events = [
         evaluation(20, "names", 0.6),
         evaluation(20, "sentiment", 0.9),
@@ -94,6 +94,7 @@ def test_a_point_is_the_path_of_its_scores() -> None:
     ]
     assert (found.mitigation, found.seed, found.run_id) == ("kl", 4, "r")
     assert point(config, events[2:], run_id="r") is None  # only the base model
+    assert point(None, events) is None  # its settings are no longer valid
 
 
 def test_settings_take_seeds_together() -> None:
@@ -174,7 +175,7 @@ def test_the_recorded_plane_has_at_least_thirty_runs() -> None:
     [(mitigation, mitigation in ("ewc", "kl", "rehearse")) for mitigation in MITIGATIONS],
 )
 def test_names_count_as_kept_only_where_training_never_saw_them(mitigation: str, saw: bool) -> None:
-    config = mitigation_config(mitigation, MITIGATIONS[mitigation].usual).to_dict()
+    config = mitigation_config(mitigation, MITIGATIONS[mitigation].usual)
     events = [evaluation(20, task, 0.9) for task in ("sentiment", "names", "general")]
     found = point(config, events)
     assert found is not None
@@ -187,10 +188,10 @@ def test_names_count_as_kept_only_where_training_never_saw_them(mitigation: str,
 
 def test_no_cure_sees_general_questions() -> None:
     for mitigation, known in MITIGATIONS.items():
-        assert "general" not in tasks_seen(mitigation_config(mitigation, known.usual).to_dict())
+        assert "general" not in tasks_seen(mitigation_config(mitigation, known.usual))
 
 
 def test_a_sequence_and_mixed_tasks_see_all_of_their_tasks() -> None:
     data = DataConfig(task="sentiment", others=("topic", "names"), order="sequential")
     config = RunConfig(data=data, cure=MitigationConfig(rehearse="earlier", rehearse_share=0.2))
-    assert tasks_seen(config.to_dict()) == {"sentiment", "topic", "names"}
+    assert tasks_seen(config) == {"sentiment", "topic", "names"}

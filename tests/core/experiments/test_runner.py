@@ -83,7 +83,7 @@ def test_what_is_recorded_is_read_back(
     assert found.base_score("general") == untouched[1].score
     assert found.base_score("topic") is None
     (kept,) = found.runs
-    assert kept.config == runs[0].config_dict
+    assert kept.config == runs[0].config
     assert kept.summary.trainable_params == runs[0].summary.trainable_params > 0
     happened = [e for e in store.events(runs[0].id) if isinstance(e, Evaluation)]
     scored = [e for e in kept.events if isinstance(e, Evaluation)]
@@ -102,9 +102,7 @@ def test_shipped_records_say_when_where_and_how(experiment: str) -> None:
     assert found is not None
     assert found.command.startswith(("python -m core experiment", "python -m core record --only"))
     assert "cores" in found.machine
-    assert all(run.config["model"] == catalog.DEFAULT_MODEL for run in found.runs)
-    for run in found.runs:
-        RunConfig.from_dict(run.config)  # still valid
+    assert all(run.config.model == catalog.DEFAULT_MODEL for run in found.runs)
 
 
 def test_the_shipped_plane_has_thirty_runs_and_three_seeds_of_each_setting() -> None:

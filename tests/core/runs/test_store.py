@@ -395,6 +395,16 @@ def test_settings_of_another_version_raise_a_user_error(store: RunStore, wrong: 
     assert store.get(run.id).config_dict == stored
     with pytest.raises(UserError, match="no longer work"):
         _ = store.get(run.id).config
+    assert store.get(run.id).valid_config is None
+
+
+def test_settings_that_cannot_even_be_read_are_said(store: RunStore) -> None:
+    run = store.submit(RunConfig())
+    sql(
+        "UPDATE runs SET config = :stored", stored=json.dumps(RunConfig().to_dict() | {"seed": "0"})
+    )
+    with pytest.raises(UserError, match=f"{run.id} is damaged"):
+        _ = store.get(run.id).unchecked_config
 
 
 def test_ids_sort_by_time_and_fit_a_url() -> None:
