@@ -38,7 +38,10 @@ def _reader(kind: Any) -> Reader:
         return lambda value: math.nan if value is None else float(_checked(value, (int, float)))
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
-        (one,) = (_reader(option) for option in inner if option is not NoneType)
+        first, *others = (option for option in inner if option is not NoneType)
+        if others:  # `Json`: whatever it is
+            return lambda value: value
+        one = _reader(first)
         return lambda value: None if value is None else one(value)
     if origin is list or (origin is tuple and inner[-1] is Ellipsis):
         one = _reader(inner[0])

@@ -29,11 +29,11 @@ def train_on_demand(url: str, model: str) -> None:
     from core.runs.worker import BaseKeeper
 
     store, keeper = RunStore(url), BaseKeeper()
-    about: dict[str, Any] = {"threads": torch.get_num_threads()}
+    began: list[Started] = []
 
     def show(event: Event) -> None:
         if isinstance(event, Started):
-            about.update(dtype=event.dtype, device=event.device)
+            began[:] = [event]
         if isinstance(event, Step):
             say("step", at_s=time.monotonic())
 
@@ -45,7 +45,9 @@ def train_on_demand(url: str, model: str) -> None:
         if ended.status == "failed":
             say("failed", reason=ended.reason)
             return
-        say("done", **about)
+        (last,) = began
+        about = {"dtype": last.dtype, "device": last.device}
+        say("done", **about, threads=torch.get_num_threads())
 
 
 def be_busy() -> None:

@@ -39,7 +39,7 @@ def add_parser(actions: Any) -> None:
         sub.set_defaults(run=command)
 
 
-def row_of(run: RecordedRun) -> dict[str, Any]:
+def row_of(run: RecordedRun) -> dict[str, object]:
     """What `list` says of a run."""
     stamp = run.stamp
     return {

@@ -1,6 +1,7 @@
 """The README.md of an exported model: what it was trained on, with which settings, and what it scored."""
 
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
 from core import catalog
@@ -8,6 +9,7 @@ from core.config.command import command_of
 from core.events import Evaluation, Event
 from core.export.snippets import how_to_load
 from core.runs.store import Run
+from core.typed_json import Json
 
 CARD = "README.md"
 
@@ -135,17 +137,17 @@ def _table(head: tuple[str, ...], rows: list[Any]) -> str:
     )
 
 
-def flat(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
+def flat(config: Mapping[str, Json], prefix: str = "") -> dict[str, str]:
     """Nested settings as "part.name": text; no folder of this machine stands in it."""
     found: dict[str, str] = {}
     for name, value in config.items():
         if isinstance(value, dict):
-            found |= flat(value, f"{prefix}{name}.")  # pyright: ignore[reportUnknownArgumentType]
+            found |= flat(value, f"{prefix}{name}.")
         elif name == "model":
-            entry = catalog.find_model(value)
+            entry = catalog.find_model(str(value))
             found[name] = entry.title if entry.is_local else entry.id
         else:
             found[prefix + name] = (
                 ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            )  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+            )
     return found

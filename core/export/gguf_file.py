@@ -7,7 +7,7 @@ architecture only (SmolLM2 is one), with the tokenizers that its kin have.
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from core.export.modelfile import modelfile
 from core.export.tokenizer_files import write_tokenizer
 from core.models import acquire
 from core.runs.store import Run
+from core.typed_json import Json, read
 
 Floats = NDArray[np.float32]
 FILES = {
@@ -119,10 +120,55 @@ def _head_size(config: Any) -> int:
     return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
 
 
-def _vocabulary(base: Path) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Splitting:
+    """A step by which a text is split before its bytes are merged."""
+
+    type: str
+    add_prefix_space: bool = False
+    use_regex: bool = True
+    individual_digits: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreTokenizer(Splitting):
+    """One step, or several in their order."""
+
+    pretokenizers: list[Splitting] = field(default_factory=list[Splitting])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merging:
+    type: str
+    vocab: dict[str, int]
+    merges: list[Json]
+    """Each two tokens, or both in one text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddedToken:
+    id: int
+    content: str
+    special: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """Of tokenizer.json what GGUF needs."""
+
+    model: Merging
+    added_tokens: list[AddedToken]
+    normalizer: Json = None
+    pre_tokenizer: PreTokenizer | None = None
+
+
+def _vocabulary(base: Path) -> Words:
     """The words of tokenizer.json; `UserError` for a tokenizer that is not like GPT-2's or SmolLM's."""
-    words = json.loads((base / "tokenizer.json").read_text("utf-8"))
-    if _splitting(words) is None:
+    try:
+        words = read(Words, json.loads((base / "tokenizer.json").read_text("utf-8")))
+    except ValueError:  # of another kind
+        words = None
+    if words is None or _splitting(words) is None:
         raise UserError(
             "This model's tokenizer is of a kind that is not written as GGUF here; export it as merged: "
             "llama.cpp's own converter reads that."
@@ -130,38 +176,34 @@ def _vocabulary(base: Path) -> dict[str, Any]:
     return words
 
 
-def _splitting(words: dict[str, Any]) -> str | None:
+def _splitting(words: Words) -> str | None:
     """What llama.cpp calls the way in which a text is split before its bytes are merged."""
-    if words["model"]["type"] != "BPE" or words.get("normalizer"):
+    first = words.pre_tokenizer
+    if words.model.type != "BPE" or words.normalizer or first is None:
         return None
-    first = words.get("pre_tokenizer") or {}
-    parts = first.get("pretokenizers", [first])
-    kinds = [part.get("type") for part in parts]
-    is_plain = not parts[-1].get("add_prefix_space") and parts[-1].get("use_regex", True)
+    parts = first.pretokenizers or [first]
+    kinds = [part.type for part in parts]
+    is_plain = not parts[-1].add_prefix_space and parts[-1].use_regex
     if kinds == ["ByteLevel"] and is_plain:
         return "gpt-2"
-    if kinds == ["Digits", "ByteLevel"] and is_plain and parts[0].get("individual_digits"):
+    if kinds == ["Digits", "ByteLevel"] and is_plain and parts[0].individual_digits:
         return "smollm"
     return None
 
 
-def _add_tokenizer(
-    writer: gguf.GGUFWriter, tokenizer: ChatTokenizer, words: dict[str, Any], n: int
-) -> None:
+def _add_tokenizer(writer: gguf.GGUFWriter, tokenizer: ChatTokenizer, words: Words, n: int) -> None:
     tokens = [f"[PAD{i}]" for i in range(n)]
     types = [gguf.TokenType.UNUSED] * n
-    for token, i in words["model"]["vocab"].items():
+    for token, i in words.model.vocab.items():
         tokens[i], types[i] = token, gguf.TokenType.NORMAL
-    for added in words["added_tokens"]:
-        tokens[added["id"]] = added["content"]
-        is_control = added["special"]
-        types[added["id"]] = gguf.TokenType.CONTROL if is_control else gguf.TokenType.USER_DEFINED
-    merges = words["model"]["merges"]
+    for added in words.added_tokens:
+        tokens[added.id] = added.content
+        types[added.id] = gguf.TokenType.CONTROL if added.special else gguf.TokenType.USER_DEFINED
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(_splitting(words) or "")
     writer.add_token_list(tokens)
     writer.add_token_types(types)
-    writer.add_token_merges([m if isinstance(m, str) else " ".join(m) for m in merges])
+    writer.add_token_merges([" ".join(m) if isinstance(m, list) else m for m in words.model.merges])
     writer.add_eos_token_id(tokenizer.end_ids[0])
     if len(tokenizer.end_ids) > 1:
         writer.add_eot_token_id(tokenizer.end_ids[1])

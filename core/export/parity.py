@@ -20,6 +20,7 @@ from typing import Any
 from core.errors import UserError, shortened
 from core.export.prompts import Asked
 from core.paths import ASSETS
+from core.typed_json import read
 
 FILE = "parity.json"
 PROGRAM = "answer.py"
@@ -93,7 +94,7 @@ class Parity:
                 )
         return said
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return {
             "format": self.format,
             "run": self.run,
@@ -109,6 +110,17 @@ class Parity:
     def write(self, folder: Path) -> None:
         text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False)
         (folder / FILE).write_text(text, "utf-8")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """What assets/export/answer.py says of one prompt."""
+
+    text: str
+    ids: list[int]
+    prompt_ids: list[int]
+    gaps: list[float]
+    """At each token, by how many logits it was preferred to the second choice."""
 
 
 def table(rows: Sequence[Compared]) -> str:
@@ -152,18 +164,18 @@ def check(parity: Parity, folder: Path, app: Any, *, base: Path, asked: Sequence
     return parity
 
 
-def _compared(row: Compared, answer: dict[str, Any], app: Any) -> Compared:
-    is_same = answer["prompt_ids"] == app.prompt_ids(row.prompt)
-    row = replace(row, exported=answer["text"], same_tokens=is_same)
+def _compared(row: Compared, answer: Answered, app: Any) -> Compared:
+    is_same = answer.prompt_ids == app.prompt_ids(row.prompt)
+    row = replace(row, exported=answer.text, same_tokens=is_same)
     if row.is_equal or not is_same:
         return row
-    place, gap = app.gap(row.prompt, answer["ids"])
-    if place == len(answer["ids"]):
+    place, gap = app.gap(row.prompt, answer.ids)
+    if place == len(answer.ids):
         return replace(row, app_gap=0.0)
-    return replace(row, parts_at=place, app_gap=gap, exported_gap=answer["gaps"][place])
+    return replace(row, parts_at=place, app_gap=gap, exported_gap=answer.gaps[place])
 
 
-def answered_afresh(folder: Path, base: Path) -> list[dict[str, Any]]:
+def answered_afresh(folder: Path, base: Path) -> list[Answered]:
     """What the exported model answers in a process that cannot import this app."""
     command = [sys.executable, "-I", PROGRAM, "--json", "--base", str(base)]
     done = subprocess.run(
@@ -175,7 +187,11 @@ def answered_afresh(folder: Path, base: Path) -> list[dict[str, Any]]:
             f"Plain transformers cannot answer with what was exported: {shortened(last)}. "
             "Nothing was written; --no-check leaves the check out."
         )
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return [
+        read(Answered, json.loads(line))
+        for line in done.stdout.splitlines()
+        if line.startswith("{")
+    ]
 
 
 def plain_environment() -> dict[str, str]:

@@ -3,7 +3,6 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
@@ -15,6 +14,7 @@ from core.export.tokenizer_files import write_tokenizer
 from core.models import acquire
 from core.runs import artifacts
 from core.runs.store import Run, RunStore
+from core.typed_json import Json
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -59,7 +59,7 @@ def saved_weights(store: RunStore, run: Run) -> Path:
     return source
 
 
-def _checked(run_id: str, source: Path) -> dict[str, Any]:
+def _checked(run_id: str, source: Path) -> dict[str, Json]:
     """The adapter's own description; `UserError` when that or its weights are damaged or gone."""
     try:
         config = json.loads((source / ADAPTER_CONFIG).read_text("utf-8"))

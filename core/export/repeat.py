@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from core import catalog
 from core.errors import UserError, shortened
@@ -25,6 +24,7 @@ from core.events import Evaluation, Event, Step
 from core.export.parity import FILE, plain_environment
 from core.export.script import NOTEBOOK, SCRIPT
 from core.runs.store import Run, RunStore
+from core.typed_json import read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +37,14 @@ class Score:
     def in_words(self) -> str:
         low, high = self.interval
         return f"{self.score:.2f} [{low:.2f}, {high:.2f}]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A line of answers.jsonl."""
+
+    completion: str
+    answer: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +80,7 @@ def repeat(store: RunStore, run: Run, folder: Path, *, base: Path) -> Repeated:
         shutil.copytree(folder, place)
         _carry_out(place, base)
         losses = [json.loads(line) for line in _lines(place / "losses.jsonl")]
-        answers = [json.loads(line) for line in _lines(place / "answers.jsonl")]
+        answers = [read(Answer, json.loads(line)) for line in _lines(place / "answers.jsonl")]
     found = _compared(run, store.events(run.id), losses, answers)
     text = json.dumps(asdict(found) | {"said": found.in_words}, indent=1)
     (folder / FILE).write_text(text, "utf-8")
@@ -106,7 +114,7 @@ def _carry_out(place: Path, base: Path) -> None:
 
 
 def _compared(
-    run: Run, events: Sequence[Event], losses: list[float], answers: list[dict[str, Any]]
+    run: Run, events: Sequence[Event], losses: list[float], answers: list[Answer]
 ) -> Repeated:
     task = run.config.data.task
     ours = [e.loss + e.penalty for e in events if isinstance(e, Step)]
@@ -121,7 +129,7 @@ def _compared(
         run=run.id,
         losses=list(zip(ours, losses, strict=True)),
         run_score=Score(score=last.score, interval=last.interval, n=last.n) if last else None,
-        script_score=_scored(metric, [(a["completion"], a["answer"]) for a in answers]),
+        script_score=_scored(metric, [(a.completion, a.answer) for a in answers]),
         metric=metric,
     )
 

@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from core import catalog
 from core.config import METHODS
@@ -30,6 +29,7 @@ from core.paths import ASSETS
 from core.runs.store import Run, RunStore
 from core.train.batches import mixed_batches
 from core.train.plan import make_plan
+from core.typed_json import Json
 
 TEMPLATES = ASSETS / "export"
 SCRIPT, NOTEBOOK = "train.py", "train.ipynb"
@@ -101,7 +101,7 @@ def _settings(
         longest_prompt=max(len(tokenizer.ask(e.prompt)) for e in tests),
         wanted=run.config.evaluation.max_new_tokens,
     )
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "MODEL": base_name(entry),
         "DTYPE": started.dtype if started else "float32",
         "SEED": run.config.seed,
@@ -152,8 +152,8 @@ def _peft_config(store: RunStore, run: Run) -> tuple[str, str]:
     """The class of peft's config for the run's adapter, and the expression that makes it."""
     file = saved_weights(store, run) / ADAPTER_CONFIG
     try:
-        config: dict[str, Any] = json.loads(file.read_text("utf-8"))
-        name, chosen = PEFT_CONFIGS[config["peft_type"]]
+        config: dict[str, Json] = json.loads(file.read_text("utf-8"))
+        name, chosen = PEFT_CONFIGS[str(config["peft_type"])]
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise UserError(
             f"The saved adapter of the run {run.id} is damaged, incomplete or of a kind that no script is written "
@@ -218,21 +218,23 @@ def _write_pairs(path: Path, examples: Sequence[Example]) -> None:
     path.write_text(text, "utf-8")
 
 
-def notebook(text: str) -> dict[str, Any]:
+def notebook(text: str) -> dict[str, Json]:
     """A script as a notebook: its docstring first, then a cell for each part that a "# %%" begins."""
     head, *parts = text.split("# %% ")
-    cells: list[dict[str, Any]] = [_cell("markdown", head.strip().strip('"'))]
+    cells: list[Json] = [_cell("markdown", head.strip().strip('"'))]
     for part in parts:
         title, _, code = part.partition("\n")
         cells += [_cell("markdown", f"## {title}"), _cell("code", code.strip())]
     return {"cells": cells, "metadata": {"language_info": {"name": "python"}}, "nbformat": 4, "nbformat_minor": 5}  # fmt: skip
 
 
-def _cell(kind: str, text: str) -> dict[str, Any]:
-    cell: dict[str, Any] = {
+def _cell(kind: str, text: str) -> dict[str, Json]:
+    cell: dict[str, Json] = {
         "cell_type": kind,
         "id": f"{kind}-{abs(hash(text)) % 16**8:08x}",
         "metadata": {},
+        "source": [*text.splitlines(keepends=True)],
     }
-    cell["source"] = text.splitlines(keepends=True)
-    return cell | ({"execution_count": None, "outputs": []} if kind == "code" else {})
+    if kind == "code":
+        cell |= {"execution_count": None, "outputs": []}
+    return cell

@@ -5,7 +5,6 @@ import time
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
 
 from core.config import RunConfig
 from core.errors import UserError
@@ -28,7 +27,7 @@ class RecordedRun:
 
     run_id: str
     collection: str
-    config_dict: dict[str, Any]
+    config_dict: Json
     config_hash: str
     identity: str
     """Of the code, model, device and precision that made it (core/runs/identity.py)."""

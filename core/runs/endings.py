@@ -9,12 +9,11 @@ import threading
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from core.errors import UserError
 from core.paths import data_dir, write_whole
 from core.runs.states import RunStatus
-from core.typed_json import read
+from core.typed_json import Json, read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +23,7 @@ class Ending:
     status: str
     ended_at: float
     reason: str = ""
-    summary: dict[str, Any] = field(default_factory=dict[str, Any])
+    summary: dict[str, Json] = field(default_factory=dict[str, Json])
 
 
 class Endings:

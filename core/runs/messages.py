@@ -24,7 +24,7 @@ from core.train.phases import (
     MarkedToken,
     Phase,
 )
-from core.typed_json import read
+from core.typed_json import Json, read
 
 M = TypeVar("M")
 M_co = TypeVar("M_co", covariant=True)
@@ -304,24 +304,59 @@ REQUESTS: dict[str, type[Request[Any]]] = {
 # Through the pipe
 
 
-def request_to_json(request: Request[Any]) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class RequestLine:
+    """A line to the answering worker: a request, or the number of one to `cancel`."""
+
+    request: int = 0
+    op: str = ""
+    args: dict[str, Json] = field(default_factory=dict[str, Json])
+    cancel: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerLine:
+    """A line from it: an answer's `kind` and `message`, or an `error`, or that the request is `done`."""
+
+    request: int
+    kind: str = ""
+    message: dict[str, Json] = field(default_factory=dict[str, Json])
+    error: str = ""
+    done: bool = False
+
+
+def request_line(number: int, request: Request[Any]) -> RequestLine:
+    args = asdict(request)  # pyright: ignore[reportArgumentType]
+    return RequestLine(request=number, op=request.operation, args=args)
+
+
+def answer_line(number: int, message: Any) -> AnswerLine:
+    return AnswerLine(request=number, kind=type(message).__name__, message=asdict(message))
+
+
+def line_of(said: RequestLine | AnswerLine) -> dict[str, Json]:
+    """What goes through the pipe: nothing that is empty."""
+    return {name: value for name, value in vars(said).items() if value}
+
+
+def request_to_json(request: Request[Any]) -> dict[str, Json]:
     return {"op": request.operation, "args": asdict(request)}  # pyright: ignore[reportArgumentType]
 
 
-def request_from_json(line: dict[str, Any]) -> Request[Any]:
+def request_from_json(line: dict[str, Json]) -> Request[Any]:
     """`UserError` for an operation that is not known."""
-    kind = REQUESTS.get(line["op"])
+    kind = REQUESTS.get(str(line["op"]))
     if kind is None:
         raise UserError(f"The worker knows no operation {quote(line['op'])}.")
     return read(kind, line["args"])
 
 
-def message_to_json(message: Any) -> dict[str, Any]:
+def message_to_json(message: Any) -> dict[str, Json]:
     return {"kind": type(message).__name__, "message": asdict(message)}
 
 
-def message_from_json(request: Request[M], line: dict[str, Any]) -> M:
-    return read(request.answers[line["kind"]], line["message"])
+def message_from_json(request: Request[M], line: dict[str, Json]) -> M:
+    return read(request.answers[str(line["kind"])], line["message"])
 
 
 ELSEWHERE = "trains elsewhere"

@@ -15,9 +15,8 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
@@ -36,9 +35,19 @@ from core.runs.execute import execute, explain
 from core.runs.identity import remember_machine
 from core.runs.inference_session import InferenceSession
 from core.runs.memory_ceiling import Growth, watch_memory
-from core.runs.messages import ELSEWHERE, Ready, Warm, message_to_json, request_from_json
+from core.runs.messages import (
+    ELSEWHERE,
+    AnswerLine,
+    Ready,
+    RequestLine,
+    Warm,
+    answer_line,
+    line_of,
+    request_from_json,
+)
 from core.runs.states import IllegalTransition
 from core.runs.store import RunStore, worker_identity
+from core.typed_json import Json, read
 
 log = logging.getLogger(__name__)
 IDLE_S = 0.5
@@ -47,10 +56,14 @@ ALL_CORES = torch.get_num_threads()
 say_lock = threading.Lock()
 
 
-def say(message: dict[str, Any]) -> None:
+def say(message: Mapping[str, Json]) -> None:
     with say_lock:
         sys.stdout.write(json.dumps(message) + "\n")
         sys.stdout.flush()
+
+
+def answer(line: AnswerLine) -> None:
+    say(line_of(line))
 
 
 def say_ready() -> None:
@@ -145,22 +158,20 @@ def _exit_when_grown(growth: Growth) -> None:
 
 
 def answer_forever(store: RunStore) -> None:
-    """Requests {"request", "op", "args"} come in, {"request", "kind", "message"} go out, {"request", "done"}
-    ends each.
+    """A `RequestLine` comes in for each request, `AnswerLine`s go out, the last of them `done`.
 
-    {"cancel": number} stops a request that is running or waiting. A mistake of the user comes back as
-    {"request", "error"}.
+    One with `cancel` stops a request that is running or waiting. A mistake of the user comes back as `error`.
     """
-    requests: queue.Queue[dict[str, Any]] = queue.Queue()
+    requests: queue.Queue[RequestLine] = queue.Queue()
     cancelled: set[int] = set()
     answering: list[int] = []
     """The request that is being answered."""
 
     def listen() -> None:
         for line in sys.stdin:
-            message = json.loads(line)
-            if "cancel" in message:
-                cancelled.add(message["cancel"])
+            message = read(RequestLine, json.loads(line))
+            if message.cancel:
+                cancelled.add(message.cancel)
             else:
                 requests.put(message)
         os._exit(0)
@@ -168,7 +179,7 @@ def answer_forever(store: RunStore) -> None:
     def exit_over_ceiling(reason: str) -> None:
         log.warning("answering worker ends: %s", reason)
         for number in answering:
-            say({"request": number, "error": reason})
+            answer(AnswerLine(request=number, error=reason))
         os._exit(0)
 
     session, growth = InferenceSession(store), Growth()
@@ -179,11 +190,11 @@ def answer_forever(store: RunStore) -> None:
     say_ready()
     while True:
         request = requests.get()
-        torch.set_num_threads(_threads_for(request["op"]))
-        answering[:] = [request["request"]]
-        _answer(session, request, lambda number=request["request"]: number in cancelled)
+        torch.set_num_threads(_threads_for(request.op))
+        answering[:] = [request.request]
+        _answer(session, request, lambda number=request.request: number in cancelled)
         answering.clear()
-        cancelled.discard(request["request"])
+        cancelled.discard(request.request)
         if requests.empty():
             _exit_when_grown(growth)
 
@@ -195,25 +206,23 @@ def _threads_for(operation: str) -> int:
     return 1 if operation in ("generate", "switch") else ALL_CORES
 
 
-def _answer(
-    session: InferenceSession, line: dict[str, Any], is_cancelled: Callable[[], bool]
-) -> None:
-    number = line["request"]
+def _answer(session: InferenceSession, line: RequestLine, is_cancelled: Callable[[], bool]) -> None:
+    number = line.request
     try:
-        request = request_from_json(line)
+        request = request_from_json({"op": line.op, "args": line.args})
         for message in session.answer(request, is_cancelled):
             if is_cancelled():
                 break
-            say({"request": number, **message_to_json(message)})
+            answer(answer_line(number, message))
     except UserError as error:
-        say({"request": number, "error": str(error)})
+        answer(AnswerLine(request=number, error=str(error)))
     except (MemoryError, RuntimeError) as error:
         log.exception("request failed")
-        say({"request": number, "error": explain(error)})
+        answer(AnswerLine(request=number, error=explain(error)))
     except Exception as error:
         log.exception("request failed")
-        say({"request": number, "error": f"Something we did not foresee: {error}"})
-    say({"request": number, "done": True})
+        answer(AnswerLine(request=number, error=f"Something we did not foresee: {error}"))
+    answer(AnswerLine(request=number, done=True))
 
 
 def main(role: str) -> None:

@@ -32,7 +32,17 @@ from core.models.acquire import is_ready, model_dir
 from core.openmp import with_brief_spin
 from core.paths import ROOT, data_dir, writable
 from core.runs.backoff import Backoff
-from core.runs.messages import ELSEWHERE, M, Ready, Request, message_from_json, request_to_json
+from core.runs.messages import (
+    ELSEWHERE,
+    AnswerLine,
+    M,
+    Ready,
+    Request,
+    RequestLine,
+    line_of,
+    message_from_json,
+    request_line,
+)
 from core.runs.store import Run, RunStore
 from core.typed_json import read
 
@@ -55,7 +65,8 @@ class Worker:
     """Device, dtype and measured GFLOP/s, once the worker is warm."""
     trains_elsewhere: bool = False
     """It waits, since the worker of another server with this data folder trains."""
-    pending: dict[int, "queue.Queue[dict[str, Any]]"] = field(default_factory=dict[int, Any])
+    pending: dict[int, "queue.Queue[AnswerLine]"] = field(default_factory=dict[int, Any])
+    """Who waits for which request's answers."""
 
     @property
     def alive(self) -> bool:
@@ -77,6 +88,18 @@ class Preparation:
     @property
     def share(self) -> float:
         return self.done_bytes / self.total_bytes if self.total_bytes else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _PreparingLine:
+    """A line of `python -m core prepare --json`."""
+
+    type: str = ""
+    stage: str = ""
+    message: str = ""
+    done_bytes: int = 0
+    total_bytes: int = 0
+    reason: str = ""
 
 
 class LocalEngine:
@@ -124,9 +147,9 @@ class LocalEngine:
         """
         worker = self._worker("ask")
         number = next(self._numbers)
-        inbox: queue.Queue[dict[str, Any]] = queue.Queue()
+        inbox: queue.Queue[AnswerLine] = queue.Queue()
         worker.pending[number] = inbox
-        self._send(worker, {"request": number, **request_to_json(request)})
+        self._send(worker, request_line(number, request))
         done = False
         try:
             while True:
@@ -137,18 +160,18 @@ class LocalEngine:
                         if beat:
                             yield None
                         continue
-                    message = {"error": GONE}
-                if "error" in message:
+                    message = AnswerLine(request=number, error=GONE)
+                if message.error:
                     done = True
-                    raise UserError(message["error"])
-                if message.get("done"):
+                    raise UserError(message.error)
+                if message.done:
                     done = True
                     return
-                yield message_from_json(request, message)
+                yield message_from_json(request, {"kind": message.kind, "message": message.message})
         finally:
             worker.pending.pop(number, None)
             if not done:
-                self._send(worker, {"cancel": number})
+                self._send(worker, RequestLine(cancel=number))
 
     def waiting_questions(self) -> int:
         """Requests that the answering worker has not finished."""
@@ -194,17 +217,24 @@ class LocalEngine:
 
     def _follow_preparation(self, model: str, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
-        last: dict[str, Any] = {}
+        reason = ""
         for line in process.stdout:
-            with contextlib.suppress(json.JSONDecodeError):
-                last = json.loads(line)
-                if last.get("type") == "progress":
-                    values = {k: last[k] for k in ("stage", "message", "done_bytes", "total_bytes")}
-                    self.preparations[model] = Preparation(model, running=True, **values)
+            with contextlib.suppress(ValueError):  # a library printed something
+                said = read(_PreparingLine, json.loads(line))
+                reason = said.reason
+                if said.type == "progress":
+                    self.preparations[model] = Preparation(
+                        model,
+                        running=True,
+                        stage=said.stage,
+                        message=said.message,
+                        done_bytes=said.done_bytes,
+                        total_bytes=said.total_bytes,
+                    )
         code = process.wait()
         error = ""
         if code:
-            error = last.get("reason") or "Preparing was stopped; start it again when you like."
+            error = reason or "Preparing was stopped; start it again when you like."
         self.preparations[model] = Preparation(model, running=False, error=error)
         self._preparing.pop(model, None)
 
@@ -292,9 +322,8 @@ class LocalEngine:
                 worker.trains_elsewhere = message["state"] == ELSEWHERE
             if message.get("state") == "ready":
                 worker.ready = read(Ready, message)
-            inbox = worker.pending.get(message.get("request", 0))
-            if inbox:
-                inbox.put(message)
+            if inbox := worker.pending.get(message.get("request", 0)):
+                inbox.put(read(AnswerLine, message))
         worker.process.wait()
         restarts = self._restarts[worker.role]
         if worker.ready:
@@ -305,14 +334,14 @@ class LocalEngine:
             worker.process.stdout.close()
             if worker.process.stdin:
                 worker.process.stdin.close()
-        for inbox in list(worker.pending.values()):
-            inbox.put({"error": GONE})
+        for number, inbox in list(worker.pending.items()):
+            inbox.put(AnswerLine(request=number, error=GONE))
 
-    def _send(self, worker: Worker, message: dict[str, Any]) -> None:
+    def _send(self, worker: Worker, message: RequestLine) -> None:
         assert worker.process.stdin is not None
         # A dead worker (a closed pipe) is noticed by its listener, which tells all who wait.
         with self._lock, contextlib.suppress(OSError, ValueError):
-            worker.process.stdin.write(json.dumps(message) + "\n")
+            worker.process.stdin.write(json.dumps(line_of(message)) + "\n")
             worker.process.stdin.flush()
 
 
