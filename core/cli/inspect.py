@@ -26,6 +26,7 @@ from core.shape import PUBLISHED, of_folder
 
 if TYPE_CHECKING:
     from core.runs.inference_session import InferenceSession  # needs torch
+    from core.runs.rounding import LogitsBeside, ScoresBeside, WeightError
 
 LOOKS = ("start", "matrices", "spectrum", "merge", "take-away", "rounding")
 COUNTED = tuple(
@@ -64,19 +65,13 @@ def _add_inspect(parser: argparse.ArgumentParser) -> None:
 
 def inspect(arguments: Namespace) -> int:
     """Print one look into a run, or the equality of an untrained LoRA with the base."""
-    for message in _look(arguments):
+    for message in map(asdict, _found(arguments)):
         if arguments.json:
             emit({"type": arguments.what, **message})
         else:
             for key, value in message.items():
                 print(value if key == "words" else f"{key}: {_brief(value)}")
     return 0
-
-
-def _look(arguments: Namespace) -> Iterator[dict[str, Any]]:
-    if arguments.what == "rounding":
-        return _rounding(arguments)
-    return (asdict(found) for found in _found(arguments))
 
 
 def _found(
@@ -87,8 +82,11 @@ def _found(
     | Iterator[Spectrum]
     | Iterator[Merged]
     | Iterator[TakenAway]
+    | Iterator["WeightError | LogitsBeside | ScoresBeside"]
 ):
     what, store = arguments.what, RunStore()
+    if what == "rounding":
+        return _rounding(arguments)
     if what == "start":
         return _session(store).answer(StartLora(config=config_of(arguments)))
     if not arguments.run_id:
@@ -116,7 +114,7 @@ def _session(store: RunStore) -> "InferenceSession":
     return InferenceSession(store)
 
 
-def _rounding(arguments: Namespace) -> Iterator[dict[str, Any]]:
+def _rounding(arguments: Namespace) -> Iterator["WeightError | LogitsBeside | ScoresBeside"]:
     """A prepared model beside the original that it was rounded from."""
     from core.runs.rounding import compare, original_folder
 
@@ -130,7 +128,7 @@ def _rounding(arguments: Namespace) -> Iterator[dict[str, Any]]:
 def _brief(value: Any) -> str:
     """Lists of numbers by their first ones, the whole is in --json; figures of several rows in lines."""
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        rows: list[dict[str, Any]] = value
+        rows: list[dict[str, object]] = value
         shown = (", ".join(f"{key} {_brief(part)}" for key, part in row.items()) for row in rows)
         return "".join(f"\n  {line}" for line in shown)
     if isinstance(value, list) and len(value) > 6:

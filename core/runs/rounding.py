@@ -4,9 +4,8 @@ Both are computed in float32, so that only their weights differ. Needs torch.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -23,6 +22,41 @@ from core.models.layers import layer_of
 from core.models.load import LoadedModel, load, load_folder
 
 PROMPTS_PER_TASK = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightError:
+    part: str
+    relative_error: float
+    """‖W - W₀‖ / ‖W₀‖."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogitsBeside:
+    """The next-token logits after every token of the app's own test prompts."""
+
+    part: str = "answers"
+    n_prompts: int
+    n_tokens: int
+    largest_logit_difference: float
+    same_choice: float
+    """Share of the tokens after which both find the same token likeliest."""
+    same_first_token: float
+    """Of the prompts, by the first token of the answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoresBeside:
+    part: str = "scores"
+    task: str
+    n: int
+    score: float
+    interval: tuple[float, float]
+    original_score: float
+    original_interval: tuple[float, float]
+    score_difference: float
+    same_answers: float
+    """Share of the test examples that both answer alike."""
 
 
 def original_folder(name: str, *, on_progress: Callable[[Progress], None]) -> Path:
@@ -51,32 +85,32 @@ def compare(
     task: str,
     examples: int,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[WeightError | LogitsBeside | ScoresBeside]:
     """The relative error of each layer's weights and of all; then logits, choices and scores of both."""
     chosen = fixed_set(task_examples(task, "test"), examples)
     ours = load(model, dtype=torch.float32)
     theirs = load_folder(original, id=str(original), dtype=torch.float32)
     errors = weight_errors(ours.model, theirs.model)
-    yield from ({"part": part, "relative_error": error} for part, error in errors.items())
+    for part, error in errors.items():
+        yield WeightError(part=part, relative_error=error)
     theirs = replace(theirs, tokenizer=ours.tokenizer)  # the same prompts, token by token
-    yield {"part": "answers", **_logits(ours, theirs)}
+    yield _logits(ours, theirs)
     scores = [
         evaluate_task(base.model, base, task, chosen, should_stop=should_stop)
         for base in (ours, theirs)
     ]
     (one, answers), (other, other_answers) = scores
     same = sum(a == b for a, b in zip(answers, other_answers, strict=True))
-    yield {
-        "part": "scores",
-        "task": task,
-        "n": one.n,
-        "score": one.score,
-        "interval": list(one.interval),
-        "original_score": other.score,
-        "original_interval": list(other.interval),
-        "score_difference": one.score - other.score,
-        "same_answers": same / one.n,
-    }
+    yield ScoresBeside(
+        task=task,
+        n=one.n,
+        score=one.score,
+        interval=one.interval,
+        original_score=other.score,
+        original_interval=other.interval,
+        score_difference=one.score - other.score,
+        same_answers=same / one.n,
+    )
 
 
 @torch.no_grad()
@@ -104,8 +138,7 @@ def weight_errors(ours: nn.Module, original: nn.Module) -> dict[str, float]:
     return {**{part: e for part, e in errors.items() if part != "all"}, "all": errors["all"]}
 
 
-def _logits(ours: LoadedModel, original: LoadedModel) -> dict[str, Any]:
-    """The next-token logits after every token of the app's own test prompts."""
+def _logits(ours: LoadedModel, original: LoadedModel) -> LogitsBeside:
     largest, same, n, last_same, n_prompts = 0.0, 0, 0, 0, 0
     for task in catalog.TASKS.values():
         for example in fixed_set(task_examples(task.id, "test"), PROMPTS_PER_TASK):
@@ -114,10 +147,10 @@ def _logits(ours: LoadedModel, original: LoadedModel) -> dict[str, Any]:
             equal = one.argmax(-1) == other.argmax(-1)
             same, n = same + int(equal.sum()), n + len(equal)
             last_same, n_prompts = last_same + int(equal[-1]), n_prompts + 1
-    return {
-        "n_prompts": n_prompts,
-        "n_tokens": n,
-        "largest_logit_difference": largest,
-        "same_choice": same / n,
-        "same_first_token": last_same / n_prompts,
-    }
+    return LogitsBeside(
+        n_prompts=n_prompts,
+        n_tokens=n,
+        largest_logit_difference=largest,
+        same_choice=same / n,
+        same_first_token=last_same / n_prompts,
+    )

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM
 
 from core.cli.main import main
 from core.errors import UserError
-from core.runs.rounding import compare, original_folder
+from core.runs.rounding import LogitsBeside, ScoresBeside, WeightError, compare, original_folder
 from tests.core.cli.test_main import lines, refused
 
 KIND = GGMLQuantizationType.Q4_1
@@ -41,7 +41,7 @@ def in_float32(folder: Path) -> Any:
 @pytest.mark.usefixtures("home")
 def test_errors_are_those_of_the_weights(rounded: Path, tiny_folder: Path) -> None:
     found = list(compare(str(rounded), tiny_folder, task="names", examples=5))
-    errors = {m["part"]: m["relative_error"] for m in found if "relative_error" in m}
+    errors = {m.part: m.relative_error for m in found if isinstance(m, WeightError)}
     assert list(errors) == ["embeddings and last norm", "layer 0", "layer 1", "all"]
     one, other = in_float32(rounded), in_float32(tiny_folder)
     pairs = {n: (p, dict(other.named_parameters())[n]) for n, p in one.named_parameters()}
@@ -57,16 +57,20 @@ def test_errors_are_those_of_the_weights(rounded: Path, tiny_folder: Path) -> No
 @pytest.mark.usefixtures("home")
 def test_logits_and_scores_are_both_models_own(rounded: Path, tiny_folder: Path) -> None:
     *_, answers, scores = compare(str(rounded), tiny_folder, task="names", examples=5)
-    assert answers["n_prompts"] == 36
-    assert answers["n_tokens"] > answers["n_prompts"]
-    assert answers["largest_logit_difference"] > 0.1
-    assert 0 < answers["same_choice"] < 1
-    assert scores["n"] == 5
-    assert 0 <= scores["same_answers"] <= 1
-    assert scores["score_difference"] == scores["score"] - scores["original_score"]
+    assert isinstance(answers, LogitsBeside)
+    assert isinstance(scores, ScoresBeside)
+    assert answers.n_prompts == 36
+    assert answers.n_tokens > answers.n_prompts
+    assert answers.largest_logit_difference > 0.1
+    assert 0 < answers.same_choice < 1
+    assert scores.n == 5
+    assert 0 <= scores.same_answers <= 1
+    assert scores.score_difference == scores.score - scores.original_score
     *_, answers, scores = compare(str(tiny_folder), tiny_folder, task="names", examples=5)
-    assert (answers["largest_logit_difference"], answers["same_choice"]) == (0, 1)
-    assert (scores["score_difference"], scores["same_answers"]) == (0, 1)
+    assert isinstance(answers, LogitsBeside)
+    assert isinstance(scores, ScoresBeside)
+    assert (answers.largest_logit_difference, answers.same_choice) == (0, 1)
+    assert (scores.score_difference, scores.same_answers) == (0, 1)
 
 
 @pytest.mark.thorough
