@@ -77,6 +77,11 @@ class Stamp:
             at=last.at,
         )
 
+    def where(self, *, threads: int = 0) -> str:
+        """Sentences for a caption: when, on which machine, with how many threads if told, and `words`."""
+        on = f"{self.machine}, {threads} threads" if threads else self.machine
+        return f"Recorded on {self.at[:10]} on {on}. {self.words}"
+
     @property
     def words(self) -> str:
         """Sentences for a caption: what is known, then what is not."""

@@ -85,10 +85,7 @@ class Ablation:
     @property
     def where(self) -> str:
         """Sentences for a caption."""
-        return (
-            f"Recorded on {self.stamp.at[:10]} on {self.stamp.machine}, {self.threads} threads. "
-            f"{self.stamp.words}"
-        )
+        return self.stamp.where(threads=self.threads)
 
 
 def measure(

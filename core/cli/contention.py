@@ -7,6 +7,7 @@ from typing import Any
 
 from core import catalog
 from core.bench import contention
+from core.bench.measure_contention import measure
 from core.cli import timing
 from core.cli.options import add_model_option
 from core.cli.output import say
@@ -37,7 +38,7 @@ def run_contention(arguments: Namespace) -> int:
     if arguments.record and (arguments.rounds or arguments.quick):
         raise UserError("A record holds all rounds: give --record by itself.")
     watch = timing.start(arguments.model, is_record=arguments.record)
-    found = contention.measure(
+    found = measure(
         model=catalog.find_model(arguments.model).id,
         command=timing.command(arguments, "contention", options=("rounds", "quick", "model")),
         watch=watch,

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from core.bench import lesson
+from core.bench.measure_lesson import measure
 from core.cli import timing
 from core.cli.output import say
 from core.config import check_number
@@ -37,7 +38,7 @@ def run_lesson(arguments: Namespace) -> int:
         raise UserError("A record holds all rounds and steps: give --record by itself.")
     config = collapse(steps=QUICK_STEPS if arguments.quick else STEPS)
     watch = timing.start(config.model, is_record=arguments.record)
-    found = lesson.measure(
+    found = measure(
         config=config,
         command=timing.command(arguments, "lesson", options=("rounds", "quick")),
         watch=watch,

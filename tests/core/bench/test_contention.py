@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.bench import contention
+from core.bench import contention, measure_contention
 from core.bench.contention import CONDITIONS, Contention, Timed, finding, markdown, ratios
 from core.quiet import Watch
 from core.typed_json import read
@@ -68,8 +68,8 @@ def test_an_interval_around_the_aim_decides_nothing() -> None:
 
 
 def test_only_steps_while_both_train_count() -> None:
-    assert contention._gaps([1.0, 2.0, 4.0, 5.0, 9.0], (2.0, 5.0)) == [2.0, 1.0]
-    assert contention._gaps([1.0, 2.0, 4.0]) == [1.0, 2.0]
+    assert measure_contention._gaps([1.0, 2.0, 4.0, 5.0, 9.0], (2.0, 5.0)) == [2.0, 1.0]
+    assert measure_contention._gaps([1.0, 2.0, 4.0]) == [1.0, 2.0]
 
 
 def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -84,10 +84,10 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
 def test_every_condition_is_measured(
     roomy: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(contention, "STEPS", 4)
+    monkeypatch.setattr(measure_contention, "STEPS", 4)
     said: list[str] = []
     watch = Watch(wait=lambda s: None)
-    found = contention.measure(
+    found = measure_contention.measure(
         model=roomy, command="c", watch=watch, rounds=1, on_progress=said.append
     )
     assert {one.condition for one in found.timed} == CONDITIONS.keys()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core import quiet
-from core.bench import lesson
+from core.bench import lesson, measure_lesson
 from core.bench.lesson import Lesson, Timed, finding, from_json, is_same, markdown, to_json
 from core.cli import timing
 from core.cli.main import main
@@ -62,7 +62,7 @@ def finished(home: Path) -> Timed:
         store.append(run.id, event)
     store.finish(run.id, RunSummary(scores={"names": 0.25}))
     over = replace(store.get(run.id), started_at=10.5, ended_at=19.0)
-    return lesson.timeline(
+    return measure_lesson.timeline(
         over,
         [event for _, event in HAPPENED],
         [10 + at for at, _ in HAPPENED],
@@ -109,7 +109,7 @@ def test_the_report_names_what_a_reader_waits_for(timed: Timed) -> None:
 
 def test_it_is_measured_in_a_data_folder_of_its_own(home: Path) -> None:
     (home / "cache").mkdir()
-    with lesson.own_home():
+    with measure_lesson.own_home():
         inside = data_dir()
         assert not inside.is_relative_to(home)
         assert (inside.parent / "cache").resolve() == (home / "cache").resolve()
@@ -135,7 +135,7 @@ def runs(monkeypatch: pytest.MonkeyPatch, timed: Timed) -> list[tuple[str, str]]
             reader=lambda: replace(reading, at_s=float(next(ticks))), wait=lambda s: None
         )
 
-    monkeypatch.setattr(lesson, "_run", run)
+    monkeypatch.setattr(measure_lesson, "_run", run)
     monkeypatch.setattr(timing, "Watch", watch)
     monkeypatch.setattr(timing.acquire, "is_ready", lambda model: True)
     return found
