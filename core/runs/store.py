@@ -15,14 +15,13 @@ so of two processes that want the same run only one gets it.
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, insert, select, update
+from sqlalchemy import Select, delete, func, insert, select, update
 
 from core.config import RunConfig
 from core.errors import UserError, quote
@@ -37,9 +36,9 @@ from core.runs.record import (
     DamagedRunError,
     Run,
     RunSummary,
-    new_run_id,
     unknown_run,
 )
+from core.runs.rows import as_runs, new_row, running, stored_message
 from core.runs.schema import Database, events, runs
 from core.runs.states import ACTIVE, IllegalTransition, RunStatus
 from core.typed_json import strict_json
@@ -75,7 +74,7 @@ class RunStore:
 
         `UserError` when the queue is full.
         """
-        new, equal = _new_row(config), self._equal_active(config)
+        new, equal = new_row(config), self._equal_active(config)
         waiting = select(func.count()).where(runs.c.status == RunStatus.QUEUED)
         with self._database.transaction(alone=True) as connection:
             row = connection.execute(equal).first()
@@ -89,7 +88,7 @@ class RunStore:
     def start(self, config: RunConfig, *, worker: str) -> Run:
         """Record a new run that this process carries out at once, past the queue."""
         self._healer.catch_up()
-        new = _new_row(config) | _running(worker)
+        new = new_row(config) | running(worker)
         with self._database.transaction() as connection:
             return Run.from_row(connection.execute(insert(runs).values(new).returning(runs)).one())
 
@@ -115,7 +114,7 @@ class RunStore:
                 row = connection.execute(
                     update(runs)
                     .where(runs.c.number == number, runs.c.status == RunStatus.QUEUED)
-                    .values(**_running(worker))
+                    .values(**running(worker))
                     .returning(runs)
                 ).first()
             if row is None:  # another process was faster: look at the next one
@@ -217,7 +216,7 @@ class RunStore:
             .order_by(events.c.seq)
         )
         return [
-            {**_message(row.payload), "seq": row.seq, "at": row.at}
+            {**stored_message(row.payload), "seq": row.seq, "at": row.at}
             for row in self._database.rows(query)
         ]
 
@@ -242,12 +241,12 @@ class RunStore:
     def runs(self, *, limit: int = 200) -> list[Run]:
         """The latest runs, newest first."""
         query = select(runs).order_by(runs.c.number.desc()).limit(limit)
-        return _sound(self._database.rows(query))
+        return as_runs(self._database.rows(query))
 
     def active(self) -> list[Run]:
         """Queued and running runs, oldest first."""
         query = select(runs).where(runs.c.status.in_(ACTIVE)).order_by(runs.c.number)
-        return _sound(self._database.rows(query))
+        return as_runs(self._database.rows(query))
 
     def queue_position(self, run_id: str) -> int:
         """1 for the run that is taken next; 0 for one that is not queued."""
@@ -278,7 +277,7 @@ class RunStore:
         """The latest finished runs, newest first."""
         query = select(runs).where(runs.c.status == RunStatus.FINISHED)
         query = query.order_by(runs.c.number.desc()).limit(limit)
-        return _sound(self._database.rows(query))
+        return as_runs(self._database.rows(query))
 
     # Artifacts
 
@@ -328,42 +327,3 @@ class RunStore:
         if not rows:
             raise unknown_run(run_id)
         return rows[0][0]
-
-
-def _new_row(config: RunConfig) -> dict[str, Any]:
-    now = time.time()
-    return {
-        "id": new_run_id(now),
-        "config": config.to_dict(),
-        "config_hash": config.hash,
-        "version": identity_of(config),
-        "status": RunStatus.QUEUED,
-        "created_at": now,
-    }
-
-
-def _message(payload: Any) -> dict[str, Any]:
-    """An event as it is stored; one that is damaged reads as one of a version that is not known."""
-    return payload if isinstance(payload, dict) else {"type": "damaged"}
-
-
-def _sound(rows: Sequence[Row[Any]]) -> list[Run]:
-    """The runs of all rows that can be read; a damaged one hides no other."""
-    found: list[Run] = []
-    for row in rows:
-        try:
-            found.append(Run.from_row(row))
-        except DamagedRunError as damaged:
-            _warn_once(str(damaged))
-    return found
-
-
-@cache
-def _warn_once(text: str) -> None:
-    """Pages look at the runs every second."""
-    log.warning("%s", text)
-
-
-def _running(worker: str) -> dict[str, Any]:
-    now = time.time()
-    return {"status": RunStatus.RUNNING, "started_at": now, "heartbeat_at": now, "worker": worker}
