@@ -2,25 +2,20 @@
 
 import json
 import math
-import time
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import StatementError
 
 from core.config import DataConfig, RunConfig
 from core.errors import UserError
-from core.events import Unknown
 from core.runs import identity, record
 from core.runs.states import ALLOWED, IllegalTransition, RunStatus
-from core.runs.store import Run, RunStore, RunSummary, worker_identity
-from tests.core.runs.processes import output_of, spawn, sql
-from tests.events import sample, step
+from core.runs.store import RunStore, RunSummary
+from tests.core.runs.processes import sql
+from tests.core.runs.runs_in_states import ME, move, run_in
+from tests.events import step
 
-ME = worker_identity()
 ELSEWHERE = "another-host:17:1.00"
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -28,26 +23,6 @@ pytestmark = pytest.mark.usefixtures("database")
 @pytest.fixture
 def store() -> RunStore:
     return RunStore()
-
-
-def run_in(store: RunStore, status: RunStatus) -> Run:
-    if status is RunStatus.QUEUED:
-        return store.submit(RunConfig())
-    run = store.start(RunConfig(), worker=ME)
-    move(store, run.id, status)
-    return store.get(run.id)
-
-
-def move(store: RunStore, run_id: str, status: RunStatus) -> None:
-    match status:
-        case RunStatus.FINISHED:
-            store.finish(run_id, RunSummary())
-        case RunStatus.STOPPED:
-            store.stop(run_id, "enough")
-        case RunStatus.FAILED:
-            store.fail(run_id, "no luck")
-        case _:
-            pass
 
 
 # The state machine
@@ -101,121 +76,6 @@ def test_failing_with_a_file_name_that_is_no_text(store: RunStore) -> None:
     assert store.get(run.id).reason == "Cannot read caf?.jsonl"
 
 
-# The queue
-
-
-def test_the_queue_is_first_in_first_out(store: RunStore) -> None:
-    ids = [store.submit(RunConfig(seed=n)).id for n in range(3)]
-    assert [store.queue_position(i) for i in ids] == [1, 2, 3]
-    claimed = store.claim(worker=ME)
-    assert claimed is not None
-    assert claimed.id == ids[0]
-    assert [store.queue_position(i) for i in ids] == [0, 1, 2]
-    assert [r.id for r in store.active()] == ids
-    assert [r.id for r in store.runs()] == ids[::-1]
-    assert [r.id for r in store.runs(limit=1)] == ids[2:]
-    assert store.queue_position("unknown") == 0
-
-
-def test_the_order_survives_a_clock_that_goes_back(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = store.submit(RunConfig())
-    with monkeypatch.context() as patch:
-        patch.setattr("core.runs.store.time.time", lambda: 1000.0)
-        second = store.submit(RunConfig(seed=1))
-    assert second.created_at < first.created_at
-    assert [r.id for r in store.runs()] == [second.id, first.id]
-    assert store.queue_position(first.id) == 1
-
-
-def test_an_empty_queue_gives_nothing(store: RunStore) -> None:
-    store.start(RunConfig(), worker=ME)
-    assert store.claim(worker=ME) is None
-
-
-@pytest.mark.thorough
-def test_processes_that_claim_at_once_get_each_run_once(store: RunStore) -> None:
-    ids = [store.submit(RunConfig(seed=n)).id for n in range(40)]
-    claim_all = (
-        "print('ready', flush=True)\n"
-        "sys.stdin.readline()\n"
-        "while (run := store.claim(worker=worker_identity())): print(run.id)\n"
-    )
-    processes = [spawn(claim_all) for _ in range(3)]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    claimed = [run_id for process in processes for run_id in output_of(process)]
-    assert Counter(claimed) == Counter(ids)
-
-
-def test_threads_that_claim_at_once_get_each_run_once(store: RunStore) -> None:
-    ids = [store.submit(RunConfig(seed=n)).id for n in range(24)]
-    with ThreadPoolExecutor(8) as pool:
-        claimed = list(pool.map(lambda n: store.claim(worker=f"w{n}"), range(30)))
-    assert Counter(run.id for run in claimed if run) == Counter(ids)
-
-
-def test_an_equal_run_that_waits_or_trains_is_joined(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = RunConfig(seed=1)
-    first = store.submit(config)
-    assert store.find_active(config) == first
-    assert store.submit(config) == first
-    assert store.submit(RunConfig(seed=2)).id != first.id
-    claimed = store.claim(worker=ME)
-    assert store.submit(config) == claimed
-    with monkeypatch.context() as patch:  # what trains is of older code
-        patch.setattr(identity, "_libraries", lambda: "torch 9.9")
-        assert store.find_active(config) is None
-    store.request_stop(first.id)
-    assert store.submit(config).id != first.id
-    assert len(store.active()) == 3
-
-
-def test_an_equal_run_that_is_over_is_run_again(store: RunStore) -> None:
-    first = store.submit(RunConfig())
-    store.stop(first.id)
-    assert store.find_active(RunConfig()) is None
-    assert store.submit(RunConfig()).id != first.id
-
-
-def test_threads_that_submit_the_same_at_once_get_one_run(store: RunStore) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        ids = list(pool.map(lambda n: RunStore().submit(RunConfig(seed=n % 2)).id, range(16)))
-    assert len(set(ids)) == len(store.active()) == 2
-
-
-def test_the_queue_takes_so_many_runs_and_no_more(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TUNING_FORK_QUEUE", "3")
-    store.start(RunConfig(), worker=ME)  # it does not wait
-    waiting = [store.submit(RunConfig(seed=n)) for n in (1, 2, 3)]
-    with pytest.raises(UserError, match=r"The queue is full \(3 waiting\)"):
-        store.submit(RunConfig(seed=4))
-    assert store.submit(RunConfig(seed=3)) == waiting[-1]
-    store.request_stop(waiting[0].id)
-    store.submit(RunConfig(seed=4))
-    with pytest.raises(UserError, match="The queue is full"):
-        store.submit(RunConfig(seed=5))
-
-
-@pytest.mark.parametrize("wanted", ["none", "0", "-1", "3.5", "9" * 5_000, "²"])
-def test_a_limit_that_is_no_number_is_said(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch, wanted: str
-) -> None:
-    monkeypatch.setenv("TUNING_FORK_QUEUE", wanted)
-    with pytest.raises(UserError, match="TUNING_FORK_QUEUE must be a whole number from 1"):
-        store.submit(RunConfig())
-
-
 # Stopping
 
 
@@ -245,71 +105,6 @@ def test_stopping_a_run_that_is_over_changes_nothing(store: RunStore, status: Ru
     store.request_stop(run.id)
     assert store.get(run.id) == run
     assert not store.stop_requested(run.id)
-
-
-# Events
-
-
-def test_events_are_counted_from_one_and_read_from_anywhere(store: RunStore) -> None:
-    run, other = store.submit(RunConfig()), store.submit(RunConfig(seed=1))
-    assert [store.append(run.id, step(n)) for n in range(3)] == [1, 2, 3]
-    assert store.append(other.id, sample(0, "qa", "yes")) == 1
-    assert store.events(run.id, after=1) == [step(1), step(2)]
-    assert store.events(run.id, after=3) == store.messages(run.id, after=3) == []
-    read = store.messages(run.id, after=1)
-    assert [(e["seq"], e["type"], e["step"]) for e in read] == [(2, "step", 1), (3, "step", 2)]
-    assert all(run.created_at <= e["at"] <= time.time() for e in read)
-
-
-def test_events_of_many_threads_are_all_kept_in_order(store: RunStore) -> None:
-    run = store.start(RunConfig(), worker=ME)
-
-    def write(thread: int) -> list[int]:
-        return [store.append(run.id, step(n, loss=thread)) for n in range(10)]
-
-    with ThreadPoolExecutor(8) as pool:
-        given = list(pool.map(write, range(8)))
-    read = store.messages(run.id)
-    assert [e["seq"] for e in read] == list(range(1, 81))
-    for thread, seqs in enumerate(given):
-        assert [e["seq"] for e in read if e["loss"] == thread] == seqs
-        assert [e["step"] for e in read if e["loss"] == thread] == list(range(10))
-
-
-def test_events_are_strict_json(store: RunStore) -> None:
-    run = store.submit(RunConfig())
-    odd = {"a": math.nan, "b": [math.inf, 1.5], "c": {"d": (-math.inf, 2)}, "e": "caf\udce9 \0 é"}
-    store.append(run.id, Unknown(message={"type": "odd", **odd}))
-    read = store.messages(run.id)[0]
-    assert (read["a"], read["b"], read["c"]) == (None, [None, 1.5], {"d": [None, 2]})
-    assert read["e"] == odd["e"]
-    json.dumps(read, allow_nan=False)
-
-
-def test_a_payload_that_is_no_json_keeps_its_traceback(store: RunStore) -> None:
-    run = store.submit(RunConfig())
-    with pytest.raises((StatementError, TypeError), match="not JSON serializable"):
-        store.append(run.id, Unknown(message={"type": "odd", "loss": object()}))
-    assert store.append(run.id, step(1)) == 1
-
-
-@pytest.mark.thorough
-def test_pages_keep_reading_while_a_writer_writes(store: RunStore) -> None:
-    writer = spawn(
-        "run = store.start(RunConfig(), worker=worker_identity())\n"
-        "print(run.id, flush=True)\n"
-        "for n in range(1, 301): store.append(run.id, step(n))\n"
-        "store.finish(run.id, RunSummary())\n"
-    )
-    assert writer.stdout is not None
-    run_id = writer.stdout.readline().strip()
-    seen: list[int] = []
-    while not store.get(run_id).status.is_over:
-        seen += [e["step"] for e in store.messages(run_id, after=len(seen))]
-        assert seen == list(range(1, len(seen) + 1))
-    output_of(writer)
-    seen += [e["step"] for e in store.messages(run_id, after=len(seen))]
-    assert seen == list(range(1, 301))
 
 
 # Looking up
