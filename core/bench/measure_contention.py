@@ -17,7 +17,8 @@ from core.errors import UserError
 from core.generate.settings import SamplingSettings
 from core.paths import ROOT
 from core.quiet import Watch
-from core.runs.messages import Generate, line_of, request_line
+from core.runs.messages import Generate
+from core.runs.pipe import line_of, request_line
 from core.runs.store import RunStore
 from core.stamp import Stamp
 from core.typed_json import read

@@ -304,41 +304,6 @@ REQUESTS: dict[str, type[Request[Any]]] = {
 # Through the pipe
 
 
-@dataclass(frozen=True, kw_only=True)
-class RequestLine:
-    """A line to the answering worker: a request, or the number of one to `cancel`."""
-
-    request: int = 0
-    op: str = ""
-    args: dict[str, Json] = field(default_factory=dict[str, Json])
-    cancel: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class AnswerLine:
-    """A line from it: an answer's `kind` and `message`, or an `error`, or that the request is `done`."""
-
-    request: int
-    kind: str = ""
-    message: dict[str, Json] = field(default_factory=dict[str, Json])
-    error: str = ""
-    done: bool = False
-
-
-def request_line(number: int, request: Request[Any]) -> RequestLine:
-    args = asdict(request)  # pyright: ignore[reportArgumentType]
-    return RequestLine(request=number, op=request.operation, args=args)
-
-
-def answer_line(number: int, message: Any) -> AnswerLine:
-    return AnswerLine(request=number, kind=type(message).__name__, message=asdict(message))
-
-
-def line_of(said: RequestLine | AnswerLine) -> dict[str, Json]:
-    """What goes through the pipe: nothing that is empty."""
-    return {name: value for name, value in vars(said).items() if value}
-
-
 def request_to_json(request: Request[Any]) -> dict[str, Json]:
     return {"op": request.operation, "args": asdict(request)}  # pyright: ignore[reportArgumentType]
 

@@ -35,16 +35,8 @@ from core.runs.execute import execute, explain
 from core.runs.identity import remember_machine
 from core.runs.inference_session import InferenceSession
 from core.runs.memory_ceiling import Growth, watch_memory
-from core.runs.messages import (
-    ELSEWHERE,
-    AnswerLine,
-    Ready,
-    RequestLine,
-    Warm,
-    answer_line,
-    line_of,
-    request_from_json,
-)
+from core.runs.messages import ELSEWHERE, Ready, Warm, request_from_json
+from core.runs.pipe import AnswerLine, RequestLine, answer_line, line_of
 from core.runs.states import IllegalTransition
 from core.runs.store import RunStore, worker_identity
 from core.typed_json import Json, read

@@ -13,7 +13,7 @@ from core.evaluate.examples import judge, labels_of
 from core.evaluate.thresholds import LabelRow
 from core.generate.tokens import Token
 from core.inspect.results import LoraStart, Matrices, Merged, MergedOnce, Spectrum, TakenAway
-from core.runs.engines.local import Preparation
+from core.runs.engines.preparation import Preparation
 from core.runs.messages import (
     Answers,
     AskLabels,

@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 import pages.shared.engine
 from core import catalog
 from core.course.lessons import LESSONS
-from core.runs.engines.local import Preparation
+from core.runs.engines.preparation import Preparation
 from core.runs.store import RunStore
 from tests.pages.fake_engine import FakeEngine
 from tests.pages.test_any_run import store

@@ -32,17 +32,9 @@ from core.models.acquire import is_ready, model_dir
 from core.openmp import with_brief_spin
 from core.paths import ROOT, data_dir, writable
 from core.runs.backoff import Backoff
-from core.runs.messages import (
-    ELSEWHERE,
-    AnswerLine,
-    M,
-    Ready,
-    Request,
-    RequestLine,
-    line_of,
-    message_from_json,
-    request_line,
-)
+from core.runs.engines.preparation import Preparation, PreparationLine
+from core.runs.messages import ELSEWHERE, M, Ready, Request, message_from_json
+from core.runs.pipe import AnswerLine, RequestLine, line_of, request_line
 from core.runs.store import Run, RunStore
 from core.typed_json import read
 
@@ -71,35 +63,6 @@ class Worker:
     @property
     def alive(self) -> bool:
         return self.process.poll() is None
-
-
-@dataclass(frozen=True)
-class Preparation:
-    """How far the preparation of a model is."""
-
-    model: str
-    running: bool
-    stage: str = ""
-    message: str = ""
-    done_bytes: int = 0
-    total_bytes: int = 0
-    error: str = ""
-
-    @property
-    def share(self) -> float:
-        return self.done_bytes / self.total_bytes if self.total_bytes else 0.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class _PreparingLine:
-    """A line of `python -m core prepare --json`."""
-
-    type: str = ""
-    stage: str = ""
-    message: str = ""
-    done_bytes: int = 0
-    total_bytes: int = 0
-    reason: str = ""
 
 
 class LocalEngine:
@@ -220,7 +183,7 @@ class LocalEngine:
         reason = ""
         for line in process.stdout:
             with contextlib.suppress(ValueError):  # a library printed something
-                said = read(_PreparingLine, json.loads(line))
+                said = read(PreparationLine, json.loads(line))
                 reason = said.reason
                 if said.type == "progress":
                     self.preparations[model] = Preparation(

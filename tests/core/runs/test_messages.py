@@ -22,7 +22,9 @@ from core.runs.messages import (
     request_from_json,
     request_to_json,
 )
+from core.runs.pipe import AnswerLine, RequestLine, answer_line, line_of, request_line
 from core.runs.prompt_evaluation import PromptEvaluation
+from core.typed_json import read
 
 st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
 st.register_type_strategy(RunConfig, st.builds(RunConfig, seed=st.integers(0, 99)))
@@ -54,6 +56,9 @@ few = settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 def test_a_request_arrives_as_it_was_sent(kind: type[Request[Any]], data: st.DataObject) -> None:
     sent = data.draw(filled(kind))
     assert request_from_json(through_a_pipe(request_to_json(sent))) == sent
+    line = read(RequestLine, through_a_pipe(line_of(request_line(7, sent))))
+    assert (line.request, line.cancel) == (7, 0)
+    assert request_from_json({"op": line.op, "args": line.args}) == sent
 
 
 @pytest.mark.parametrize("kind", REQUESTS.values(), ids=lambda kind: kind.operation)
@@ -68,6 +73,14 @@ def test_its_messages_come_back_as_they_were_said(
     )
     heard = message_from_json(request, through_a_pipe(message_to_json(said)))
     assert (type(heard), heard) == (type(said), said)
+    line = read(AnswerLine, through_a_pipe(line_of(answer_line(7, said))))
+    assert (line.request, line.error, line.done) == (7, "", False)
+    assert message_from_json(request, {"kind": line.kind, "message": line.message}) == said
+
+
+def test_a_line_says_nothing_of_what_is_empty() -> None:
+    assert line_of(AnswerLine(request=3, done=True)) == {"request": 3, "done": True}
+    assert line_of(RequestLine(cancel=3)) == {"cancel": 3}
 
 
 def test_what_cannot_be_asked_is_refused() -> None:
