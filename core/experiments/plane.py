@@ -68,8 +68,7 @@ class Setting:
 
     @property
     def general(self) -> float | None:
-        found = [p.end.general for p in self.points if p.end.general is not None]
-        return fmean(found) if found else None
+        return self.kept("general")
 
     @property
     def names(self) -> float:
@@ -85,8 +84,13 @@ class Setting:
         return any(p.saw_names for p in self.points)
 
     def kept(self, score: str) -> float | None:
-        """`general` or `names`, where it says what was kept: None where it was trained or not measured."""
-        return None if score == "names" and self.saw_names else getattr(self, score)
+        """The mean over seeds of `general` or `names` at the end, where it says what was kept: None where it was
+        trained or not measured."""
+        if score == "names" and self.saw_names:
+            return None
+        ends = [p.end.general if score == "general" else p.end.names for p in self.points]
+        found = [value for value in ends if value is not None]
+        return fmean(found) if found else None
 
     def spread(self, name: str) -> tuple[float, float]:
         """Lowest and highest `learned`, `general` or `names` over the seeds that measured it."""

@@ -132,16 +132,22 @@ def plane_figure(
 
 def headline(found: Sequence[Setting], score: str) -> str:
     """What the plane shows, in one line: which setting kept most among those that learned enough."""
-    enough = [s for s in found if s.learned >= LEARNED_ENOUGH and s.kept(score) is not None]
+    enough = [
+        (s, kept)
+        for s in found
+        if s.learned >= LEARNED_ENOUGH and (kept := s.kept(score)) is not None
+    ]
     if not enough:
         unseen = " without training on names" if score == "names" else ""
         return f"No setting has learned sentiment to {LEARNED_ENOUGH} yet{unseen}"
-    best = max(enough, key=lambda s: s.kept(score) or 0.0)
+    best, most = max(enough, key=lambda one: one[1])
     mitigation = MITIGATIONS[best.mitigation]
-    near = not_apart_words(_runs(best, score), [_runs(s, score) for s in enough if s is not best])
+    near = not_apart_words(
+        _runs(best, score), [_runs(s, score) for s, _ in enough if s is not best]
+    )
     return (
         f"Of those that learned enough, {mitigation.title} ({mitigation.knob} {decimals(best.value)}) kept most: "
-        f"{KEPT_TITLES[score]} {value_of(best, score):.2f}{near}"
+        f"{KEPT_TITLES[score]} {most:.2f}{near}"
     )
 
 
