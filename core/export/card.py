@@ -125,7 +125,7 @@ def _scores(events: list[Event]) -> str:
         )
         for task, e in last.items()
     ]
-    head = ("task", "metric", "untouched", "tuned", "95 % interval", "test examples")
+    head = ("task", "metric", "base model", "tuned", "95 % interval", "test examples")
     return _table(head, rows)
 
 
