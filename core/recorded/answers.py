@@ -32,19 +32,22 @@ Asked = tuple[Request[Any], list[Any]]
 
 def recorded_answer(request: Request[M], *, folder: Path | None = None) -> list[M] | None:
     """The answers to exactly this request, floats with four digits; None where it is not recorded."""
-    wanted = key_of(request)
-    for line in _lines(run_of(request), folder):
-        if files.line_of(_plain(line["asked"])) == wanted:
-            return [message_from_json(request, answer) for answer in line["answers"]]
+    wanted, path = key_of(request), _path_of(run_of(request), folder)
+    with files.reading(path):
+        for line in _lines(path):
+            if files.line_of(_plain(line["asked"])) == wanted:
+                return [message_from_json(request, answer) for answer in line["answers"]]
     return None
 
 
 def all_recorded(run_id: str = "", *, folder: Path | None = None) -> list[Asked]:
     """Every request to a recorded run, or to the base model, with its answers."""
     found: list[Asked] = []
-    for line in _lines(run_id, folder):
-        request = request_from_json(line["asked"])
-        found.append((request, [message_from_json(request, one) for one in line["answers"]]))
+    path = _path_of(run_id, folder)
+    with files.reading(path):
+        for line in _lines(path):
+            request = request_from_json(line["asked"])
+            found.append((request, [message_from_json(request, one) for one in line["answers"]]))
     return found
 
 
@@ -69,7 +72,8 @@ def save(path: Path, asked: list[Asked], *, identity: str, stamp: Stamp) -> None
 def how(path: Path) -> tuple[str, Stamp]:
     """The identity and the stamp of recorded answers; `UserError` where they cannot be read."""
     head, *_ = files.read_lines(path)
-    return str(head.get("identity")), read(Stamp, head.get("stamp", {}))
+    with files.reading(path):
+        return str(head.get("identity")), read(Stamp, head.get("stamp", {}))
 
 
 def key_of(request: Request[Any]) -> str:
@@ -94,16 +98,18 @@ def path_of(folder: Path, run_id: str) -> Path:
     return folder / f"{run_id}{ANSWERS}"
 
 
-def _path_of_run(run_id: str, place: Path) -> Path | None:
+def _path_of(run_id: str, folder: Path | None) -> Path | None:
+    """Where the answers of a run lie, or those of the base model; None for a run that is not recorded."""
+    place = folder or files.FOLDER
+    if not run_id:
+        return base_path(place)
     for one in collections(folder=place):
         if any(run.run_id == run_id for run in one.runs):
             return path_of(place / one.name, run_id)
     return None
 
 
-def _lines(run_id: str, folder: Path | None) -> list[files.Json]:
-    place = folder or files.FOLDER
-    path = _path_of_run(run_id, place) if run_id else base_path(place)
+def _lines(path: Path | None) -> list[files.Json]:
     try:
         return _read(path, path.stat().st_mtime_ns) if path else []
     except OSError:  # it was asked nothing

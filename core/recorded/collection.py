@@ -59,10 +59,21 @@ def collection(name: str, *, folder: Path | None = None) -> Collection:
 
 
 def find(config: RunConfig, *, folder: Path | None = None) -> RecordedRun | None:
-    """The recorded run of exactly these settings, whichever version of the code made it; None without."""
-    wanted = config.hash
-    found = (one.by_hash.get(wanted) for one in collections(folder=folder))
-    return next((run for run in found if run), None)
+    """The recorded run of exactly these settings, whichever version of the code made it; None without.
+
+    Raises `UserError` where it is in no collection that can be read, and one cannot.
+    """
+    wanted, place = config.hash, folder or files.FOLDER
+    damaged: UserError | None = None
+    for index in sorted(place.glob(f"*/{INDEX}")):
+        try:
+            if run := collection(index.parent.name, folder=place).by_hash.get(wanted):
+                return run
+        except UserError as error:
+            damaged = damaged or error
+    if damaged:
+        raise damaged
+    return None
 
 
 def find_run(run_id: str, *, folder: Path | None = None) -> RecordedRun:
@@ -86,13 +97,8 @@ def save(found: Collection, folder: Path) -> None:
 def _read(place: Path, changed_at: int, size: int) -> Collection:
     del changed_at, size  # an index that was written anew is read anew
     found = files.read_index(place)
-    try:
+    with files.reading(place / INDEX):
         runs = tuple(
             RecordedRun.of(run, collection=place.name, folder=place) for run in found["runs"]
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f"The index of the recorded runs {quote(place.name)} is damaged ({error}); "
-            "python -m core recorded check says more."
-        ) from error
     return Collection(name=place.name, runs=runs, defaults=str(found.get("defaults", "")))

@@ -1,17 +1,19 @@
 """One recorded run: its settings, how it came about, and its events with their times."""
 
 import calendar
+import math
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from core.config import RunConfig
-from core.errors import UserError
+from core.errors import UserError, quote
 from core.events import Event, event_from_dict
-from core.recorded.files import EVENTS, Json, read_lines
-from core.runs.record import Run, RunSummary
+from core.recorded.files import EVENTS, Json, read_lines, reading
+from core.runs.record import RUN_ID, Run, RunSummary
 from core.runs.states import RunStatus
 from core.stamp import Stamp
 from core.typed_json import read
@@ -92,11 +94,20 @@ class RecordedRun:
     @classmethod
     def of(cls, found: Json, *, collection: str, folder: Path) -> "RecordedRun":
         """`ValueError` or `KeyError` where a line of the index is none."""
+        run_id, seconds = read(str, found["run_id"]), read(float, found["seconds"])
+        if not RUN_ID.fullmatch(run_id):  # its files are named after it
+            raise ValueError(f"{quote(run_id)} is the id of no run")
+        if not math.isfinite(seconds):
+            raise ValueError(f"{run_id} has no length")
         return cls(
-            **{name: found[name] for name in _KEPT},
+            run_id=run_id,
             collection=collection,
             folder=folder,
-            config_dict=found["config"],
+            config_dict=read(dict[str, Any], found["config"]),
+            config_hash=read(str, found["config_hash"]),
+            identity=read(str, found["identity"]),
+            command=read(str, found["command"]),
+            seconds=seconds,
             stamp=read(Stamp, found["stamp"]),
             summary=read(RunSummary, found["summary"]),
         )
@@ -131,8 +142,22 @@ def as_run(recorded: RecordedRun) -> Run:
 def _timed_events(path: Path, changed_at: int) -> tuple[tuple[Event, ...], tuple[float, ...]]:
     del changed_at  # a file that was made anew is read anew
     _, *lines = read_lines(path)
-    times = tuple(float(line.pop(AT, 0.0)) for line in lines)
-    return tuple(map(event_from_dict, lines)), times
+    with reading(path):
+        if not lines:
+            raise ValueError("it holds no events")
+        times = tuple(_times(lines))
+        return tuple(map(event_from_dict, lines)), times
+
+
+def _times(lines: Sequence[Json]) -> Iterator[float]:
+    """Taken out of each line; `ValueError` where they go back or are none."""
+    last = 0.0
+    for line in lines:
+        now = read(float, line.pop(AT, 0.0))
+        if not last <= now < math.inf:
+            raise ValueError(f"{now:g} s follows on {last:g} s")
+        last = now
+        yield now
 
 
 def _changed_at(path: Path) -> int:
