@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError, shortened
-from core.paths import ASSETS, write_whole
+from core.paths import ASSETS, save_whole
 from core.typed_json import strict_json
 
 FOLDER = ASSETS / "recorded" / "runs"
@@ -70,7 +70,7 @@ def _unreadable(path: Path | None, reason: object) -> UserError:
 def write_lines(path: Path, lines: Iterable[Json]) -> None:
     """Write compressed JSON lines; the same lines always make the same bytes."""
     text = "".join(line_of(line) + "\n" for line in lines)
-    _write(path, gzip.compress(text.encode(), mtime=0))
+    save_whole(path, gzip.compress(text.encode(), mtime=0))
 
 
 def read_lines(path: Path) -> list[Json]:
@@ -101,7 +101,7 @@ def write_index(folder: Path, head: Json, runs: Iterable[Json]) -> None:
     """One run a line, so that what was added can be seen."""
     lines = ",\n".join(line_of(run) for run in runs)
     text = f'{line_of(head)[:-1]}, "runs": [\n{lines}\n]}}\n'
-    _write(folder / INDEX, text.encode())
+    save_whole(folder / INDEX, text.encode())
 
 
 def run_ids(folder: Path) -> Iterator[str]:
@@ -128,12 +128,3 @@ def _checked(value: Any) -> Json:
     if not isinstance(value, dict):
         raise ValueError("no JSON object")
     return value
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        write_whole(path, content)
-    except OSError as error:
-        raise UserError(
-            f"{shortened(path)} cannot be written: {error.strerror or error}."
-        ) from error
