@@ -3,7 +3,8 @@
 import streamlit as st
 
 from core import catalog
-from core.bench import ablation, contention, lesson
+from core.bench import ablation, contention, lesson, memory
+from core.bench.faults import campaign
 from core.bench.negative_results import NEGATIVE_RESULTS, WHERE
 from core.bench.report import Report, recorded
 from core.bench.speedups import disturbances, equal_words, finding, left_out
@@ -19,6 +20,7 @@ from pages.lab.speed.bench_report import (
     speed_figure,
 )
 from pages.lab.speed.recorded_ablation import ablation_record
+from pages.lab.speed.recorded_steadiness import faults_record, memory_record
 from pages.lab.speed.recorded_times import contention_record, lesson_record
 from pages.shared.engine import model_ready, tokenizer
 from pages.shared.prepare import ask_for_model
@@ -136,6 +138,10 @@ st.header("How long the lesson of forgetting takes")
 lesson_record(lesson.recorded())
 st.header("When two things compute at once")
 contention_record(contention.recorded())
+st.header("Whether memory grows from run to run")
+memory_record(memory.recorded())
+st.header("When things go wrong")
+faults_record(campaign.recorded())
 st.header("Tried and not used")
 st.caption(WHERE)
 st.markdown("\n".join(f"- **{idea}.** {found}" for idea, found in NEGATIVE_RESULTS.items()))
