@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 
 from core.config import RunConfig
 from core.runs.store import RunStore
-from server import FOREIGN_NAME
+from server import AT_THE_LIMIT, FOREIGN_NAME
 
 pytestmark = pytest.mark.thorough
 
@@ -35,8 +36,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(home: Path, *options: str) -> Iterator[tuple[int, psutil.Process]]:
-    """The app as README starts it; gives its port and process."""
+def serving(home: Path, *options: str, most_files: int = 0) -> Iterator[tuple[int, psutil.Process]]:
+    """The app as README starts it, perhaps with a limit of open files; gives its port and process."""
     port = free_port()
     command = [
         sys.executable,
@@ -47,6 +48,8 @@ def serving(home: Path, *options: str) -> Iterator[tuple[int, psutil.Process]]:
         f"--server.port={port}",
         *options,
     ]
+    if most_files:
+        command = ["prlimit", f"--nofile={most_files}", *command]
     environment = os.environ | {"TUNING_FORK_HOME": str(home)}
     with (home / "server.log").open("a") as log:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
@@ -126,6 +129,21 @@ def test_shared_as_the_readme_says(tmp_path: Path) -> None:
         assert "403" in answer(port, f"evil.invalid:{port}")
         assert get(port, f"192.168.1.20:{port}", "/")[0] == 200
         assert get(port, f"evil.invalid:{port}", "/")[0] == 403
+
+
+@pytest.mark.skipif(not shutil.which("prlimit"), reason="nothing here sets a limit")
+def test_more_connections_than_it_may_have_fill_no_log(tmp_path: Path) -> None:
+    with serving(tmp_path, most_files=150) as (port, _):
+        name = f"localhost:{port}"
+        assert get(port, name, "/_stcore/health")[0] == 200
+        silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(250)]
+        time.sleep(3)
+        for one in silent:
+            one.close()
+        assert get(port, name, "/_stcore/health")[0] == 200
+    log = (tmp_path / "server.log").read_text()
+    assert log.count(AT_THE_LIMIT) == 1
+    assert len(log) < 20_000
 
 
 def test_a_queue_goes_on_before_a_reader_comes_and_ends_with_the_server(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any, TextIO
 from core.bench.faults.tries import BAD, NOT_TRIED, OUTCOMES, Try
 from core.bench.records import read_record
 from core.bench.records import write as write_file
-from core.errors import UserError
+from core.errors import UserError, shortened
 from core.quiet import Quietness
 from core.stamp import Stamp, commit
 from core.typed_json import read
@@ -51,7 +51,9 @@ def carry_out(
     record = out / TRIES
     done, of = done_before(record, seed) if resume else [], commit()
     if not resume and record.exists():
-        raise UserError(f"{record} is there already; go on with --resume or choose another --out.")
+        raise UserError(
+            f"{shortened(record)} is there already; go on with --resume or choose another --out."
+        )
     with _opened(record) as file:
         for kind, trying in kinds.items():
             numbers = {one.number for one in done if one.kind == kind}
@@ -79,7 +81,7 @@ def _opened(record: Path) -> TextIO:
         return record.open("a", encoding="utf-8")
     except OSError as error:
         raise UserError(
-            f"The folder {record.parent} cannot be written: {error.strerror or error}."
+            f"The folder {shortened(record.parent)} cannot be written: {error.strerror or error}."
         ) from error
 
 
@@ -92,7 +94,9 @@ def done_before(record: Path, seed: int) -> list[Try]:
         except ValueError:
             continue
         if values.pop("seed") != seed:
-            raise UserError(f"{record} was made with another --seed; choose another --out.")
+            raise UserError(
+                f"{shortened(record)} was made with another --seed; choose another --out."
+            )
         found.append(read(Try, values))
     return found
 

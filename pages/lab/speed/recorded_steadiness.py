@@ -85,7 +85,7 @@ def faults_record(found: Report | None) -> None:
     if found is None:
         st.caption(
             "Nothing is recorded yet. Try it on this machine: `python -m core bench faults --record` "
-            "(about half an hour; other programs do not disturb it)."
+            "(an hour or so; other programs do not disturb it)."
         )
         return
     st.markdown(f"**{found.finding}**")
