@@ -93,6 +93,8 @@ def read_index(folder: Path) -> Json:
         return {"runs": []}
     with reading(path):
         found = _object(path.read_text("utf-8"))
+        if not isinstance(found["runs"], list):
+            raise ValueError("its runs are no list")
         found["runs"] = [_checked(run) for run in found["runs"]]
         return found
 
