@@ -16,6 +16,7 @@ from core.evaluate.limits import sample_as_shown
 from core.evaluate.uncertainty import wilson_interval
 from core.events import Evaluation, Event, MatrixMovement, Movement, NextTokens, Sample
 from core.experiments.plane import tasks_seen
+from core.recorded import RecordedRun, find_hash
 from core.runs.store import Run
 from pages.shared.cards import cards_of, show_cards
 from pages.shared.check_marks import SCORE, TRAINED_NOTE, check_marks, check_rows
@@ -23,7 +24,6 @@ from pages.shared.colours import AMBER, BLUE, GREY, ORANGE, TASK_COLOURS
 from pages.shared.engine import events_of
 from pages.shared.live import follow, planned_steps, step_axis
 from pages.shared.plain import quoted
-from pages.shared.recordings import Recorded, recorded_run
 
 E = TypeVar("E", bound=Event)
 SENTIMENT_SHARE = "wrongly a sentiment"
@@ -37,10 +37,10 @@ def forgetting_view(run_id: str) -> None:
 
 def _beside_the_recorded(run: Run, events: list[Event]) -> None:
     """Behind a run whose settings are recorded, the recorded one in grey."""
-    draw(run, events, recorded=recorded_run(run.config_hash))
+    draw(run, events, recorded=find_hash(run.config_hash))
 
 
-def draw(run: Run, events: list[Event], *, recorded: Recorded | None = None) -> None:
+def draw(run: Run, events: list[Event], *, recorded: RecordedRun | None = None) -> None:
     watched = [e for e in events if isinstance(e, Sample) and not e.task]
     if watched:
         show_cards(cards_of(watched))
@@ -62,7 +62,7 @@ def _chart_of(
     has_recorded: bool,
     _events: list[Event],
     _seen: Collection[str],
-    _recorded: Recorded | None,
+    _recorded: RecordedRun | None,
 ) -> alt.LayerChart | alt.FacetChart:
     """The curves of a run with so many evaluations: built at a check, not at every look between two."""
     behind = _recorded.events() if _recorded else []

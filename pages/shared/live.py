@@ -33,6 +33,7 @@ from core.events import (
     Step,
     Validation,
 )
+from core.recorded import beside_recorded
 from core.runs.states import RunStatus
 from core.runs.store import Run
 from pages.shared.cards import cards_of, show_cards
@@ -177,6 +178,8 @@ def show_status(run: Run, events: list[Event]) -> None:
         seen = examples_seen(run, events, done)
         after = f"{done} steps, {seconds:.0f} s" + (f", {seen}" if seen else "")
         st.success(f"{run.status.capitalize()} after {after}. {plain(run.reason)}")
+        if run.status is RunStatus.FINISHED and (beside := beside_recorded(run)):
+            st.caption(beside)
     for event in events:
         if isinstance(event, Notice):
             st.caption(plain(event.message))
