@@ -25,6 +25,9 @@ from pages.shared.run_button import start_button
 
 MOST_NAMED = 3
 """Settings in a sentence; where more differ, the first ones say enough."""
+NOTHING_YET = (
+    "No run of this lesson is recorded yet. Start one, and it is drawn here as it happens."
+)
 SetControls = Callable[[RunConfig], None]
 
 
@@ -39,25 +42,29 @@ def answer(
     set_controls: SetControls,
     guess: str | None = None,
     compare: Callable[[Sequence[Event]], None] | None = None,
-) -> Found:
-    """Show what is known of `config`; returns it.
+    otherwise: Callable[[], None] | None = None,
+) -> list[Event]:
+    """Show what is known of `config`; returns all events of the run that is shown to its end, else none.
 
     `name` is that of a run in the address, `set_controls` puts a config into the page's controls, `turned` are
     the settings that these turn. `guess` is the reader's ("" before it is given; None where none is asked), and
-    `compare` sets it beside what came.
+    `compare` sets it beside what came. `otherwise` draws what stands here while nothing is recorded at all.
     """
     try:
         found = look_up(config, collections=collections, turned=turned)
         if found.own:
-            _own(found.own, draw, compare)
-        elif found.recorded:
-            _play(found.recorded, draw, key=key, guess=guess, compare=compare)
-        else:
+            return _own(found.own, draw, compare)
+        if found.recorded:
+            return _play(found.recorded, draw, key=key, guess=guess, compare=compare)
+        if found.near:
             _not_recorded(config, found, key=key, name=name, set_controls=set_controls)
-        return found
+        elif otherwise:
+            otherwise()
+        else:
+            st.caption(NOTHING_YET)
     except UserError as error:  # damaged files: the rest of the page works
         st.caption(plain(str(error)))
-        return Found()
+    return []
 
 
 def other_settings(config: RunConfig, run_id: str, *, key: str, name: str) -> None:
@@ -77,7 +84,7 @@ def other_settings(config: RunConfig, run_id: str, *, key: str, name: str) -> No
         st.button("Look up these settings", key=f"{key}_look_up", on_click=leave)
 
 
-def _own(run: Run, draw: Draw, compare: Callable[[Sequence[Event]], None] | None) -> None:
+def _own(run: Run, draw: Draw, compare: Callable[[Sequence[Event]], None] | None) -> list[Event]:
     events = events_of(run.id)
     st.markdown("**Your finished run of exactly these settings**")
     if compare:
@@ -85,6 +92,7 @@ def _own(run: Run, draw: Draw, compare: Callable[[Sequence[Event]], None] | None
     if beside := beside_recorded(run):
         st.caption(beside)
     draw(run, events)
+    return events
 
 
 def _play(
@@ -94,7 +102,7 @@ def _play(
     key: str,
     guess: str | None,
     compare: Callable[[Sequence[Event]], None] | None,
-) -> None:
+) -> list[Event]:
     skipped = f"{key}_skipped"
     hold = guess == "" and not st.session_state.get(skipped)
     if hold:
@@ -110,8 +118,10 @@ def _play(
             )
     else:
         st.markdown("**A recorded run of these settings.** Your own will stand here.")
-    after = (lambda: compare(recorded.events())) if compare and guess else None
+    events = recorded.events()
+    after = (lambda: compare(events)) if compare and guess else None
     replay(recorded, draw, key=key, hold=hold, after=after)
+    return [] if hold else events
 
 
 def _not_recorded(

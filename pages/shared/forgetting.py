@@ -21,7 +21,6 @@ from core.runs.store import Run
 from pages.shared.cards import cards_of, show_cards
 from pages.shared.check_marks import SCORE, TRAINED_NOTE, check_marks, check_rows
 from pages.shared.colours import AMBER, BLUE, GREY, ORANGE, TASK_COLOURS
-from pages.shared.engine import events_of
 from pages.shared.live import follow, planned_steps, step_axis
 from pages.shared.plain import quoted
 
@@ -148,22 +147,21 @@ def curves_note(events: list[Event], seen: Collection[str]) -> str:
     return " ".join(notes)
 
 
-def scrub(run_id: str) -> None:
-    """A slider over the checks of a run: answers, next tokens and moved weights at each."""
-    events = events_of(run_id)
+def scrub(events: list[Event], *, key: str) -> None:
+    """A slider over the checks of a run: answers, next tokens and moved weights at each. `key` is of the run."""
     checks = sorted({e.step for e in of_type(events, Evaluation)})
     if len(checks) < 2:  # a run that was stopped before its first check
         return
     st.header("Back through time")
     step: int = st.select_slider(  # pyright: ignore[reportAssignmentType]
-        "Check after step", checks, checks[-1], key=f"forgetting_check_{run_id}"
+        "Check after step", checks, checks[-1], key=f"forgetting_check_{key}"
     )
     looks = [e for e in of_type(events, NextTokens) if e.step == step]
     left, right = st.columns(2)
     with left:
         if looks:
             prompts = [e.prompt for e in looks]
-            chosen = st.selectbox("Prompt", prompts, key=f"forgetting_prompt_{run_id}")
+            chosen = st.selectbox("Prompt", prompts, key=f"forgetting_prompt_{key}")
             look = looks[prompts.index(chosen)]
             answers = {
                 e.prompt: sample_as_shown(e) for e in of_type(events, Sample) if e.step == step
@@ -176,7 +174,7 @@ def scrub(run_id: str) -> None:
             rows = [row for e in of_type(events, Movement) for row in e.rows]
             top = max(row.relative for row in rows)
             figure = movement_figure(moved[0].rows, top, step)
-            st.plotly_chart(figure, width="stretch", key=f"forgetting_moved_{run_id}")
+            st.plotly_chart(figure, width="stretch", key=f"forgetting_moved_{key}")
             st.caption(
                 "‖W′ − W‖ / ‖W‖ of each matrix: how far it has moved, as a share of its size."
             )

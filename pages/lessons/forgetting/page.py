@@ -81,13 +81,15 @@ def one_task() -> RunConfig:
         config = settings()
         with button:
             run_id = run_button(config, "Run", key="forgetting_run", name="run")
+        if run_id:
+            other_settings(config, run_id, key="forgetting", name="run")
 
     def compare(events: Sequence[Event]) -> None:
         compare_guess(guess, events)
 
     with right:
         if not run_id:
-            answer(
+            shown = answer(
                 config,
                 draw,
                 key="forgetting",
@@ -98,31 +100,14 @@ def one_task() -> RunConfig:
                 guess=guess,
                 compare=compare,
             )
-            recorded_sequence(config)
-            return config
-        other_settings(config, run_id, key="forgetting", name="run")
-        is_over = store().get(run_id).status.is_over
-        if is_over:
-            compare(events_of(run_id))
-        forgetting_view(run_id)
-    if is_over:
+        else:
+            shown = events_of(run_id) if store().get(run_id).status.is_over else []
+            compare(shown)
+            forgetting_view(run_id)
+    if shown:
         why()
-        scrub(run_id)
+        scrub(shown, key=run_id or config.hash)
     return config
-
-
-def recorded_sequence(single: RunConfig) -> None:
-    """Before any run: what a recorded sequence of tasks left, with the settings of `single` or the usual ones."""
-    usual = in_sequence(collapse(), SEQUENCE)
-    found = find(in_sequence(single, SEQUENCE)) or find(usual)
-    if not found:
-        return
-    events = found.events()
-    if matrix := forgetting_from_events(events):
-        st.markdown("**And if it learns three tasks in turn?** One recorded run:")
-        figure = matrix_figure(matrix).update_layout(height=250, margin={"t": 40, "b": 0})
-        st.plotly_chart(figure, width="stretch", key="forgetting_recorded_matrix")
-        st.caption(f"{found.where} {how_sure(events)}")
 
 
 def compare_guess(guess: str, events: Sequence[Event]) -> None:
@@ -177,12 +162,19 @@ def sequence(single: RunConfig) -> None:
     config = in_sequence(single, tasks)
     run_id = run_button(config, "Run the sequence", key="forgetting_sequence_run", name="sequence")
     if not run_id:
+        if shipped := find(config):
+            st.caption(f"A recorded run of this sequence. {shipped.where}")
+            what_is_left(shipped.events())
         return
     if run_id == st.query_params.get("run"):
         st.caption("This run’s curves are drawn above.")
     else:
         forgetting_view(run_id)
-    events = events_of(run_id)
+    what_is_left(events_of(run_id))
+
+
+def what_is_left(events: list[Event]) -> None:
+    """The matrix of a sequence, and the three numbers that are made of it."""
     found = forgetting_from_events(events)
     if found is None:
         return

@@ -46,11 +46,7 @@ def question(task: str) -> str:
 def first_screen() -> None:
     """Three pairs, and what 20 steps on such pairs did in a recorded run."""
     st.markdown("**Three pairs, and what 20 steps on such pairs did**")
-    lines = [
-        f"<div>{html.escape(str(e.fields['text']))} → <b>{html.escape(e.completion)}</b></div>"
-        for e in short_pairs()
-    ]
-    st.html(f'<div class="pairs">{"".join(lines)}</div>')
+    three_pairs()
     if not (found := first_screens()):
         return
     run = found.runs["instruction"]
@@ -60,6 +56,15 @@ def first_screen() -> None:
     ]
     show_cards(wrong_before[:1])
     st.caption(found.where)
+
+
+def three_pairs() -> None:
+    """What such pairs are."""
+    lines = [
+        f"<div>{html.escape(str(e.fields['text']))} → <b>{html.escape(e.completion)}</b></div>"
+        for e in short_pairs()
+    ]
+    st.html(f'<div class="pairs">{"".join(lines)}</div>')
 
 
 def short_pairs() -> list[Example]:
@@ -91,6 +96,17 @@ def compare_guess(guess: str, events: Sequence[Event]) -> None:
         share = likelihood(losses[-1])
         came = f"On pairs that were not in training, the right token now gets {share:.0%}."
         show_guess(guess, came, is_right=guess_of(share) == guess)
+
+
+def draw(run: Run, events: list[Event]) -> None:
+    """Answers before and after, loss and scores: what a replay shows of a check."""
+    config, task = run.config_dict, run.config_dict["data"]["task"]
+    if samples := tested(config, events):
+        show_cards(cards_of(samples))
+    curve(config, events)
+    if any(isinstance(e, Evaluation) and e.task == task for e in events):
+        scores = score_chart(events, planned_steps(config), task)
+        st.altair_chart(scores.properties(height=CHART_HEIGHT), width="stretch")
 
 
 def results(config: dict[str, Any], events: Sequence[Event]) -> None:

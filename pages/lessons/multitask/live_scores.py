@@ -155,10 +155,10 @@ def answer_cards(events: Sequence[Event], trained: Sequence[str]) -> list[Card]:
 
 def mixture_view(run_id: str) -> None:
     """The scores and answers of every task, live while the run trains."""
-    follow(run_id, _view)
+    follow(run_id, draw)
 
 
-def _view(run: Run, events: list[Event]) -> None:
+def draw(run: Run, events: list[Event]) -> None:
     trained = run.config.data.tasks
     frame = score_rows(events, trained)
     if frame.empty:
