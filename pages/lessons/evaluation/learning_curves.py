@@ -79,6 +79,22 @@ def _view(run: Run, events: list[Event]) -> None:
         at_check(run, events, now, here)
 
 
+def draw(run: Run, events: list[Event]) -> None:
+    """What a replay shows of a check: the measures of the task that is trained, beside the loss."""
+    task = run.config_dict["data"]["task"]
+    found = [e for e in events if isinstance(e, Evaluation) and e.task == task]
+    if not found:
+        return
+    n_steps, values = planned_steps(run.config_dict), values_over_time(events, task)
+    if line := in_one_line(movements(events, task)):
+        st.markdown(f"**{line}**")
+    measured = metric_chart(values, task, found[-1].step, n_steps)
+    st.altair_chart(measured.properties(height=METRIC_HEIGHT), width="stretch")
+    if any(isinstance(e, Step) for e in events):
+        st.altair_chart(loss_chart(events, n_steps), width="stretch")
+    st.caption(how_measured(found[-1]))
+
+
 def how_measured(evaluation: Evaluation) -> str:
     n = evaluation.n
     what = (

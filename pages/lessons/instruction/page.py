@@ -16,11 +16,11 @@ from pages.lessons.instruction.results import (
     GUESSES,
     compare_guess,
     draw,
-    first_screen,
     question,
     run_results,
     three_pairs,
     trained_task_prompt,
+    usual_run,
 )
 from pages.lessons.instruction.settings import run_settings, set_controls
 from pages.lessons.instruction.stepping import FORWARD, source_of, step_through
@@ -109,7 +109,11 @@ def lesson() -> None:
         with button:
             run_id = run_in_url("run")
         with right:
-            run_results(run_id, guess) if run_id else first_screen()
+            if run_id:
+                run_results(run_id, guess)
+            else:
+                three_pairs()
+                usual_run()
         return
     with below:
         st.header("1 · Pairs and template")
@@ -130,20 +134,23 @@ def lesson() -> None:
         if run_id:
             run_results(run_id, guess)
         elif task == catalog.CUSTOM_TASK:
-            first_screen()
-        elif answer(
-            config,
-            draw,
-            key="instruction",
-            name="run",
-            collections=("single_tasks",),
-            turned=TURNED,
-            set_controls=set_controls,
-            guess=guess,
-            compare=compare,
-            otherwise=first_screen,
-        ):
             three_pairs()
+            usual_run()
+        else:
+            if task == "sentiment":
+                three_pairs()
+            answer(
+                config,
+                draw,
+                key="instruction",
+                name="run",
+                collections=("single_tasks",),
+                turned=TURNED,
+                set_controls=set_controls,
+                guess=guess,
+                compare=compare,
+                otherwise=usual_run,
+            )
     with below:
         st.header("2 · The loop, one phase at a time")
         step_through(config)

@@ -43,10 +43,18 @@ def question(task: str) -> str:
     return f"after the run, how likely is the right token on pairs that were not in training? {known}".strip()
 
 
-def first_screen() -> None:
-    """Three pairs, and what 20 steps on such pairs did in a recorded run."""
+def three_pairs() -> None:
+    """What the lesson trains on when it is opened."""
     st.markdown("**Three pairs, and what 20 steps on such pairs did**")
-    three_pairs()
+    lines = [
+        f"<div>{html.escape(str(e.fields['text']))} → <b>{html.escape(e.completion)}</b></div>"
+        for e in short_pairs()
+    ]
+    st.html(f'<div class="pairs">{"".join(lines)}</div>')
+
+
+def usual_run() -> None:
+    """Where no run of these settings can be played: the end of the one that comes with the first screens."""
     if not (found := first_screens()):
         return
     run = found.runs["instruction"]
@@ -56,15 +64,6 @@ def first_screen() -> None:
     ]
     show_cards(wrong_before[:1])
     st.caption(found.where)
-
-
-def three_pairs() -> None:
-    """What such pairs are."""
-    lines = [
-        f"<div>{html.escape(str(e.fields['text']))} → <b>{html.escape(e.completion)}</b></div>"
-        for e in short_pairs()
-    ]
-    st.html(f'<div class="pairs">{"".join(lines)}</div>')
 
 
 def short_pairs() -> list[Example]:

@@ -59,6 +59,20 @@ def _view(run: Run, events: list[Event]) -> None:
         st.altair_chart(curves(events, n_steps), width="stretch")
 
 
+def draw(run: Run, events: list[Event]) -> None:
+    """What a replay shows of a check: the score, what the model reads, and where its virtual tokens went."""
+    looks = [e for e in events if isinstance(e, VirtualTokens)]
+    scores = [e for e in events if isinstance(e, Evaluation) and e.task == LEARNED]
+    if scores:
+        st.markdown(f"**{score_words(scores[-1])}**")
+    if looks:
+        answers = [e for e in events if isinstance(e, Sample) and e.task == LEARNED]
+        token_row(looks[-1].tokens, answers[-1] if answers else None)
+        st.altair_chart(map_chart(events, looks[-1].step), width="stretch")
+    elif scores:  # a prefix has no place on the map
+        st.altair_chart(curves(events, planned_steps(run.config_dict)), width="stretch")
+
+
 def score_words(e: Evaluation) -> str:
     """How good the soft prompt is by now."""
     low, high = e.interval
@@ -199,9 +213,9 @@ def heading_of(looks: Sequence[VirtualTokens], step: int) -> str:
     return f"After step {step}, {len(cosines)} virtual tokens: mean cosine to the nearest word {mean:.2f}"
 
 
-def wandering_words(run_id: str) -> str:
+def wandering_words(events: Sequence[Event]) -> str:
     """Whether a finished run's tokens stayed near words; "" where that was not watched."""
-    found = wandering(events_of(run_id))
+    found = wandering(events)
     return said(found) if found else ""
 
 
