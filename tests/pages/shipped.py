@@ -1,6 +1,6 @@
 """Recorded runs of a test: real files of real event classes, written where the app then looks for them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from core.config import RunConfig
@@ -24,9 +24,10 @@ def ship(
     configs: Iterable[RunConfig],
     *,
     name: str = "forgetting",
-    events: Iterable[Event] | None = None,
+    events: Sequence[Event] = (),
+    times: Sequence[float] = (),
 ) -> list[RecordedRun]:
-    """Write a collection: each run says `events`, else what such a run says in a check every second step."""
+    """Write a collection: each run says `events` at `times`, else what such a run says, checked every second step."""
     runs: list[RecordedRun] = []
     for n, config in enumerate(configs):
         run = RecordedRun(
@@ -41,9 +42,10 @@ def ship(
             summary=RunSummary(scores=dict.fromkeys(config.evaluation_tasks(), 1.0)),
             folder=folder / name,
         )
+        what = events or [*told(config)]
+        when = times or [STEP_S * i for i in range(len(what))]
         lines = [
-            {**files.rounded(event.to_dict()), AT: STEP_S * i}
-            for i, event in enumerate(events or told(config))
+            {**files.rounded(event.to_dict()), AT: at} for event, at in zip(what, when, strict=True)
         ]
         files.write_lines(run.path, [run.to_dict(), *lines])
         runs.append(run)

@@ -29,6 +29,7 @@ from pages.shared.live import (
     follow,
     loss_chart,
     planned_steps,
+    recorded_behind,
     step_axis,
 )
 
@@ -72,7 +73,8 @@ def _view(run: Run, events: list[Event]) -> None:
     measured = (metric_chart(values, task, step, n_steps) + marked).properties(height=METRIC_HEIGHT)
     chart.altair_chart(measured, width="stretch")
     if any(isinstance(e, Step) for e in events):
-        loss.altair_chart(loss_chart(events, n_steps) + marked, width="stretch")
+        drawn = loss_chart(events, n_steps, behind=recorded_behind(run))
+        loss.altair_chart(drawn + marked, width="stretch")
     now = next(e for e in evaluations if e.task == task and e.step == step)
     st.caption(how_measured(now))
     if run.status.is_over:

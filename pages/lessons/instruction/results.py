@@ -17,7 +17,14 @@ from core.runs.store import Run
 from pages.shared.cards import cards_of, show_cards
 from pages.shared.engine import events_of
 from pages.shared.layout import show_guess
-from pages.shared.live import follow, loss_chart, planned_steps, score_chart, score_table
+from pages.shared.live import (
+    follow,
+    loss_chart,
+    planned_steps,
+    recorded_behind,
+    score_chart,
+    score_table,
+)
 
 GUESSES = ("below 30%", "30 to 60%", "above 60%")
 FEW_TESTS = 20
@@ -82,7 +89,7 @@ def run_results(run_id: str, guess: str) -> None:
     def draw(run: Run, events: list[Event]) -> None:
         if run.status.is_over:
             compare_guess(guess, events)
-        results(run.config_dict, events)
+        results(run.config_dict, events, behind=recorded_behind(run))
         warn_of_few_tests(events, run.config_dict["data"]["task"])
 
     follow(run_id, draw)
@@ -108,12 +115,14 @@ def draw(run: Run, events: list[Event]) -> None:
         st.altair_chart(scores.properties(height=CHART_HEIGHT), width="stretch")
 
 
-def results(config: dict[str, Any], events: Sequence[Event]) -> None:
-    """Answers before and after, then loss and scores over the steps."""
+def results(
+    config: dict[str, Any], events: Sequence[Event], *, behind: Sequence[Event] = ()
+) -> None:
+    """Answers before and after, then loss and scores over the steps; `behind` is the recorded run's."""
     task = config["data"]["task"]
     if samples := tested(config, events):
         show_cards(cards_of(samples))
-    curve(config, events)
+    curve(config, events, behind=behind)
     evaluations = [e for e in events if isinstance(e, Evaluation)]
     if any(e.task == task for e in evaluations) and any(isinstance(e, Step) for e in events):
         scores = score_chart(list(events), planned_steps(config), task)
@@ -127,11 +136,11 @@ def tested(config: dict[str, Any], events: Sequence[Event]) -> list[Sample]:
     return [e for e in events if isinstance(e, Sample) and e.task == config["data"]["task"]]
 
 
-def curve(config: dict[str, Any], events: Sequence[Event]) -> None:
+def curve(config: dict[str, Any], events: Sequence[Event], *, behind: Sequence[Event] = ()) -> None:
     """The loss over the steps, and what its last value means."""
     losses = [e.loss for e in events if isinstance(e, Step) and math.isfinite(e.loss)]
     if losses:
-        chart = loss_chart(list(events), planned_steps(config))
+        chart = loss_chart(list(events), planned_steps(config), behind=behind)
         st.altair_chart(chart.properties(height=CHART_HEIGHT), width="stretch")
         st.caption(
             "The loss is −ln of the probability that the model gives the right token, averaged over tokens: "

@@ -32,7 +32,7 @@ from core.runs.store import Run
 from pages.shared.colours import BLUE, GREY, ORANGE
 from pages.shared.engine import events_of, store
 from pages.shared.forgetting import curves
-from pages.shared.live import follow, loss_chart, planned_steps
+from pages.shared.live import follow, loss_chart, planned_steps, recorded_behind
 
 MAP_PX = (620, 400)
 """The plane of the map where the window is narrow; where it is wide, words lie further apart."""
@@ -56,7 +56,8 @@ def _view(run: Run, events: list[Event]) -> None:
         answers = [e for e in events if isinstance(e, Sample) and e.task == LEARNED]
         token_row(looks[-1].tokens, answers[-1] if answers else None)
     if any(isinstance(e, Evaluation) for e in events):
-        st.altair_chart(curves(events, n_steps), width="stretch")
+        chart = curves(events, n_steps, behind=recorded_behind(run))
+        st.altair_chart(chart, width="stretch")
 
 
 def draw(run: Run, events: list[Event]) -> None:
@@ -93,7 +94,8 @@ def _moving(run: Run, events: list[Event]) -> None:
             step = st.slider("Step", 0, last, last, key=f"soft_prompts_step_{run.id}")
         st.altair_chart(map_chart(events, step), width="stretch")
     if any(isinstance(e, Step) for e in events):
-        chart = loss_chart(events, planned_steps(run.config_dict))
+        behind = recorded_behind(run)
+        chart = loss_chart(events, planned_steps(run.config_dict), behind=behind)
         st.altair_chart(chart, width="stretch")
 
 
