@@ -60,6 +60,15 @@ def look_up(config: RunConfig, *, collections: Sequence[str], turned: Sequence[s
     return Found(near=near, differs=tuple(differs))
 
 
+def recorded_run(config: RunConfig) -> RecordedRun | None:
+    """The recorded run of exactly these settings; None without one, and where it cannot be read."""
+    with suppress(UserError):
+        found = find(config)
+        if found and found.events():
+            return found
+    return None
+
+
 def recorded_like(run: Run) -> RecordedRun | None:
     """The recorded run of a run's settings, to draw behind it; None without one, and where it cannot be read
     (`python -m core recorded check` says why): the live run is drawn all the same."""

@@ -11,7 +11,6 @@ from core.experiments import record
 from core.experiments.claims import LEARNED_ENOUGH, claims
 from core.experiments.mitigations import MITIGATIONS, mitigation_config
 from core.experiments.plane import Point, settings
-from core.recorded import find
 from pages.lessons.cures.guess import compare_kept, guess_kept
 from pages.lessons.cures.pictures import CAPTIONS, WIDTH, picture
 from pages.lessons.cures.plane import (
@@ -26,6 +25,7 @@ from pages.shared.answers import answer, other_settings
 from pages.shared.engine import events_of, store
 from pages.shared.forgetting import draw, forgetting_view
 from pages.shared.layout import experiment, more_settings
+from pages.shared.recordings import recorded_run
 from pages.shared.run_button import run_button
 from pages.shared.settings import decimals
 
@@ -68,7 +68,7 @@ def experiment_with_a_cure() -> str:
                 guess=guess,
                 compare=compare,
             )
-            if shown or not find(config):  # it would tell what is to be guessed
+            if shown or not recorded_run(config):  # it would tell what is to be guessed
                 two_points("", chosen)
     return run_id
 

@@ -7,7 +7,7 @@ from core.experiments.mitigations import PROMPTS
 from core.experiments.ranks import RankRow, full_config, rank_config, rank_row
 from core.experiments.sweep import RANKS, RATES, Sweep
 from core.generate.settings import SamplingSettings
-from core.recorded import collection, find
+from core.recorded import collection
 from core.runs.messages import Generate, Merge, StartLora
 from core.runs.names import decimals
 from core.runs.store import Run
@@ -34,6 +34,7 @@ from pages.shared.forgetting import draw, forgetting_view
 from pages.shared.layout import experiment, more_settings
 from pages.shared.plain import quoted
 from pages.shared.prepare import compute_button
+from pages.shared.recordings import recorded_run
 from pages.shared.run_button import run_button
 from pages.shared.settings import choose_targets, rate_slider
 
@@ -311,7 +312,7 @@ if run_id:
         scale(shown)
     elif shown.status.is_over:
         st.caption(why if shown.status == "finished" else "Only a finished run is looked into.")
-elif recorded := find(wanted):
+elif recorded := recorded_run(wanted):
     inside_recorded(recorded)
 else:
     st.caption("Press Train: in about half a minute you can look inside what was learned.")
