@@ -79,7 +79,10 @@ def other_settings(config: RunConfig, run_id: str, *, key: str, name: str) -> No
 
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"Your controls now say {_list(a for a, _ in differs)}. This run had {_list(b for _, b in differs)}."
+            plain(
+                f"Your controls now say {_list(a for a, _ in differs)}. This run had "
+                f"{_list(b for _, b in differs)}."
+            )
         )
         st.button("Look up these settings", key=f"{key}_look_up", on_click=leave)
 

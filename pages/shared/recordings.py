@@ -20,7 +20,9 @@ from core.recorded import (
     find,
     find_hash,
     nearest,
+    recorded_answer,
 )
+from core.runs.messages import M, Request
 from core.runs.names import differing_words
 from core.runs.store import Run
 from pages.shared.engine import store
@@ -84,3 +86,10 @@ def beside_words(run: Run) -> str:
     with suppress(UserError):
         return beside_recorded(run)
     return ""
+
+
+def known_answer(request: Request[M]) -> list[M]:
+    """What is recorded of exactly this request; nothing where it is not, or cannot be read."""
+    with suppress(UserError):
+        return recorded_answer(request) or []
+    return []
