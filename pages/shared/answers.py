@@ -19,7 +19,7 @@ from core.runs.names import differing_words
 from core.runs.store import Run
 from pages.shared.engine import engine, events_of, store
 from pages.shared.plain import plain
-from pages.shared.recordings import Found, beside_words, look_up
+from pages.shared.recordings import beside_words, look_up
 from pages.shared.replay import Draw, replay
 from pages.shared.run_button import start_button
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+import pages.shared.engine
 import pages.shared.replay
 from core.config import EvaluationConfig, RunConfig
 from core.experiments.collapse import collapse
@@ -17,10 +18,13 @@ from core.experiments.mixtures import CHECK_EVERY, TRAINED, mixture_config
 from core.experiments.ranks import rank_config
 from core.experiments.soft_prompts import prompt_config
 from core.experiments.watching import watched_config
-from core.recorded import files
+from core.recorded import answers, files
+from core.recorded.answers import Asked
+from core.runs.messages import StepThrough
+from core.train.phases import BatchPhase, LossPhase, PairPieces
 from pages.shared.answers import NOTHING_YET
 from tests.pages.fake_engine import FakeEngine
-from tests.pages.shipped import ship
+from tests.pages.shipped import STAMP, ship
 from tests.pages.test_any_run import keep, store
 from tests.pages.test_lessons import engine, opened, shown
 
@@ -161,3 +165,33 @@ def test_a_damaged_recording_is_said_and_the_lesson_goes_on(
     assert not app.exception
     assert app.button(key="forgetting_run_start")
     assert not engine.store.runs()
+
+
+def test_the_first_step_of_the_loop_needs_no_model_where_it_is_recorded(
+    engine: FakeEngine, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages.shared.engine, "is_ready", lambda entry: False)
+    config = OPENED["instruction"][1]
+    phases = [
+        BatchPhase(
+            step=1,
+            examples=[PairPieces(prompt=["a"], completion=["b"])],
+            tokens_computed=9,
+            tokens_padded=20,
+            n_targets=1,
+        ),
+        LossPhase(step=1, loss=2.0, rows=[]),
+    ]
+    asked: list[Asked] = [
+        (StepThrough(config=config, phase=n, known=n), [phase]) for n, phase in enumerate(phases)
+    ]
+    answers.save(answers.base_path(folder), asked, identity="", stamp=STAMP)
+    app = shown(opened("instruction").button(key="instruction_step").click())
+    assert "Step 1, batch." in said(app)
+    assert "Recorded on a machine (2026-11-28, float32, commit c)." in said(app)
+    shown(app.button(key="instruction_step").click())
+    assert "Step 1, loss." in said(app)
+    assert "instruction_step" not in [
+        button.key for button in app.button
+    ]  # the third is not recorded
+    assert not engine.asked
