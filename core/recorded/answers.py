@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from core.recorded import files
-from core.recorded.collection import collections
+from core.recorded.collection import readable
 from core.recorded.files import ANSWERS
+from core.recorded.run import where_words
 from core.runs.messages import (
     M,
     Request,
@@ -32,12 +33,10 @@ Asked = tuple[Request[Any], list[Any]]
 
 def recorded_answer(request: Request[M], *, folder: Path | None = None) -> list[M] | None:
     """The answers to exactly this request, floats with four digits; None where it is not recorded."""
-    wanted, path = key_of(request), _path_of(run_of(request), folder)
+    path = _path_of(run_of(request), folder)
     with files.reading(path):
-        for line in _lines(path):
-            if files.line_of(_plain(line["asked"])) == wanted:
-                return [message_from_json(request, answer) for answer in line["answers"]]
-    return None
+        found = _kept(path).get(key_of(request))
+        return found and [message_from_json(request, one) for one in found["answers"]]
 
 
 def all_recorded(run_id: str = "", *, folder: Path | None = None) -> list[Asked]:
@@ -45,7 +44,7 @@ def all_recorded(run_id: str = "", *, folder: Path | None = None) -> list[Asked]
     found: list[Asked] = []
     path = _path_of(run_id, folder)
     with files.reading(path):
-        for line in _lines(path):
+        for line in _kept(path).values():
             request = request_from_json(line["asked"])
             found.append((request, [message_from_json(request, one) for one in line["answers"]]))
     return found
@@ -76,6 +75,12 @@ def how(path: Path) -> tuple[str, Stamp]:
         return str(head.get("identity")), read(Stamp, head.get("stamp", {}))
 
 
+def where_asked(*, folder: Path | None = None) -> str:
+    """Sentences for a caption: when, where and how the base model was asked; "" where it was not."""
+    path = base_path(folder or files.FOLDER)
+    return where_words(how(path)[1]) if path.is_file() else ""
+
+
 def key_of(request: Request[Any]) -> str:
     """Equal for equal requests, also after they went through JSON."""
     return files.line_of(_plain(strict_json(request_to_json(request))))
@@ -103,21 +108,22 @@ def _path_of(run_id: str, folder: Path | None) -> Path | None:
     place = folder or files.FOLDER
     if not run_id:
         return base_path(place)
-    for one in collections(folder=place):
+    for one in readable(folder=place):
         if any(run.run_id == run_id for run in one.runs):
             return path_of(place / one.name, run_id)
     return None
 
 
-def _lines(path: Path | None) -> list[files.Json]:
+def _kept(path: Path | None) -> dict[str, files.Json]:
+    """Each request with its answers, by its key."""
     try:
-        return _read(path, path.stat().st_mtime_ns) if path else []
+        return _read(path, path.stat().st_mtime_ns) if path else {}
     except OSError:  # it was asked nothing
-        return []
+        return {}
 
 
 @lru_cache(maxsize=32)
-def _read(path: Path, changed_at: int) -> list[files.Json]:
+def _read(path: Path, changed_at: int) -> dict[str, files.Json]:
     del changed_at
     _, *lines = files.read_lines(path)
-    return lines
+    return {files.line_of(_plain(line["asked"])): line for line in lines}

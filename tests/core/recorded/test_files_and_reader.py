@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.config import MethodConfig, OptimizerConfig, RunConfig
+from core.config import DataConfig, MethodConfig, OptimizerConfig, RunConfig
 from core.errors import UserError
 from core.events import MatrixMovement, Movement, Sample, Step
 from core.recorded import answers as recorded_answers
@@ -155,6 +155,18 @@ def test_the_nearest_is_by_ratio_and_says_how_it_differs(write: Write, tmp_path:
     assert nearest(at(1e-3), among=among) == (one, [])
 
 
+def test_lists_are_nearer_the_more_they_have_in_common(write: Write, tmp_path: Path) -> None:
+    def mixed(*others: str) -> RunConfig:
+        return replace(BASE, data=DataConfig(others=others))
+
+    write(BASE)
+    wide = write(mixed("names", "topic", "emotion"))
+    write(mixed("qa"))
+    among = collection("one", folder=tmp_path)
+    run, _ = nearest(mixed("names", "topic"), among=among, on=("data.others",))
+    assert run == wide
+
+
 def test_what_is_not_turned_differs_last(write: Write, tmp_path: Path) -> None:
     """A run of another method is further than any rate of the same one."""
     write(replace(at(1e-3), method=MethodConfig(name="full")))
@@ -246,8 +258,9 @@ def test_a_damaged_collection_hides_no_other(write: Write, tmp_path: Path) -> No
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "index.json").write_text("{")
     assert find(BASE, folder=tmp_path) == run
+    assert find(at(1e-5), folder=tmp_path) is None
     with pytest.raises(UserError, match=r"one.index\.json cannot be read"):
-        find(at(1e-5), folder=tmp_path)
+        collection("one", folder=tmp_path)
 
 
 def test_a_text_may_hold_what_python_takes_for_an_end_of_a_line(write: Write) -> None:
