@@ -25,6 +25,7 @@ from core.paths import ASSETS
 from core.recorded import RecordedRun, as_run
 from core.runs.store import Run
 from pages.shared.live import planned_steps
+from pages.shared.plain import plain
 
 FOLDER = ASSETS / "components"
 Draw = Callable[[Run, list[Event]], None]
@@ -127,7 +128,7 @@ def replay(
         if after and not hold:
             with st.container(key=f"{key}_replay_after"):
                 after()
-        st.caption(recorded.where)
+        st.caption(plain(recorded.where))
 
 
 @st.cache_data(show_spinner=False, max_entries=64)

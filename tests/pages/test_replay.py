@@ -16,6 +16,7 @@ from core.paths import ASSETS
 from core.recorded import RecordedRun, files
 from pages.home.lead_replay import SECONDS, is_label, scene
 from pages.shared.forgetting import curves
+from pages.shared.plain import plain
 from pages.shared.replay import check_ends, time_line
 from tests.events import evaluation, sample, step
 from tests.pages.shipped import ship
@@ -148,7 +149,7 @@ def test_all_pictures_are_sent_at_once_and_drawn_once(
     assert not again.exception
     assert len(again.get("vega_lite_chart")) == 5
     assert len(drawn) == 5
-    assert any(caption.value == shipped.where for caption in again.caption)
+    assert any(caption.value == plain(shipped.where) for caption in again.caption)
 
 
 def in_browser(timed: RecordedRun, tmp_path: Path, *expressions: str) -> list[Any]:

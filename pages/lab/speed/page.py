@@ -23,6 +23,7 @@ from pages.lab.speed.recorded_ablation import ablation_record
 from pages.lab.speed.recorded_steadiness import faults_record, memory_record
 from pages.lab.speed.recorded_times import contention_record, lesson_record
 from pages.shared.engine import model_ready, tokenizer
+from pages.shared.plain import plain
 from pages.shared.prepare import ask_for_model
 
 TASKS = [task.id for task in catalog.TASKS.values() if "train" in task.splits]
@@ -76,7 +77,7 @@ def beside(report: Report) -> None:
         st.plotly_chart(speed_figure(report), width="stretch", key="speed_sides")
         if marked := left_out(report):
             st.caption(f"\\* {' '.join(marked)}")
-        st.caption(f"{report.where} Made with `{report.command}`.")
+        st.caption(f"{plain(report.where)} Made with `{report.command}`.")
         st.table(comparison_shown(report))
         tried = (
             "The other sides take the settings that were fastest in short trials on that machine: fused or "
@@ -106,7 +107,7 @@ def beside(report: Report) -> None:
                 growth_figure(report, axis), width="stretch", key=f"speed_growth_{axis}"
             )
         st.caption(
-            f"{report.where} Unless varied: 8 examples of 64 random tokens, half of them shared, LoRA of "
+            f"{plain(report.where)} Unless varied: 8 examples of 64 random tokens, half of them shared, LoRA of "
             "rank 8."
         )
 

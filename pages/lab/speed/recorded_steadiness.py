@@ -60,7 +60,7 @@ def memory_record(found: MemoryGrowth | None) -> None:
     st.caption(
         "One worker carries out all runs; each has another method than the one before, and another seed. What the "
         "second half adds: the mean of its last round of methods less that of its first. At most "
-        f"{MOST_GROWTH_MB} MB is our aim.{said} {found.where} Made with `{found.command}`."
+        f"{MOST_GROWTH_MB} MB is our aim.{said} {plain(found.where)} Made with `{found.command}`."
     )
 
 
@@ -97,5 +97,5 @@ def faults_record(found: Report | None) -> None:
     st.caption(
         "Each try must end with a clear sentence or do no harm. Badly: an error that nobody foresaw, more than two "
         "seconds of computing, a sentence that repeats more than 100 characters of the input, recorded events that "
-        f"are gone, or a process left over. {found.where} Made with `{found.command}`."
+        f"are gone, or a process left over. {plain(found.where)} Made with `{found.command}`."
     )

@@ -20,6 +20,7 @@ from pages.lab.speed.batch_tree import heading, padded_rows, tree_rows
 from pages.lab.speed.bench_report import comparison_table, failed_words, growth_figure, speed_figure
 from pages.lab.speed.recorded_ablation import gain_chart, gain_rows
 from pages.lab.speed.recorded_times import PART_COLOURS, part_rows
+from pages.shared.plain import plain
 
 BATCH = [Encoded([1, 2, 3], [7, 9]), Encoded([1, 2, 4, 5], [8, 9]), Encoded([1, 2, 4, 6], [7, 9])]
 
@@ -246,7 +247,7 @@ def test_the_lesson_s_and_contention_s_records_are_shown() -> None:
         row.verdict or "–" for row in contention.ratios(contention_found)
     ]
     for record, caption in zip((lesson_found, contention_found), found.caption, strict=True):
-        assert record.where in caption.value
+        assert plain(record.where) in caption.value
         assert f"`{record.command}`" in caption.value
 
 
