@@ -1,14 +1,13 @@
 """Tuning Fork: fine-tune a real language model in the browser and see what changes.
 
-Start it with `streamlit run app.py`. This script runs at every interaction: it sets the page up and
-hands over to the chosen page.
+Start it with `streamlit run app.py`. Streamlit imports this file once, for the server `app`, and runs it at every
+interaction: `draw` sets the page up and hands over to the chosen page.
 """
 
 from math import isfinite
-from urllib.parse import urlparse
 
 import streamlit as st
-from streamlit.runtime.pages_manager import PagesManager
+from starlette.middleware import Middleware
 
 from core.course.lessons import LAB, LESSONS
 from core.descriptors import make_room
@@ -17,6 +16,7 @@ from pages.shared.engine import engine
 from pages.shared.layout import page_style
 from pages.shared.plain import plain
 from pages.shared.prepare import preparation_corner
+from server import own_names_only, serving
 
 LAB_ICONS = {"runs": ":material/list:", "speed": ":material/speed:"}
 SIDEBAR_PX = 256  # a lesson's two columns have room beside it on a screen of 1024 pixels
@@ -41,44 +41,45 @@ def is_endless(text: str) -> bool:
         return False
 
 
-st.set_page_config(
-    page_title="Tuning Fork", page_icon="🎼", layout="wide", initial_sidebar_state=SIDEBAR_PX
-)
-page_style()
+def draw() -> None:
+    st.set_page_config(
+        page_title="Tuning Fork", page_icon="🎼", layout="wide", initial_sidebar_state=SIDEBAR_PX
+    )
+    page_style()
 
-# Until the first `st.navigation` of a server, Streamlit looks for pages as files in pages/. The very
-# first visitor who opens a link to a lesson would be told that it does not exist: load it once more.
-is_first_visit = PagesManager.uses_pages_directory
-navigation = st.navigation(
-    {
-        "": [st.Page("pages/home/page.py", title="Home", icon=":material/home:", default=True)],
-        "Lessons": [
-            st.Page(
-                f"pages/lessons/{lesson.id}/page.py",
-                title=f"{number} · {lesson.title}",
-                url_path=lesson.url_path,
-            )
-            for number, lesson in enumerate(LESSONS, start=1)
-        ],
-        "Lab": [
-            st.Page(
-                f"pages/lab/{page.id}/page.py",
-                title=page.title,
-                icon=LAB_ICONS.get(page.id),
-                url_path=page.url_path,
-            )
-            for page in LAB
-        ],
-    }
-)
-if is_first_visit and urlparse(st.context.url or "").path.strip("/"):
-    st.html("<script>window.location.reload()</script>", unsafe_allow_javascript=True)
-    st.stop()
-leave_out_endless_numbers()
-try:
-    make_room()
-    engine()  # workers warm up while the reader reads
-    preparation_corner()
-    navigation.run()
-except UserError as error:
-    st.error(plain(str(error)))
+    navigation = st.navigation(
+        {
+            "": [st.Page("pages/home/page.py", title="Home", icon=":material/home:", default=True)],
+            "Lessons": [
+                st.Page(
+                    f"pages/lessons/{lesson.id}/page.py",
+                    title=f"{number} · {lesson.title}",
+                    url_path=lesson.url_path,
+                )
+                for number, lesson in enumerate(LESSONS, start=1)
+            ],
+            "Lab": [
+                st.Page(
+                    f"pages/lab/{page.id}/page.py",
+                    title=page.title,
+                    icon=LAB_ICONS.get(page.id),
+                    url_path=page.url_path,
+                )
+                for page in LAB
+            ],
+        }
+    )
+    leave_out_endless_numbers()
+    try:
+        make_room()
+        engine()  # workers warm up while the reader reads
+        preparation_corner()
+        navigation.run()
+    except UserError as error:
+        st.error(plain(str(error)))
+
+
+if __name__ == "__main__":  # at every interaction
+    draw()
+else:  # once, when the server starts
+    app = st.App(__file__, lifespan=serving, middleware=[Middleware(own_names_only)])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
-from core.errors import UserError
+from core.errors import UserError, shortened
 
 ROOT = Path(__file__).resolve().parent.parent
 """The folder that holds `core`."""
@@ -69,7 +69,12 @@ def write_whole(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, also where several write it at once. `OSError` when it cannot be;
     then nothing of it is left behind.
     """
-    new = writable(path.parent) / f".{path.name}.{secrets.token_hex(4)}"
+    writable(path.parent)
+    _replace(path, content)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with new.open("xb") as file:
             file.write(content)
@@ -80,3 +85,20 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         new.unlink(missing_ok=True)
         raise
+
+
+def save_whole(path: Path, content: bytes) -> None:
+    """The same for a file that a reader names, or that comes with the app: `UserError` when the disk refuses.
+
+    What is there and no file, such as /dev/stdout, is written to and not replaced.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(path, content)
+    except OSError as error:
+        raise UserError(
+            f"{shortened(path)} cannot be written: {error.strerror or error}."
+        ) from error

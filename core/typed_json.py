@@ -14,7 +14,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from core.errors import shortened
+from core.errors import quote
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """What `json.loads` may give, where nothing more is known of it: cells of an upload, a recorded config."""
@@ -35,7 +35,7 @@ def _reader(kind: Any) -> Reader:
     if is_dataclass(kind):
         return _of_fields(kind)
     if kind is float:
-        return lambda value: math.nan if value is None else float(_checked(value, (int, float)))
+        return _float
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         first, *others = (option for option in inner if option is not NoneType)
@@ -101,9 +101,18 @@ WORDS: dict[Any, str] = {
 }
 
 
+def _float(value: Any) -> float:
+    if value is None:
+        return math.nan
+    try:
+        return float(_checked(value, (int, float)))
+    except OverflowError as error:  # a whole number of 309 digits and more
+        raise WrongTypeError(f"{quote(value)}, where a number is wanted") from error
+
+
 def _checked(value: Any, kind: Any) -> Any:
     if not isinstance(value, kind):
-        raise WrongTypeError(f"{shortened(repr(value))}, where {WORDS.get(kind, kind)} is wanted")
+        raise WrongTypeError(f"{quote(value)}, where {WORDS.get(kind, kind)} is wanted")
     return value
 
 

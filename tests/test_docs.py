@@ -20,7 +20,7 @@ def names(path: Path) -> set[str]:
         return set(re.findall(r"function (\w+)", text))
     found: set[str] = set()
     for node in ast.parse(text).body:
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             found.add(node.name)
         elif isinstance(node, ast.ClassDef):
             found.add(node.name)

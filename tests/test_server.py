@@ -1,6 +1,8 @@
-"""Who reaches the real server: this computer, under its own names, and nobody else."""
+"""Who reaches the real server: this computer, under its own names, and nobody else; what begins and ends with it."""
 
+import http.client
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,6 +13,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from core.config import RunConfig
+from core.runs.store import RunStore
+from server import AT_THE_LIMIT, FOREIGN_NAME
 
 pytestmark = pytest.mark.thorough
 
@@ -30,8 +36,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(home: Path, *options: str) -> Iterator[tuple[int, psutil.Process]]:
-    """The app as README starts it; gives its port and process."""
+def serving(home: Path, *options: str, most_files: int = 0) -> Iterator[tuple[int, psutil.Process]]:
+    """The app as README starts it, perhaps with a limit of open files; gives its port and process."""
     port = free_port()
     command = [
         sys.executable,
@@ -42,6 +48,8 @@ def serving(home: Path, *options: str) -> Iterator[tuple[int, psutil.Process]]:
         f"--server.port={port}",
         *options,
     ]
+    if most_files:
+        command = ["prlimit", f"--nofile={most_files}", *command]
     environment = os.environ | {"TUNING_FORK_HOME": str(home)}
     with (home / "server.log").open("a") as log:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
@@ -71,6 +79,16 @@ def answer(port: int, host: str) -> str:
         return connection.recv(200).decode().splitlines()[0]
 
 
+def get(port: int, host: str, path: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request("GET", path, headers={"Host": host})
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+    finally:
+        connection.close()
+
+
 def listens_on(process: psutil.Process) -> set[str]:
     return {c.laddr.ip for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
 
@@ -93,6 +111,15 @@ def test_foreign_names_are_refused(name: str, server: tuple[int, psutil.Process]
     assert "403" in answer(port, f"{name}:{port}")
 
 
+@pytest.mark.parametrize("path", ["/", "/lora", "/_stcore/health", "/_stcore/host-config"])
+def test_nothing_is_served_under_a_foreign_name(
+    path: str, server: tuple[int, psutil.Process]
+) -> None:
+    port = server[0]
+    assert get(port, f"localhost:{port}", path)[0] == 200
+    assert get(port, f"evil.invalid:{port}", path) == (403, FOREIGN_NAME)
+
+
 def test_shared_as_the_readme_says(tmp_path: Path) -> None:
     lines = (ROOT / "README.md").read_text().splitlines()
     (command,) = [line for line in lines if "--server.address" in line]
@@ -100,3 +127,34 @@ def test_shared_as_the_readme_says(tmp_path: Path) -> None:
         assert listens_on(process) == {"0.0.0.0"}
         assert "101" in answer(port, f"192.168.1.20:{port}")
         assert "403" in answer(port, f"evil.invalid:{port}")
+        assert get(port, f"192.168.1.20:{port}", "/")[0] == 200
+        assert get(port, f"evil.invalid:{port}", "/")[0] == 403
+
+
+@pytest.mark.skipif(not shutil.which("prlimit"), reason="nothing here sets a limit")
+def test_more_connections_than_it_may_have_fill_no_log(tmp_path: Path) -> None:
+    with serving(tmp_path, most_files=150) as (port, _):
+        name = f"localhost:{port}"
+        assert get(port, name, "/_stcore/health")[0] == 200
+        silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(250)]
+        time.sleep(3)
+        for one in silent:
+            one.close()
+        assert get(port, name, "/_stcore/health")[0] == 200
+    log = (tmp_path / "server.log").read_text()
+    assert log.count(AT_THE_LIMIT) == 1
+    assert len(log) < 20_000
+
+
+def test_a_queue_goes_on_before_a_reader_comes_and_ends_with_the_server(tmp_path: Path) -> None:
+    """A worker that answers nothing any more is ended, too."""
+    (tmp_path / "data").mkdir()
+    RunStore(f"sqlite:///{tmp_path}/data/runs.sqlite3").submit(RunConfig())
+    with serving(tmp_path) as (_, process):
+        for _ in range(240):
+            if workers := process.children():
+                break
+            time.sleep(0.25)
+        assert workers
+        workers[0].suspend()
+    assert psutil.wait_procs(workers, timeout=5)[1] == []

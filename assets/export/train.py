@@ -53,7 +53,8 @@ def attach(model):
 
 # %% Data
 def read(name):
-    return [json.loads(line) for line in (HERE / "data" / name).read_text("utf-8").splitlines()]
+    with (HERE / "data" / name).open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
 
 
 def prompt_ids(tokenizer, prompt):

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cache
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from typing import Any
 import psutil
 
 from core import catalog
-from core.bench.records import write
+from core.bench.records import read_record, write
 from core.config import (
     METHODS,
     EvaluationConfig,
@@ -70,6 +71,14 @@ class MemoryGrowth:
         return (
             f"After {n} runs the training worker holds {self.held_mb[-1]:,.0f} MB; the last {n - n // 2} runs "
             f"added {self.growth_mb:.0f} MB"
+        )
+
+    @property
+    def where(self) -> str:
+        """A sentence for a caption."""
+        stamp = self.stamp
+        return (
+            f"Measured on {stamp.machine} ({stamp.at[:10]}, commit {stamp.commit or 'not known'})."
         )
 
 
@@ -199,3 +208,9 @@ def save(found: MemoryGrowth, folder: Path) -> None:
     values = asdict(found) | {"growth_mb": round(found.growth_mb, 1), "finding": found.finding}
     write(folder / f"{NAME}.json", json.dumps(values, indent=1, ensure_ascii=False) + "\n")
     write(folder / f"{NAME}.svg", picture(found))
+
+
+@cache
+def recorded() -> MemoryGrowth | None:
+    """What comes with the app; None when there is nothing."""
+    return read_record(MemoryGrowth, NAME)

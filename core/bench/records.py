@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from core.errors import UserError, shortened
 from core.experiments.record import FOLDER
+from core.paths import save_whole
+from core.recorded.files import reading
 from core.typed_json import read
 
 T = TypeVar("T")
@@ -24,17 +25,14 @@ def rows_json(values: Mapping[str, Any], *lists: str) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """`UserError` when the disk refuses."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise UserError(
-            f"{shortened(path)} cannot be written: {error.strerror or error}."
-        ) from error
+    """Whole or not at all; `UserError` when the disk refuses."""
+    save_whole(path, text.encode())
 
 
 def read_record(kind: type[T], name: str) -> T | None:
-    """What comes with the app under this name; None when there is nothing."""
+    """What comes with the app under this name; None when there is nothing. `UserError` where it is damaged."""
     path = FOLDER / f"{name}.json"
-    return read(kind, json.loads(path.read_text("utf-8"))) if path.is_file() else None
+    if not path.is_file():
+        return None
+    with reading(path):
+        return read(kind, json.loads(path.read_text("utf-8")))

@@ -9,6 +9,7 @@ from typing import Any, NotRequired, TypedDict
 
 from core.bench.records import rows_json, write
 from core.experiments.record import FOLDER
+from core.recorded.files import reading
 from core.stamp import Stamp, check_alike
 from core.typed_json import read
 
@@ -131,4 +132,7 @@ def save(report: Report, path: Path) -> None:
 def recorded() -> Report | None:
     """The report that comes with the app; None when there is none."""
     path = FOLDER / f"{NAME}.json"
-    return from_json(path.read_text("utf-8")) if path.is_file() else None
+    if not path.is_file():
+        return None
+    with reading(path):
+        return from_json(path.read_text("utf-8"))

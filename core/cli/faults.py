@@ -8,12 +8,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from core.bench.faults import addresses, campaign, damage, disk, kills, options, uploads
-from core.bench.faults.tries import BAD, Try
+from core.bench.faults import (
+    addresses,
+    campaign,
+    damage,
+    disk,
+    kills,
+    options,
+    recorded_files,
+    uploads,
+)
+from core.bench.faults.tries import BAD, NOT_TRIED, Try
+from core.cli import timing
 from core.cli.options import add_json_option
 from core.cli.output import emit, say
 from core.config import check_choice, check_number
 from core.config.command import names
+from core.errors import UserError
+from core.experiments.record import FOLDER
 
 Main = Callable[[Sequence[str]], int]
 
@@ -29,8 +41,22 @@ def add_parser(actions: Any, *, main: Main, build_parser: Callable[[], ArgumentP
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="write tries, faults.json and .md"
     )
+    parser.add_argument("--record", action="store_true", help="make it the report the app shows")
     add_json_option(parser)
     parser.set_defaults(run=partial(run_faults, main=main, build_parser=build_parser))
+
+
+def kinds(main: Main, parser: ArgumentParser) -> dict[str, campaign.Kind]:
+    """What is tried, in order."""
+    return {
+        "kills": kills.trying,
+        "uploads": uploads.trying,
+        "options": partial(options.trying, main=main, parser=parser),
+        "addresses": addresses.trying,
+        "disk": disk.trying,
+        "damage": partial(damage.trying, main=main),
+        "recorded": partial(recorded_files.trying, main=main),
+    }
 
 
 def run_faults(
@@ -39,16 +65,11 @@ def run_faults(
     """Try it all, print the table, write it where it is wanted. 1 where something ended badly."""
     check_number("--n", arguments.n, 0, 1_000_000, whole=True)
     only = names(arguments.only)
+    if arguments.record and (only or arguments.n):
+        raise UserError("A record holds the whole campaign: give --record without --only and --n.")
     for kind in only:
         check_choice("The kind", kind, tuple(campaign.USUAL))
-    kinds: dict[str, campaign.Kind] = {
-        "kills": kills.trying,
-        "uploads": uploads.trying,
-        "options": partial(options.trying, main=main, parser=build_parser()),
-        "addresses": addresses.trying,
-        "disk": disk.trying,
-        "damage": partial(damage.trying, main=main),
-    }
+    every = kinds(main, build_parser())
 
     def show(one: Try) -> None:
         if arguments.json:
@@ -59,18 +80,23 @@ def run_faults(
     with tempfile.TemporaryDirectory() as passing:
         out = (arguments.out or Path(passing)).absolute()
         tries = campaign.carry_out(
-            {kind: kinds[kind] for kind in only or kinds},
+            {kind: every[kind] for kind in only or every},
             seed=arguments.seed,
             n=arguments.n,
             out=out,
             resume=arguments.resume,
             on_try=show,
         )
-        found = campaign.report(tries, seed=arguments.seed)
+        command = timing.command(arguments, "faults", options=("seed", "only", "n"))
+        found = campaign.report(tries, seed=arguments.seed, command=command)
         if arguments.json:
             emit({"type": "faults", **asdict(found)})
         else:
             print(campaign.markdown(found))
         if arguments.out:
             campaign.write(found, out)
+    if arguments.record:
+        if lacking := [one.what for one in tries if one.outcome == NOT_TRIED]:
+            raise UserError(f"Nothing was recorded, as not all could be tried: {lacking[0]}.")
+        campaign.write(found, FOLDER)
     return 1 if found.n_bad else 0

@@ -116,8 +116,7 @@ def _dry_run(states: list[State], *, as_json: bool) -> int:
 
 def _record(chosen: list[Wanted], folder: Path, arguments: Namespace, *, with_base: bool) -> int:
     from core.models.probe import probe
-    from core.recorded.make import Recorder, make, make_base_answers
-    from core.runs.store import RunStore
+    from core.recorded.make import Recorder, make, make_base_answers, own_store
 
     found = probe()
     device = found.device.partition(":")[0]
@@ -132,7 +131,7 @@ def _record(chosen: list[Wanted], folder: Path, arguments: Namespace, *, with_ba
         plan.refuse_mixed(states)
     recorder = Recorder(
         folder=folder,
-        store=RunStore(),
+        store=own_store(),
         identity=identity,
         allow_disturbed=arguments.out is not None,
         say=say,

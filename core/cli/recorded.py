@@ -8,6 +8,7 @@ from typing import Any
 from core.cli.commands import show_event
 from core.cli.output import emit
 from core.cli.record import title_of
+from core.errors import UserError
 from core.experiments.collections import wanted
 from core.recorded import RecordedRun, collections, find_run
 from core.recorded.answers import BASE, all_recorded
@@ -69,8 +70,15 @@ def list_recorded(arguments: Namespace) -> int:
                 emit(row_of(run))
                 continue
             scores = ", ".join(f"{k} {v:.2f}" for k, v in run.summary.scores.items())
-            print(f"{run.run_id}  {run.collection:12} {title_of(run.config)}: {scores}")
+            print(f"{run.run_id}  {run.collection:12} {_title(run)}: {scores}")
     return 0
+
+
+def _title(run: RecordedRun) -> str:
+    try:
+        return title_of(run.config)
+    except UserError as error:  # of another version
+        return str(error)
 
 
 def show_recorded(arguments: Namespace) -> int:
@@ -81,7 +89,7 @@ def show_recorded(arguments: Namespace) -> int:
         for event, at in pairs:
             emit({**event.to_dict(), "at": at})
         return 0
-    print(f"{run.collection}: {title_of(run.config)}\n{run.where}\n{run.command}")
+    print(f"{run.collection}: {_title(run)}\n{run.where}\n{run.command}")
     for event, _ in pairs:
         show_event(event)
     return 0

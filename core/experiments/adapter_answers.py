@@ -13,11 +13,12 @@ from pathlib import Path
 
 from core.config import RunConfig
 from core.data.examples import task_examples
-from core.errors import UserError
 from core.experiments.adapters import ADAPTER_TASKS, adapter_config
 from core.experiments.record import FOLDER
 from core.machine import describe_machine
+from core.paths import save_whole
 from core.quiet import Quietness
+from core.recorded.files import reading
 from core.stamp import Stamp
 from core.typed_json import read
 
@@ -69,10 +70,7 @@ def record(answers: dict[str, dict[str, str]], *, dtype: str) -> AdapterAnswers:
 def save(found: AdapterAnswers, path: Path) -> None:
     """Write a record as JSON; `UserError` when the disk refuses."""
     text = json.dumps({**asdict(found), "command": COMMAND}, indent=1, ensure_ascii=False)
-    try:
-        path.write_text(f"{text}\n", "utf-8")
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+    save_whole(path, f"{text}\n".encode())
 
 
 @cache
@@ -80,11 +78,12 @@ def recorded_answers(path: Path = FOLDER / f"{NAME}.json") -> AdapterAnswers | N
     """The record that comes with the app; None when there is none."""
     if not path.is_file():
         return None
-    found = json.loads(path.read_text("utf-8"))
-    return AdapterAnswers(
-        machine=found["machine"],
-        date=found["date"],
-        stamp=read(Stamp, found["stamp"]),
-        configs={task: RunConfig.from_dict(kept) for task, kept in found["configs"].items()},
-        answers=found["answers"],
-    )
+    with reading(path):
+        found = json.loads(path.read_text("utf-8"))
+        return AdapterAnswers(
+            machine=found["machine"],
+            date=found["date"],
+            stamp=read(Stamp, found["stamp"]),
+            configs={task: RunConfig.from_dict(kept) for task, kept in found["configs"].items()},
+            answers=found["answers"],
+        )

@@ -21,12 +21,13 @@ from core.config import (
     RunConfig,
     default_learning_rate,
 )
-from core.errors import UserError
 from core.events import Evaluation, Event, Phase, Sample, Step, Validation, event_from_dict
 from core.experiments.collapse import SEQUENCE, STEPS, collapse, in_sequence
 from core.experiments.record import FOLDER
 from core.machine import describe_machine
+from core.paths import save_whole
 from core.quiet import Quietness
+from core.recorded.files import reading
 from core.runs.store import Run, RunStore
 from core.stamp import Stamp
 from core.typed_json import Json, read, strict_json
@@ -134,10 +135,7 @@ def save(found: FirstScreens, path: Path) -> None:
         for name, run in found.runs.items()
     )
     text = json.dumps(head, indent=1, ensure_ascii=False).removesuffix("{}\n}")
-    try:
-        path.write_text(f"{text}{{\n{runs}\n }}\n}}\n", "utf-8")
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+    save_whole(path, f"{text}{{\n{runs}\n }}\n}}\n".encode())
 
 
 def _brief(event: Event) -> dict[str, Json]:
@@ -152,19 +150,20 @@ def first_screens(path: Path = FOLDER / f"{NAME}.json") -> FirstScreens | None:
     """The record that comes with the app; None when there is none."""
     if not path.is_file():
         return None
-    found = json.loads(path.read_text("utf-8"))
-    runs = {
-        name: RecordedEvents(
-            config=RunConfig.from_dict(run["config"]),
-            events=tuple(map(event_from_dict, run["events"])),
+    with reading(path):
+        found = json.loads(path.read_text("utf-8"))
+        runs = {
+            name: RecordedEvents(
+                config=RunConfig.from_dict(run["config"]),
+                events=tuple(map(event_from_dict, run["events"])),
+            )
+            for name, run in found["runs"].items()
+        }
+        return FirstScreens(
+            machine=found["machine"],
+            date=found["date"],
+            stamp=read(Stamp, found["stamp"]),
+            raw=found["raw"],
+            chat=found["chat"],
+            runs=runs,
         )
-        for name, run in found["runs"].items()
-    }
-    return FirstScreens(
-        machine=found["machine"],
-        date=found["date"],
-        stamp=read(Stamp, found["stamp"]),
-        raw=found["raw"],
-        chat=found["chat"],
-        runs=runs,
-    )

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from core import recorded as shipped
 from core.answer import Answer
-from core.errors import UserError, shortened
 from core.evaluate.limits import as_shown
 from core.events import Started, Step
 from core.experiments import collections
@@ -31,8 +30,10 @@ from core.experiments.prompting import (
 )
 from core.experiments.record import FOLDER
 from core.machine import describe_machine
+from core.paths import save_whole
 from core.recorded import recorded_answer
 from core.recorded.answers import BASE, all_recorded
+from core.recorded.files import reading
 from core.runs.messages import Generate, Measure
 from core.runs.prompt_evaluation import Measured
 from core.stamp import Stamp
@@ -84,12 +85,7 @@ def save(found: RecordedRows, path: Path) -> None:
     head = {k: v for k, v in vars(found).items() if k != "rows"} | {"stamp": asdict(found.stamp)}
     lines = ",\n".join(json.dumps(asdict(row), ensure_ascii=False) for row in found.rows)
     text = json.dumps(head, indent=1, ensure_ascii=False)[:-2] + f',\n "rows": [\n{lines}\n]\n}}\n'
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise UserError(
-            f"{shortened(path)} cannot be written: {error.strerror or error}."
-        ) from error
+    save_whole(path, text.encode())
 
 
 @cache
@@ -103,7 +99,8 @@ def recorded(path: Path | None = None) -> RecordedRows | None:
 def _own_record(path: Path) -> RecordedRows | None:
     if not path.is_file():
         return None
-    return read(RecordedRows, json.loads(path.read_text("utf-8")))
+    with reading(path):
+        return read(RecordedRows, json.loads(path.read_text("utf-8")))
 
 
 def _view() -> RecordedRows | None:

@@ -16,11 +16,11 @@ from statistics import median
 
 from core import recorded as shipped
 from core.config import RunConfig
-from core.errors import UserError, shortened
 from core.events import Evaluation, Event, Memory, Step, VirtualTokens, event_from_dict
 from core.experiments import methods, mitigations, mixtures, soft_prompts
 from core.machine import describe_machine
-from core.paths import ASSETS
+from core.paths import ASSETS, save_whole
+from core.recorded.files import reading
 from core.runs.store import Run, RunStore, RunSummary
 from core.stamp import Stamp
 from core.typed_json import Json, read
@@ -202,12 +202,7 @@ def save(found: Recorded, path: Path) -> None:
     head |= {"untouched": untouched, "stamp": asdict(found.stamp)}
     lines = ",\n".join(json.dumps(run.to_dict(), ensure_ascii=False) for run in found.runs)
     text = json.dumps(head, indent=1, ensure_ascii=False)[:-2] + f',\n "runs": [\n{lines}\n]\n}}\n'
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise UserError(
-            f"{shortened(path)} cannot be written: {error.strerror or error}."
-        ) from error
+    save_whole(path, text.encode())
 
 
 @cache
@@ -255,8 +250,9 @@ def _own_record(experiment: str) -> Recorded | None:
     path = FOLDER / f"{experiment}.json"
     if not path.is_file():
         return None
-    found = json.loads(path.read_text("utf-8"))
-    runs = tuple(map(RecordedRun.of, found.pop("runs")))
-    untouched = tuple(read(Evaluation, event) for event in found.pop("untouched"))
-    stamp = read(Stamp, found.pop("stamp", {}))
-    return Recorded(**found, untouched=untouched, runs=runs, stamp=stamp)
+    with reading(path):
+        found = json.loads(path.read_text("utf-8"))
+        runs = tuple(map(RecordedRun.of, found.pop("runs")))
+        untouched = tuple(read(Evaluation, event) for event in found.pop("untouched"))
+        stamp = read(Stamp, found.pop("stamp", {}))
+        return Recorded(**found, untouched=untouched, runs=runs, stamp=stamp)

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from core.errors import UserError, shortened
 from core.machine import describe_machine
-from core.paths import data_dir, write_whole
+from core.paths import data_dir, save_whole
 from core.quiet import Quietness, Watch, refuse
 from core.stamp import Stamp
 from core.typed_json import read
@@ -44,12 +43,7 @@ class Recorder:
         quiet = Quietness(before=self.watch.before, during=load)
         found = Stamp.now(dtype=dtype, device=device, quiet=quiet)
         path = _folder() / f"{key}.json"
-        try:
-            write_whole(path, json.dumps(asdict(found), ensure_ascii=False).encode())
-        except OSError as error:
-            raise UserError(
-                f"{shortened(path)} cannot be written: {error.strerror or error}."
-            ) from error
+        save_whole(path, json.dumps(asdict(found), ensure_ascii=False).encode())
         return found
 
     def stamps(self, keys: Sequence[str]) -> list[Stamp]:

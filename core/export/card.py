@@ -1,5 +1,7 @@
 """The README.md of an exported model: what it was trained on, with which settings, and what it scored."""
 
+import json
+import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -17,18 +19,19 @@ CARD = "README.md"
 def model_card(run: Run, events: list[Event], format: str = "peft") -> str:
     """Markdown with the hub's front matter, for one of the formats that hold a model."""
     entry = catalog.find_model(run.config.model)
-    base, method = base_name(entry), run.config.method.name
+    name, method = base_name(entry), run.config.method.name
+    base = as_text(name)
     what = f"{method} adapter for {base}" if format == "peft" else f"{base}, tuned with {method}"
     library = "peft" if format == "peft" else "transformers"
     licence = f"license: {entry.licence.lower()}\n" if entry.licence else ""
     parts = [
-        f"---\nbase_model: {base}\nlibrary_name: {library}\n{licence}---",
+        f"---\nbase_model: {_in_yaml(name)}\nlibrary_name: {library}\n{licence}---",
         f"# {what}",
         f"Trained with Tuning Fork (run {run.id}, {run.status}).",
         "## Base model",
         *_base(entry, base, format),
         "## How to load it",
-        *how_to_load(run, format, base=base),
+        *how_to_load(run, format, base=name),
         "## Data",
         _data(run),
         "## Scores",
@@ -38,7 +41,7 @@ def model_card(run: Run, events: list[Event], format: str = "peft") -> str:
         "## Settings",
         _table(("setting", "value"), list(flat(run.config_dict).items())),
         "The command that repeats the run:",
-        f"```bash\n{command_without_folders(run)}\n```",
+        _fenced(command_without_folders(run)),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -132,9 +135,25 @@ def _scores(events: list[Event]) -> str:
 def _table(head: tuple[str, ...], rows: list[Any]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join(
-        "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in line) + " |"
+        "| " + " | ".join(as_text(str(cell)).replace("|", "\\|") for cell in line) + " |"
         for line in lines
     )
+
+
+def as_text(text: str) -> str:
+    """Prompts and names of folders may hold what Markdown takes for links, pictures, HTML or a new line."""
+    return re.sub(r"([\[\]<>`])", r"\\\1", " ".join(text.split("\n")))
+
+
+def _fenced(command: str) -> str:
+    """A prompt in the command may hold backticks, too."""
+    longest = max(map(len, re.findall("`+", command)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}bash\n{command}\n{fence}"
+
+
+def _in_yaml(name: str) -> str:
+    return name if re.fullmatch(r"[\w./-]+", name) else json.dumps(name)
 
 
 def flat(config: Mapping[str, Json], prefix: str = "") -> dict[str, str]:

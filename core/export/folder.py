@@ -28,7 +28,8 @@ def whole_folder(to: Path) -> Generator[Path]:
     `UserError` when `to` holds something already or the disk refuses. Whatever ends it early, an interruption
     too, leaves `to` as it was and nothing beside it; what a killed process left goes with the next export.
     """
-    partial = to.with_name(f"{to.name}{MARK}{os.getpid()}-{secrets.token_hex(4)}")
+    to = to.resolve()  # "." has no name, and a folder beside it takes one
+    partial = to.parent / f"{to.name}{MARK}{os.getpid()}-{secrets.token_hex(4)}"
     try:
         if to.exists() and (not to.is_dir() or any(to.iterdir())):
             what = "folder" if to.is_dir() else "file"

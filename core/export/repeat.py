@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from core import catalog
 from core.errors import UserError, shortened
@@ -79,16 +80,18 @@ def repeat(store: RunStore, run: Run, folder: Path, *, base: Path) -> Repeated:
         place = Path(copy) / "copy"
         shutil.copytree(folder, place)
         _carry_out(place, base)
-        losses = [json.loads(line) for line in _lines(place / "losses.jsonl")]
-        answers = [read(Answer, json.loads(line)) for line in _lines(place / "answers.jsonl")]
+        losses = _lines(place / "losses.jsonl")
+        answers = [read(Answer, line) for line in _lines(place / "answers.jsonl")]
     found = _compared(run, store.events(run.id), losses, answers)
     text = json.dumps(asdict(found) | {"said": found.in_words}, indent=1)
     (folder / FILE).write_text(text, "utf-8")
     return found
 
 
-def _lines(path: Path) -> list[str]:
-    return path.read_text("utf-8").splitlines()
+def _lines(path: Path) -> list[Any]:
+    """What each line of a JSONL file holds; a text in it may hold what Python takes for an end of a line."""
+    with path.open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
 
 
 def _carry_out(place: Path, base: Path) -> None:

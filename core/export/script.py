@@ -75,7 +75,7 @@ def script(store: RunStore, run: Run, tokenizer: ChatTokenizer) -> str:
     """The text of the script."""
     method, entry = METHODS[run.config.method.name], catalog.find_model(run.config.model)
     title = f"{method.title} for {base_name(entry)} on {_tasks(run)}"
-    text = (TEMPLATES / SCRIPT).read_text("utf-8").replace("TITLE", title, 1)
+    text = (TEMPLATES / SCRIPT).read_text("utf-8").replace("TITLE", _in_a_docstring(title), 1)
     text = _filled(text, "method", _method_lines(store, run))
     return _filled(text, "settings", "\n".join(_settings(store, run, tokenizer, entry)))
 
@@ -123,9 +123,19 @@ def _settings(
     if entry.rounding:
         comments["MODEL"] = "the run used a 4-bit rounding of it; BASE_MODEL=FOLDER takes another"
     return [
-        f"{name} = {value!r}".replace("'", '"') + (f"  # {comments[name]}" if name in comments else "")
+        f"{name} = {_literal(value)}" + (f"  # {comments[name]}" if name in comments else "")
         for name, value in values.items()
-    ]  # fmt: skip
+    ]
+
+
+def _literal(value: object) -> str:
+    """As Python writes it, texts in double quotes."""
+    return json.dumps(value) if isinstance(value, str) else repr(value)
+
+
+def _in_a_docstring(text: str) -> str:
+    """A folder of a model may have any name; it neither ends the docstring nor means something in it."""
+    return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def _method_lines(store: RunStore, run: Run) -> str:

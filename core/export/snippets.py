@@ -5,6 +5,8 @@ virtual tokens at all: with prompt tuning it needs to go without a cache, with p
 and the base model goes on from the prefix instead. tests/core/export runs each of them.
 """
 
+import json
+
 from core.config import METHODS
 from core.runs.store import Run
 
@@ -46,7 +48,7 @@ def how_to_load(run: Run, format: str, *, base: str) -> list[str]:
     if format == "peft":
         lines = ["from peft import PeftModel", *lines]
         lines += [
-            f'base = AutoModelForCausalLM.from_pretrained("{base}")',
+            f"base = AutoModelForCausalLM.from_pretrained({json.dumps(base)})",
             f'model = PeftModel.from_pretrained(base, "{FOLDER}").eval()',
         ]
     else:

@@ -9,7 +9,7 @@ from core.events import Finished, Unknown
 from core.recorded import files
 from core.recorded.answers import all_recorded, how, path_of
 from core.recorded.collection import Collection, collection
-from core.recorded.files import EVENTS, INDEX
+from core.recorded.files import ANSWERS, EVENTS, INDEX
 from core.recorded.plan import Wanted
 from core.recorded.run import RecordedRun
 
@@ -74,6 +74,13 @@ def _checked(name: str, wanted: Wanted | None, folder: Path) -> Checked:
             problems.append(
                 f"{run_id}{EVENTS} is not in the index; the next recording takes it in."
             )
+    runs = in_index.union(files.run_ids(place))
+    known = {INDEX, *(f"{run_id}{end}" for run_id in runs for end in (EVENTS, ANSWERS))}
+    problems += (
+        f"{path.name} is left of a recording that was cut off; delete it."
+        for path in sorted(place.glob("*"))
+        if path.name not in known
+    )
     for run in found.runs:
         problems += (f"{run.run_id}: {said}" for said in _of_run(run))
     hashes = {run.config_hash for run in found.runs}

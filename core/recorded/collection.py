@@ -1,5 +1,7 @@
 """Collections of recorded runs, and the run of a setting among all of them."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -45,6 +47,14 @@ def collections(*, folder: Path | None = None) -> list[Collection]:
     return sorted((one for one in found if one.runs), key=lambda one: one.name)
 
 
+def readable(*, folder: Path | None = None) -> Iterator[Collection]:
+    """Those that can be read."""
+    place = folder or files.FOLDER
+    for index in sorted(place.glob(f"*/{INDEX}")):
+        with suppress(UserError):
+            yield collection(index.parent.name, folder=place)
+
+
 def collection(name: str, *, folder: Path | None = None) -> Collection:
     """The collection of a name, without runs where nothing is recorded.
 
@@ -59,15 +69,22 @@ def collection(name: str, *, folder: Path | None = None) -> Collection:
 
 
 def find(config: RunConfig, *, folder: Path | None = None) -> RecordedRun | None:
-    """The recorded run of exactly these settings, whichever version of the code made it; None without."""
-    wanted = config.hash
-    found = (one.by_hash.get(wanted) for one in collections(folder=folder))
+    """The recorded run of exactly these settings, whichever version of the code made it; None without.
+
+    A collection that cannot be read hides no other: it counts as none (`recorded check` says what is wrong).
+    """
+    return find_hash(config.hash, folder=folder)
+
+
+def find_hash(config_hash: str, *, folder: Path | None = None) -> RecordedRun | None:
+    """The same for settings of which only the hash is at hand."""
+    found = (one.by_hash.get(config_hash) for one in readable(folder=folder))
     return next((run for run in found if run), None)
 
 
 def find_run(run_id: str, *, folder: Path | None = None) -> RecordedRun:
     """The recorded run of an id; `UserError` where there is none."""
-    for one in collections(folder=folder):
+    for one in readable(folder=folder):
         for run in one.runs:
             if run.run_id == run_id:
                 return run
@@ -86,13 +103,8 @@ def save(found: Collection, folder: Path) -> None:
 def _read(place: Path, changed_at: int, size: int) -> Collection:
     del changed_at, size  # an index that was written anew is read anew
     found = files.read_index(place)
-    try:
+    with files.reading(place / INDEX):
         runs = tuple(
             RecordedRun.of(run, collection=place.name, folder=place) for run in found["runs"]
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f"The index of the recorded runs {quote(place.name)} is damaged ({error}); "
-            "python -m core recorded check says more."
-        ) from error
     return Collection(name=place.name, runs=runs, defaults=str(found.get("defaults", "")))

@@ -12,18 +12,21 @@ import gzip
 import json
 import math
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from core.errors import UserError, shortened
-from core.paths import ASSETS, write_whole
+from core.paths import ASSETS, save_whole
 from core.typed_json import strict_json
 
 FOLDER = ASSETS / "recorded" / "runs"
 INDEX, EVENTS, ANSWERS = "index.json", ".jsonl.gz", ".answers.gz"
 MOST_BYTES = 12 * 2**20
 """Of all files together, in the repository."""
+MOST_TEXT = 64 * 2**20
+"""Bytes that a file unpacks to at most; a run's take a few hundred thousand."""
 DIGITS = 4
 Json = dict[str, Any]
 
@@ -45,21 +48,42 @@ def rounded(value: Any) -> Any:
     return value
 
 
+@contextmanager
+def reading(path: Path | None) -> Generator[None]:
+    """Whatever is wrong with what is read from a recorded file becomes a `UserError` that names it."""
+    try:
+        yield
+    except UserError:
+        raise
+    except RecursionError as error:
+        raise _unreadable(path, "it is nested too deeply") from error
+    except KeyError as error:
+        raise _unreadable(path, f"{error} is missing") from error
+    except (OSError, EOFError, ValueError, TypeError, zlib.error) as error:
+        raise _unreadable(path, getattr(error, "strerror", None) or error) from error
+
+
+def _unreadable(path: Path | None, reason: object) -> UserError:
+    return UserError(f"The recorded {shortened(path)} cannot be read: {shortened(reason)}.")
+
+
 def write_lines(path: Path, lines: Iterable[Json]) -> None:
     """Write compressed JSON lines; the same lines always make the same bytes."""
     text = "".join(line_of(line) + "\n" for line in lines)
-    _write(path, gzip.compress(text.encode(), mtime=0))
+    save_whole(path, gzip.compress(text.encode(), mtime=0))
 
 
 def read_lines(path: Path) -> list[Json]:
     """`UserError` for a file that is missing or damaged."""
-    try:
-        text = gzip.decompress(path.read_bytes()).decode()
-        if not (lines := text.splitlines()):
+    with reading(path):
+        with gzip.open(path) as file:
+            content = file.read(MOST_TEXT + 1)
+        if len(content) > MOST_TEXT:
+            raise ValueError(f"it unpacks to more than {MOST_TEXT >> 20} MB")
+        # Only "\n" ends a line: a text may hold what Python, too, takes for an end of a line.
+        if not (lines := content.decode().removesuffix("\n").split("\n")) or lines == [""]:
             raise ValueError("nothing is in it")
         return [_object(line) for line in lines]
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise _unreadable(path, error) from error
 
 
 def read_index(folder: Path) -> Json:
@@ -67,19 +91,19 @@ def read_index(folder: Path) -> Json:
     path = folder / INDEX
     if not path.is_file():
         return {"runs": []}
-    try:
+    with reading(path):
         found = _object(path.read_text("utf-8"))
+        if not isinstance(found["runs"], list):
+            raise ValueError("its runs are no list")
         found["runs"] = [_checked(run) for run in found["runs"]]
         return found
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _unreadable(path, error) from error
 
 
 def write_index(folder: Path, head: Json, runs: Iterable[Json]) -> None:
     """One run a line, so that what was added can be seen."""
     lines = ",\n".join(line_of(run) for run in runs)
     text = f'{line_of(head)[:-1]}, "runs": [\n{lines}\n]}}\n'
-    _write(folder / INDEX, text.encode())
+    save_whole(folder / INDEX, text.encode())
 
 
 def run_ids(folder: Path) -> Iterator[str]:
@@ -106,17 +130,3 @@ def _checked(value: Any) -> Json:
     if not isinstance(value, dict):
         raise ValueError("no JSON object")
     return value
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        write_whole(path, content)
-    except OSError as error:
-        raise UserError(
-            f"{shortened(path)} cannot be written: {error.strerror or error}."
-        ) from error
-
-
-def _unreadable(path: Path, error: Exception) -> UserError:
-    reason = getattr(error, "strerror", None) or error
-    return UserError(f"The recorded {shortened(path)} cannot be read: {reason}.")

@@ -19,6 +19,7 @@ from core.config.command import command_of
 from core.errors import UserError
 from core.events import Event, Started
 from core.memory import release_memory
+from core.paths import data_dir, writable
 from core.quiet import Quietness, Watch
 from core.recorded import answers, files, plan
 from core.recorded.files import EVENTS, Json
@@ -70,6 +71,16 @@ class Recorder:
         self.watch = self.new_watch()
         if not self.allow_disturbed:
             self.watch.refuse_busy(otherwise=OTHERWISE)
+
+
+def own_store() -> RunStore:
+    """A store apart from the reader's runs. What a recording that was killed left in it goes."""
+    file = writable(data_dir()) / "recording.sqlite3"
+    store = RunStore(f"sqlite:///{file.as_posix()}")
+    for run in store.runs():
+        with suppress(UserError):  # another recording carries it out
+            store.delete(run.id)
+    return store
 
 
 OTHERWISE = "--out FOLDER records there all the same and marks what was disturbed"

@@ -88,8 +88,10 @@ def found(name: str, folder: Path) -> list[RecordedRun]:
     there = set(files.run_ids(place))
     runs = [run for run in collection(name, folder=folder).runs if run.run_id in there]
     for run_id in sorted(there - {run.run_id for run in runs}):
-        head, *_ = files.read_lines(place / f"{run_id}{EVENTS}")
-        runs.append(RecordedRun.of(head, collection=name, folder=place))
+        path = place / f"{run_id}{EVENTS}"
+        head, *_ = files.read_lines(path)
+        with files.reading(path):
+            runs.append(RecordedRun.of(head, collection=name, folder=place))
     return runs
 
 

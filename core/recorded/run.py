@@ -1,16 +1,18 @@
 """One recorded run: its settings, how it came about, and its events with their times."""
 
 import calendar
+import math
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 from core.config import RunConfig
-from core.errors import UserError
+from core.errors import UserError, quote
 from core.events import Event, event_from_dict
-from core.recorded.files import EVENTS, Json, read_lines
-from core.runs.record import Run, RunSummary
+from core.recorded.files import EVENTS, Json, read_lines, reading
+from core.runs.record import RUN_ID, Run, RunSummary
 from core.runs.states import RunStatus
 from core.stamp import Stamp
 from core.typed_json import read
@@ -50,6 +52,14 @@ class RecordedRun:
                 f"The settings of the recorded run {self.run_id} no longer work: {error}"
             ) from error
 
+    @cached_property
+    def valid_config(self) -> RunConfig | None:
+        """`config`, or None where it is no longer valid."""
+        try:
+            return self.config
+        except UserError:
+            return None
+
     @property
     def path(self) -> Path:
         return self.folder / f"{self.run_id}{EVENTS}"
@@ -72,11 +82,7 @@ class RecordedRun:
     @property
     def where(self) -> str:
         """Sentences for a caption: when, on which machine and how it was recorded."""
-        stamp = self.stamp
-        how = [stamp.dtype, f"commit {stamp.commit}" if stamp.commit else ""]
-        said = ", ".join(words for words in (stamp.at[:10], *how) if words)
-        disturbed = " Other programs disturbed it, so its times do not count."
-        return f"Recorded on {stamp.machine} ({said})." + (disturbed if stamp.disturbed else "")
+        return where_words(self.stamp)
 
     def to_dict(self) -> Json:
         """A line of the index."""
@@ -91,14 +97,31 @@ class RecordedRun:
     @classmethod
     def of(cls, found: Json, *, collection: str, folder: Path) -> "RecordedRun":
         """`ValueError` or `KeyError` where a line of the index is none."""
+        run_id, seconds = read(str, found["run_id"]), read(float, found["seconds"])
+        if not RUN_ID.fullmatch(run_id):  # its files are named after it
+            raise ValueError(f"{quote(run_id)} is the id of no run")
+        if not math.isfinite(seconds):
+            raise ValueError(f"{run_id} has no length")
         return cls(
-            **{name: found[name] for name in _KEPT},
+            run_id=run_id,
             collection=collection,
             folder=folder,
-            config_dict=found["config"],
+            config_dict=read(Json, found["config"]),
+            config_hash=read(str, found["config_hash"]),
+            identity=read(str, found["identity"]),
+            command=read(str, found["command"]),
+            seconds=seconds,
             stamp=read(Stamp, found["stamp"]),
             summary=read(RunSummary, found["summary"]),
         )
+
+
+def where_words(stamp: Stamp) -> str:
+    """When, on which machine and how something was recorded, in sentences."""
+    how = [stamp.dtype, f"commit {stamp.commit}" if stamp.commit else ""]
+    said = ", ".join(words for words in (stamp.at[:10], *how) if words)
+    disturbed = " Other programs disturbed it, so its times do not count."
+    return f"Recorded on {stamp.machine} ({said})." + (disturbed if stamp.disturbed else "")
 
 
 _KEPT = ("run_id", "config_hash", "identity", "command", "seconds")
@@ -130,8 +153,22 @@ def as_run(recorded: RecordedRun) -> Run:
 def _timed_events(path: Path, changed_at: int) -> tuple[tuple[Event, ...], tuple[float, ...]]:
     del changed_at  # a file that was made anew is read anew
     _, *lines = read_lines(path)
-    times = tuple(float(line.pop(AT, 0.0)) for line in lines)
-    return tuple(map(event_from_dict, lines)), times
+    with reading(path):
+        if not lines:
+            raise ValueError("it holds no events")
+        times = tuple(_times(lines))
+        return tuple(map(event_from_dict, lines)), times
+
+
+def _times(lines: Sequence[Json]) -> Iterator[float]:
+    """Taken out of each line; `ValueError` where they go back or are none."""
+    last = 0.0
+    for line in lines:
+        now = read(float, line.pop(AT, 0.0))
+        if not last <= now < math.inf:
+            raise ValueError(f"{now:g} s follows on {last:g} s")
+        last = now
+        yield now
 
 
 def _changed_at(path: Path) -> int:

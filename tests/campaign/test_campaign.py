@@ -3,12 +3,13 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from core.bench.faults import addresses, campaign, damage, options, uploads
+from core.bench.faults import addresses, campaign, damage, options, recorded_files, uploads
 from core.bench.faults.tries import (
     ECHO,
     HANG,
@@ -19,8 +20,11 @@ from core.bench.faults.tries import (
     Try,
     attempt,
 )
+from core.cli import faults
 from core.cli.main import build_parser, main
 from core.errors import UserError
+from core.paths import ROOT
+from core.typed_json import read
 
 
 def raising(error: BaseException) -> Callable[[], str]:
@@ -99,17 +103,73 @@ def test_the_report_counts_and_shows_what_ended_badly(tmp_path: Path) -> None:
     )
     assert found.n_bad == 1
     campaign.write(found, tmp_path)
-    assert "| counting | 5 | 0 | 4 | 0 | 1 |" in (tmp_path / "faults.md").read_text()
+    text = (tmp_path / "faults.md").read_text()
+    assert text.startswith("# 1 of 5 tries ended badly\n")
+    assert "| counting | 5 | 0 | 4 | 0 | 1 |" in text
     assert json.loads((tmp_path / "faults.json").read_text())["found"][0]["number"] == 2
 
 
-def test_without_what_a_kind_needs_nothing_is_tried(tmp_path: Path) -> None:
-    @contextmanager
-    def lacking(place: Path) -> Iterator[Callable[[int, Random], Try]]:
-        yield lambda number, random: Try(
-            kind="lacking", number=number, what="no right to mount", outcome=NOT_TRIED
-        )
+def test_the_report_names_the_code_that_was_tried_and_no_folder_of_this_machine() -> None:
+    said = (
+        f'Traceback:\n  File "{ROOT}/core/cli/main.py", line 3, in main\n'
+        '  File "/home/me/v/lib/site-packages/numpy/a.py", line 1\nKeyError: 1'
+    )
+    tries = [
+        Try(kind="a", number=n, what="", outcome=TRACEBACK, said=said, commit=f"commit{n}")
+        for n in range(2)
+    ]
+    found = campaign.report(tries, seed=0)
+    assert found.stamp.commit == "commit0, commit1"
+    assert [row["times"] for row in found.found] == [2]
+    shown = json.dumps(asdict(found))
+    assert str(ROOT) not in shown
+    assert "/home/me" not in shown
+    assert 'File \\"core/cli/main.py' in shown
 
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A campaign of one kind with two tries, and where a record of it goes."""
+    monkeypatch.setattr(campaign, "USUAL", {"counting": 2})
+    monkeypatch.setattr(faults, "kinds", lambda main, parser: {"counting": counting})
+    monkeypatch.setattr(faults, "FOLDER", tmp_path / "recorded")
+    return tmp_path
+
+
+def test_a_campaign_is_recorded_with_how_it_came_about(counted: Path) -> None:
+    assert main(["bench", "faults", "--record", "--out", str(counted / "out"), "--seed", "3"]) == 0
+    kept = read(campaign.Report, json.loads((counted / "recorded" / "faults.json").read_text()))
+    assert kept.command == "python -m core bench faults --seed 3"
+    assert kept.finding == "None of 2 tries ended badly"
+    assert kept.stamp.machine
+    assert (counted / "recorded" / "faults.md").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--n", "1"], "A record holds the whole campaign"),
+        (["--only", "counting"], "A record holds the whole campaign"),
+        ([], "Nothing was recorded, as not all could be tried: no right to mount"),
+    ],
+)
+def test_only_a_whole_campaign_is_recorded(
+    words: list[str], reason: str, counted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "kinds", lambda main, parser: {"counting": lacking})
+    with pytest.raises(UserError, match=reason):
+        faults.run_faults(build_parser().parse_args(["bench", "faults", "--record", *words]), main=main, build_parser=build_parser)  # fmt: skip
+    assert not (counted / "recorded").exists()
+
+
+@contextmanager
+def lacking(place: Path) -> Iterator[Callable[[int, Random], Try]]:
+    yield lambda number, random: Try(
+        kind="lacking", number=number, what="no right to mount", outcome=NOT_TRIED
+    )
+
+
+def test_without_what_a_kind_needs_nothing_is_tried(tmp_path: Path) -> None:
     tries = campaign.carry_out({"lacking": lacking}, seed=0, n=9, out=tmp_path, resume=False)
     assert len(tries) == 1
     assert campaign.report(tries, seed=0).counts["lacking"]["tried"] == 0
@@ -134,7 +194,10 @@ def test_every_option_of_every_command_is_tried() -> None:
     assert options.Option("score", "--reference") in found
     assert options.Option("data", "") in found
     commands = {option.command for option in found}
-    assert {"train", "generate", "evaluate", "runs", "memory", "export"} <= commands
+    assert {"train", "generate", "evaluate", "runs", "memory", "export", "record"} <= commands
+    assert options.Option("runs delete", "") in found
+    assert options.Option("recorded check", "--folder") in found
+    assert options.Option("models check", "--dtype") in found
     assert "bench" not in commands
 
 
@@ -163,6 +226,14 @@ def test_damage_is_made_and_read(tmp_path: Path) -> None:
         tries = [one(number, Random(number)) for number in range(12)]
     assert len({t.what for t in tries}) > 6
     assert any(t.outcome in (SENTENCE, SILENT) for t in tries)
+
+
+@pytest.mark.thorough
+def test_damaged_recorded_files_end_in_sentences(tmp_path: Path, home: Path) -> None:
+    with recorded_files.trying(tmp_path / "place", main) as one:
+        tries = [one(number, Random(number)) for number in range(60)]
+    assert [t for t in tries if t.outcome not in (SENTENCE, SILENT)] == []
+    assert {t.outcome for t in tries} == {SENTENCE, SILENT}
 
 
 @pytest.mark.thorough

@@ -2,6 +2,8 @@
 
     python -m tests.core.kills saving MODEL --kills 50         weights, as a training worker saves them
     python -m tests.core.kills conversion WHEEL --kills 50     a model, as `prepare` makes it ready
+    python -m tests.core.kills exporting MODEL --kills 50      a run's adapter, as `export` writes it
+    python -m tests.core.kills recording MODEL --kills 50      a run that comes with the app, as `record` makes it
 
 Each piece of work is a child that is forked after everything is imported, so that the moments fall into the work
 itself. TUNING_FORK_HOME must name a folder of its own. Prints one JSON object with counts.
@@ -17,6 +19,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from core.config import RunConfig
 
 Look = Callable[[], str]
 """What a killed piece of work left behind: "absent", "whole" or, which must not be, something else."""
@@ -113,6 +119,107 @@ def saving(model: str) -> tuple[Callable[[], object], Look]:
     return work, look
 
 
+def exporting(model: str) -> tuple[Callable[[], object], Look]:
+    """The adapter of a finished run."""
+    import shutil
+
+    from core.export.export import export
+    from core.runs.artifacts import size_bytes
+    from core.runs.execute import execute
+    from core.runs.store import RunStore, worker_identity
+    from core.runs.worker import BaseKeeper
+
+    store = RunStore()
+    run = store.start(_small(model), worker=worker_identity())
+    execute(run, store, BaseKeeper())
+    to = Path(os.environ["TUNING_FORK_HOME"]) / "exported" / "model"
+
+    def work() -> None:
+        export(store, run.id, to, "peft", is_checked=False)
+
+    work()
+    n_bytes = size_bytes(to)
+    shutil.rmtree(to)
+
+    def look() -> str:
+        found = "absent" if not to.exists() else "whole" if size_bytes(to) == n_bytes else "cut"
+        shutil.rmtree(to, ignore_errors=True)
+        work()  # the next export clears away what the killed one left
+        names = [path.name for path in to.parent.iterdir()]
+        shutil.rmtree(to)
+        return found if names == [to.name] else "leftovers"
+
+    return work, look
+
+
+def recording(model: str) -> tuple[Callable[[], object], Look]:
+    """A run of a collection, made and asked, and its index."""
+    import shutil
+
+    import torch
+
+    from core.recorded.check import check
+    from core.recorded.make import Recorder, make, own_store
+    from core.recorded.plan import Wanted
+    from core.runs.identity import identity_in
+    from core.runs.messages import LookAtSpectrum
+    from core.runs.store import RunStore
+    from tests.core.recorded.conftest import QUIET, watch
+
+    torch.set_num_threads(1)
+    folder = Path(os.environ["TUNING_FORK_HOME"]) / "recorded"
+    wanted = Wanted(
+        name="one",
+        about="",
+        configs=(_small(model),),
+        ask=lambda config, run_id: (LookAtSpectrum(run=run_id, layer=1, module="query"),),
+    )
+
+    def work() -> None:
+        recorder = Recorder(
+            folder=folder,
+            store=own_store(),
+            identity=lambda config: identity_in(config, device="cpu", dtype="float32"),
+            new_watch=lambda: watch(QUIET),
+        )
+        list(make([wanted], recorder))
+
+    def look() -> str:
+        (found,) = check([wanted], folder=folder)
+        wrong = [said for said in found.problems if not said.endswith(NO_HARM)]
+        _finish(_begin(work))  # the same command goes on
+        (whole,) = check([wanted], folder=folder)
+        left = [said for said in whole.problems if "is left of a recording" not in said]
+        if wrong or left or whole.n_runs != 1 or RunStore().runs() or own_store().runs():
+            return str([wrong, left, whole.n_runs])
+        shutil.rmtree(folder)
+        return "whole" if found.n_runs else "absent"
+
+    return work, look
+
+
+NO_HARM = ("the next recording takes it in.", "cut off; delete it.")
+
+
+def _small(model: str) -> "RunConfig":
+    from core.config import (
+        DataConfig,
+        EvaluationConfig,
+        MethodConfig,
+        OptimizerConfig,
+        RunConfig,
+    )
+
+    return RunConfig(
+        model=model,
+        data=DataConfig(task="names", train_examples=8),
+        method=MethodConfig(rank=2),
+        optimizer=OptimizerConfig(steps=2, batch_size=2),
+        evaluation=EvaluationConfig(every=2, examples=2, final_examples=2, samples=1),
+        dtype="float32",
+    )
+
+
 def conversion(wheel: Path) -> tuple[Callable[[], object], Look]:
     """The default model, made ready from its wheel."""
     import core.models.convert  # imported here, so that no child takes the seconds for it
@@ -159,9 +266,12 @@ def prepared(
     return work, look
 
 
+OF_A_MODEL = {"saving": saving, "exporting": exporting, "recording": recording}
+
+
 def main(words: Sequence[str]) -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("saving", "conversion"))
+    parser.add_argument("what", choices=("conversion", *OF_A_MODEL))
     parser.add_argument("of")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
@@ -169,7 +279,8 @@ def main(words: Sequence[str]) -> None:
     assert "TUNING_FORK_HOME" in os.environ, (
         "name a home of its own: its models and runs are removed"
     )
-    work, look = saving(chosen.of) if chosen.what == "saving" else conversion(Path(chosen.of))
+    of_a_model = OF_A_MODEL.get(chosen.what)
+    work, look = of_a_model(chosen.of) if of_a_model else conversion(Path(chosen.of))
     found = killed(work, look, kills=chosen.kills, seed=chosen.seed)
     sys.stdout.write(json.dumps(found) + "\n")
 

@@ -73,6 +73,18 @@ def test_a_killed_conversion_leaves_a_whole_model_or_none(tmp_path: Path) -> Non
 
 @needs_fork
 @pytest.mark.thorough
+@pytest.mark.parametrize(("what", "kills"), [("exporting", 12), ("recording", 5)])
+def test_a_killed_export_or_recording_leaves_all_or_nothing(
+    what: str, kills: int, tmp_path: Path, tiny_folder: Path
+) -> None:
+    words = ["-m", "tests.core.kills", what, str(tiny_folder), "--kills", str(kills)]
+    counts = found(words, tmp_path)
+    assert set(counts) <= {"absent", "whole"}
+    assert counts["absent"]
+
+
+@needs_fork
+@pytest.mark.thorough
 def test_a_killed_saving_leaves_whole_weights_or_none(tmp_path: Path, tiny_folder: Path) -> None:
     counts = found(
         ["-m", "tests.core.kills", "saving", str(tiny_folder), "--kills", "20"], tmp_path

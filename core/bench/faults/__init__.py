@@ -8,5 +8,6 @@ addresses  every page of the real server with hostile values in its address
 kills      a training killed at a random moment, by the command line and by the worker
 disk       a full disk and one that may only be read
 damage     rows of the run store and run folders, damaged
+recorded_files   files of recorded runs, damaged
 campaign   the kinds in order; resumes where it was stopped; the report
 """

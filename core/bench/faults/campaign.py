@@ -4,20 +4,27 @@ Every try is written to tries.jsonl as it ends; the report is made of that file.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any, TextIO
 
 from core.bench.faults.tries import BAD, NOT_TRIED, OUTCOMES, Try
-from core.errors import UserError
-from core.machine import describe_machine
+from core.bench.records import read_record
+from core.bench.records import write as write_file
+from core.errors import UserError, shortened
+from core.quiet import Quietness
+from core.stamp import Stamp, commit
 from core.typed_json import read
 
-TRIES = "tries.jsonl"
+NAME, TRIES = "faults", "tries.jsonl"
+OF_A_MACHINE = re.compile(r"(?:/[\w.@+-]+)+/(?=(?:core|pages|site-packages|homes)/)")
+"""Where folders of this machine stand before a path, in what an error said."""
 Kind = Callable[[Path], AbstractContextManager[Callable[[int, Random], Try]]]
 USUAL = {
     "kills": 22,
@@ -26,6 +33,7 @@ USUAL = {
     "addresses": 598,
     "disk": 24,
     "damage": 120,
+    "recorded": 120,
 }
 """How many tries a full campaign makes of each kind."""
 
@@ -41,9 +49,11 @@ def carry_out(
 ) -> list[Try]:
     """Every try that is not done yet; `n` of each kind, or with 0 as many as is usual."""
     record = out / TRIES
-    done = done_before(record, seed) if resume else []
+    done, of = done_before(record, seed) if resume else [], commit()
     if not resume and record.exists():
-        raise UserError(f"{record} is there already; go on with --resume or choose another --out.")
+        raise UserError(
+            f"{shortened(record)} is there already; go on with --resume or choose another --out."
+        )
     with _opened(record) as file:
         for kind, trying in kinds.items():
             numbers = {one.number for one in done if one.kind == kind}
@@ -52,7 +62,7 @@ def carry_out(
                 continue
             with trying(out / "homes" / kind) as attempt:
                 for number in left:
-                    one = attempt(number, Random(f"{seed} {kind} {number}"))
+                    one = replace(attempt(number, Random(f"{seed} {kind} {number}")), commit=of)
                     done.append(one)
                     file.write(json.dumps({"seed": seed, **asdict(one)}) + "\n")
                     file.flush()
@@ -71,7 +81,7 @@ def _opened(record: Path) -> TextIO:
         return record.open("a", encoding="utf-8")
     except OSError as error:
         raise UserError(
-            f"The folder {record.parent} cannot be written: {error.strerror or error}."
+            f"The folder {shortened(record.parent)} cannot be written: {error.strerror or error}."
         ) from error
 
 
@@ -84,7 +94,9 @@ def done_before(record: Path, seed: int) -> list[Try]:
         except ValueError:
             continue
         if values.pop("seed") != seed:
-            raise UserError(f"{record} was made with another --seed; choose another --out.")
+            raise UserError(
+                f"{shortened(record)} was made with another --seed; choose another --out."
+            )
         found.append(read(Try, values))
     return found
 
@@ -92,24 +104,44 @@ def done_before(record: Path, seed: int) -> list[Try]:
 @dataclass(frozen=True, kw_only=True)
 class Report:
     seed: int
-    machine: str
+    command: str = ""
+    stamp: Stamp = field(default_factory=Stamp)
     counts: dict[str, dict[str, int]]
     """Of each kind, how many tries ended how."""
     found: list[dict[str, Any]]
     """What ended badly, each outcome and place once, with an example."""
 
     @property
+    def n_tried(self) -> int:
+        return sum(row["tried"] for row in self.counts.values())
+
+    @property
     def n_bad(self) -> int:
         return sum(row[outcome] for row in self.counts.values() for outcome in BAD)
 
+    @property
+    def finding(self) -> str:
+        if not self.n_bad:
+            return f"None of {self.n_tried:,} tries ended badly"
+        return f"{self.n_bad:,} of {self.n_tried:,} tries ended badly"
 
-def report(tries: Iterable[Try], *, seed: int) -> Report:
+    @property
+    def where(self) -> str:
+        """Sentences for a caption: when, where and on which code."""
+        stamp = self.stamp
+        return f"On {stamp.machine} ({stamp.at[:10]}, commit {stamp.commit or 'not known'}), seed {self.seed}."
+
+
+def report(tries: Iterable[Try], *, seed: int, command: str = "") -> Report:
     tries = sorted(tries, key=lambda one: (one.kind, one.number))
     kinds = dict.fromkeys(one.kind for one in tries)
     counts = {kind: Counter(one.outcome for one in tries if one.kind == kind) for kind in kinds}
+    now = Stamp.now(dtype="", device="", quiet=Quietness())
+    commits = dict.fromkeys(one.commit for one in tries if one.commit)
     return Report(
         seed=seed,
-        machine=describe_machine(),
+        command=command,
+        stamp=replace(now, commit=", ".join(commits)),
         counts={
             kind: {"tried": sum(found.values()) - found[NOT_TRIED]}
             | {outcome: found[outcome] for outcome in OUTCOMES}
@@ -129,16 +161,19 @@ def _alike(bad: Sequence[Try]) -> list[dict[str, Any]]:
         place = ours[-1] if ours else ""
         error = lines[-1].partition(":")[0] if ours else lines[-1][:80]
         groups.setdefault((one.kind, one.outcome, place, error), []).append(one)
-    return [{"times": len(alike), **asdict(alike[0])} for alike in groups.values()]
+    return [
+        {"times": len(alike), **asdict(alike[0]), "said": OF_A_MACHINE.sub("", alike[0].said)}
+        for alike in groups.values()
+    ]
 
 
 def markdown(found: Report) -> str:
     """The counts as a table, and what ended badly."""
     columns = ["tried", *OUTCOMES]
     lines = [
-        f"# Faults, seed {found.seed}",
+        f"# {found.finding}",
         "",
-        f"On {found.machine}. A sentence or silence is a good end.",
+        f"{found.where} A sentence or silence is a good end.",
         "",
         f"| kind | {' | '.join(columns)} |",
         f"|---|{'---:|' * len(columns)}",
@@ -158,5 +193,12 @@ def markdown(found: Report) -> str:
 
 
 def write(found: Report, out: Path) -> None:
-    (out / "faults.json").write_text(json.dumps(asdict(found), indent=1) + "\n", "utf-8")
-    (out / "faults.md").write_text(markdown(found), "utf-8")
+    """Write faults.json and faults.md; `UserError` when the disk refuses."""
+    write_file(out / f"{NAME}.json", json.dumps(asdict(found), indent=1) + "\n")
+    write_file(out / f"{NAME}.md", markdown(found))
+
+
+@cache
+def recorded() -> Report | None:
+    """The campaign that comes with the app; None when there is none."""
+    return read_record(Report, NAME)

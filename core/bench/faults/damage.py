@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from core.bench.faults.hostile import VALUES, a_value, in_few_words
 from core.bench.faults.options import run_quietly
@@ -30,7 +31,10 @@ COLUMNS = {
 JSONS = ("null", "[]", "{}", '""', "1", "{", '{"data": 1}', "[[[[[]]]]]", '{"type": "step"}', "NaN")
 COMMANDS = (
     *(["runs", "list"], ["runs", "show", "RUN"], ["runs", "command", "RUN"]),
-    *(["runs", "stop", "RUN"], ["export", "--run", "RUN", "--to", "TO"], ["runs", "delete", "RUN"]),
+    *(["runs", "stop", "RUN"], ["export", "--run", "RUN", "--to", "PEFT"]),
+    ["export", "--run", "RUN", "--format", "card", "--to", "CARD"],
+    ["export", "--run", "RUN", "--format", "report", "--to", "REPORT"],
+    ["runs", "delete", "RUN"],
 )
 Main = Callable[[Sequence[str]], int]
 
@@ -56,7 +60,7 @@ def one(number: int, random: Random, main: Main, place: Path) -> Try:
     what = damage(run, random)
     to = place / "exported"
     shutil.rmtree(to, ignore_errors=True)
-    values = {"RUN": run, "TO": str(to)}
+    values = {"RUN": run} | {name: str(to / name.lower()) for name in ("PEFT", "CARD", "REPORT")}
 
     def read_all() -> str:
         said: list[str] = []
@@ -100,11 +104,15 @@ def _damaged_json(table: str, column: str, random: Random) -> str:
     """What stands there, with one of its values replaced or taken out."""
     with closing(sqlite3.connect(data_dir() / "runs.sqlite3")) as connection:
         (text,) = connection.execute(f"SELECT {column} FROM {table}").fetchone()
-    whole = json.loads(text)
+    return json.dumps(spoilt(json.loads(text), random))
+
+
+def spoilt(whole: Any, random: Random) -> Any:
+    """A JSON object with one of its values, however deep, replaced or taken out."""
     part = whole
-    while isinstance(part, dict) and part:
-        key = random.choice(tuple(part))
-        if isinstance(part[key], dict) and random.random() < 0.7:
+    while isinstance(part, dict | list) and part:
+        key: Any = random.choice(tuple(part) if isinstance(part, dict) else range(len(part)))
+        if isinstance(part[key], dict | list) and random.random() < 0.7:
             part = part[key]
         elif random.random() < 0.3:
             del part[key]
@@ -112,13 +120,17 @@ def _damaged_json(table: str, column: str, random: Random) -> str:
         else:
             part[key] = random.choice((None, [], {}, 1, -1.5, "x", a_value(random)))
             break
-    return json.dumps(whole)
+    return whole
 
 
 def _damage_folder(run: str, random: Random) -> str:
     """A file of the run cut, overwritten or deleted, or all of them."""
     folder = folder_of(run)
-    file = random.choice(sorted(folder.iterdir()))
+    return damage_file(random.choice(sorted(folder.iterdir())), folder, random)
+
+
+def damage_file(file: Path, folder: Path, random: Random) -> str:
+    """Cut, overwrite or delete it, or all of its folder; says what was done."""
     how = random.choice(("cut", "overwritten", "deleted", "a folder", "gone with its folder"))
     if how == "cut":
         file.write_bytes(file.read_bytes()[: random.randrange(20)])
@@ -130,4 +142,4 @@ def _damage_folder(run: str, random: Random) -> str:
         file.unlink()
         if how == "a folder":
             file.mkdir()
-    return f"{file.name} of the run is {how}"
+    return f"{file.name} is {how}"

@@ -25,9 +25,14 @@ NEEDED = {
     "prepare": ["--wheel", "missing.whl"],
     "train": ["--dry-run"],
     "data": ["pairs.jsonl"],
-    "runs": ["show", "RUN"],
+    "record": ["--list"],
+    "recorded show": ["RUN"],
+    "runs show": ["RUN"],
+    "runs command": ["RUN"],
+    "runs stop": ["RUN"],
+    "runs delete": ["RUN"],
     "inspect": ["start"],
-    "models": ["check", "missing"],
+    "models check": ["missing"],
 }
 """What a command must have besides the option that is tried, and what keeps it from real work."""
 LEFT_OUT = {"bench": "it measures", "-h": "", "--help": ""}
@@ -37,27 +42,23 @@ Main = Callable[[Sequence[str]], int]
 @dataclass(frozen=True)
 class Option:
     command: str
+    """Such as "runs show"."""
     option: str
     """"" for a positional argument."""
 
 
-def options_of(parser: argparse.ArgumentParser) -> list[Option]:
-    """Every option and positional argument of every command but those left out."""
+def options_of(parser: argparse.ArgumentParser, command: str = "") -> list[Option]:
+    """Every option and positional argument of every command, and of those in it, but those left out."""
     found: list[Option] = []
-    for name, command in _commands(parser).items():
-        if name in LEFT_OUT:
-            continue
-        for action in command._actions:  # pyright: ignore[reportPrivateUsage]
-            flags = [flag for flag in action.option_strings if flag not in LEFT_OUT]
-            if flags or not action.option_strings:
-                found.append(Option(name, flags[0] if flags else ""))
+    for action in parser._actions:  # pyright: ignore[reportPrivateUsage]
+        flags = [flag for flag in action.option_strings if flag not in LEFT_OUT]
+        if command and (flags or not action.option_strings):
+            found.append(Option(command, flags[0] if flags else ""))
+        if isinstance(action.choices, dict):
+            for name, inner in action.choices.items():
+                if name not in LEFT_OUT:
+                    found += options_of(inner, f"{command} {name}".strip())
     return found
-
-
-def _commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    actions = parser._actions  # pyright: ignore[reportPrivateUsage]
-    (commands,) = [a.choices for a in actions if isinstance(a.choices, dict)]
-    return commands
 
 
 @contextmanager
@@ -91,11 +92,13 @@ def trying(
 
 def try_option(number: int, option: Option, value: str, main: Main, run: str) -> Try:
     needed = [run if word == "RUN" else word for word in NEEDED.get(option.command, [])]
-    if option.option in needed:  # what is tried takes its place
+    if not option.option:  # what is tried takes its place
+        needed = [] if needed and not needed[0].startswith("-") else needed
+    elif option.option in needed:
         at = needed.index(option.option)
         del needed[at : at + 2]
     given = [f"{option.option}={value}"] if option.option else [value]
-    arguments = [option.command, *needed, *given]
+    arguments = [*option.command.split(), *needed, *given]
     ended = attempt(lambda: run_quietly(main, arguments), [value])
     what = f"{option.command} {option.option or 'ARGUMENT'} {in_few_words(value)}"
     return Try(kind=KIND, number=number, what=what, **vars(ended))

@@ -35,6 +35,8 @@ class Try:
     """The sentence, or the end of the traceback."""
     seconds: float = 0.0
     """Of processor time."""
+    commit: str = ""
+    """Of the code that was tried."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from core import catalog
-from core.bench import ablation, contention, lesson
+from core.bench import ablation, contention, lesson, memory
+from core.bench.faults import campaign
 from core.bench.negative_results import NEGATIVE_RESULTS, WHERE
 from core.bench.report import Report, recorded
 from core.bench.speedups import disturbances, equal_words, finding, left_out
@@ -19,8 +20,10 @@ from pages.lab.speed.bench_report import (
     speed_figure,
 )
 from pages.lab.speed.recorded_ablation import ablation_record
+from pages.lab.speed.recorded_steadiness import faults_record, memory_record
 from pages.lab.speed.recorded_times import contention_record, lesson_record
 from pages.shared.engine import model_ready, tokenizer
+from pages.shared.plain import plain
 from pages.shared.prepare import ask_for_model
 
 TASKS = [task.id for task in catalog.TASKS.values() if "train" in task.splits]
@@ -74,7 +77,7 @@ def beside(report: Report) -> None:
         st.plotly_chart(speed_figure(report), width="stretch", key="speed_sides")
         if marked := left_out(report):
             st.caption(f"\\* {' '.join(marked)}")
-        st.caption(f"{report.where} Made with `{report.command}`.")
+        st.caption(f"{plain(report.where)} Made with `{report.command}`.")
         st.table(comparison_shown(report))
         tried = (
             "The other sides take the settings that were fastest in short trials on that machine: fused or "
@@ -104,7 +107,7 @@ def beside(report: Report) -> None:
                 growth_figure(report, axis), width="stretch", key=f"speed_growth_{axis}"
             )
         st.caption(
-            f"{report.where} Unless varied: 8 examples of 64 random tokens, half of them shared, LoRA of "
+            f"{plain(report.where)} Unless varied: 8 examples of 64 random tokens, half of them shared, LoRA of "
             "rank 8."
         )
 
@@ -136,6 +139,10 @@ st.header("How long the lesson of forgetting takes")
 lesson_record(lesson.recorded())
 st.header("When two things compute at once")
 contention_record(contention.recorded())
+st.header("Whether memory grows from run to run")
+memory_record(memory.recorded())
+st.header("When things go wrong")
+faults_record(campaign.recorded())
 st.header("Tried and not used")
 st.caption(WHERE)
 st.markdown("\n".join(f"- **{idea}.** {found}" for idea, found in NEGATIVE_RESULTS.items()))

@@ -7,6 +7,7 @@ import streamlit as st
 from core.bench.ablation import Ablation, by_part, differences, finding, gains, verdict
 from core.bench.ablation_parts import PARTS, WORKLOADS
 from pages.shared.colours import BLUE, ORANGE
+from pages.shared.plain import plain
 
 
 def gain_rows(found: Ablation) -> pd.DataFrame:
@@ -74,7 +75,7 @@ def ablation_record(found: Ablation | None) -> None:
     unlike = max((gap for w, gap in differences(found).items() if w != "answer"), default=0.0)
     st.caption(
         "Each part is switched off alone, by turns with everything on, on the same batches at the same "
-        f"weights; losses and gradient norms differ by at most {100 * unlike:.1f} %. {found.where} Made "
+        f"weights; losses and gradient norms differ by at most {100 * unlike:.1f} %. {plain(found.where)} Made "
         f"with `{found.command}`."
     )
     with st.expander("All figures, and the code of each part"):

@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.bench import contention, lesson
 from pages.shared.colours import AMBER, BLUE, GREEN, GREY
+from pages.shared.plain import plain
 
 PART_COLOURS = {
     "queue": GREY,
@@ -88,7 +89,7 @@ def lesson_record(found: lesson.Lesson | None) -> None:
     st.caption(
         f"{found.steps} steps, in the real queue with the real workers, without a browser. The table: the "
         "runs with a warm worker and kept answers. "
-        f"{found.where} Made with `{found.command}`."
+        f"{plain(found.where)} Made with `{found.command}`."
     )
 
 
@@ -102,7 +103,7 @@ def contention_record(found: contention.Contention | None) -> None:
     st.table(aim_rows(found))
     st.caption(
         "How many times as long a step or a question takes, compared within each round: the median over the "
-        f"rounds with its 95 % interval. {found.where} Made with `{found.command}`."
+        f"rounds with its 95 % interval. {plain(found.where)} Made with `{found.command}`."
     )
 
 

@@ -27,8 +27,10 @@ from core.experiments.prompting import (
     tuned_configs,
     ways,
 )
+from core.recorded.answers import where_asked
 from core.runs import prompt_evaluation
-from core.runs.prompt_evaluation import PromptEvaluation, prompted_tasks
+from core.runs.messages import Measure
+from core.runs.prompt_evaluation import Measured, PromptEvaluation, prompted_tasks
 from pages.lessons.choice.advice import ask_fact, fact_finding, fact_table, guide
 from pages.lessons.choice.figures import (
     FORM_TITLES,
@@ -53,12 +55,14 @@ from pages.shared.layout import experiment
 from pages.shared.plain import plain
 from pages.shared.prepare import ask_for_model
 from pages.shared.queue import run_all
+from pages.shared.recordings import known_answer
 
 COST_TABLES = (
     ("way", "score", "prompt tokens", "answer tokens", "training tokens"),
     ("way", "ms a request", "ms with a prompt cache", "training (s)"),
 )  # all columns together are wider than a page
 REQUESTS = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000, 1_000_000)
+USUAL_REQUESTS = 1_000
 
 
 def which_costs_less(found: Sequence[Way]) -> int:
@@ -68,7 +72,7 @@ def which_costs_less(found: Sequence[Way]) -> int:
         requests = st.select_slider(
             "How many requests will there be?",
             REQUESTS,
-            1_000,
+            USUAL_REQUESTS,
             format_func="{:,}".format,
             key="choice_requests",
             bind="query-params",
@@ -86,7 +90,8 @@ def which_costs_less(found: Sequence[Way]) -> int:
         figure = total_figure(
             prompted, tuned, requests, unit="seconds", cached=False, most=REQUESTS[-1]
         )
-        st.plotly_chart(figure, width="stretch", key="choice_first")
+        with st.container(key=f"choice_{'grows' if requests == USUAL_REQUESTS else 'follows'}"):
+            st.plotly_chart(figure, width="stretch", key="choice_first")
         st.caption(where(found))
     return requests
 
@@ -136,7 +141,8 @@ def one_prompt(task: str) -> None:
         ask_for_model("See the prompt as the model reads it", key="choice_prompt")
     wanted = PromptEvaluation(task=task, shots=k, seed=seed, form=form)
     measure_button([wanted], "Measure this prompt", key="choice_one")
-    if kept := prompt_evaluation.find(wanted):
+    own, came = prompt_evaluation.find(wanted), known_answer(Measure(wanted=wanted))
+    if kept := own or next((one for one in came if isinstance(one, Measured)), None):
         (way,) = ways([prompt_row(kept)])
         low, high = way.interval
         st.markdown(
@@ -148,6 +154,8 @@ def one_prompt(task: str) -> None:
         )
         if line := way.cut_line:
             st.caption(f"{line}.")
+        if not own:
+            st.caption(where_asked())
     else:
         st.caption(
             f"It answers {wanted.n_test} test examples for the score, and {wanted.n_timed} of them one by one for the time."

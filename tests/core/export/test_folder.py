@@ -73,6 +73,17 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
         write(tmp_path / "file" / "to")
 
 
+@pytest.mark.parametrize("to", ["", ".", "/", "..", "here/.."])
+def test_a_folder_without_a_name_of_its_own_is_refused_in_a_sentence(
+    to: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    with pytest.raises(UserError, match=r"^The folder .+ is not empty; choose a new folder\.$"):
+        write(Path(to))
+    assert [p.name for p in tmp_path.iterdir()] == ["here"]
+
+
 @pytest.mark.parametrize("kind", ["file", "safetensors"])
 def test_a_full_disk_leaves_nothing(kind: str, tmp_path: Path) -> None:
     with mounted(tmp_path / "small", "1m"):

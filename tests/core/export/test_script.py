@@ -1,8 +1,12 @@
 """The exported training script: it learns what the run did, without our code."""
 
+import ast
 import json
+import re
 import runpy
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,9 +22,12 @@ from core.config import (
     RunConfig,
 )
 from core.data import uploads
+from core.data.example import Example
 from core.errors import UserError
 from core.events import Step
+from core.export import repeat, script
 from core.export.export import export
+from core.export.script import TEMPLATES
 from core.runs.execute import execute
 from core.runs.store import Run, RunStore
 from core.runs.worker import BaseKeeper
@@ -117,6 +124,43 @@ def test_several_tasks_one_after_another_are_repeated_in_order(roomy: str, tmp_p
     first, second = ({rows[i]["prompt"] for step in stage for i in step} for stage in order)
     assert all(prompt.startswith("Is this review") for prompt in first)
     assert not any(prompt.startswith("Is this review") for prompt in second)
+
+
+HOSTILE = 'it\'s "a" `model` ' + '"""' + " ![x](y) <i> # €"
+
+
+def exported(run: Run, to: Path, format: str, file: str) -> str:
+    folder = export(RunStore(), run.id, to, format, is_checked=False).folder
+    return (folder / file).read_text("utf-8")
+
+
+@pytest.mark.thorough
+@pytest.mark.usefixtures("home")
+def test_the_folder_of_a_model_may_have_any_name(tiny_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_folder, tmp_path / HOSTILE)
+    run = finished("lora", tmp_path / HOSTILE)
+    whole = ast.parse(exported(run, tmp_path / "a", "script", "train.py"))
+    assert HOSTILE in (ast.get_docstring(whole) or "")
+    texts = [n.value for n in ast.walk(whole) if isinstance(n, ast.Constant)]
+    assert HOSTILE in texts
+    card = exported(run, tmp_path / "b", "card", "README.md")
+    _, front, text = card.split("---\n", 2)
+    assert json.dumps(HOSTILE) in front
+    (code,) = re.findall(r"```python\n(.*?)```\n", text, re.DOTALL)
+    assert HOSTILE in [n.value for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Constant)]
+    assert "![x](y)" not in text.replace(code, "").partition("\n````bash\n")[0]
+
+
+def test_a_text_may_hold_what_python_takes_for_an_end_of_a_line(tmp_path: Path) -> None:
+    said = {"prompt": "a\u2028b", "completion": "\x85"}
+    (tmp_path / "data").mkdir()
+    script._write_pairs(tmp_path / "data/a.jsonl", [Example(**said)])  # pyright: ignore[reportPrivateUsage]
+    assert repeat._lines(tmp_path / "data/a.jsonl") == [said]  # pyright: ignore[reportPrivateUsage]
+    source = ast.parse((TEMPLATES / "train.py").read_text("utf-8"))
+    (function,) = (n for n in source.body if isinstance(n, ast.FunctionDef) and n.name == "read")
+    names: dict[str, Any] = {"HERE": tmp_path, "json": json}
+    exec(compile(ast.Module([function], []), "train.py", "exec"), names)
+    assert names["read"]("a.jsonl") == [said]
 
 
 @pytest.mark.thorough

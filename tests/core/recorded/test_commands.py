@@ -101,6 +101,19 @@ def test_recorded_runs_are_listed_shown_and_checked(
     assert main(["recorded", "show", "nothing", *place]) == 2
 
 
+def test_a_run_of_another_version_does_not_end_the_list(
+    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(collapse())
+    write(RunConfig())
+    index = tmp_path / "one" / "index.json"
+    index.write_text(index.read_text("utf-8").replace('"rank": 8', '"rank": -8', 1))
+    assert main(["recorded", "list", "--folder", str(tmp_path)]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert "no longer work" in first
+    assert "sentiment" in second
+
+
 def test_what_comes_with_the_app_is_whole_and_small(capsys: pytest.CaptureFixture[str]) -> None:
     status, _ = said(capsys, "recorded", "check", "--json")
     assert status == 0

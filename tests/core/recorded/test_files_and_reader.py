@@ -1,6 +1,7 @@
 """Recorded runs are read as live ones are: their events, times, settings, and nothing that is not there."""
 
 import gzip
+import json
 import math
 import time
 from dataclasses import replace
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.config import MethodConfig, OptimizerConfig, RunConfig
+from core.config import DataConfig, MethodConfig, OptimizerConfig, RunConfig
 from core.errors import UserError
 from core.events import MatrixMovement, Movement, Sample, Step
 from core.recorded import answers as recorded_answers
@@ -154,6 +155,18 @@ def test_the_nearest_is_by_ratio_and_says_how_it_differs(write: Write, tmp_path:
     assert nearest(at(1e-3), among=among) == (one, [])
 
 
+def test_lists_are_nearer_the_more_they_have_in_common(write: Write, tmp_path: Path) -> None:
+    def mixed(*others: str) -> RunConfig:
+        return replace(BASE, data=DataConfig(others=others))
+
+    write(BASE)
+    wide = write(mixed("names", "topic", "emotion"))
+    write(mixed("qa"))
+    among = collection("one", folder=tmp_path)
+    run, _ = nearest(mixed("names", "topic"), among=among, on=("data.others",))
+    assert run == wide
+
+
 def test_what_is_not_turned_differs_last(write: Write, tmp_path: Path) -> None:
     """A run of another method is further than any rate of the same one."""
     write(replace(at(1e-3), method=MethodConfig(name="full")))
@@ -174,11 +187,88 @@ def test_damaged_files_are_told_in_a_sentence(write: Write, tmp_path: Path) -> N
     with pytest.raises(UserError, match="cannot be read: No such file"):
         run.events()
     (tmp_path / "one" / "index.json").write_text('{"runs": [{}]}')
-    with pytest.raises(UserError, match="index of the recorded runs 'one' is damaged"):
+    with pytest.raises(UserError, match=r"index\.json cannot be read: 'run_id' is missing"):
         collection("one", folder=tmp_path)
     (tmp_path / "one" / "index.json").write_text("{")
     with pytest.raises(UserError, match="cannot be read"):
         collection("one", folder=tmp_path)
+
+
+DEEP = "[" * 100_000
+DAMAGED_EVENTS = {
+    "no events": [],
+    "too deep": [DEEP],
+    "a time that is none": ['{"type": "step", "at": "soon"}'],
+    "a time that goes back": ['{"type": "step", "at": 2}', '{"type": "step", "at": 1}'],
+    "a time without end": ['{"type": "step", "at": Infinity}'],
+    "a number of 400 digits": [f'{{"type": "step", "at": {"9" * 400}}}'],
+    "no object": ["7"],
+}
+
+
+@pytest.mark.parametrize("lines", DAMAGED_EVENTS.values(), ids=DAMAGED_EVENTS)
+def test_damaged_events_are_told_in_a_sentence(lines: list[str], write: Write) -> None:
+    run = write(BASE)
+    head, *_ = files.read_lines(run.path)
+    text = "\n".join([files.line_of(head), *lines])
+    run.path.write_bytes(gzip.compress(text.encode()))
+    with pytest.raises(UserError, match=r"^The recorded .+ cannot be read: .{1,100}$"):
+        run.events()
+
+
+def test_a_small_file_that_unpacks_to_a_huge_one_is_refused(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = write(BASE)
+    run.path.write_bytes(gzip.compress(b" " * 2**21))
+    monkeypatch.setattr(files, "MOST_TEXT", 2**20)
+    with pytest.raises(UserError, match="it unpacks to more than 1 MB"):
+        run.events()
+
+
+DAMAGED_RUNS = {
+    "run_id": ("../../../etc/passwd", 7, None, ""),
+    "seconds": ("long", float("inf"), None, 10**400),
+    "config": ([], "x", None),
+    "config_hash": (7, None, []),
+    "command": (7, None),
+    "stamp": ("x", {"quiet": 7}),
+    "summary": (None, {"scores": []}),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in DAMAGED_RUNS.items() for value in values]
+)
+def test_a_damaged_index_is_told_in_a_sentence(
+    name: str, value: object, write: Write, tmp_path: Path
+) -> None:
+    run = write(BASE).to_dict() | {name: value}
+    index = tmp_path / "one" / "index.json"
+    index.write_text(json.dumps({"runs": [run]}))
+    with pytest.raises(UserError, match=r"index\.json cannot be read: .{1,100}$"):
+        collection("one", folder=tmp_path)
+    index.write_text(f'{{"runs": {DEEP}')
+    with pytest.raises(UserError, match="it is nested too deeply"):
+        collection("one", folder=tmp_path)
+
+
+def test_a_damaged_collection_hides_no_other(write: Write, tmp_path: Path) -> None:
+    run = write(BASE, name="two")
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "index.json").write_text("{")
+    assert find(BASE, folder=tmp_path) == run
+    assert find(at(1e-5), folder=tmp_path) is None
+    with pytest.raises(UserError, match=r"one.index\.json cannot be read"):
+        collection("one", folder=tmp_path)
+
+
+def test_a_text_may_hold_what_python_takes_for_an_end_of_a_line(write: Write) -> None:
+    run = write(BASE)
+    head, first, *_ = files.read_lines(run.path)
+    said = Sample(step=3, task="", prompt="\u2028", reference="\x85", output="a\u2029b\x1c\x0c")
+    files.write_lines(run.path, [head, first, said.to_dict()])
+    assert run.events(Sample) == [said]
 
 
 def test_answers_are_found_by_exactly_their_request(write: Write, tmp_path: Path) -> None:
@@ -198,6 +288,18 @@ def test_answers_are_found_by_exactly_their_request(write: Write, tmp_path: Path
     assert recorded_answer(asked, folder=tmp_path) == [replace(spectrum, singular_values=[0.3333])]
     assert recorded_answer(replace(asked, layer=2), folder=tmp_path) is None
     assert recorded_answer(replace(asked, run="another"), folder=tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    "line", [{}, {"asked": 7}, {"asked": {"op": "spectrum"}, "answers": 7}, {"asked": None}]
+)
+def test_damaged_answers_are_told_in_a_sentence(line: files.Json, tmp_path: Path) -> None:
+    path = recorded_answers.base_path(tmp_path)
+    files.write_lines(path, [{"identity": "i", "stamp": "x"}, line])
+    with pytest.raises(UserError, match=r"cannot be read|knows no operation"):
+        recorded_answers.all_recorded(folder=tmp_path)
+    with pytest.raises(UserError, match="cannot be read"):
+        recorded_answers.how(path)
 
 
 def test_the_base_models_answers_are_found_by_settings_too(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import psutil
@@ -289,6 +289,46 @@ def test_a_worker_that_cannot_start_is_not_started_all_the_time(
     assert [pause > least for pause, least in zip(pauses, (0.9, 1.9, 3.9), strict=True)] == [
         True
     ] * 3
+
+
+CANNOT_CLAIM = """
+import time
+import core.runs.worker as worker
+
+def claim(store, *, worker):
+    print("claims at", time.monotonic(), flush=True)
+    raise UserError("The disk is full.")
+
+UserError = worker.UserError
+worker.RunStore.claim = claim
+worker.main("train")
+"""
+
+
+def test_a_worker_that_can_take_no_run_does_not_ask_all_the_time(home: Path) -> None:
+    worker = subprocess.Popen(
+        [sys.executable, "-c", CANNOT_CLAIM], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )  # fmt: skip
+    assert worker.stdout
+    told = (line.split() for line in worker.stdout)
+    claims = [float(w[-1]) for w in islice((w for w in told if w[:1] == ["claims"]), 4)]
+    assert worker.poll() is None
+    worker.kill()
+    worker.communicate()
+    pauses = [later - earlier for earlier, later in pairwise(claims)]
+    assert [pause > least for pause, least in zip(pauses, (0.4, 0.9, 1.9), strict=True)] == [
+        True
+    ] * 3
+
+
+def test_the_log_of_the_workers_stays_small(
+    engine: LocalEngine, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "LARGEST_LOG", 100)
+    talks = [sys.executable, "-c", "import sys; sys.stderr.write('x' * 150)"]
+    for _ in range(5):
+        engine._spawn(talks).wait()
+    assert sum(log.stat().st_size for log in (home / "data" / "logs").iterdir()) <= 300
 
 
 SERVER = """

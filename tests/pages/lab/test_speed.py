@@ -20,6 +20,7 @@ from pages.lab.speed.batch_tree import heading, padded_rows, tree_rows
 from pages.lab.speed.bench_report import comparison_table, failed_words, growth_figure, speed_figure
 from pages.lab.speed.recorded_ablation import gain_chart, gain_rows
 from pages.lab.speed.recorded_times import PART_COLOURS, part_rows
+from pages.shared.plain import plain
 
 BATCH = [Encoded([1, 2, 3], [7, 9]), Encoded([1, 2, 4, 5], [8, 9]), Encoded([1, 2, 4, 6], [7, 9])]
 
@@ -246,8 +247,53 @@ def test_the_lesson_s_and_contention_s_records_are_shown() -> None:
         row.verdict or "–" for row in contention.ratios(contention_found)
     ]
     for record, caption in zip((lesson_found, contention_found), found.caption, strict=True):
-        assert record.where in caption.value
+        assert plain(record.where) in caption.value
         assert f"`{record.command}`" in caption.value
+
+
+def test_the_page_says_how_to_record_memory_and_faults() -> None:
+    def page() -> None:
+        from pages.lab.speed.recorded_steadiness import faults_record, memory_record
+
+        memory_record(None)
+        faults_record(None)
+
+    found = AppTest.from_function(page).run(timeout=20)
+    assert not found.exception
+    first, second = (caption.value for caption in found.caption)
+    assert "python -m core bench memory --record" in first
+    assert "python -m core bench faults --record" in second
+
+
+def test_memory_and_faults_are_shown_as_they_are_recorded() -> None:
+    def page() -> None:
+        from core.bench.faults.campaign import report
+        from core.bench.faults.tries import SENTENCE, TRACEBACK, Try
+        from core.bench.memory import MemoryGrowth
+        from core.stamp import Stamp
+        from pages.lab.speed.recorded_steadiness import faults_record, memory_record
+
+        held = tuple(900.0 + n for n in range(100))
+        memory_record(
+            MemoryGrowth(command="c", stamp=Stamp(), methods=("lora",) * 100, held_mb=held)
+        )
+        bad = Try(
+            kind="options", number=1, what="train ![x](http://evil.invalid)", outcome=TRACEBACK
+        )
+        good = [Try(kind="uploads", number=n, what="", outcome=SENTENCE) for n in range(1_200)]
+        faults_record(report([*good, bad], seed=0, command="c"))
+
+    found = AppTest.from_function(page).run(timeout=20)
+    assert not found.exception
+    titles = [m.value for m in found.markdown]
+    assert titles[0].startswith(
+        "**After 100 runs the training worker holds 999 MB; the last 50 runs added"
+    )
+    assert titles[1] == "**1 of 1,201 tries ended badly**"
+    assert r"!\[x\](http" in titles[2]
+    (table,) = found.table
+    assert list(table.value["ended badly"]) == ["1", "0"]
+    assert list(table.value["tried"]) == ["1", "1,200"]
 
 
 def test_the_parts_of_the_lesson_add_up_to_the_whole() -> None:
