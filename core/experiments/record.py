@@ -74,7 +74,9 @@ class RecordedRun:
     stamp: Stamp | None = None
 
     def to_dict(self) -> dict[str, Json]:
-        events = [_brief(e) if isinstance(e, Evaluation) else e.to_dict() for e in self.events]
+        events: list[Json] = [
+            _brief(e) if isinstance(e, Evaluation) else e.to_dict() for e in self.events
+        ]
         return {
             "config": self.config.to_dict(),
             "version": self.version,

@@ -141,7 +141,7 @@ class PreTokenizer(Splitting):
 class Merging:
     type: str
     vocab: dict[str, int]
-    merges: list[Json]
+    merges: list[Any]
     """Each two tokens, or both in one text."""
 
 

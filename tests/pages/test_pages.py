@@ -45,6 +45,7 @@ def test_files_directly_in_pages_would_bypass_the_app() -> None:
     assert [p.name for p in (ROOT / "pages").glob("*.py")] == ["__init__.py"]
 
 
+@pytest.mark.thorough
 def test_web_process_never_imports_torch(tmp_path: Path) -> None:
     code = (
         "import sys; from streamlit.testing.v1 import AppTest\n"

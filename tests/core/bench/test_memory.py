@@ -61,6 +61,7 @@ def test_runs_in_a_real_worker_are_measured() -> None:
     assert all(300 < held < 3000 for held in found.held_mb)
 
 
+@pytest.mark.thorough
 def test_a_worker_that_still_computes_is_waited_for() -> None:
     """It holds much, computes, and gives it back."""
     code = "a = bytearray(200_000_000); print(flush=True); sum(range(150_000_000)); del a; input()"
