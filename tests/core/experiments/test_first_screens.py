@@ -42,7 +42,7 @@ def test_what_is_saved_is_read_again_without_times(home: Path) -> None:
     assert made.date in found.where
     assert made.machine in found.where
     run = found.runs["instruction"]
-    assert run.config == RunConfig().to_dict()
+    assert run.config == RunConfig()
     assert not run.of_type(Memory)
     (one,) = run.of_type(Step)
     assert one.loss == 2.2
