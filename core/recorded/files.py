@@ -12,7 +12,7 @@ import gzip
 import json
 import math
 import zlib
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -106,15 +106,22 @@ def write_index(folder: Path, head: Json, runs: Iterable[Json]) -> None:
     save_whole(folder / INDEX, text.encode())
 
 
-def run_ids(folder: Path) -> Iterator[str]:
-    """Of the runs that have a file in the folder of a collection."""
-    for path in sorted(folder.glob(f"*{EVENTS}")):
-        yield path.name.removesuffix(EVENTS)
+def names(folder: Path) -> list[str]:
+    """Of the collections in a folder; `UserError` where it cannot be looked at."""
+    with reading(folder):
+        return sorted(path.parent.name for path in folder.glob(f"*/{INDEX}"))
+
+
+def run_ids(folder: Path) -> list[str]:
+    """Of the runs that have a file in the folder of a collection; `UserError` as above."""
+    with reading(folder):
+        return sorted(path.name.removesuffix(EVENTS) for path in folder.glob(f"*{EVENTS}"))
 
 
 def size_bytes(folder: Path) -> int:
-    """Of all files of a folder and those in it."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Of all files of a folder and those in it; `UserError` as above."""
+    with reading(folder):
+        return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def line_of(value: Json) -> str:
