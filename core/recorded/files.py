@@ -64,7 +64,7 @@ def reading(path: Path | None) -> Generator[None]:
 
 
 def _unreadable(path: Path | None, reason: object) -> UserError:
-    return UserError(f"The recorded {shortened(path)} cannot be read: {shortened(reason)}.")
+    return UserError(f"The recorded {shortened(path)} cannot be read: {reason}.")
 
 
 def write_lines(path: Path, lines: Iterable[Json]) -> None:
