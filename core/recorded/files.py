@@ -70,7 +70,7 @@ def _unreadable(path: Path | None, reason: object) -> UserError:
 def write_lines(path: Path, lines: Iterable[Json]) -> None:
     """Write compressed JSON lines; the same lines always make the same bytes."""
     text = "".join(line_of(line) + "\n" for line in lines)
-    save_whole(path, gzip.compress(text.encode(), mtime=0))
+    save_whole(path, gzip.compress(text.encode(), mtime=0), parents=True)
 
 
 def read_lines(path: Path) -> list[Json]:
@@ -103,7 +103,7 @@ def write_index(folder: Path, head: Json, runs: Iterable[Json]) -> None:
     """One run a line, so that what was added can be seen."""
     lines = ",\n".join(line_of(run) for run in runs)
     text = f'{line_of(head)[:-1]}, "runs": [\n{lines}\n]}}\n'
-    save_whole(folder / INDEX, text.encode())
+    save_whole(folder / INDEX, text.encode(), parents=True)
 
 
 def names(folder: Path) -> list[str]:
