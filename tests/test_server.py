@@ -17,6 +17,7 @@ import pytest
 from core.config import RunConfig
 from core.runs.store import RunStore
 from server import FOREIGN_NAME
+from tests.browser.test_page_loads import load
 
 pytestmark = pytest.mark.thorough
 
@@ -129,6 +130,13 @@ def test_shared_as_the_readme_says(tmp_path: Path) -> None:
         assert "403" in answer(port, f"evil.invalid:{port}")
         assert get(port, f"192.168.1.20:{port}", "/")[0] == 200
         assert get(port, f"evil.invalid:{port}", "/")[0] == 403
+
+
+def test_a_link_to_a_lesson_opens_for_the_first_reader_too(tmp_path: Path) -> None:
+    with serving(tmp_path) as (port, _):
+        said = load(f"http://localhost:{port}", "lora")
+    assert "page_not_found" not in said
+    assert "Train this LoRA" in said
 
 
 @pytest.mark.skipif(not shutil.which("prlimit"), reason="nothing here sets a limit")
