@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
-from math import inf
 from typing import Any
 
 import streamlit as st
@@ -21,7 +20,6 @@ from pages.shared.engine import engine
 FOREIGN_NAME = "This server does not answer under this name. To share it, start it with --server.allowedHosts, as README.md says."
 
 
-AT_THE_LIMIT = "socket.accept() out of system resource"
 SAID_EVERY_S = 60
 
 
@@ -29,7 +27,7 @@ SAID_EVERY_S = 60
 async def serving(app: st.App) -> AsyncGenerator[None]:
     """Before the first reader comes, queued runs go on and the model warms up; at the end the workers end, too."""
     del app
-    asyncio.get_running_loop().set_exception_handler(seldom_at_the_limit())
+    asyncio.get_running_loop().set_exception_handler(each_error_seldom())
     PagesManager.uses_pages_directory = False  # else known only after the first `st.navigation`
     with suppress(UserError):  # the pages say it
         make_room()
@@ -38,20 +36,20 @@ async def serving(app: st.App) -> AsyncGenerator[None]:
     engine.clear()
 
 
-def seldom_at_the_limit() -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
-    """A handler of errors that says once a minute that no other connection can be taken.
+def each_error_seldom() -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
+    """A handler of the event loop's errors that logs an equal one once a minute.
 
-    asyncio says so two thousand times a second, each time with a traceback.
+    A server that can open no other connection has asyncio log it two thousand times a second, with a traceback.
     """
-    said_at = -inf
+    said_at: dict[str, float] = {}
 
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        nonlocal said_at
-        if context.get("message") == AT_THE_LIMIT:
-            if time.monotonic() < said_at + SAID_EVERY_S:
-                return
-            said_at = time.monotonic()
-        loop.default_exception_handler(context)
+        what, now = repr(context.get("exception") or context.get("message")), time.monotonic()
+        for old in [one for one, at in said_at.items() if at < now - SAID_EVERY_S]:
+            del said_at[old]
+        if what not in said_at:
+            said_at[what] = now
+            loop.default_exception_handler(context)
 
     return handle
 

@@ -87,16 +87,17 @@ def _replace(path: Path, content: bytes) -> None:
         raise
 
 
-def save_whole(path: Path, content: bytes) -> None:
+def save_whole(path: Path, content: bytes, *, parents: bool = False) -> None:
     """The same for a file that a reader names, or that comes with the app: `UserError` when the disk refuses.
 
-    What is there and no file, such as /dev/stdout, is written to and not replaced.
+    With `parents` its folder is made where it is missing. What is there and no file, such as /dev/stdout, is written to and not replaced.
     """
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(content)
         else:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if parents:
+                path.parent.mkdir(parents=True, exist_ok=True)
             _replace(path, content)
     except OSError as error:
         raise UserError(

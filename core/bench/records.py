@@ -26,7 +26,7 @@ def rows_json(values: Mapping[str, Any], *lists: str) -> str:
 
 def write(path: Path, text: str) -> None:
     """Whole or not at all; `UserError` when the disk refuses."""
-    save_whole(path, text.encode())
+    save_whole(path, text.encode(), parents=True)
 
 
 def read_record(kind: type[T], name: str) -> T | None:

@@ -43,7 +43,7 @@ class Recorder:
         quiet = Quietness(before=self.watch.before, during=load)
         found = Stamp.now(dtype=dtype, device=device, quiet=quiet)
         path = _folder() / f"{key}.json"
-        save_whole(path, json.dumps(asdict(found), ensure_ascii=False).encode())
+        save_whole(path, json.dumps(asdict(found), ensure_ascii=False).encode(), parents=True)
         return found
 
     def stamps(self, keys: Sequence[str]) -> list[Stamp]:

@@ -36,7 +36,9 @@ def recorded_answer(request: Request[M], *, folder: Path | None = None) -> list[
     path = _path_of(run_of(request), folder)
     with files.reading(path):
         found = _kept(path).get(key_of(request))
-        return found and [message_from_json(request, one) for one in found["answers"]]
+        if found is None:
+            return None
+        return [message_from_json(request, one) for one in found["answers"]]
 
 
 def all_recorded(run_id: str = "", *, folder: Path | None = None) -> list[Asked]:

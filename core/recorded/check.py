@@ -8,7 +8,7 @@ from core.errors import UserError
 from core.events import Finished, Unknown
 from core.recorded import files
 from core.recorded.answers import all_recorded, how, path_of
-from core.recorded.collection import Collection, collection
+from core.recorded.collection import Collection, collection, readable
 from core.recorded.files import ANSWERS, EVENTS, INDEX
 from core.recorded.plan import Wanted
 from core.recorded.run import RecordedRun
@@ -31,8 +31,7 @@ class Checked:
 def check(wanted: Sequence[Wanted], *, folder: Path) -> list[Checked]:
     """Every collection that is wanted or there, in that order."""
     defined = {one.name: one for one in wanted}
-    there = sorted(path.parent.name for path in folder.glob(f"*/{INDEX}"))
-    names = dict.fromkeys([*defined, *there])
+    names = dict.fromkeys([*defined, *files.names(folder)])
     return [_checked(name, defined.get(name), folder) for name in names]
 
 
@@ -47,17 +46,10 @@ def problems_of_all(folder: Path) -> list[str]:
         all_recorded(folder=folder)
     except (UserError, KeyError, ValueError) as error:
         problems.append(f"What the base model was asked: {error}")
-    dtypes = {run.stamp.dtype for path in folder.glob(f"*/{INDEX}") for run in _runs(path, folder)}
+    dtypes = {run.stamp.dtype for one in readable(folder=folder) for run in one.runs}
     if len(dtypes) > 1:
         problems.append(f"Runs of several precisions: {', '.join(sorted(dtypes))}.")
     return problems
-
-
-def _runs(index: Path, folder: Path) -> tuple[RecordedRun, ...]:
-    try:
-        return collection(index.parent.name, folder=folder).runs
-    except UserError:  # said where the collection is checked
-        return ()
 
 
 def _checked(name: str, wanted: Wanted | None, folder: Path) -> Checked:

@@ -43,16 +43,16 @@ class Collection:
 def collections(*, folder: Path | None = None) -> list[Collection]:
     """All that have runs, by name; `folder` is that of the app unless another is given."""
     place = folder or files.FOLDER
-    found = (collection(path.parent.name, folder=place) for path in place.glob(f"*/{INDEX}"))
-    return sorted((one for one in found if one.runs), key=lambda one: one.name)
+    found = (collection(name, folder=place) for name in files.names(place))
+    return [one for one in found if one.runs]
 
 
 def readable(*, folder: Path | None = None) -> Iterator[Collection]:
     """Those that can be read."""
     place = folder or files.FOLDER
-    for index in sorted(place.glob(f"*/{INDEX}")):
+    for name in files.names(place):
         with suppress(UserError):
-            yield collection(index.parent.name, folder=place)
+            yield collection(name, folder=place)
 
 
 def collection(name: str, *, folder: Path | None = None) -> Collection:

@@ -12,7 +12,7 @@ import gzip
 import json
 import math
 import zlib
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -64,13 +64,13 @@ def reading(path: Path | None) -> Generator[None]:
 
 
 def _unreadable(path: Path | None, reason: object) -> UserError:
-    return UserError(f"The recorded {shortened(path)} cannot be read: {shortened(reason)}.")
+    return UserError(f"The recorded {shortened(path)} cannot be read: {reason}.")
 
 
 def write_lines(path: Path, lines: Iterable[Json]) -> None:
     """Write compressed JSON lines; the same lines always make the same bytes."""
     text = "".join(line_of(line) + "\n" for line in lines)
-    save_whole(path, gzip.compress(text.encode(), mtime=0))
+    save_whole(path, gzip.compress(text.encode(), mtime=0), parents=True)
 
 
 def read_lines(path: Path) -> list[Json]:
@@ -103,18 +103,25 @@ def write_index(folder: Path, head: Json, runs: Iterable[Json]) -> None:
     """One run a line, so that what was added can be seen."""
     lines = ",\n".join(line_of(run) for run in runs)
     text = f'{line_of(head)[:-1]}, "runs": [\n{lines}\n]}}\n'
-    save_whole(folder / INDEX, text.encode())
+    save_whole(folder / INDEX, text.encode(), parents=True)
 
 
-def run_ids(folder: Path) -> Iterator[str]:
-    """Of the runs that have a file in the folder of a collection."""
-    for path in sorted(folder.glob(f"*{EVENTS}")):
-        yield path.name.removesuffix(EVENTS)
+def names(folder: Path) -> list[str]:
+    """Of the collections in a folder; `UserError` where it cannot be looked at."""
+    with reading(folder):
+        return sorted(path.parent.name for path in folder.glob(f"*/{INDEX}"))
+
+
+def run_ids(folder: Path) -> list[str]:
+    """Of the runs that have a file in the folder of a collection; `UserError` as above."""
+    with reading(folder):
+        return sorted(path.name.removesuffix(EVENTS) for path in folder.glob(f"*{EVENTS}"))
 
 
 def size_bytes(folder: Path) -> int:
-    """Of all files of a folder and those in it."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Of all files of a folder and those in it; `UserError` as above."""
+    with reading(folder):
+        return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def line_of(value: Json) -> str:

@@ -148,7 +148,7 @@ def test_the_folder_of_a_model_may_have_any_name(tiny_folder: Path, tmp_path: Pa
     assert json.dumps(HOSTILE) in front
     (code,) = re.findall(r"```python\n(.*?)```\n", text, re.DOTALL)
     assert HOSTILE in [n.value for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Constant)]
-    assert "![x](y)" not in text.replace(code, "").partition("\n````bash\n")[0]
+    assert "![x](y)" not in text.replace(code, "").partition("\n```bash\n")[0]
 
 
 def test_a_text_may_hold_what_python_takes_for_an_end_of_a_line(tmp_path: Path) -> None:

@@ -101,6 +101,25 @@ def test_recorded_runs_are_listed_shown_and_checked(
     assert main(["recorded", "show", "nothing", *place]) == 2
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["recorded", "list", "--folder"],
+        ["recorded", "check", "--folder"],
+        ["recorded", "show", "20260101-000000-abcdef", "--folder"],
+        ["record", "--list", "--out"],
+    ],
+)
+def test_a_folder_that_cannot_be_is_refused_in_a_sentence(
+    home: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "a" * 5_000]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: The recorded aaa")
+    assert "cannot be read: File name too long." in said
+    assert len(said) < 250
+
+
 def test_a_run_of_another_version_does_not_end_the_list(
     write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

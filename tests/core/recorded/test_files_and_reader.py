@@ -212,7 +212,7 @@ def test_damaged_events_are_told_in_a_sentence(lines: list[str], write: Write) -
     head, *_ = files.read_lines(run.path)
     text = "\n".join([files.line_of(head), *lines])
     run.path.write_bytes(gzip.compress(text.encode()))
-    with pytest.raises(UserError, match=r"^The recorded .+ cannot be read: .{1,100}$"):
+    with pytest.raises(UserError, match=r"^The recorded .+ cannot be read: .{1,150}$"):
         run.events()
 
 
@@ -246,7 +246,7 @@ def test_a_damaged_index_is_told_in_a_sentence(
     run = write(BASE).to_dict() | {name: value}
     index = tmp_path / "one" / "index.json"
     index.write_text(json.dumps({"runs": [run]}))
-    with pytest.raises(UserError, match=r"index\.json cannot be read: .{1,100}$"):
+    with pytest.raises(UserError, match=r"index\.json cannot be read: .{1,150}$"):
         collection("one", folder=tmp_path)
     index.write_text(f'{{"runs": {DEEP}')
     with pytest.raises(UserError, match="it is nested too deeply"):

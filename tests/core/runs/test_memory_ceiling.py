@@ -9,6 +9,7 @@ import pytest
 
 from core.config import RunConfig
 from core.errors import UserError
+from core.paths import ROOT
 from core.runs import memory_ceiling
 from core.runs.memory_ceiling import SETTING, Growth, ceiling_mb
 from core.runs.store import RunStore
@@ -34,6 +35,35 @@ def test_growth_is_measured_from_the_least() -> None:
     assert not growth.is_too_much(1200)  # the larger model is gone
     assert not growth.is_too_much(2100)
     assert growth.is_too_much(2201)
+
+
+GROWS = """
+from itertools import count
+from core.runs import worker
+
+held_mb = count(1_000, 600)
+worker.memory_mb = lambda: next(held_mb)
+worker.main("train")
+"""
+
+
+@pytest.mark.thorough
+def test_a_worker_that_grew_ends_between_two_runs(home: Path, tiny_folder: Path) -> None:
+    store = RunStore()
+    small = {"optimizer": {"steps": 1, "warmup_steps": 0}, "evaluation": {"examples": 1, "final_examples": 1}}  # fmt: skip
+    runs = [
+        store.submit(RunConfig.from_dict({"model": str(tiny_folder), "seed": seed, **small}))
+        for seed in range(4)
+    ]
+    worker = subprocess.Popen([sys.executable, "-c", GROWS], stdin=subprocess.PIPE, cwd=ROOT)
+    try:
+        assert worker.wait(timeout=120) == 0
+    finally:
+        worker.kill()
+        assert worker.stdin
+        worker.stdin.close()
+    ended = [store.get(run.id).status for run in runs]
+    assert ended == ["finished", "finished", "finished", "queued"]
 
 
 TOO_LARGE = """
