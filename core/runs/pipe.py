@@ -1,10 +1,19 @@
-"""The lines of JSON between the server and its answering worker. What they carry: core/runs/messages.py."""
+"""The lines of JSON between the server and its workers. What those to and from the answering one carry:
+core/runs/messages.py."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core.runs.messages import Request
 from core.typed_json import Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueuedLine:
+    """A line to the training worker: so that it need not look."""
+
+    queued: str
+    """The run's id."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +46,6 @@ def answer_line(number: int, message: Any) -> AnswerLine:
     return AnswerLine(request=number, kind=type(message).__name__, message=asdict(message))
 
 
-def line_of(said: RequestLine | AnswerLine) -> dict[str, Json]:
+def line_of(said: QueuedLine | RequestLine | AnswerLine) -> dict[str, Json]:
     """What goes through the pipe: nothing that is empty."""
     return {name: value for name, value in vars(said).items() if value}

@@ -34,7 +34,7 @@ from core.paths import ROOT, data_dir, writable
 from core.runs.backoff import Backoff
 from core.runs.engines.preparation import Preparation, PreparationLine
 from core.runs.messages import ELSEWHERE, M, Ready, Request, message_from_json
-from core.runs.pipe import AnswerLine, RequestLine, line_of, request_line
+from core.runs.pipe import AnswerLine, QueuedLine, RequestLine, line_of, request_line
 from core.runs.store import Run, RunStore
 from core.typed_json import read
 
@@ -90,7 +90,7 @@ class LocalEngine:
         load_run_data(config, _tokenizer(entry))
         run = self.store.submit(config)
         if worker := self.workers.get("train"):  # else the one that starts looks for itself
-            self._send(worker, {"queued": run.id})
+            self._send(worker, QueuedLine(queued=run.id))
         return run
 
     def cancel(self, run_id: str) -> None:
@@ -300,7 +300,7 @@ class LocalEngine:
         for number, inbox in list(worker.pending.items()):
             inbox.put(AnswerLine(request=number, error=GONE))
 
-    def _send(self, worker: Worker, message: RequestLine) -> None:
+    def _send(self, worker: Worker, message: QueuedLine | RequestLine) -> None:
         assert worker.process.stdin is not None
         # A dead worker (a closed pipe) is noticed by its listener, which tells all who wait.
         with self._lock, contextlib.suppress(OSError, ValueError):

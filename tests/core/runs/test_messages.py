@@ -22,7 +22,7 @@ from core.runs.messages import (
     request_from_json,
     request_to_json,
 )
-from core.runs.pipe import AnswerLine, RequestLine, answer_line, line_of, request_line
+from core.runs.pipe import AnswerLine, QueuedLine, RequestLine, answer_line, line_of, request_line
 from core.runs.prompt_evaluation import PromptEvaluation
 from core.typed_json import read
 
@@ -81,6 +81,7 @@ def test_its_messages_come_back_as_they_were_said(
 def test_a_line_says_nothing_of_what_is_empty() -> None:
     assert line_of(AnswerLine(request=3, done=True)) == {"request": 3, "done": True}
     assert line_of(RequestLine(cancel=3)) == {"cancel": 3}
+    assert line_of(QueuedLine(queued="a")) == {"queued": "a"}
 
 
 def test_what_cannot_be_asked_is_refused() -> None:
