@@ -128,12 +128,13 @@ def test_it_can_be_run_here_and_then_wins(
     assert run.config == collapse(rate=1e-4)
     assert app.query_params["run"] == run.id
 
-    keep(engine.store, collapse(), "finished")
+    own = keep(engine.store, collapse(), "finished")
     n = len(played)
-    app = opened("forgetting")
-    assert "Your finished run of exactly these settings" in said(app)
-    assert "There is no difference." in said(app)  # from the recorded one
-    assert len(played) == n
+    for app in (opened("forgetting"), opened("forgetting", run=own)):
+        assert "There is no difference." in said(app)  # from the recorded one
+        assert "Grey rings: the recorded run of the same settings." in said(app)
+        assert len(played) == n
+    assert "Your finished run of exactly these settings" in said(opened("forgetting"))
 
 
 def test_a_run_whose_settings_the_controls_no_longer_have_gives_way_at_a_click(
