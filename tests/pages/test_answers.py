@@ -89,7 +89,8 @@ def test_a_setting_that_is_not_recorded_leads_to_the_nearest_that_is(
     assert "Not recorded: seed 77." in said(app)
     assert "The nearest recorded run has seed 0." in said(app)
     assert not played
-    shown(app.button(key=f"{lesson}_nearest").click())
+    app.button(key=f"{lesson}_nearest").click()
+    shown(app)
     assert played[-1]["seconds"] > 0
     assert "Recorded on a machine (2026-11-28, float32, commit c)." in said(app)
     assert not engine.store.runs()
@@ -106,10 +107,12 @@ def test_the_replay_stops_before_it_tells_what_is_guessed(
     assert 0 < held["until"] < told
     assert held["from"] == 0
     assert "Your guess" not in guesses(app)
-    shown(app.button(key="forgetting_show_me").click())
+    app.button(key="forgetting_show_me").click()
+    shown(app)
     assert (played[-1]["from"], played[-1]["until"]) == (held["until"], held["seconds"])
     assert not guesses(app)
-    shown(app.radio(key="forgetting_guess").set_value("nothing"))
+    app.radio(key="forgetting_guess").set_value("nothing")
+    shown(app)
     assert "Your guess: nothing. The tuned model answers: “SmolLM”." in guesses(app)
 
 
@@ -123,17 +126,19 @@ def test_it_can_be_run_here_and_then_wins(
     ship(folder, [collapse(), collapse(seed=1)])
     app = opened("forgetting", **{RATE: "0.0001"})
     assert "Not recorded: learning rate 0.0001." in said(app)
-    shown(app.button(key="forgetting_here").click())
+    app.button(key="forgetting_here").click()
+    shown(app)
     (run,) = engine.store.runs()
     assert run.config == collapse(rate=1e-4)
     assert app.query_params["run"] == run.id
 
-    keep(engine.store, collapse(), "finished")
+    own = keep(engine.store, collapse(), "finished")
     n = len(played)
-    app = opened("forgetting")
-    assert "Your finished run of exactly these settings" in said(app)
-    assert "There is no difference." in said(app)  # from the recorded one
-    assert len(played) == n
+    for app in (opened("forgetting"), opened("forgetting", run=own)):
+        assert "There is no difference." in said(app)  # from the recorded one
+        assert "Grey rings: the recorded run of the same settings." in said(app)
+        assert len(played) == n
+    assert "Your finished run of exactly these settings" in said(opened("forgetting"))
 
 
 def test_a_run_whose_settings_the_controls_no_longer_have_gives_way_at_a_click(
@@ -142,10 +147,12 @@ def test_a_run_whose_settings_the_controls_no_longer_have_gives_way_at_a_click(
     ship(folder, [collapse(seed=1)])
     app = opened("forgetting", run=keep(engine.store, collapse(), "finished"))
     assert "Your controls now say" not in said(app)
-    shown(app.number_input(key="forgetting_seed").set_value(1))
+    app.number_input(key="forgetting_seed").set_value(1)
+    shown(app)
     assert "Your controls now say seed 1. This run had seed 0." in said(app)
     assert not played
-    shown(app.button(key="forgetting_look_up").click())
+    app.button(key="forgetting_look_up").click()
+    shown(app)
     assert "run" not in app.query_params
     assert played
 
@@ -186,10 +193,13 @@ def test_the_first_step_of_the_loop_needs_no_model_where_it_is_recorded(
         (StepThrough(config=config, phase=n, known=n), [phase]) for n, phase in enumerate(phases)
     ]
     answers.save(answers.base_path(folder), asked, identity="", stamp=STAMP)
-    app = shown(opened("instruction").button(key="instruction_step").click())
+    app = opened("instruction")
+    app.button(key="instruction_step").click()
+    shown(app)
     assert "Step 1, batch." in said(app)
     assert "Recorded on a machine (2026-11-28, float32, commit c)." in said(app)
-    shown(app.button(key="instruction_step").click())
+    app.button(key="instruction_step").click()
+    shown(app)
     assert "Step 1, loss." in said(app)
     assert "instruction_step" not in [
         button.key for button in app.button
