@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core import catalog
-from core.errors import UserError, quote
+from core.errors import UserError
 from core.export.card import CARD, model_card
 from core.export.folder import whole_folder
 from core.export.parity import Compared, Parity, check
@@ -100,7 +100,7 @@ def _write(store: RunStore, run: Run, folder: Path, format: str) -> None:
             write_report(store, run, folder)
         case _:
             raise UserError(
-                f"The format {quote(format)} is not known; choose one of: {', '.join(FORMATS)}."
+                f"The format {format!r} is not known; choose one of: {', '.join(FORMATS)}."
             )
 
 
