@@ -21,7 +21,7 @@ def unchecked(values: Mapping[str, Json]) -> RunConfig:
     return _unchecked(RunConfig, values)
 
 
-def _unchecked(kind: type, values: Any) -> Any:
+def _unchecked(kind: Any, values: Any) -> Any:
     if not isinstance(values, Mapping):
         raise ValueError(f"{kind.__name__} is no object")
     made = object.__new__(kind)

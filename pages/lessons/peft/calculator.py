@@ -80,7 +80,15 @@ def choose_shape() -> ModelShape:
         )
         for place, (field, (label, usual)) in zip(places, wanted.items(), strict=True)
     }
-    return llama("Your model", **sizes)
+    return llama(
+        "Your model",
+        hidden=sizes["hidden"],
+        intermediate=sizes["intermediate"],
+        layers=sizes["layers"],
+        heads=sizes["heads"],
+        kv_heads=sizes["kv_heads"],
+        vocabulary=sizes["vocabulary"],
+    )
 
 
 def choose_method(shape: ModelShape) -> MethodConfig:
