@@ -127,7 +127,7 @@ def lesson() -> None:
         with left:
             other_settings(config, run_id, key="instruction", name="run")
 
-    def compare(events: Sequence[Event]) -> None:
+    def guess_beside(events: Sequence[Event]) -> None:
         compare_guess(guess, events)
 
     with right:
@@ -148,7 +148,7 @@ def lesson() -> None:
                 turned=TURNED,
                 set_controls=set_controls,
                 guess=guess,
-                compare=compare,
+                compare=guess_beside,
                 otherwise=usual_run,
             )
     with below:
