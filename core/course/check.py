@@ -139,7 +139,7 @@ def _texts(found: Lesson) -> Iterator[str]:
     for one in found.chosen:
         for option in one.options:
             typed = [float(n.rstrip(" %")) for n in texts.typed_numbers(option.text)]
-            ends = [e for e in (option.low, option.high) if abs(e) < inf]
+            ends = [abs(e) for e in (option.low, option.high) if abs(e) < inf]
             if wrong := [n for n in typed if n not in ends and n / 100 not in ends]:
                 yield f"prediction {one.id}: the option {quote(option.text)} says {wrong[0]:g}, its range {ends}"
     for one in found.drawn:

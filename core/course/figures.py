@@ -12,16 +12,18 @@ A metric of recorded runs, or of the reader's own:
     trained.percent | count                        parameters
     memory.mb                                      weights, gradients, optimizer, activations
 
-Without its last word, the first six are curves over steps. Of a prompt: `score`, `tokens`. Of a pair of texts: `f1.<n>`,
+Without its last word, the first six are curves over steps. Of a prompt or a tuned model: `score`, `tokens`, `ms` a request,
+`training` seconds. Of what was said: `text`. Of a pair of texts: `f1.<n>`,
 `precision.<n>`, `recall.<n>` over n-grams. Of a count: `percent`, `number`, `mb` (4 bytes each). Of weights: `mb`.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 from core.catalog import DEFAULT_MODEL, MODELS
+from core.config import check_choice
 from core.course.sources import (
     WAYS,
     Count,
@@ -29,7 +31,9 @@ from core.course.sources import (
     Pair,
     Prompt,
     Runs,
+    Said,
     Source,
+    Tuned,
     Weights,
 )
 from core.errors import UserError, quote
@@ -39,7 +43,8 @@ from core.evaluate.words import Cutting
 from core.events import Evaluation, Event, Memory, Sample, Started, Step, Validation
 from core.experiments import prompting_record
 from core.experiments.adapters import WEIGHT_BYTES, adapter_config
-from core.experiments.prompting import PROMPTED, ways
+from core.experiments.first_screens import first_screens
+from core.experiments.prompting import PROMPTED, TUNED, Way, ways
 from core.formulas.parameters import count, trainable_parameters, trained_share
 from core.shape import PUBLISHED
 
@@ -87,7 +92,7 @@ def number_words(value: float, unit: str = "") -> str:
     """
     if unit == "%":
         return f"{value:.2g} %" if value < 10 else f"{value:.0f} %"
-    if unit in ("MB", "tokens", "parameters"):
+    if unit in ("MB", "tokens", "parameters", "ms", "s"):
         return f"{value:,.0f} {unit}" if value >= 10 else f"{value:.2g} {unit}"
     return f"{value:.2f} {unit}".strip()
 
@@ -109,6 +114,10 @@ def figure(reference: str, sources: Mapping[str, Source]) -> Figure | None:
             return of_runs(metric, runs.measured())
         case Prompt() as prompt:
             return _of_prompt(metric, prompt)
+        case Tuned() as tuned:
+            return _of_tuned(metric, tuned)
+        case Said() as said:
+            return _of_said(metric, said)
         case Pair() as pair:
             return _of_pair(metric, pair)
         case Count() as counted:
@@ -268,17 +277,49 @@ def _wrongly_sentiment(found: Sequence[Evaluation]) -> dict[int, Figure]:
 
 
 def _of_prompt(metric: str, source: Prompt) -> Figure | None:
-    if metric not in ("score", "tokens"):
-        raise UserError(f"A prompt has a score and tokens, not {quote(metric)}.")
-    found = prompting_record.recorded()
     wanted = source.prompt
     form = wanted.form if wanted.shots else ""
+    return _of_way(
+        metric, lambda way: (way.kind, way.labels, way.form) == (PROMPTED, wanted.shots, form)
+    )
+
+
+def _of_tuned(metric: str, source: Tuned) -> Figure | None:
+    wanted = source.tuned
+    check_choice("The method", wanted.method, TUNED)
+    found = prompting_record.recorded()
+    known = [row.labels for row in found.rows if row.kind == wanted.method] if found else []
+    examples = wanted.examples or max(known, default=0)
+    return _of_way(metric, lambda way: (way.kind, way.labels) == (wanted.method, examples))
+
+
+def _of_way(metric: str, fits: Callable[[Way], bool]) -> Figure | None:
+    """A way of the record of prompting against tuning."""
+    if metric not in ("score", "tokens", "ms", "training"):
+        raise UserError(
+            f"A prompt or a tuned model has score, tokens, ms and training, not {quote(metric)}."
+        )
+    found = prompting_record.recorded()
     for way in ways(found.rows) if found else ():
-        if (way.kind, way.labels, way.form) == (PROMPTED, wanted.shots, form):
-            if metric == "tokens":
+        if not fits(way):
+            continue
+        match metric:
+            case "score":
+                return Figure(values=tuple(row.score for row in way.rows), interval=way.interval)
+            case "tokens":
                 return Figure(values=(way.prompt_tokens,), unit="tokens")
-            return Figure(values=tuple(row.score for row in way.rows), interval=way.interval)
+            case "ms":
+                return Figure(values=(1000 * way.latency_s(),), unit="ms")
+            case _:
+                return Figure(values=(fmean(row.once_s for row in way.rows),), unit="s")
     return None
+
+
+def _of_said(metric: str, source: Said) -> Figure | None:
+    if metric != "text" or source.said not in ("raw", "chat", "tuned"):
+        raise UserError("What was said is raw, chat or tuned, and has a text.")
+    found = first_screens()
+    return Figure(text=getattr(found, source.said)) if found else None
 
 
 def _of_pair(metric: str, source: Pair) -> Figure:

@@ -9,6 +9,12 @@ A lesson names its sources in course.toml:
     [figures.four]
     prompt = { shots = 4, form = "chat" }                 # the base model with solved examples
 
+    [figures.lora_16]
+    tuned = { method = "lora", examples = 16 }            # measured beside prompts; 0 examples are all there are
+
+    [figures.raw]
+    said = "raw"                                          # the recorded answer "raw", "chat" or "tuned" to one review
+
     [figures.right]
     pair = "right"                                        # two answers of core/evaluate/metric_failures.py
 
@@ -102,6 +108,28 @@ class Prompt:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TunedOn:
+    """A method of the lesson on prompting or tuning, and how many examples it was trained on; 0 is all."""
+
+    method: str
+    examples: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuned:
+    """A tuned model, asked like a prompt without examples."""
+
+    tuned: TunedOn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """A recorded answer of core/experiments/first_screens.py, by its name."""
+
+    said: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pair:
     """A reference and an answer of the lesson on evaluation: "right", "wrong" or the name of a failure."""
 
@@ -148,10 +176,12 @@ class Weights:
     weights: ManyTasks
 
 
-Source = Runs | Prompt | Pair | Count | Weights
+Source = Runs | Prompt | Tuned | Said | Pair | Count | Weights
 KINDS: dict[str, type[Source]] = {
     "runs": Runs,
     "prompt": Prompt,
+    "tuned": Tuned,
+    "said": Said,
     "pair": Pair,
     "count": Count,
     "weights": Weights,
