@@ -143,13 +143,13 @@ def _answers(one: Lesson, question: Question) -> str:
     rows = [
         f"<li>{'<b>' if a.right else ''}{inline(one, a.text)}{'</b>' if a.right else ''}: "
         f"{inline(one, a.explained)}</li>"
-        for a in question.answers
+        for a in question.mixed
     ]
     return f'<div class="question"><p>{inline(one, question.ask)}</p><ul>{"".join(rows)}</ul></div>'
 
 
 def _to_choose(one: Lesson, question: Question) -> str:
-    rows = "".join(f"<li>{BOX} {inline(one, a.text)}</li>" for a in question.answers)
+    rows = "".join(f"<li>{BOX} {inline(one, a.text)}</li>" for a in question.mixed)
     return f'<div class="question"><p>{inline(one, question.ask)}</p><ul class="choose">{rows}</ul></div>'
 
 

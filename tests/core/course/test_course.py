@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -31,10 +32,12 @@ def test_each_lesson_predicts_and_asks_enough() -> None:
 
 
 def test_a_right_answer_does_not_show_by_its_place() -> None:
-    """They are written first; whoever shows them mixes them."""
-    for one in lessons():
-        for question in one.questions:
-            assert question.answers[0].right, question.id
+    asked = [
+        q for one in lessons() for q in (*one.questions, *(p.question for p in one.predictions))
+    ]
+    places = Counter(question.mixed.index(question.right) for question in asked)
+    assert all(places[n] > len(asked) / 6 for n in range(3)), places
+    assert all(q.mixed == q.mixed and set(q.mixed) == set(q.answers) for q in asked)
 
 
 @pytest.fixture

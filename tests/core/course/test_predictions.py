@@ -42,8 +42,8 @@ def evaluation(step: int, task: str, score: float, interval: tuple[float, float]
 
 
 def a_run(config: RunConfig | None = None) -> MeasuredRun:
-    step = dict(learning_rate=0.0, grad_norm=0.0, examples_per_s=1.0, tokens_per_s=1.0)
-    step |= dict(tokens_computed=1, tokens_padded=1, step_s=1.0, elapsed_s=1.0)
+    step = {"learning_rate": 0.0, "grad_norm": 0.0, "examples_per_s": 1.0, "tokens_per_s": 1.0}
+    step |= {"tokens_computed": 1, "tokens_padded": 1, "step_s": 1.0, "elapsed_s": 1.0}
     return MeasuredRun(
         config=config or collapse(),
         events=(
@@ -199,7 +199,7 @@ def test_metrics_that_runs_do_not_measure_are_refused() -> None:
     "answers",
     [
         WHY.answers[:2],
-        WHY.answers[1:] + (Answer(text="d", explained="No."),),
+        (*WHY.answers[1:], Answer(text="d", explained="No.")),
         (*WHY.answers[:2], Answer(text="c", explained=" ")),
         (*WHY.answers, Answer(text="a", explained="Twice.")),
     ],
