@@ -14,6 +14,7 @@ from typing import Any
 from core.recorded import files
 from core.recorded.collection import collections
 from core.recorded.files import ANSWERS
+from core.recorded.run import where_words
 from core.runs.messages import (
     M,
     Request,
@@ -70,6 +71,12 @@ def how(path: Path) -> tuple[str, Stamp]:
     """The identity and the stamp of recorded answers; `UserError` where they cannot be read."""
     head, *_ = files.read_lines(path)
     return str(head.get("identity")), read(Stamp, head.get("stamp", {}))
+
+
+def where_asked(*, folder: Path | None = None) -> str:
+    """Sentences for a caption: when, where and how the base model was asked; "" where it was not."""
+    path = base_path(folder or files.FOLDER)
+    return where_words(how(path)[1]) if path.is_file() else ""
 
 
 def key_of(request: Request[Any]) -> str:

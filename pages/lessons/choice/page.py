@@ -59,6 +59,7 @@ COST_TABLES = (
     ("way", "ms a request", "ms with a prompt cache", "training (s)"),
 )  # all columns together are wider than a page
 REQUESTS = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000, 1_000_000)
+USUAL_REQUESTS = 1_000
 
 
 def which_costs_less(found: Sequence[Way]) -> int:
@@ -68,7 +69,7 @@ def which_costs_less(found: Sequence[Way]) -> int:
         requests = st.select_slider(
             "How many requests will there be?",
             REQUESTS,
-            1_000,
+            USUAL_REQUESTS,
             format_func="{:,}".format,
             key="choice_requests",
             bind="query-params",
@@ -86,7 +87,8 @@ def which_costs_less(found: Sequence[Way]) -> int:
         figure = total_figure(
             prompted, tuned, requests, unit="seconds", cached=False, most=REQUESTS[-1]
         )
-        st.plotly_chart(figure, width="stretch", key="choice_first")
+        with st.container(key=f"choice_{'grows' if requests == USUAL_REQUESTS else 'follows'}"):
+            st.plotly_chart(figure, width="stretch", key="choice_first")
         st.caption(where(found))
     return requests
 

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.config import METHODS
+from core.config import METHODS, RunConfig
 from core.course.lessons import name_of
+from core.events import Event
 from core.experiments import record
 from core.experiments.claims import LEARNED_ENOUGH, claims
 from core.experiments.mitigations import MITIGATIONS, mitigation_config
 from core.experiments.plane import Point, settings
+from core.recorded import find
 from pages.lessons.cures.guess import compare_kept, guess_kept
 from pages.lessons.cures.pictures import CAPTIONS, WIDTH, picture
 from pages.lessons.cures.plane import (
@@ -20,8 +22,9 @@ from pages.lessons.cures.plane import (
     recorded_points,
     setting_table,
 )
+from pages.shared.answers import answer, other_settings
 from pages.shared.engine import events_of, store
-from pages.shared.forgetting import forgetting_view
+from pages.shared.forgetting import draw, forgetting_view
 from pages.shared.layout import experiment, more_settings
 from pages.shared.run_button import run_button
 from pages.shared.settings import decimals
@@ -40,22 +43,49 @@ def experiment_with_a_cure() -> str:
     """Choose a cure and its knob, run it, watch it; returns the run shown, or ""."""
     left, right = experiment()
     with left:
-        chosen, guess, run_id = choose_and_run()
+        chosen, config, guess, run_id = choose_and_run()
+
+    def compare(events: Sequence[Event]) -> None:
+        compare_kept(guess, events)
+
     with right:
         if run_id and not store().get(run_id).status.is_over:
             forgetting_view(run_id)
             two_points(run_id, chosen)
         elif run_id:
-            compare_kept(guess, events_of(run_id))
+            compare(events_of(run_id))
             two_points(run_id, chosen)
             forgetting_view(run_id)
         else:
-            two_points("", chosen)
+            shown = answer(
+                config,
+                draw,
+                key="cures",
+                name="run",
+                collections=("mitigations",),
+                turned=("seed",),
+                set_controls=set_controls,
+                guess=guess,
+                compare=compare,
+            )
+            if shown or not find(config):  # it would tell what is to be guessed
+                two_points("", chosen)
     return run_id
 
 
-def choose_and_run() -> tuple[str, str, str]:
-    """The cure's card, a guess, Run and its knob; returns cure, guess and the run in the address, or ""."""
+def set_controls(config: RunConfig) -> None:
+    """Put the cure, its knob and the seed of a config into the controls."""
+    for mitigation in MITIGATIONS.values():
+        for value in mitigation.values:
+            if mitigation_config(mitigation.id, value, seed=config.seed) == config:
+                st.session_state["cures_cure"] = mitigation.id
+                st.session_state[f"cures_{mitigation.id}"] = value
+                st.session_state["cures_seed"] = config.seed
+                return
+
+
+def choose_and_run() -> tuple[str, RunConfig, str, str]:
+    """The cure's card, a guess, Run and its knob; returns cure, settings, guess and the run in the address, or ""."""
     chosen = st.selectbox(
         "Cure",
         list(MITIGATIONS),
@@ -86,8 +116,10 @@ def choose_and_run() -> tuple[str, str, str]:
     with button:
         config = mitigation_config(chosen, value, seed=seed)
         run_id = run_button(config, "Run this cure", key="cures", name="run")
-    is_of_these_settings = run_id and store().get(run_id).config_hash == config.hash
-    return chosen, guess if is_of_these_settings else "", run_id
+    if run_id:
+        other_settings(config, run_id, key="cures", name="run")
+    is_of_these_settings = not run_id or store().get(run_id).config_hash == config.hash
+    return chosen, config, guess if is_of_these_settings else "", run_id
 
 
 def two_points(run_id: str, chosen: str) -> None:

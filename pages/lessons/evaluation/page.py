@@ -5,6 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from core import catalog
+from core.config import RunConfig
 from core.evaluate.examples import Judged, labels_of
 from core.experiments.watching import WATCHED_TASKS, watched_config
 from core.runs.messages import AskLabels, Evaluate, ModelOnTestSet
@@ -21,11 +22,12 @@ from pages.lessons.evaluation.any_model import (
     show_limits,
     show_summary,
 )
-from pages.lessons.evaluation.learning_curves import watch
+from pages.lessons.evaluation.learning_curves import draw, watch
 from pages.lessons.evaluation.overlap import challenges, compared, metric_failures
 from pages.lessons.evaluation.same_score import same_score
 from pages.lessons.evaluation.thresholds import show_report, show_thresholds
 from pages.lessons.evaluation.two_models import on_both, show_comparison
+from pages.shared.answers import answer, other_settings
 from pages.shared.layout import experiment, more_settings
 from pages.shared.run_button import run_button
 
@@ -70,13 +72,27 @@ def while_it_trains() -> None:
         config = watched_config(task, seed=seed)
         with place:
             run_id = run_button(config, "Train", key="evaluation_train", name="run")
+        if run_id:
+            other_settings(config, run_id, key="evaluation", name="run")
     with right:
         if run_id:
             watch(run_id)
         else:
-            st.caption(
-                "Press Train: it takes a minute or two, with a score every few steps. The curves grow here."
+            answer(
+                config,
+                draw,
+                key="evaluation",
+                name="run",
+                collections=("single_tasks",),
+                turned=("data.task", "seed"),
+                set_controls=set_controls,
             )
+
+
+def set_controls(config: RunConfig) -> None:
+    """Put a config into the controls of `while_it_trains`."""
+    st.session_state["evaluation_train"] = config.data.task
+    st.session_state["evaluation_seed"] = config.seed
 
 
 def look_at_finished() -> None:

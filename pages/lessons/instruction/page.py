@@ -1,5 +1,6 @@
 """Lesson: instruction fine-tuning, from prompt-completion pairs to a tuned model."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 import streamlit as st
@@ -7,19 +8,24 @@ import streamlit as st
 from core import catalog
 from core.data.examples import load_splits
 from core.errors import UserError
+from core.events import Event
 from core.generate.settings import SamplingSettings
 from core.runs.messages import Generate
 from core.runs.states import RunStatus
 from pages.lessons.instruction.results import (
     GUESSES,
-    first_screen,
+    compare_guess,
+    draw,
     question,
     run_results,
+    three_pairs,
     trained_task_prompt,
+    usual_run,
 )
-from pages.lessons.instruction.settings import run_settings
+from pages.lessons.instruction.settings import run_settings, set_controls
 from pages.lessons.instruction.stepping import FORWARD, source_of, step_through
 from pages.lessons.instruction.training_data import choose_dataset, epochs, pairs
+from pages.shared.answers import answer, other_settings
 from pages.shared.cards import Card, show_cards
 from pages.shared.engine import engine, model_ready, store
 from pages.shared.layout import ask_guess, experiment
@@ -27,6 +33,7 @@ from pages.shared.plain import plain
 from pages.shared.prepare import compute_button
 from pages.shared.run_button import run_button, run_in_url
 
+TURNED = ("data.task", "method.name", "optimizer.learning_rate", "optimizer.steps", "seed")
 REVIEW = (
     "Is this review positive or negative? Answer with one word.\n\nReview: "
     "The soup was cold and the waiter laughed at us."
@@ -102,7 +109,11 @@ def lesson() -> None:
         with button:
             run_id = run_in_url("run")
         with right:
-            run_results(run_id, guess) if run_id else first_screen()
+            if run_id:
+                run_results(run_id, guess)
+            else:
+                three_pairs()
+                usual_run()
         return
     with below:
         st.header("1 · Pairs and template")
@@ -112,11 +123,34 @@ def lesson() -> None:
         st.caption(epochs(config, len(splits.train)))
     with button:
         run_id = run_button(config, "Run", key="instruction_run", name="run")
+    if run_id:
+        with left:
+            other_settings(config, run_id, key="instruction", name="run")
+
+    def compare(events: Sequence[Event]) -> None:
+        compare_guess(guess, events)
+
     with right:
         if run_id:
             run_results(run_id, guess)
+        elif task == catalog.CUSTOM_TASK:
+            three_pairs()
+            usual_run()
         else:
-            first_screen()
+            if task == "sentiment":
+                three_pairs()
+            answer(
+                config,
+                draw,
+                key="instruction",
+                name="run",
+                collections=("single_tasks",),
+                turned=TURNED,
+                set_controls=set_controls,
+                guess=guess,
+                compare=compare,
+                otherwise=usual_run,
+            )
     with below:
         st.header("2 · The loop, one phase at a time")
         step_through(config)

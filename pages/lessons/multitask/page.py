@@ -1,9 +1,12 @@
 """Lesson: multi-task tuning. Several tasks in every batch, and what that keeps."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from core import catalog
-from core.config import default_learning_rate, method_title
+from core.config import RunConfig, default_learning_rate, method_title
+from core.events import Event
 from core.experiments import record
 from core.experiments.mixtures import (
     CHECK_EVERY,
@@ -15,7 +18,7 @@ from core.experiments.mixtures import (
     mixture_config,
 )
 from pages.lessons.multitask.guess import compare_held_out, guess_held_out
-from pages.lessons.multitask.live_scores import mixture_view, shares
+from pages.lessons.multitask.live_scores import draw, mixture_view, shares
 from pages.lessons.multitask.mixtures import (
     GROUPS,
     alone_finding,
@@ -30,6 +33,7 @@ from pages.lessons.multitask.mixtures import (
     recorded_mixtures,
 )
 from pages.lessons.multitask.tiles import first_screen, tiles
+from pages.shared.answers import answer, other_settings
 from pages.shared.engine import events_of, store
 from pages.shared.layout import experiment, more_settings
 from pages.shared.run_button import run_button, run_in_url
@@ -38,6 +42,15 @@ from pages.shared.two_lines import CAPTION, are_measured
 
 COMMAND = "python -m core experiment mixtures --seeds 0 --record assets/recorded/mixtures.json"
 EQUAL = 5
+TURNED = (
+    "data.task",
+    "data.others",
+    "data.weights",
+    "method.name",
+    "optimizer.learning_rate",
+    "optimizer.steps",
+    "seed",
+)
 
 
 def title_of(task: str) -> str:
@@ -61,8 +74,9 @@ def mixing_weights(tasks: list[str]) -> tuple[float, ...]:
     return () if len(set(weights)) == 1 else tuple(map(float, weights))
 
 
-def mix() -> tuple[str, str]:
-    """Tasks, a guess and Run in sight, the rest in a popover; returns guess and the run in the address, or ""."""
+def mix() -> tuple[RunConfig | None, str, str]:
+    """Tasks, a guess and Run in sight, the rest in a popover; returns settings, guess and the run in the address,
+    or ""."""
     chosen = st.pills(
         "Tasks in every batch",
         TRAINED,
@@ -76,7 +90,7 @@ def mix() -> tuple[str, str]:
     tasks = [task for task in TRAINED if task in chosen]
     if not tasks:
         st.caption("Choose at least one task.")
-        return "", run_in_url("mix")
+        return None, "", run_in_url("mix")
     batch = st.container()
     guess = guess_held_out()
     button = st.container()
@@ -112,20 +126,51 @@ def mix() -> tuple[str, str]:
     )
     with button:
         run_id = run_button(config, "Run", key="multitask_run", name="mix")
-    is_of_these_settings = run_id and store().get(run_id).config_hash == config.hash
-    return guess if is_of_these_settings else "", run_id
+    if run_id:
+        other_settings(config, run_id, key="multitask", name="mix")
+    is_of_these_settings = not run_id or store().get(run_id).config_hash == config.hash
+    return config, guess if is_of_these_settings else "", run_id
+
+
+def set_controls(config: RunConfig) -> None:
+    """Put a config into the controls of `mix`."""
+    method, tasks = config.method.name, config.data.tasks
+    weights = config.data.weights or [EQUAL] * len(tasks)
+    st.session_state["multitask_tasks"] = [task for task in TRAINED if task in tasks]
+    st.session_state["multitask_method"] = method
+    st.session_state[f"multitask_rate_{method}"] = config.optimizer.learning_rate
+    st.session_state["multitask_steps"] = config.optimizer.steps
+    st.session_state["multitask_seed"] = config.seed
+    for task, weight in zip(tasks, weights, strict=True):
+        st.session_state[f"multitask_weight_{task}"] = int(weight)
 
 
 def live() -> None:
     left, right = experiment()
     with left:
-        guess, run_id = mix()
+        config, guess, run_id = mix()
+
+    def compare(events: Sequence[Event]) -> None:
+        compare_held_out(guess, events)
+
     with right:
         if run_id:
             if store().get(run_id).status.is_over:
-                compare_held_out(guess, events_of(run_id))
+                compare(events_of(run_id))
             mixture_view(run_id)
         else:
+            if config:
+                answer(
+                    config,
+                    draw,
+                    key="multitask",
+                    name="mix",
+                    collections=("mixtures",),
+                    turned=TURNED,
+                    set_controls=set_controls,
+                    guess=guess,
+                    compare=compare,
+                )
             first_screen()
     st.caption(
         f"Every run is scored on all seven tasks, on general questions, and on "

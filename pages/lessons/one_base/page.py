@@ -79,13 +79,18 @@ def prompts(tasks: Sequence[str]) -> list[str]:
 
 
 def grid(texts: Sequence[str], tasks: Mapping[str, str]) -> None:
-    """A card for each prompt, a line for each model, named with its task: what it answered."""
-    show_cards(
-        [
-            Card(prompt=text, answers=[told(text, name, task) for name, task in tasks.items()])
-            for text in texts
-        ]
-    )
+    """A card for each prompt, a line for each model, named with its task: what it answered.
+
+    Before any question of the reader, the lines appear in turn, as one base switches between its adapters.
+    """
+    is_untouched = not any(map(remembered, texts))
+    with st.container(key=f"one_base_{'in_turn' if is_untouched else 'asked'}"):
+        show_cards(
+            [
+                Card(prompt=text, answers=[told(text, name, task) for name, task in tasks.items()])
+                for text in texts
+            ]
+        )
 
 
 def where_recorded(texts: Sequence[str]) -> str:
