@@ -110,6 +110,13 @@ LAB = (
         summary="A batch drawn as the tree that is computed; parts of the speed to switch off, timed while "
         "you wait; and the benchmark against Trainer and TRL.",
     ),
+    Page(
+        id="teachers",
+        title="For teachers",
+        url_path="teachers",
+        summary="Notes and worksheets to print, what each lesson asks, and plans for 45 minutes, 90 minutes and "
+        "three weeks.",
+    ),
 )
 
 

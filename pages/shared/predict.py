@@ -1,0 +1,197 @@
+"""Predict before a run, compare after it: one guess chosen, one drawn.
+
+    guess = predict(COURSE, is_locked=…)         at the left, before Run; "" as long as nothing is guessed
+    show_outcome(COURSE, run)                    at the right, where the result stands
+
+A guess is locked as soon as the run or the replay starts. It can be left out, and made anew with "Guess again". It is
+not in the address: a link must not tell it to others.
+"""
+
+from collections.abc import Callable, Sequence
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from core.course.content import Lesson
+from core.course.figures import Figure
+from core.course.predictions import Chosen, Drawn
+from core.course.sources import MeasuredRun
+from pages.shared.ask import ask
+from pages.shared.colours import AMBER, BLUE, GREY
+from pages.shared.layout import ask_guess, show_guess
+
+STEPS_OF_AXIS = 20
+"""Positions of a slider."""
+PICTURE_HEIGHT = 230
+
+
+def predict(course: Lesson, *, is_locked: bool, again: Callable[[], None]) -> str:
+    """Ask for all predictions of a lesson; returns "" as long as nothing is guessed, else what was.
+
+    `again` is called before a locked guess is made anew: it takes the result off the page.
+    """
+    parts = [
+        *(_choose(course, one, is_locked) for one in course.chosen),
+        *(_draw(course, one, is_locked) for one in course.drawn),
+    ]
+    given = [part for part in parts if part]
+    if is_locked and given:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption("Your guess is locked.")
+            st.button(
+                "Guess again", key=f"{course.id}_again", on_click=_forget, args=(course, again)
+            )
+    return ", ".join(given)
+
+
+def chosen_of(course: Lesson, one: Chosen) -> str:
+    """The option that was chosen, or ""."""
+    return st.session_state.get(f"{course.id}_{one.id}_guess") or ""
+
+
+def drawn_of(course: Lesson, one: Drawn) -> list[float]:
+    """The heights that were drawn, or [] where the reader drew nothing."""
+    return st.session_state.get(_drawing(course, one), [])
+
+
+def show_outcome(course: Lesson, run: MeasuredRun | None) -> None:
+    """Each guess beside what came, with its distance; then the question why. Nothing without a guess.
+
+    `run` is the one that is shown; None looks everything up in the recordings.
+    """
+    for one in course.chosen:
+        if guess := chosen_of(course, one):
+            _chosen_outcome(course, one, guess, run)
+    for one in course.drawn:
+        if heights := drawn_of(course, one):
+            _drawn_outcome(course, one, heights, run)
+
+
+def _choose(course: Lesson, one: Chosen, is_locked: bool) -> str:
+    texts = [option.text for option in one.options]
+    key = f"{course.id}_{one.id}_guess"
+    return ask_guess(course.shown(one.ask), texts, key=key, is_locked=is_locked)
+
+
+def _draw(course: Lesson, one: Drawn, is_locked: bool) -> str:
+    """Sliders and a picture that follows them, in a popover."""
+    name = _drawing(course, one)
+    start = one.start(course.figures)
+    usual = one.high / 2 if start is None else start
+    with st.popover(f"Or draw it: {one.axis}", icon=":material/draw:", width="stretch"):
+        st.markdown(f"**Guess first:** {course.shown(one.ask)}")
+        heights = [
+            st.slider(
+                point,
+                0.0,
+                float(one.high),
+                _on_a_stop(usual, one.high),
+                one.high / STEPS_OF_AXIS,
+                key=f"{course.id}_{one.id}_{n}_drawn",
+                disabled=is_locked,
+                on_change=st.session_state.__setitem__,
+                args=(f"{name}_touched", True),
+            )
+            for n, point in enumerate(one.points)
+        ]
+        figure = picture(one, heights, start=start)
+        st.plotly_chart(figure, width="stretch", key=f"{course.id}_{one.id}_picture")
+        st.caption(one.how)
+    if not st.session_state.get(f"{name}_touched"):
+        return ""
+    st.session_state[name] = heights
+    return f"drawn: {', '.join(f'{height:.2g}' for height in heights)}"
+
+
+def _on_a_stop(value: float, high: float) -> float:
+    """The nearest position of a slider."""
+    step = high / STEPS_OF_AXIS
+    return min(high, round(value / step) * step)
+
+
+def _drawing(course: Lesson, one: Drawn) -> str:
+    return f"{course.id}_{one.id}_heights"
+
+
+def _forget(course: Lesson, again: Callable[[], None]) -> None:
+    """All guesses of a lesson, so that they can be made anew."""
+    for one in course.chosen:
+        st.session_state[f"{course.id}_{one.id}_guess"] = None
+    for one in course.drawn:
+        for name in (_drawing(course, one), f"{_drawing(course, one)}_touched"):
+            st.session_state.pop(name, None)
+    again()
+
+
+def _chosen_outcome(course: Lesson, one: Chosen, guess: str, run: MeasuredRun | None) -> None:
+    found = one.measured(course.figures, run)
+    if found is None:
+        show_guess(guess, "What came is not recorded yet: run it.")
+        return
+    came = one.compare(guess, found)
+    distance = "" if found.text is not None else f" Distance: {came.distance:.2f}."
+    if came.is_right is None:
+        distance += (
+            " More examples could move it over the border of your range, so your guess stays open."
+        )
+    show_guess(guess, f"{came.words}{distance}", is_right=came.is_right)
+    ask(course, one.question, label="Why?")
+
+
+def _drawn_outcome(
+    course: Lesson, one: Drawn, heights: Sequence[float], run: MeasuredRun | None
+) -> None:
+    found = one.measured(course.figures, run)
+    if found is None or len(found) != len(heights):
+        st.caption(
+            "What you drew is not measured here: not recorded yet, or not by a run of these settings."
+        )
+        return
+    came = one.compare(heights, found)
+    st.markdown(
+        f"**Your drawing is {came.distance:.2g} away, on average** ({one.axis}; 0 is exact)"
+    )
+    figure = picture(one, heights, start=one.start(course.figures), measured=found)
+    st.plotly_chart(figure, width="stretch", key=f"{course.id}_{one.id}_outcome")
+    ask(course, one.question, label="Why?")
+
+
+def picture(
+    one: Drawn,
+    heights: Sequence[float],
+    *,
+    start: float | None = None,
+    measured: Sequence[Figure] = (),
+) -> go.Figure:
+    """The guess, and what was measured beside it: lines over steps, or bars side by side."""
+    figure = go.Figure()
+    rows = [("your guess", list(heights), AMBER, "dash")]
+    if measured:
+        rows.append(("measured", [found.value for found in measured], BLUE, "solid"))
+    for name, values, colour, dash in rows:
+        if one.curve:
+            first = [] if start is None else [(0, start)]
+            points = [*first, *zip(one.steps, values, strict=True)]
+            figure.add_scatter(
+                x=[x for x, _ in points],
+                y=[y for _, y in points],
+                name=name,
+                mode="lines+markers",
+                line={"color": colour, "dash": dash},
+            )
+        else:
+            figure.add_bar(
+                x=list(one.points),
+                y=values,
+                name=name,
+                marker={"color": colour, "pattern": {"shape": "/" if dash == "dash" else ""}},
+            )
+    figure.update_layout(
+        height=PICTURE_HEIGHT,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        showlegend=True,
+        xaxis={"title": "optimizer step" if one.curve else None},
+        yaxis={"title": one.axis, "range": [0, 1.04 * one.high], "zerolinecolor": GREY},
+    )
+    return figure
