@@ -89,7 +89,9 @@ st.download_button(
     key="teachers_kit",
     type="primary",
 )
-st.caption("HTML files that need no network and print well: " + plain("python -m core course kit --to kit"))
+st.caption(
+    "HTML files that need no network and print well: " + plain("python -m core course kit --to kit")
+)
 known = lessons()
 overview(known)
 one_lesson(known)

@@ -6,6 +6,7 @@ import streamlit as st
 
 from core import catalog
 from core.config import RunConfig
+from core.course import content
 from core.evaluate.examples import Judged, labels_of
 from core.experiments.watching import WATCHED_TASKS, watched_config
 from core.runs.messages import AskLabels, Evaluate, ModelOnTestSet
@@ -30,6 +31,9 @@ from pages.lessons.evaluation.two_models import on_both, show_comparison
 from pages.shared.answers import answer, other_settings
 from pages.shared.layout import experiment, more_settings
 from pages.shared.run_button import run_button
+from pages.shared.thread import begin, end
+
+COURSE = content.lesson("evaluation")
 
 
 def count_words() -> None:
@@ -159,9 +163,7 @@ def two_models(asked: ModelOnTestSet, measure: str, found: Found[Judged]) -> Non
 
 
 st.title("Evaluation")
-st.markdown(
-    "A score is a decision about what counts. See what it counts, word by word, and make it lie."
-)
+begin(COURSE)
 if "run" in st.query_params:  # who follows a run sees it first
     while_it_trains()
     count_words()
@@ -171,3 +173,4 @@ else:
 measured = any_model()
 if measured:
     two_models(*measured)
+end(COURSE)

@@ -6,6 +6,7 @@ from contextlib import suppress
 import streamlit as st
 
 from core import catalog
+from core.course import content
 from core.data.examples import load_splits
 from core.errors import UserError
 from core.events import Event
@@ -32,6 +33,9 @@ from pages.shared.layout import ask_guess, experiment
 from pages.shared.plain import plain
 from pages.shared.prepare import compute_button
 from pages.shared.run_button import run_button, run_in_url
+from pages.shared.thread import begin, end
+
+COURSE = content.lesson("instruction")
 
 TURNED = ("data.task", "method.name", "optimizer.learning_rate", "optimizer.steps", "seed")
 REVIEW = (
@@ -173,8 +177,6 @@ def sources() -> None:
 
 
 st.title("Instruction fine-tuning")
-st.markdown(
-    "Show a model prompts together with the completions you want, and move its weights until "
-    "those completions are likely. That is all fine-tuning is."
-)
+begin(COURSE)
 lesson()
+end(COURSE)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.config import METHODS, MethodConfig, RunConfig, default_learning_rate
+from core.course import content
 from core.experiments.mitigations import PROMPTS
 from core.experiments.ranks import RankRow, full_config, rank_config, rank_row
 from core.experiments.sweep import RANKS, RATES, Sweep
@@ -36,6 +37,9 @@ from pages.shared.plain import quoted
 from pages.shared.prepare import compute_button
 from pages.shared.run_button import run_button
 from pages.shared.settings import choose_targets, rate_slider
+from pages.shared.thread import begin, end
+
+COURSE = content.lesson("lora")
 
 SHAPE = model_shape()
 VARIANTS = ("lora", "rslora", "dora")
@@ -295,6 +299,7 @@ def train() -> tuple[RunConfig, str]:
 
 
 st.title("LoRA")
+begin(COURSE)
 st.markdown(
     r"LoRA leaves a matrix $W$ as it is and adds the product of two thin ones: "
     r"$W' = W + \frac{\alpha}{r}\, B A$, with $B$ of $d_\text{out} \times r$ parameters and $A$ of "
@@ -318,3 +323,4 @@ else:
 start_is_the_base(wanted)
 over_ranks(wanted)
 sweep()
+end(COURSE)

@@ -6,6 +6,7 @@ import streamlit as st
 
 from core import catalog
 from core.config import RunConfig, default_learning_rate, method_title
+from core.course import content
 from core.events import Event
 from core.experiments import record
 from core.experiments.mixtures import (
@@ -38,7 +39,10 @@ from pages.shared.engine import events_of, store
 from pages.shared.layout import experiment, more_settings
 from pages.shared.run_button import run_button, run_in_url
 from pages.shared.settings import rate_slider
+from pages.shared.thread import begin, end
 from pages.shared.two_lines import CAPTION, are_measured
+
+COURSE = content.lesson("multitask")
 
 COMMAND = "python -m core experiment mixtures --seeds 0 --record assets/recorded/mixtures.json"
 EQUAL = 5
@@ -242,17 +246,9 @@ def carry_over() -> None:
 
 
 st.title("Multi-task tuning")
-st.markdown(
-    "So far you tuned on one task, and the others paid for it. Now tune on several tasks at once. "
-    "Every step then sees the old tasks as well as the new one."
-)
+begin(COURSE)
 live()
 number_of_tasks()
 all_at_once()
 carry_over()
-st.header("What to take away")
-st.markdown(
-    "Training only protects what its batches contain. With mixed tasks, the loss of nearly every "
-    "batch sees each task, so a step that spoils one of them costs something at once. The price is "
-    "that each task gets fewer examples in the same number of steps."
-)
+end(COURSE)

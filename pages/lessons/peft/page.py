@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.config import FAMILIES, METHODS, MethodConfig, RunConfig, of_family
+from core.course import content
 from core.evaluate.apart import runs_words
 from core.events import Memory
 from core.experiments import record
@@ -41,6 +42,9 @@ from pages.shared.engine import model_shape
 from pages.shared.forgetting import draw, forgetting_view
 from pages.shared.layout import experiment, more_settings
 from pages.shared.run_button import run_button
+from pages.shared.thread import begin, end
+
+COURSE = content.lesson("peft")
 
 
 def by_share() -> list[str]:
@@ -294,10 +298,7 @@ def folklore(found: list[MethodSetting]) -> None:
 
 
 st.title("PEFT families")
-st.markdown(
-    "Full fine-tuning trains every weight. Parameter-efficient fine-tuning (PEFT) freezes nearly all of "
-    "them and trains something small."
-)
+begin(COURSE)
 settings = method_settings([*recorded_rows(), *own_rows()])
 method = try_it(settings)
 what_it_adds(method)
@@ -305,3 +306,4 @@ side_by_side(settings)
 folklore(settings)
 st.header("How much memory would it take?")
 calculator()
+end(COURSE)

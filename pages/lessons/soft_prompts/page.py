@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.config import FINAL_EXAMPLES, METHODS, RunConfig, default_learning_rate, of_family
+from core.course import content
 from core.evaluate.limits import cut_line
 from core.events import Evaluation, Event
 from core.experiments.mitigations import LEARNED, PROMPTS
@@ -39,6 +40,9 @@ from pages.shared.prepare import compute_button
 from pages.shared.queue import run_all
 from pages.shared.run_button import run_button
 from pages.shared.settings import rate_slider
+from pages.shared.thread import begin, end
+
+COURSE = content.lesson("soft_prompts")
 
 STARTS = {"vocabulary": "Words drawn at random", "text": "A text", "random": "Noise"}
 RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
@@ -247,11 +251,9 @@ def take_away(run_id: str) -> None:
 
 
 st.title("Soft prompts")
-st.markdown(
-    "A prompt is made of words, but it does not have to be: a soft prompt is a row of vectors that stand for "
-    "no word, found by training. The model itself stays as it is."
-)
+begin(COURSE)
 shown = train()
 sizes()
 by_hand(shown)
 take_away(shown)
+end(COURSE)
