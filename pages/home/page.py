@@ -8,13 +8,13 @@ from core.errors import UserError
 from core.experiments.collapse import LEAD
 from core.generate.settings import SamplingSettings
 from core.paths import ASSETS
-from core.recorded import recorded_answer
 from core.recorded.answers import where_asked
 from core.runs.messages import Generate
 from pages.home.lead_replay import lead_replay
 from pages.shared.engine import current_model, engine, model_ready, store
 from pages.shared.plain import plain, quoted
 from pages.shared.prepare import compute_button
+from pages.shared.recordings import known_answer
 from pages.shared.typed import pieces_of, typed
 
 GREEDY = SamplingSettings(max_new_tokens=40)
@@ -41,7 +41,7 @@ def ask_base() -> None:
     asked = st.radio("Ask the base model", QUESTIONS, key="home_question")
     question = Generate(model=current_model().id, text=asked, settings=GREEDY)
     if not compute_button("Ask it now", key="home_ask", is_primary=True):
-        if recorded := recorded_answer(question):
+        if recorded := known_answer(question):
             st.html(f'<p class="said">{typed(pieces_of(recorded))}</p>')
             st.caption(where_asked())
         return

@@ -14,12 +14,12 @@ import streamlit as st
 from core.config import RunConfig
 from core.errors import UserError
 from core.events import Event
-from core.recorded import RecordedRun, beside_recorded
+from core.recorded import RecordedRun
 from core.runs.names import differing_words
 from core.runs.store import Run
 from pages.shared.engine import engine, events_of, store
 from pages.shared.plain import plain
-from pages.shared.recordings import Found, look_up
+from pages.shared.recordings import Found, beside_words, look_up
 from pages.shared.replay import Draw, replay
 from pages.shared.run_button import start_button
 
@@ -79,7 +79,10 @@ def other_settings(config: RunConfig, run_id: str, *, key: str, name: str) -> No
 
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"Your controls now say {_list(a for a, _ in differs)}. This run had {_list(b for _, b in differs)}."
+            plain(
+                f"Your controls now say {_list(a for a, _ in differs)}. This run had "
+                f"{_list(b for _, b in differs)}."
+            )
         )
         st.button("Look up these settings", key=f"{key}_look_up", on_click=leave)
 
@@ -89,7 +92,7 @@ def _own(run: Run, draw: Draw, compare: Callable[[Sequence[Event]], None] | None
     st.markdown("**Your finished run of exactly these settings**")
     if compare:
         compare(events)
-    if beside := beside_recorded(run):
+    if beside := beside_words(run):
         st.caption(beside)
     draw(run, events)
     return events

@@ -16,13 +16,14 @@ from core.evaluate.limits import sample_as_shown
 from core.evaluate.uncertainty import wilson_interval
 from core.events import Evaluation, Event, MatrixMovement, Movement, NextTokens, Sample
 from core.experiments.plane import tasks_seen
-from core.recorded import RecordedRun, find_hash
+from core.recorded import RecordedRun
 from core.runs.store import Run
 from pages.shared.cards import cards_of, show_cards
 from pages.shared.check_marks import SCORE, TRAINED_NOTE, check_marks, check_rows
 from pages.shared.colours import AMBER, BLUE, GREY, ORANGE, TASK_COLOURS
 from pages.shared.live import follow, planned_steps, step_axis
 from pages.shared.plain import quoted
+from pages.shared.recordings import recorded_like
 
 E = TypeVar("E", bound=Event)
 SENTIMENT_SHARE = "wrongly a sentiment"
@@ -31,15 +32,12 @@ SENTIMENT_SHARE = "wrongly a sentiment"
 
 def forgetting_view(run_id: str) -> None:
     """The run's curves of learning and forgetting, and its watched prompts; live while it trains."""
-    follow(run_id, _beside_the_recorded)
+    follow(run_id, draw)
 
 
-def _beside_the_recorded(run: Run, events: list[Event]) -> None:
-    """Behind a run whose settings are recorded, the recorded one in grey."""
-    draw(run, events, recorded=find_hash(run.config_hash))
-
-
-def draw(run: Run, events: list[Event], *, recorded: RecordedRun | None = None) -> None:
+def draw(run: Run, events: list[Event]) -> None:
+    """What the run answers and scores now; in grey behind it, the recorded run of the same settings."""
+    recorded = recorded_like(run)
     watched = [e for e in events if isinstance(e, Sample) and not e.task]
     if watched:
         show_cards(cards_of(watched))

@@ -33,7 +33,6 @@ from core.events import (
     Step,
     Validation,
 )
-from core.recorded import beside_recorded, find_hash
 from core.runs.states import RunStatus
 from core.runs.store import Run
 from pages.shared.cards import cards_of, show_cards
@@ -41,6 +40,7 @@ from pages.shared.check_marks import check_marks
 from pages.shared.colours import AMBER, BLUE, GREEN, GREY
 from pages.shared.engine import engine, events_of, spare_the_collector, store
 from pages.shared.plain import plain
+from pages.shared.recordings import beside_words, recorded_like
 from pages.shared.waiting import left_words, place_words
 
 POLL_S = 1.0
@@ -131,8 +131,8 @@ def _view(run: Run, events: list[Event]) -> None:
 
 def recorded_behind(run: Run) -> list[Event]:
     """The events of the recorded run of the same settings, to draw behind a live one; none where there is none."""
-    found = find_hash(run.config_hash)
-    return found.events() if found and found.run_id != run.id else []
+    found = recorded_like(run)
+    return found.events() if found else []
 
 
 def score_note(events: list[Event], task: str) -> str:
@@ -185,7 +185,7 @@ def show_status(run: Run, events: list[Event]) -> None:
         seen = examples_seen(run, events, done)
         after = f"{done} steps, {seconds:.0f} s" + (f", {seen}" if seen else "")
         st.success(f"{run.status.capitalize()} after {after}. {plain(run.reason)}")
-        if run.status is RunStatus.FINISHED and (beside := beside_recorded(run)):
+        if run.status is RunStatus.FINISHED and (beside := beside_words(run)):
             st.caption(beside)
     for event in events:
         if isinstance(event, Notice):

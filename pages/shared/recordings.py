@@ -7,11 +7,22 @@ recorded, only the nearest run is known, and in what it differs.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from core.config import RunConfig
 from core.errors import UserError
-from core.recorded import Collection, RecordedRun, collection, find, nearest
+from core.recorded import (
+    Collection,
+    RecordedRun,
+    beside_recorded,
+    collection,
+    find,
+    find_hash,
+    nearest,
+    recorded_answer,
+)
+from core.runs.messages import M, Request
 from core.runs.names import differing_words
 from core.runs.store import Run
 from pages.shared.engine import store
@@ -49,3 +60,36 @@ def look_up(config: RunConfig, *, collections: Sequence[str], turned: Sequence[s
         return Found()
     differs = differing_words(config.to_dict(), near.config.to_dict())
     return Found(near=near, differs=tuple(differs))
+
+
+def recorded_run(config: RunConfig) -> RecordedRun | None:
+    """The recorded run of exactly these settings; None without one, and where it cannot be read."""
+    with suppress(UserError):
+        found = find(config)
+        if found and found.events():
+            return found
+    return None
+
+
+def recorded_like(run: Run) -> RecordedRun | None:
+    """The recorded run of a run's settings, to draw behind it; None without one, and where it cannot be read
+    (`python -m core recorded check` says why): the live run is drawn all the same."""
+    with suppress(UserError):
+        found = find_hash(run.config_hash)
+        if found and found.run_id != run.id and found.events():
+            return found
+    return None
+
+
+def beside_words(run: Run) -> str:
+    """Whether a finished run differs from the recorded one by more than seeds do; "" where that is not known."""
+    with suppress(UserError):
+        return beside_recorded(run)
+    return ""
+
+
+def known_answer(request: Request[M]) -> list[M]:
+    """What is recorded of exactly this request; nothing where it is not, or cannot be read."""
+    with suppress(UserError):
+        return recorded_answer(request) or []
+    return []

@@ -102,11 +102,17 @@ def test_the_replay_stops_before_it_tells_what_is_guessed(
     assert 0 < held["until"] < told
     assert held["from"] == 0
     assert "Your guess" not in guesses(app)
+    shown(app.radio(key="forgetting_park_guess").set_value("something else"))
+    assert played[-1]["until"] == held["until"]  # a guess may be changed until it goes on
+    assert not guesses(app)
     shown(app.button(key="forgetting_show_me").click())
     assert (played[-1]["from"], played[-1]["until"]) == (held["until"], held["seconds"])
+    assert app.radio(key="forgetting_park_guess").disabled
+    assert "Your guess: something else. It answered “SmolLM”. You were right." in guesses(app)
+    shown(app.button(key="forgetting_again").click())
+    assert not app.radio(key="forgetting_park_guess").disabled
+    assert app.radio(key="forgetting_park_guess").value is None
     assert not guesses(app)
-    shown(app.radio(key="forgetting_guess").set_value("nothing"))
-    assert "Your guess: nothing. The tuned model answers: “SmolLM”." in guesses(app)
 
 
 def guesses(app: AppTest) -> str:

@@ -15,7 +15,6 @@ from core.experiments.first_screens import (
     instruction_config,
 )
 from core.generate.settings import SamplingSettings
-from core.recorded import find, recorded_answer
 from core.recorded.answers import where_asked
 from core.runs.messages import Generate
 from core.runs.states import RunStatus
@@ -23,6 +22,7 @@ from core.runs.store import Run
 from pages.shared.engine import current_model, engine, store
 from pages.shared.plain import plain
 from pages.shared.prepare import compute_button
+from pages.shared.recordings import known_answer, recorded_run
 from pages.shared.typed import Piece, pieces_of, typed, words_of
 
 WAYS = {
@@ -79,10 +79,10 @@ def recorded_answers() -> tuple[dict[str, list[Piece]], str]:
     known: dict[str, list[Piece]] = {}
     where: list[str] = []
     for way, raw in (("raw", True), ("chat", False)):
-        if said := recorded_answer(question(raw=raw)):
+        if said := known_answer(question(raw=raw)):
             known[way] = pieces_of(said)
             where = [where_asked()]
-    if run := find(instruction_config()):
+    if run := recorded_run(instruction_config()):
         last = [e for e in run.events(Sample) if isinstance(e, Sample) and e.prompt == REVIEW][-1]
         known["tuned"] = words_of(last.output)
         where.append(run.where)

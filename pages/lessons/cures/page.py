@@ -12,7 +12,6 @@ from core.experiments import record
 from core.experiments.claims import LEARNED_ENOUGH, claims
 from core.experiments.mitigations import MITIGATIONS, mitigation_config
 from core.experiments.plane import Point, settings
-from core.recorded import find
 from pages.lessons.cures.pictures import CAPTIONS, WIDTH, picture
 from pages.lessons.cures.plane import (
     KEPT_TITLES,
@@ -28,6 +27,7 @@ from pages.shared.engine import events_of, store
 from pages.shared.forgetting import draw, forgetting_view
 from pages.shared.layout import experiment, more_settings
 from pages.shared.predict import predict, show_outcome
+from pages.shared.recordings import recorded_run
 from pages.shared.run_button import run_button
 from pages.shared.settings import decimals
 from pages.shared.thread import begin, end
@@ -74,7 +74,7 @@ def experiment_with_a_cure() -> str:
                 guess=guess if is_shown() else "",
                 compare=compare,
             )
-            if shown or not find(config):  # it would tell what is to be guessed
+            if shown or not recorded_run(config):  # it would tell what is to be guessed
                 two_points("", chosen)
     return run_id
 

@@ -11,13 +11,13 @@ from core.course.sources import MeasuredRun
 from core.evaluate.forgetting import forgetting_from_events
 from core.events import Event
 from core.experiments.collapse import SEQUENCE, STEPS, TEXTBOOK_RATE, collapse, in_sequence
-from core.recorded import find
 from pages.shared.answers import answer, other_settings
 from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import events_of, store
 from pages.shared.forgetting import draw, forgetting_view, how_sure, matrix_figure, scrub
 from pages.shared.layout import experiment, more_settings
 from pages.shared.predict import predict, show_outcome
+from pages.shared.recordings import recorded_run
 from pages.shared.run_button import run_button
 from pages.shared.settings import RATES, decimals, rate_slider
 from pages.shared.thread import begin, end
@@ -152,7 +152,7 @@ def sequence(single: RunConfig) -> None:
     config = in_sequence(single, tasks)
     run_id = run_button(config, "Run the sequence", key="forgetting_sequence_run", name="sequence")
     if not run_id:
-        if shipped := find(config):
+        if shipped := recorded_run(config):
             st.caption(f"A recorded run of this sequence. {shipped.where}")
             what_is_left(shipped.events())
         return

@@ -8,7 +8,7 @@ import streamlit as st
 from core.config import METHODS
 from core.experiments.ranks import full_config
 from core.inspect.results import Matrices, Merged, Spectrum
-from core.recorded import RecordedRun, find
+from core.recorded import RecordedRun
 from core.recorded.answers import all_recorded
 from core.runs.messages import LookAtMatrices, LookAtSpectrum, Merge
 from core.runs.store import Run
@@ -19,6 +19,7 @@ from pages.lessons.lora.matrices import (
     spectrum_finding,
 )
 from pages.shared.engine import ask_once, model_shape, store
+from pages.shared.recordings import recorded_run
 
 FULL = "full fine-tuning"
 Place = tuple[int, str]
@@ -90,7 +91,7 @@ def inside_recorded(recorded: RecordedRun) -> None:
         module = _choose_module(found.modules, key="lora_recorded_module")
     title = METHODS[recorded.config.method.name].title
     spectra = {title: found.spectra[layer, module]}
-    full = find(full_config(recorded.config))
+    full = recorded_run(full_config(recorded.config))
     beside = recorded_inside(full.run_id).spectra.get((layer, module)) if full else None
     if beside:
         spectra[FULL] = beside

@@ -8,7 +8,8 @@ from core.experiments.mitigations import PROMPTS
 from core.experiments.ranks import RankRow, full_config, rank_config, rank_row
 from core.experiments.sweep import RANKS, RATES, Sweep
 from core.generate.settings import SamplingSettings
-from core.recorded import collection, find
+from core.recorded import collection
+from core.recorded.answers import where_asked
 from core.runs.messages import Generate, Merge, StartLora
 from core.runs.names import decimals
 from core.runs.store import Run
@@ -35,6 +36,7 @@ from pages.shared.forgetting import draw, forgetting_view
 from pages.shared.layout import experiment, more_settings
 from pages.shared.plain import quoted
 from pages.shared.prepare import compute_button
+from pages.shared.recordings import known_answer, recorded_run
 from pages.shared.run_button import run_button
 from pages.shared.settings import choose_targets, rate_slider
 from pages.shared.thread import begin, end
@@ -118,10 +120,15 @@ def set_controls(config: RunConfig) -> None:
 
 def start_is_the_base(config: RunConfig) -> None:
     """B = 0 before the first step."""
-    if not compute_button("Compare an untrained LoRA with the base", key="lora_start_equal"):
+    asked = StartLora(config=config)
+    if compute_button("Compare an untrained LoRA with the base", key="lora_start_equal"):
+        with st.spinner("Attaching it and asking both"):
+            (found,) = engine().ask(asked)
+    elif known := known_answer(asked):
+        (found,) = known
+        st.caption(where_asked())
+    else:
         return
-    with st.spinner("Attaching it and asking both"):
-        (found,) = engine().ask(StartLora(config=config))
     st.markdown(
         f"‖A‖ = {found.a_norm:.1f}, ‖B‖ = {found.b_norm:g}: A is random, B is zero, so BA is "
         f"zero too. The largest difference among {found.n_logits:,} logits: "
@@ -316,7 +323,7 @@ if run_id:
         scale(shown)
     elif shown.status.is_over:
         st.caption(why if shown.status == "finished" else "Only a finished run is looked into.")
-elif recorded := find(wanted):
+elif recorded := recorded_run(wanted):
     inside_recorded(recorded)
 else:
     st.caption("Press Train: in about half a minute you can look inside what was learned.")
