@@ -1,13 +1,14 @@
 """Predict before a run, compare after it: one guess chosen, one drawn.
 
-    guess = predict(COURSE, is_locked=…)         at the left, before Run; "" as long as nothing is guessed
+    guess = predict(COURSE, name="run")          at the left, before Run; "" as long as nothing is guessed
+    answer(…, guess=guess if is_locked(COURSE, "run") else "")      the recorded run waits until then
     show_outcome(COURSE, run)                    at the right, where the result stands
 
 A guess is locked as soon as the run or the replay starts. It can be left out, and made anew with "Guess again". It is
 not in the address: a link must not tell it to others.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -25,23 +26,31 @@ STEPS_OF_AXIS = 20
 PICTURE_HEIGHT = 230
 
 
-def predict(course: Lesson, *, is_locked: bool, again: Callable[[], None]) -> str:
-    """Ask for all predictions of a lesson; returns "" as long as nothing is guessed, else what was.
+def is_locked(course: Lesson, name: str) -> bool:
+    """Whether a run stands in the address under `name`, or the recorded one was let go on."""
+    return name in st.query_params or bool(st.session_state.get(_let_go_on(course)))
 
-    `again` is called before a locked guess is made anew: it takes the result off the page.
-    """
+
+def predict(course: Lesson, *, name: str) -> str:
+    """Ask for all predictions of a lesson; returns "" as long as nothing is guessed, else what was."""
+    locked = is_locked(course, name)
     parts = [
-        *(_choose(course, one, is_locked) for one in course.chosen),
-        *(_draw(course, one, is_locked) for one in course.drawn),
+        *(_choose(course, one, locked) for one in course.chosen),
+        *(_draw(course, one, locked) for one in course.drawn),
     ]
     given = [part for part in parts if part]
-    if is_locked and given:
+    if locked and given:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption("Your guess is locked.")
             st.button(
-                "Guess again", key=f"{course.id}_again", on_click=_forget, args=(course, again)
+                "Guess again", key=f"{course.id}_again", on_click=_forget, args=(course, name)
             )
     return ", ".join(given)
+
+
+def _let_go_on(course: Lesson) -> str:
+    """Where pages/shared/answers.py keeps that the reader wants to see it without a guess, or after it."""
+    return f"{course.id}_skipped"
 
 
 def chosen_of(course: Lesson, one: Chosen) -> str:
@@ -67,13 +76,13 @@ def show_outcome(course: Lesson, run: MeasuredRun | None) -> None:
             _drawn_outcome(course, one, heights, run)
 
 
-def _choose(course: Lesson, one: Chosen, is_locked: bool) -> str:
+def _choose(course: Lesson, one: Chosen, locked: bool) -> str:
     texts = [option.text for option in one.options]
     key = f"{course.id}_{one.id}_guess"
-    return ask_guess(course.shown(one.ask), texts, key=key, is_locked=is_locked)
+    return ask_guess(course.shown(one.ask), texts, key=key, is_locked=locked)
 
 
-def _draw(course: Lesson, one: Drawn, is_locked: bool) -> str:
+def _draw(course: Lesson, one: Drawn, locked: bool) -> str:
     """Sliders and a picture that follows them, in a popover."""
     name = _drawing(course, one)
     start = one.start(course.figures)
@@ -88,7 +97,7 @@ def _draw(course: Lesson, one: Drawn, is_locked: bool) -> str:
                 _on_a_stop(usual, one.high),
                 one.high / STEPS_OF_AXIS,
                 key=f"{course.id}_{one.id}_{n}_drawn",
-                disabled=is_locked,
+                disabled=locked,
                 on_change=st.session_state.__setitem__,
                 args=(f"{name}_touched", True),
             )
@@ -113,14 +122,15 @@ def _drawing(course: Lesson, one: Drawn) -> str:
     return f"{course.id}_{one.id}_heights"
 
 
-def _forget(course: Lesson, again: Callable[[], None]) -> None:
-    """All guesses of a lesson, so that they can be made anew."""
+def _forget(course: Lesson, name: str) -> None:
+    """All guesses of a lesson and the run that is shown, so that the guesses can be made anew."""
     for one in course.chosen:
         st.session_state[f"{course.id}_{one.id}_guess"] = None
     for one in course.drawn:
-        for name in (_drawing(course, one), f"{_drawing(course, one)}_touched"):
-            st.session_state.pop(name, None)
-    again()
+        for kept in (_drawing(course, one), f"{_drawing(course, one)}_touched"):
+            st.session_state.pop(kept, None)
+    st.query_params.pop(name, None)
+    st.session_state[_let_go_on(course)] = False
 
 
 def _chosen_outcome(course: Lesson, one: Chosen, guess: str, run: MeasuredRun | None) -> None:
@@ -129,7 +139,8 @@ def _chosen_outcome(course: Lesson, one: Chosen, guess: str, run: MeasuredRun | 
         show_guess(guess, "What came is not recorded yet: run it.")
         return
     came = one.compare(guess, found)
-    distance = "" if found.text is not None else f" Distance: {came.distance:.2f}."
+    is_number = any(option.is_range for option in one.options)
+    distance = f" Distance: {came.distance:.2f}." if is_number else ""
     if came.is_right is None:
         distance += (
             " More examples could move it over the border of your range, so your guess stays open."

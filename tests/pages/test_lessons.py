@@ -138,9 +138,9 @@ def test_from_an_empty_lesson_to_a_finished_run(lesson: str, engine: FakeEngine)
         ),
         (
             "multitask",
-            "multitask_guess",
+            "multitask_held_out_guess",
             "no clear change",
-            "Formality: 1.00 before, 1.00 after (0.51 to 1.00).",
+            "Measured: a change of +0.00 (between -0.49 and +0.49). You were right.",
         ),
     ],
 )

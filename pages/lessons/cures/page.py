@@ -26,7 +26,7 @@ from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import events_of, store
 from pages.shared.forgetting import draw, forgetting_view
 from pages.shared.layout import experiment, more_settings
-from pages.shared.predict import predict, show_outcome
+from pages.shared.predict import is_locked, predict, show_outcome
 from pages.shared.recordings import recorded_run
 from pages.shared.run_button import run_button
 from pages.shared.settings import decimals
@@ -71,7 +71,7 @@ def experiment_with_a_cure() -> str:
                 collections=("mitigations",),
                 turned=("seed",),
                 set_controls=set_controls,
-                guess=guess if is_shown() else "",
+                guess=guess if is_locked(COURSE, "run") else "",
                 compare=compare,
             )
             if shown or not recorded_run(config):  # it would tell what is to be guessed
@@ -105,7 +105,7 @@ def choose_and_run() -> tuple[str, RunConfig, str, str]:
         left, right = st.columns([1, 3], vertical_alignment="center")
         left.image(picture(chosen), alt=CAPTIONS[chosen], width=BESIDE_TEXT)
         right.markdown(f"{mitigation.how} *{CAPTIONS[chosen]}*")
-    guess = predict(COURSE, is_locked=is_shown(), again=hide)
+    guess = predict(COURSE, name="run")
     button = st.container()
     value = st.select_slider(
         mitigation.knob.capitalize(),
@@ -127,17 +127,6 @@ def choose_and_run() -> tuple[str, RunConfig, str, str]:
         ask_while_waiting(COURSE, run_id)
     is_of_these_settings = not run_id or store().get(run_id).config_hash == config.hash
     return chosen, config, guess if is_of_these_settings else "", run_id
-
-
-def is_shown() -> bool:
-    """Whether a run has begun, or its recording has been let go on: then a guess is locked."""
-    return "run" in st.query_params or bool(st.session_state.get("cures_skipped"))
-
-
-def hide() -> None:
-    """Back to where a guess can be made."""
-    st.query_params.pop("run", None)
-    st.session_state["cures_skipped"] = False
 
 
 def two_points(run_id: str, chosen: str) -> None:

@@ -16,7 +16,7 @@ from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import events_of, store
 from pages.shared.forgetting import draw, forgetting_view, how_sure, matrix_figure, scrub
 from pages.shared.layout import experiment, more_settings
-from pages.shared.predict import predict, show_outcome
+from pages.shared.predict import is_locked, predict, show_outcome
 from pages.shared.recordings import recorded_run
 from pages.shared.run_button import run_button
 from pages.shared.settings import RATES, decimals, rate_slider
@@ -62,7 +62,7 @@ def one_task() -> RunConfig:
     """The textbook's experiment; returns its settings for the sequence below."""
     left, right = experiment()
     with left:
-        guess = predict(COURSE, is_locked=is_shown(), again=hide)
+        guess = predict(COURSE, name="run")
         button = st.container()
         config = settings()
         with button:
@@ -85,7 +85,7 @@ def one_task() -> RunConfig:
                 collections=("forgetting",),
                 turned=TURNED,
                 set_controls=set_controls,
-                guess=guess if is_shown() else "",
+                guess=guess if is_locked(COURSE, "run") else "",
                 compare=compare,
             )
         else:
@@ -96,17 +96,6 @@ def one_task() -> RunConfig:
         why()
         scrub(shown, key=run_id or config.hash)
     return config
-
-
-def is_shown() -> bool:
-    """Whether a run has begun, or its recording has been let go on: then a guess is locked."""
-    return "run" in st.query_params or bool(st.session_state.get("forgetting_skipped"))
-
-
-def hide() -> None:
-    """Back to where a guess can be made."""
-    st.query_params.pop("run", None)
-    st.session_state["forgetting_skipped"] = False
 
 
 def why() -> None:

@@ -7,6 +7,7 @@ import streamlit as st
 from core import catalog
 from core.config import RunConfig, default_learning_rate, method_title
 from core.course import content
+from core.course.sources import MeasuredRun
 from core.events import Event
 from core.experiments import record
 from core.experiments.mixtures import (
@@ -18,7 +19,7 @@ from core.experiments.mixtures import (
     TRAINED,
     mixture_config,
 )
-from pages.lessons.multitask.guess import compare_held_out, guess_held_out
+from pages.lessons.multitask.held_out import what_was_learned
 from pages.lessons.multitask.live_scores import draw, mixture_view, shares
 from pages.lessons.multitask.mixtures import (
     GROUPS,
@@ -35,8 +36,10 @@ from pages.lessons.multitask.mixtures import (
 )
 from pages.lessons.multitask.tiles import first_screen, tiles
 from pages.shared.answers import answer, other_settings
+from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import events_of, store
 from pages.shared.layout import experiment, more_settings
+from pages.shared.predict import is_locked, predict, show_outcome
 from pages.shared.run_button import run_button, run_in_url
 from pages.shared.settings import rate_slider
 from pages.shared.thread import begin, end
@@ -96,7 +99,7 @@ def mix() -> tuple[RunConfig | None, str, str]:
         st.caption("Choose at least one task.")
         return None, "", run_in_url("mix")
     batch = st.container()
-    guess = guess_held_out()
+    guess = predict(COURSE, name="mix")
     button = st.container()
     with more_settings("Weights, method, rate"):
         method = st.segmented_control(
@@ -132,6 +135,7 @@ def mix() -> tuple[RunConfig | None, str, str]:
         run_id = run_button(config, "Run", key="multitask_run", name="mix")
     if run_id:
         other_settings(config, run_id, key="multitask", name="mix")
+        ask_while_waiting(COURSE, run_id)
     is_of_these_settings = not run_id or store().get(run_id).config_hash == config.hash
     return config, guess if is_of_these_settings else "", run_id
 
@@ -155,7 +159,9 @@ def live() -> None:
         config, guess, run_id = mix()
 
     def compare(events: Sequence[Event]) -> None:
-        compare_held_out(guess, events)
+        if config and events and guess:
+            show_outcome(COURSE, MeasuredRun(config=config, events=tuple(events)))
+            st.caption(what_was_learned(events))
 
     with right:
         if run_id:
@@ -172,7 +178,7 @@ def live() -> None:
                     collections=("mixtures",),
                     turned=TURNED,
                     set_controls=set_controls,
-                    guess=guess,
+                    guess=guess if is_locked(COURSE, "mix") else "",
                     compare=compare,
                 )
             first_screen()

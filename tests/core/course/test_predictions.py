@@ -1,8 +1,11 @@
 """How far a prediction is from what came, and when nobody can say whether it was right."""
 
+from dataclasses import replace
+
 import pytest
 
 from core.config import RunConfig
+from core.course.content import lesson
 from core.course.figures import Figure, check_curve, check_metric, of_runs
 from core.course.predictions import Bar, Chosen, Drawn, Option
 from core.course.questions import Answer, Question, Why
@@ -11,6 +14,7 @@ from core.errors import UserError
 from core.events import Evaluation, Sample, Step
 from core.experiments.collapse import LEAD, collapse
 from core.runs.store import RunSummary
+from tests.events import evaluation as made
 
 WHY = Why(
     ask="Why?",
@@ -218,3 +222,25 @@ def test_a_drawing_is_a_curve_or_bars() -> None:
     ):
         with pytest.raises(UserError, match="curve with steps, or bars"):
             Drawn(id="d", ask="?", axis="y", why=WHY, **parts)  # pyright: ignore
+
+
+def test_a_score_rises_or_falls_only_where_the_intervals_part() -> None:
+    held_out = lesson("multitask").prediction("held_out")
+    assert isinstance(held_out, Chosen)
+    figures = lesson("multitask").figures
+    low, near, high = (made(step, "formality", s) for step, s in enumerate((0.2, 0.35, 0.6)))
+    later = replace(low, step=5)
+    for first, last, came in (
+        (low, high, "it rises"),
+        (high, later, "it falls"),
+        (low, near, "no clear change"),
+    ):
+        found = held_out.measured(figures, MeasuredRun(config=collapse(), events=(first, last)))
+        assert found
+        right = [o.text for o in held_out.options if held_out.compare(o.text, found).is_right]
+        assert right == [came]
+
+
+def test_ways_to_go_are_all_there() -> None:
+    with pytest.raises(UserError, match="one option for each of up, open, down"):
+        replace(KEPT, options=(Option(text="a", goes="up"), Option(text="b", goes="down")))
