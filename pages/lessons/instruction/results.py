@@ -72,15 +72,6 @@ def run_results(run_id: str, compare: Callable[[RunConfig, Sequence[Event]], Non
 
     def draw(run: Run, events: list[Event]) -> None:
         if run.status.is_over:
-            compare(run.config, events)
-        results(run.config_dict, events, behind=recorded_behind(run))
-        warn_of_few_tests(events, run.config_dict["data"]["task"])
-
-    follow(run_id, draw)
-
-
-def draw(run: Run, events: list[Event]) -> None:
-        if run.status.is_over:
             compare_guess(guess, events)
         results(run.config_dict, events, behind=recorded_behind(run))
         warn_of_few_tests(events, run.config_dict["data"]["task"])
