@@ -32,10 +32,16 @@ def add_parsers(what: Any) -> None:
     listed.set_defaults(run=list_challenges)
     judge = what.add_parser("judge", help="whether a run, two texts or a prompt solve a challenge")
     judge.add_argument("challenge", metavar="CHALLENGE")
-    judge.add_argument("--run", dest="run_id", default="", metavar="RUN", help="one of this machine, or recorded")
+    judge.add_argument(
+        "--run", dest="run_id", default="", metavar="RUN", help="one of this machine, or recorded"
+    )
     judge.add_argument("--reference", default="", help="of a challenge on two texts")
-    judge.add_argument("--output", default="", help="the answer that is compared with the reference")
-    judge.add_argument("--answer-is", choices=("right", "wrong"), default="wrong", help="as you judge it")
+    judge.add_argument(
+        "--output", default="", help="the answer that is compared with the reference"
+    )
+    judge.add_argument(
+        "--answer-is", choices=("right", "wrong"), default="wrong", help="as you judge it"
+    )
     judge.add_argument("--shots", type=int, help="solved examples in the prompt, as recorded")
     judge.add_argument("--form", choices=FORMS, default=FORMS[0], help="how they are shown")
     judge.add_argument("--seed", type=int, default=0, help="which examples are shown")
@@ -109,7 +115,10 @@ def _judged(found: AnyChallenge, arguments: Namespace) -> Verdict:
                 raise UserError("This challenge is judged on a prompt: give --shots.")
             rows = prompting_record.recorded()
             prompt = PromptAnswer(
-                shots=arguments.shots, form=arguments.form, seed=arguments.seed, run=arguments.run_id
+                shots=arguments.shots,
+                form=arguments.form,
+                seed=arguments.seed,
+                run=arguments.run_id,
             )
             run = evidence(prompt.run) if prompt.run else None
             return judge_prompt(found, prompt, rows.rows if rows else (), run)

@@ -154,9 +154,7 @@ class Prompt:
     def __post_init__(self) -> None:
         if bool(self.better_than) == bool(self.worse_than):
             raise UserError("A prompt is to be either better or worse than something.")
-        check_choice(
-            "What a prompt is compared with", self.other, (NOTHING, FEWER, TUNED)
-        )
+        check_choice("What a prompt is compared with", self.other, (NOTHING, FEWER, TUNED))
 
     @property
     def other(self) -> str:
@@ -291,7 +289,9 @@ def _of_lesson(lesson: str, folder: Path) -> tuple[AnyChallenge, ...]:
         try:
             found.append(_read(one, lesson, defaults))
         except (ValueError, TypeError) as error:
-            raise UserError(f"{place}, {one.get('id', 'a challenge without an id')}: {error}") from error
+            raise UserError(
+                f"{place}, {one.get('id', 'a challenge without an id')}: {error}"
+            ) from error
     return tuple(found)
 
 

@@ -152,9 +152,7 @@ def prompt_rows(rows: Iterable[Row]) -> list[Row]:
     return [row for row in rows if row.kind == PROMPTED and row.task == LEARNED]
 
 
-def _finding(
-    condition: Condition, run: Evidence, find: Find, challenge: RunChallenge
-) -> Finding:
+def _finding(condition: Condition, run: Evidence, find: Find, challenge: RunChallenge) -> Finding:
     match condition:
         case Limit():
             return _of_limit(condition, run)
@@ -241,18 +239,19 @@ def _of_setting(setting: Setting, run: Evidence) -> Finding:
     else:
         is_met, wanted = value <= (setting.at_most or 0), f"to be at most {setting.at_most:g}"
     return Finding(
-        state=MET if is_met else MISSED, words=f"{title} is {wanted}; it is {_shown(_plain(value))}."
+        state=MET if is_met else MISSED,
+        words=f"{title} is {wanted}; it is {_shown(_plain(value))}.",
     )
 
 
-def _of_smallest(
-    smallest: Smallest, run: Evidence, find: Find, challenge: RunChallenge
-) -> Finding:
+def _of_smallest(smallest: Smallest, run: Evidence, find: Find, challenge: RunChallenge) -> Finding:
     path = smallest.smallest
     name, size = _setting_words(path), _value(run.config, path)
     if size not in smallest.sizes:
         sizes = ", ".join(map(str, smallest.sizes))
-        return Finding(state=MISSED, words=f"{name} {size} is not compared; choose one of: {sizes}.")
+        return Finding(
+            state=MISSED, words=f"{name} {size} is not compared; choose one of: {sizes}."
+        )
     below = smallest.below(size)
     if below is None:
         return Finding(state=MET, words=f"{name} {size} is the smallest there is.")

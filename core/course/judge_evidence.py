@@ -173,4 +173,3 @@ def _mean_loss(losses: Sequence[float], moment: str) -> Measured | None:
     n = STEPS_OF_A_MEAN
     some = [one for one in (losses[:n] if moment == BEFORE else losses[-n:]) if math.isfinite(one)]
     return Measured.exactly(fmean(some)) if len(losses) > n and some else None
-

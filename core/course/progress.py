@@ -84,7 +84,9 @@ def learner_name(text: str) -> str:
     check_text("Your name", text)
     name = " ".join(text.split())
     if len(name) > LONGEST_NAME:
-        raise UserError(f"Your name may have at most {LONGEST_NAME} characters; it has {len(name)}.")
+        raise UserError(
+            f"Your name may have at most {LONGEST_NAME} characters; it has {len(name)}."
+        )
     return name
 
 
