@@ -24,8 +24,8 @@ FILE = "glossary.toml"
 LONGEST_CHARACTERS = 330
 """Of a definition: one or two sentences."""
 PAGES: dict[str, Page] = {page.id: page for page in (*LESSONS, *LAB)}
-NO_MARKS = re.compile(r"`[^`]*`|\[[^\]]*\]\([^)]*\)|https?://\S+|\$[^$\n]*\$")
-"""Where no term is marked: code, links, addresses and formulas."""
+NO_MARKS = re.compile(r"^#.*$|`[^`]*`|\[[^\]]*\]\([^)]*\)|https?://\S+|\$[^$\n]*\$", re.MULTILINE)
+"""Where no term is marked: headings, code, links, addresses and formulas."""
 NOT_A_LETTER = re.compile(r"[^\w]+|_")
 
 
