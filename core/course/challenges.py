@@ -27,7 +27,7 @@ import argparse
 import shlex
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -111,16 +111,25 @@ class Smallest:
     """The same run with the next smaller size does not do it."""
 
     smallest: str
-    """A setting's path."""
+    """The path of a setting that is part of another, such as `method.rank`."""
     sizes: tuple[int, ...]
     """From small to large."""
 
     def __post_init__(self) -> None:
         check_choice("The setting", self.smallest, SETTINGS)
 
-    def below(self, size: Any) -> int | None:
-        """The next smaller size; None for the smallest, and for one that is not in the list."""
-        return max((one for one in self.sizes if one < size), default=None)
+    def size(self, config: RunConfig) -> Any:
+        """Of a run's config."""
+        part, _, name = self.smallest.rpartition(".")
+        return getattr(getattr(config, part), name)
+
+    def smaller(self, config: RunConfig) -> RunConfig | None:
+        """The same settings with the next smaller size; None for the smallest."""
+        below = max((size for size in self.sizes if size < self.size(config)), default=None)
+        if below is None:
+            return None
+        part, _, name = self.smallest.rpartition(".")
+        return replace(config, **{part: replace(getattr(config, part), **{name: below})})
 
 
 Condition = Limit | Trend | Setting | Untrained | Smallest

@@ -245,17 +245,16 @@ def _of_setting(setting: Setting, run: Evidence) -> Finding:
 
 
 def _of_smallest(smallest: Smallest, run: Evidence, find: Find, challenge: RunChallenge) -> Finding:
-    path = smallest.smallest
-    name, size = _setting_words(path), _value(run.config, path)
+    name, size = _setting_words(smallest.smallest), smallest.size(run.config)
     if size not in smallest.sizes:
         sizes = ", ".join(map(str, smallest.sizes))
         return Finding(
             state=MISSED, words=f"{name} {size} is not compared; choose one of: {sizes}."
         )
-    below = smallest.below(size)
-    if below is None:
+    smaller = smallest.smaller(run.config)
+    if smaller is None:
         return Finding(state=MET, words=f"{name} {size} is the smallest there is.")
-    other = find(_with(run.config, path, below))
+    below, other = smallest.size(smaller), find(smaller)
     if other is None:
         return Finding(
             state=UNKNOWN,
@@ -351,14 +350,6 @@ def _value(config: Any, path: str) -> Any:
     for name in path.split("."):
         config = getattr(config, name)
     return config
-
-
-def _with(config: RunConfig, path: str, value: Any) -> RunConfig:
-    """The same settings but for one."""
-    part, _, name = path.rpartition(".")
-    if not part:
-        return replace(config, **{name: value})
-    return replace(config, **{part: replace(getattr(config, part), **{name: value})})
 
 
 def _plain(value: Any) -> Any:

@@ -9,12 +9,34 @@ from core.course.glossary import FILE, anchor_of, found, pieces, problems, terms
 from core.errors import UserError
 from core.paths import ROOT
 
-LISTED = (
-    "pretrained model, prompt-completion pair, supervised learning, loss, instruction tuning, single-task tuning, "
-    "multi-task tuning, catastrophic forgetting, sequential learning, regularization, PEFT, base model, adapter, "
-    "15–20 %, selective methods, additive methods, reparameterization methods, rank decomposition, soft prompt, "
-    "prompt tuning, virtual token, precision, recall, F-score, unigram, n-gram"
-).split(", ")
+LISTED = [
+    "pretrained model",
+    "prompt-completion pair",
+    "supervised learning",
+    "loss",
+    "instruction tuning",
+    "single-task tuning",
+    "multi-task tuning",
+    "catastrophic forgetting",
+    "sequential learning",
+    "regularization",
+    "PEFT",
+    "base model",
+    "adapter",
+    "15–20 %",
+    "selective methods",
+    "additive methods",
+    "reparameterization methods",
+    "rank decomposition",
+    "soft prompt",
+    "prompt tuning",
+    "virtual token",
+    "precision",
+    "recall",
+    "F-score",
+    "unigram",
+    "n-gram",
+]
 """What a pupil needs to have defined."""
 
 
