@@ -112,7 +112,7 @@ def judge_pair(challenge: PairChallenge, answer: PairAnswer, *, is_right: bool) 
     else:
         is_met, wanted = f1 < (pair.below or 0.0), f"below {pair.below:g}"
     found = Finding(
-        state=MET if is_met else MISSED, words=f"{what} is {f1:.2f}; it is to be {wanted}."
+        state=MET if is_met else MISSED, words=f"{what} is {f1:.2f}; {wanted} is asked for."
     )
     return Verdict(findings=(judged, found))
 
@@ -175,17 +175,17 @@ def _of_limit(limit: Limit, run: Evidence) -> Finding:
     is_floor = limit.at_least is not None
     bound = limit.at_least if limit.at_least is not None else limit.at_most or 0.0
     unit = UNITS.get(limit.measure, "")
-    wanted = f"is to be at {'least' if is_floor else 'most'} {bound:g}{unit}"
+    wanted = f"{name}: at {'least' if is_floor else 'most'} {bound:g}{unit} is asked for"
     if found is None:
-        return Finding(state=UNKNOWN, words=f"{name} {wanted}; this run did not measure it.")
+        return Finding(state=UNKNOWN, words=f"{wanted}; this run did not measure it.")
     sign = 1 if is_floor else -1
     has_value = sign * found.value >= sign * bound
     sure = sign * (found.low if is_floor else found.high) >= sign * bound
-    said = f"{name} {wanted}; it is {_number(found, unit)}"
+    said = f"{wanted}; this run has {_number(found, unit)}"
     if has_value and (sure or not limit.sure):
         return Finding(state=MET, words=f"{said}.")
     if has_value:
-        return Finding(state=UNSURE, words=f"{said}: too close to call.")
+        return Finding(state=UNSURE, words=f"{said}, too close to call.")
     return Finding(state=MISSED, words=f"{said}.")
 
 
@@ -194,19 +194,21 @@ def _of_trend(trend: Trend, run: Evidence) -> Finding:
     last = measured(f"{trend.measure}.after", run)
     name = _capital(what_words(trend.measure))
     if first is None or last is None:
-        return Finding(state=UNKNOWN, words=f"{name} was not measured before and after this run.")
+        return Finding(
+            state=UNKNOWN, words=f"{name}: this run did not measure it before and after."
+        )
     way = _way(first, last, is_loss=trend.measure in LOSSES)
     is_met = way != trend.goes[4:] if trend.goes.startswith("not ") else way == trend.goes
     said = {
         "up": "it went up",
         "down": "it went down",
-        "": "no change that can be told from chance",
+        "": "there is no change that can be told from chance",
     }
     if trend.measure in LOSSES:
         said[""] = "it hardly changed"
     return Finding(
         state=MET if is_met else MISSED,
-        words=f"{name} is {_must(trend.goes)}; from {_number(first)} to {_number(last)}: {said[way]}.",
+        words=f"{name}: it is {_must(trend.goes)}; from {_number(first)} to {_number(last)} {said[way]}.",
     )
 
 
@@ -233,14 +235,14 @@ def _of_setting(setting: Setting, run: Evidence) -> Finding:
     if setting.one_of:
         allowed = [_plain(one) for one in setting.one_of]
         is_met = _plain(value) in allowed
-        wanted = f"to be {' or '.join(map(_shown, allowed))}"
+        wanted = " or ".join(map(_shown, allowed))
     elif setting.at_least is not None:
-        is_met, wanted = value >= setting.at_least, f"to be at least {setting.at_least:g}"
+        is_met, wanted = value >= setting.at_least, f"at least {setting.at_least:g}"
     else:
-        is_met, wanted = value <= (setting.at_most or 0), f"to be at most {setting.at_most:g}"
+        is_met, wanted = value <= (setting.at_most or 0), f"at most {setting.at_most:g}"
     return Finding(
         state=MET if is_met else MISSED,
-        words=f"{title} is {wanted}; it is {_shown(_plain(value))}.",
+        words=f"{title}: {wanted} is asked for; this run has {_shown(_plain(value))}.",
     )
 
 

@@ -115,7 +115,7 @@ def test_what_a_run_did_not_measure_is_not_decided() -> None:
     verdict = judged(Limit(measure="topic.after", at_least=0.7), run(check("names", 48)))
     assert verdict.findings[0].state == UNKNOWN
     assert (verdict.solved, verdict.words) == (False, "Not decided yet.")
-    assert "Topic at the end is to be at least 0.7; this run did not measure it." in (
+    assert "Topic at the end: at least 0.7 is asked for; this run did not measure it." in (
         verdict.findings[0].words
     )
 
@@ -125,7 +125,7 @@ def test_the_sentence_names_figure_interval_and_examples() -> None:
         Limit(measure="names.after", at_least=0.7), run(check("names", 36))
     ).findings
     assert finding.words == (
-        "Names at the end is to be at least 0.7; it is 0.75 (95 % interval 0.61 to 0.85, 48 examples): "
+        "Names at the end: at least 0.7 is asked for; this run has 0.75 (95 % interval 0.61 to 0.85, 48 examples), "
         "too close to call."
     )
 
@@ -168,7 +168,8 @@ def test_one_look_is_no_change() -> None:
 def test_the_training_loss_is_a_mean_of_three_steps() -> None:
     found = run(*(step(n, loss) for n, loss in enumerate([3.0, 2.0, 1.0, 9.0, 0.1, 0.2, 0.3])))
     first, last = measured("loss.before", found), measured("loss.after", found)
-    assert first and last
+    assert first
+    assert last
     assert (first.value, last.value) == (pytest.approx(2.0), pytest.approx(0.2))
 
 
