@@ -11,7 +11,7 @@ from core import catalog
 from core.config import DataConfig, RunConfig
 from core.data.examples import Example, load_splits
 from core.evaluate.uncertainty import wilson_interval
-from core.events import Evaluation, Event, Sample, Step, Validation
+from core.events import Evaluation, Event, Sample, Step
 from core.experiments.first_screens import first_screens
 from core.runs.store import Run
 from pages.shared.cards import cards_of, show_cards
@@ -72,20 +72,11 @@ def run_results(run_id: str, compare: Callable[[RunConfig, Sequence[Event]], Non
 
     def draw(run: Run, events: list[Event]) -> None:
         if run.status.is_over:
-            compare_guess(guess, events)
+            compare(run.config, events)
         results(run.config_dict, events, behind=recorded_behind(run))
         warn_of_few_tests(events, run.config_dict["data"]["task"])
 
     follow(run_id, draw)
-
-
-def compare_guess(guess: str, events: Sequence[Event]) -> None:
-    """Beside the probability that the last check's validation loss means, or the last steps' training loss."""
-    losses = [e.loss for e in events if isinstance(e, Validation) and math.isfinite(e.loss)]
-    if len(losses) > 1 and guess:
-        share = likelihood(losses[-1])
-        came = f"On pairs that were not in training, the right token now gets {share:.0%}."
-        show_guess(guess, came, is_right=guess_of(share) == guess)
 
 
 def draw(run: Run, events: list[Event]) -> None:
