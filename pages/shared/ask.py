@@ -9,7 +9,10 @@ A question never covers anything and stops nothing. What was answered stays for 
 import streamlit as st
 
 from core.course.content import Lesson
+from core.course.progress import Entry
 from core.course.questions import Question
+from core.typed_json import Json
+from pages.shared.learner import learner, remember
 
 ANSWERED = "course_answers"
 """In the session: the text of the chosen answer, by lesson and question."""
@@ -25,8 +28,19 @@ def ask(course: Lesson, question: Question, *, label: str = "") -> None:
     chosen = st.radio(said, texts, index=before, format_func=course.shown, key=key)
     if chosen is None:
         return
-    kept[name] = chosen
     answer = next(a for a in question.answers if a.text == chosen)
+    if kept.get(name) != chosen:
+        kept[name] = chosen
+        detail: dict[str, Json] = {"answer": chosen, "right": answer.right}
+        remember(
+            Entry(
+                learner=learner(),
+                kind="answered",
+                lesson=course.id,
+                item=question.id,
+                detail=detail,
+            )
+        )
     verdict = "Right." if answer.right else "Not quite."
     explained = answer.explained.removeprefix("Yes. ").removeprefix("Yes, ").removeprefix("Yes: ")
     st.markdown(f"**{verdict}** {course.shown(explained[0].upper() + explained[1:])}")

@@ -15,11 +15,14 @@ import streamlit as st
 
 from core.course.content import Lesson
 from core.course.figures import Figure
-from core.course.predictions import Chosen, Drawn
+from core.course.predictions import Came, Chosen, Drawn
+from core.course.progress import Entry
 from core.course.sources import MeasuredRun
+from core.typed_json import Json
 from pages.shared.ask import ask
 from pages.shared.colours import AMBER, BLUE, GREY
 from pages.shared.layout import ask_guess, show_guess
+from pages.shared.learner import learner, remember
 
 STEPS_OF_AXIS = 20
 """Positions of a slider."""
@@ -133,12 +136,24 @@ def _forget(course: Lesson, name: str) -> None:
     st.session_state[_let_go_on(course)] = False
 
 
+def _remember(course: Lesson, id: str, guess: str | list[float], came: Came) -> None:
+    """Keep a prediction and how far it was from what came; once for each guess."""
+    told: set[tuple[str, str]] = st.session_state.setdefault("course_predicted", set())
+    if (id, f"{guess} {came.distance}") in told:
+        return
+    told.add((id, f"{guess} {came.distance}"))
+    kept: list[Json] | str = guess if isinstance(guess, str) else [*guess]
+    detail: dict[str, Json] = {"guess": kept, "distance": came.distance, "right": came.is_right}
+    remember(Entry(learner=learner(), kind="predicted", lesson=course.id, item=id, detail=detail))
+
+
 def _chosen_outcome(course: Lesson, one: Chosen, guess: str, run: MeasuredRun | None) -> None:
     found = one.measured(course.figures, run)
     if found is None:
         show_guess(guess, "What came is not recorded yet: run it.")
         return
     came = one.compare(guess, found)
+    _remember(course, one.id, guess, came)
     is_number = any(option.is_range for option in one.options)
     distance = f" Distance: {came.distance:.2f}." if is_number else ""
     if came.is_right is None:
@@ -159,6 +174,7 @@ def _drawn_outcome(
         )
         return
     came = one.compare(heights, found)
+    _remember(course, one.id, list(heights), came)
     st.markdown(
         f"**Your drawing is {came.distance:.2g} away, on average** ({one.axis}; 0 is exact)"
     )

@@ -8,13 +8,15 @@ import streamlit as st
 
 from core.course import content
 from core.course.content import Lesson
+from pages.shared.terms import FirstUses
 
 
 def begin(course: Lesson) -> None:
-    """Short, so that the first action stands on the first screen."""
-    st.markdown(f"*{shown(course.id, 'question')}* {shown(course.id, 'notion')}")
+    """Short, so that the first action stands on the first screen; terms are marked at their first use."""
+    uses = FirstUses()
+    st.markdown(uses.marked(f"{shown(course.id, 'question')} {shown(course.id, 'notion')}"))
     with st.popover("What you need to know", icon=":material/menu_book:"):
-        st.markdown(shown(course.id, "explained"))
+        st.markdown(uses.marked(shown(course.id, "explained")))
 
 
 def end(course: Lesson) -> None:
