@@ -18,10 +18,10 @@ ANSWERED = "course_answers"
 """In the session: the text of the chosen answer, by lesson and question."""
 
 
-def ask(course: Lesson, question: Question, *, label: str = "") -> None:
-    """Draw it; `label` stands before the question, in bold."""
+def ask(course: Lesson, question: Question, *, label: str = "", place: str = "run") -> None:
+    """Draw it; `label` stands before the question, in bold; on one page each place has its own."""
     kept: dict[str, str] = st.session_state.setdefault(ANSWERED, {})
-    name, key = f"{course.id} {question.id}", f"{course.id}_ask_{question.id}"
+    name, key = f"{course.id} {question.id}", f"{course.id}_ask_{question.id}_{place}"
     texts = [answer.text for answer in question.mixed]
     before = texts.index(kept[name]) if kept.get(name) in texts else None
     said = f"**{label}** {course.shown(question.ask)}" if label else course.shown(question.ask)

@@ -3,6 +3,7 @@
     guess = predict(COURSE, name="run")          at the left, before Run; "" as long as nothing is guessed
     answer(…, guess=guess if is_locked(COURSE, "run") else "")      the recorded run waits until then
     show_outcome(COURSE, run)                    at the right, where the result stands
+    predict_and_look_up(COURSE)                  instead of these, where no single run answers: a panel
 
 A guess is locked as soon as the run or the replay starts. It can be left out, and made anew with "Guess again". It is
 not in the address: a link must not tell it to others.
@@ -49,6 +50,25 @@ def predict(course: Lesson, *, name: str) -> str:
                 "Guess again", key=f"{course.id}_again", on_click=_forget, args=(course, name)
             )
     return ", ".join(given)
+
+
+def predict_and_look_up(course: Lesson) -> None:
+    """All predictions of a lesson folded up in a panel; a button locks them and looks up what was measured."""
+    n = len(course.predictions)
+    with st.expander(f"Predict first: {n} guesses", icon=":material/psychology_alt:"):
+        guess = predict(course, name="")
+        if not is_locked(course, ""):
+            st.button(
+                "Show what was measured",
+                key=f"{course.id}_look_up_guess",
+                on_click=st.session_state.__setitem__,
+                args=(_let_go_on(course), True),
+            )
+        elif guess:
+            show_outcome(course, None)
+        else:
+            st.caption("You made no guess, so there is nothing to compare.")
+            st.button("Guess", key=f"{course.id}_again", on_click=_forget, args=(course, ""))
 
 
 def _let_go_on(course: Lesson) -> str:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.course import content
 from core.course.content import Lesson
+from pages.shared.ask import ask
 from pages.shared.terms import FirstUses
 
 
@@ -22,6 +23,9 @@ def begin(course: Lesson) -> None:
 def end(course: Lesson) -> None:
     """What was found, what remains open, and one thing to take away."""
     st.header("What you can say now")
+    with st.expander(f"Check yourself: {len(course.questions)} questions"):
+        for question in course.questions:
+            ask(course, question, place="end")
     st.markdown(shown(course.id, "can_say"))
     st.markdown(f"**Next question.** {shown(course.id, 'next_question')}")
     st.markdown(f"**To take away.** {shown(course.id, 'take_away')}")

@@ -52,6 +52,7 @@ from pages.lessons.choice.measure import measure_button, trained
 from pages.shared.engine import model_ready, tokenizer
 from pages.shared.layout import experiment
 from pages.shared.plain import plain
+from pages.shared.predict import predict_and_look_up
 from pages.shared.prepare import ask_for_model
 from pages.shared.queue import run_all
 from pages.shared.thread import begin, end
@@ -319,6 +320,7 @@ def neither(task: str) -> None:
 
 st.title("Prompting or fine-tuning?")
 begin(COURSE)
+predict_and_look_up(COURSE)
 task = choose_task()
 found = figures_of(task)
 requests = which_costs_less(found)

@@ -29,7 +29,9 @@ from pages.lessons.evaluation.same_score import same_score
 from pages.lessons.evaluation.thresholds import show_report, show_thresholds
 from pages.lessons.evaluation.two_models import on_both, show_comparison
 from pages.shared.answers import answer, other_settings
+from pages.shared.ask import ask_while_waiting
 from pages.shared.layout import experiment, more_settings
+from pages.shared.predict import predict_and_look_up
 from pages.shared.run_button import run_button
 from pages.shared.thread import begin, end
 
@@ -78,6 +80,7 @@ def while_it_trains() -> None:
             run_id = run_button(config, "Train", key="evaluation_train", name="run")
         if run_id:
             other_settings(config, run_id, key="evaluation", name="run")
+            ask_while_waiting(COURSE, run_id)
     with right:
         if run_id:
             watch(run_id)
@@ -164,6 +167,7 @@ def two_models(asked: ModelOnTestSet, measure: str, found: Found[Judged]) -> Non
 
 st.title("Evaluation")
 begin(COURSE)
+predict_and_look_up(COURSE)
 if "run" in st.query_params:  # who follows a run sees it first
     while_it_trains()
     count_words()

@@ -25,6 +25,7 @@ from pages.lessons.lora.matrices import rank_figures, rank_finding, scale_table
 from pages.lessons.lora.rank_picture import rank_and_alpha
 from pages.lessons.lora.sweep import sweep_view
 from pages.shared.answers import answer, other_settings
+from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import (
     ask_once,
     current_model,
@@ -35,6 +36,7 @@ from pages.shared.engine import (
 from pages.shared.forgetting import draw, forgetting_view
 from pages.shared.layout import experiment, more_settings
 from pages.shared.plain import quoted
+from pages.shared.predict import predict_and_look_up
 from pages.shared.prepare import compute_button
 from pages.shared.recordings import known_answer, recorded_run
 from pages.shared.run_button import run_button
@@ -288,6 +290,7 @@ def train() -> tuple[RunConfig, str]:
             run_id = run_button(wanted, "Train this LoRA", key="lora", name="run")
         if run_id:
             other_settings(wanted, run_id, key="lora", name="run")
+            ask_while_waiting(COURSE, run_id)
     with result:
         if run_id:
             forgetting_view(run_id)
@@ -307,6 +310,7 @@ def train() -> tuple[RunConfig, str]:
 
 st.title("LoRA")
 begin(COURSE)
+predict_and_look_up(COURSE)
 st.markdown(
     r"LoRA leaves a matrix $W$ as it is and adds the product of two thin ones: "
     r"$W' = W + \frac{\alpha}{r}\, B A$, with $B$ of $d_\text{out} \times r$ parameters and $A$ of "

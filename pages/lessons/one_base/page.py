@@ -30,6 +30,7 @@ from pages.lessons.one_base.adapters import (
 from pages.shared.cards import Card, show_cards
 from pages.shared.engine import current_model, model_shape, store
 from pages.shared.layout import experiment, more_settings
+from pages.shared.predict import predict_and_look_up
 from pages.shared.prepare import compute_button
 from pages.shared.queue import run_all
 from pages.shared.thread import begin, end
@@ -224,6 +225,7 @@ def memory(found: Sequence[Adapter]) -> None:
 
 st.title("One base, many tasks")
 begin(COURSE)
+predict_and_look_up(COURSE)
 known, loaded, texts = switch()
 if len(loaded) > 1 and texts:
     both(loaded, texts[0])

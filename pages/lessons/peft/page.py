@@ -38,9 +38,11 @@ from pages.lessons.peft.side_by_side import (
     trade_off_figure,
 )
 from pages.shared.answers import answer, other_settings
+from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import model_shape
 from pages.shared.forgetting import draw, forgetting_view
 from pages.shared.layout import experiment, more_settings
+from pages.shared.predict import predict_and_look_up
 from pages.shared.run_button import run_button
 from pages.shared.thread import begin, end
 
@@ -186,6 +188,7 @@ def try_it(found: Sequence[MethodSetting]) -> MethodConfig:
     if run_id:
         with left:
             other_settings(config, run_id, key="peft", name="run")
+            ask_while_waiting(COURSE, run_id)
         with right:
             forgetting_view(run_id)
         return method
@@ -299,6 +302,7 @@ def folklore(found: list[MethodSetting]) -> None:
 
 st.title("PEFT families")
 begin(COURSE)
+predict_and_look_up(COURSE)
 settings = method_settings([*recorded_rows(), *own_rows()])
 method = try_it(settings)
 what_it_adds(method)

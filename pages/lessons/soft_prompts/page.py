@@ -26,6 +26,7 @@ from pages.lessons.soft_prompts.figures import (
     wandering_words,
 )
 from pages.shared.answers import answer, other_settings
+from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import (
     ask_once,
     current_model,
@@ -36,6 +37,7 @@ from pages.shared.engine import (
 )
 from pages.shared.layout import experiment, more_settings
 from pages.shared.plain import plain
+from pages.shared.predict import predict_and_look_up
 from pages.shared.prepare import compute_button
 from pages.shared.queue import run_all
 from pages.shared.run_button import run_button
@@ -128,6 +130,7 @@ def train() -> str:
         return ""
     with left:
         other_settings(config, run_id, key="soft_prompts", name="run")
+        ask_while_waiting(COURSE, run_id)
     with right:
         soft_prompt_view(run_id)
     moving_view(run_id)
@@ -252,6 +255,7 @@ def take_away(run_id: str) -> None:
 
 st.title("Soft prompts")
 begin(COURSE)
+predict_and_look_up(COURSE)
 shown = train()
 sizes()
 by_hand(shown)
