@@ -7,7 +7,9 @@ whole or not at all.
 """
 
 import html
+import io
 import re
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,6 +43,15 @@ def kit_pages(*, folder: Path = FOLDER) -> dict[str, str]:
         pages[f"{stem(page)}-notes.html"] = notes(one, page)
         pages[f"{stem(page)}-worksheet.html"] = worksheet(one, page)
     return pages
+
+
+def packed() -> bytes:
+    """All files of the kit in one ZIP archive."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in kit_pages().items():
+            archive.writestr(f"kit/{name}", text)
+    return made.getvalue()
 
 
 def stem(page: Page) -> str:
