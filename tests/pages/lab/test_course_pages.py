@@ -91,7 +91,7 @@ def test_a_prompt_is_judged_on_what_was_measured() -> None:
 
 
 def test_a_challenge_on_runs_says_what_to_do_without_any(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.recorded.collections", lambda: [])
+    monkeypatch.setattr("core.recorded.collections", list)
     app = opened("challenges", challenges_gentle=True)
     assert "There is no finished run with these scores yet" in text_of(app)
 
