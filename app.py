@@ -25,6 +25,7 @@ LAB_ICONS = {
     "glossary": ":material/dictionary:",
     "before_after": ":material/quiz:",
     "progress": ":material/checklist:",
+    "teachers": ":material/school:",
 }
 SIDEBAR_PX = 256  # a lesson's two columns have room beside it on a screen of 1024 pixels
 

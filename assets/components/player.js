@@ -2,8 +2,9 @@
 // like is not its business: it calls `show(frame, step)` whenever the latest check or the latest step changes.
 // `whole` is the element that must be in sight, at least a part of it.
 //
-// `data`: seconds; n_steps; points, one a step: {at, step, loss}; frames, one a check: {at, step}; autoplay.
-// It waits until then, stands still while it is out of sight, and shows the end where motion is not wanted.
+// `data`: seconds; n_steps; points, one a step: {at, step, loss}; frames, one a check: {at, step}; autoplay; and
+// perhaps until, a moment beyond which nothing is shown yet, and from, where it begins.
+// It stands still while it is out of sight, and shows the end where motion is not wanted.
 
 const TICK_MS = 50;
 
@@ -41,7 +42,8 @@ export function player(root, data, show, whole = root.host ?? root) {
   const [play, slider, status] = [place("play"), place("slider"), place("status")];
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const moments = [{ at: 0 }, ...data.points, ...data.frames, { at: data.seconds }];
-  let at = still || !data.autoplay ? data.seconds : 0;
+  const end = Math.min(data.until ?? data.seconds, data.seconds);
+  let at = still || !data.autoplay ? end : Math.min(data.from ?? 0, end);
   let [playing, inSight, speed, shown, timer, before] = [!still && data.autoplay, false, 1, "", 0, 0];
 
   place("curve").setAttribute("points", curve(data.points, data.seconds));
@@ -65,7 +67,7 @@ export function player(root, data, show, whole = root.host ?? root) {
       show(frame, latest(data.points, at) + 1);
       shown = `${frame} ${said}`;
     }
-    const name = playing ? "Pause" : at >= data.seconds ? "Play again" : "Play";
+    const name = playing ? "Pause" : at >= end ? "Play again" : "Play";
     if (play.getAttribute("aria-label") !== name) {
       play.setAttribute("aria-label", name);
       play.title = name;
@@ -77,9 +79,9 @@ export function player(root, data, show, whole = root.host ?? root) {
   };
   const tick = () => {
     const now = performance.now();
-    at = Math.min(data.seconds, at + (speed * Math.min(now - before, 4 * TICK_MS)) / 1000);
+    at = Math.min(end, at + (speed * Math.min(now - before, 4 * TICK_MS)) / 1000);
     before = now;
-    if (at >= data.seconds) playing = false;
+    if (at >= end) playing = false;
     update();
   };
   const update = () => {
@@ -94,12 +96,12 @@ export function player(root, data, show, whole = root.host ?? root) {
     draw();
   };
   const goTo = (moment) => {
-    [at, playing] = [Math.max(0, Math.min(data.seconds, moment)), false];
+    [at, playing] = [Math.max(0, Math.min(end, moment)), false];
     update();
   };
 
   play.onclick = () => {
-    if (!playing && at >= data.seconds) at = 0;
+    if (!playing && at >= end) at = 0;
     playing = !playing;
     update();
   };
@@ -109,7 +111,7 @@ export function player(root, data, show, whole = root.host ?? root) {
       update();
     };
   }
-  place("end").onclick = () => goTo(data.seconds);
+  place("end").onclick = () => goTo(end);
   slider.oninput = () => goTo(Number(slider.value));
   slider.onkeydown = (event) => {
     const forward = { ArrowRight: true, ArrowUp: true, ArrowLeft: false, ArrowDown: false }[event.key];

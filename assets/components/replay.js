@@ -1,11 +1,13 @@
 // A recorded run in the pages' own views: Python has drawn one container a check, one behind the other; here one
-// of them is made visible as time goes on (page.css hides the others). Joined behind player.js.
+// of them is made visible as time goes on (page.css hides the others), and with the last one what is to be seen
+// at the end. Joined behind player.js.
 
-// Which container is to be seen. Doubled, the class outweighs what page.css says of the first one.
+// Which containers are to be seen. Doubled, the class outweighs what page.css says of the first one.
 export function rules(key, frame, n) {
   const chosen = (k) => `.st-key-${key}_replay_frame_${k}`.repeat(2);
   const hidden = Array.from({ length: n }, (_, k) => chosen(k)).join(",");
-  return `${hidden}{visibility:hidden;opacity:0}${chosen(frame)}{visibility:visible;opacity:1}`;
+  const after = frame === n - 1 ? `${`.st-key-${key}_replay_after`.repeat(2)}{visibility:visible}` : "";
+  return `${hidden}{visibility:hidden;opacity:0}${chosen(frame)}{visibility:visible;opacity:1}${after}`;
 }
 
 const playing = new WeakMap();

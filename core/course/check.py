@@ -134,6 +134,8 @@ def _texts(found: Lesson) -> Iterator[str]:
             except UserError as error:
                 yield f"{where}: {error}"
     for name, address in found.sources.items():
+        if f"(source:{name})" not in "".join(found.text.values()):
+            yield f"the source {quote(name)} is cited nowhere"
         if not re.fullmatch(r"https?://[\w.-]+\.\w+(/\S*)?", address):
             yield f"the source {name} has no address: {quote(address)}"
     for one in found.chosen:

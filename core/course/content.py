@@ -145,8 +145,7 @@ def n_challenges(id: str, *, folder: Path = FOLDER) -> int:
     path = folder / id / CHALLENGES
     if not path.is_file():
         return 0
-    found = _toml(path, f"{id}/{CHALLENGES}")
-    return sum(len(value) for value in found.values() if isinstance(value, list))
+    return len(_toml(path, f"{id}/{CHALLENGES}").get("challenges", ()))
 
 
 def _none_left(rest: Mapping[str, Any]) -> dict[str, Any]:

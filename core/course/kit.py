@@ -26,15 +26,21 @@ NOTES_OF_WORKSHEET = "Name: ____________________________ &nbsp; Date: __________
 
 def write_kit(to: Path, *, folder: Path = FOLDER) -> list[Path]:
     """Write all files into a new or empty folder; returns them. `UserError` where that cannot be."""
-    found = lessons(folder=folder)
+    pages = kit_pages(folder=folder)
     with whole_folder(to) as place:
-        pages = {"index.html": index(found)}
-        for page, one in zip(LESSONS, found, strict=True):
-            pages[f"{stem(page)}-notes.html"] = notes(one, page)
-            pages[f"{stem(page)}-worksheet.html"] = worksheet(one, page)
         for name, text in pages.items():
             (place / name).write_text(text, "utf-8")
     return [to / name for name in pages]
+
+
+def kit_pages(*, folder: Path = FOLDER) -> dict[str, str]:
+    """The HTML of every file, by its name."""
+    found = lessons(folder=folder)
+    pages = {"index.html": index(found)}
+    for page, one in zip(LESSONS, found, strict=True):
+        pages[f"{stem(page)}-notes.html"] = notes(one, page)
+        pages[f"{stem(page)}-worksheet.html"] = worksheet(one, page)
+    return pages
 
 
 def stem(page: Page) -> str:
@@ -143,13 +149,13 @@ def _answers(one: Lesson, question: Question) -> str:
     rows = [
         f"<li>{'<b>' if a.right else ''}{inline(one, a.text)}{'</b>' if a.right else ''}: "
         f"{inline(one, a.explained)}</li>"
-        for a in question.answers
+        for a in question.mixed
     ]
     return f'<div class="question"><p>{inline(one, question.ask)}</p><ul>{"".join(rows)}</ul></div>'
 
 
 def _to_choose(one: Lesson, question: Question) -> str:
-    rows = "".join(f"<li>{BOX} {inline(one, a.text)}</li>" for a in question.answers)
+    rows = "".join(f"<li>{BOX} {inline(one, a.text)}</li>" for a in question.mixed)
     return f'<div class="question"><p>{inline(one, question.ask)}</p><ul class="choose">{rows}</ul></div>'
 
 

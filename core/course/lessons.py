@@ -137,6 +137,13 @@ LAB = (
         url_path="progress",
         summary="What you predicted, ran and solved so far; kept on this machine and nowhere else.",
     ),
+    Page(
+        id="teachers",
+        title="For teachers",
+        url_path="teachers",
+        summary="Notes and worksheets to print, what each lesson asks, and plans for 45 minutes, 90 minutes and "
+        "three weeks.",
+    ),
 )
 
 

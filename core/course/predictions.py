@@ -20,6 +20,8 @@ from core.course.questions import Question, Why
 from core.course.sources import MeasuredRun, Runs, Source
 from core.errors import UserError, quote
 
+WAYS = ("up", "open", "down")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
@@ -30,6 +32,8 @@ class Option:
     high: float = inf
     begins: tuple[str, ...] = ()
     """Beginnings of an answer, in lower case; an option without any, and without a range, takes the rest."""
+    goes: str = ""
+    """Of a change: "up", "down", or "open" where the intervals before and after overlap."""
 
     @property
     def is_range(self) -> bool:
@@ -62,6 +66,11 @@ class Chosen:
     def __post_init__(self) -> None:
         if len(self.options) < 2:
             raise UserError(f"The prediction {self.id} must have two options or more.")
+        ways = [option.goes for option in self.options if option.goes]
+        if ways and (sorted(ways) != sorted(WAYS) or not self.figure.endswith(".change")):
+            raise UserError(
+                f"The prediction {self.id} must have one option for each of {', '.join(WAYS)}, of a change."
+            )
         _ = self.question
 
     @cached_property
@@ -96,6 +105,8 @@ class Chosen:
             return Came(
                 distance=float(not is_right), is_right=is_right, words=f"It answered {found.words}."
             )
+        if option.goes:
+            return _of_change(option, found)
         gap = option.gap(found.value)
         low, high = found.interval or (found.value, found.value)
         is_inside = option.gap(low) == option.gap(high) == 0
@@ -110,6 +121,16 @@ class Chosen:
             if any(said.startswith(word) for word in option.begins):
                 return option
         return next((o for o in self.options if not o.begins), self.options[-1])
+
+
+def _of_change(option: Option, found: Figure) -> Came:
+    low, high = found.interval or (found.value, found.value)
+    went = "up" if low > 0 else "down" if high < 0 else "open"
+    return Came(
+        distance=float(option.goes != went),
+        is_right=option.goes == went,
+        words=f"Measured: a change of {found.value:+.2f} (between {low:+.2f} and {high:+.2f}).",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Questions with a few answers to choose from; every answer is explained, also the wrong ones."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 from core.errors import UserError
 
@@ -32,6 +33,11 @@ class Question:
     @property
     def right(self) -> Answer:
         return next(answer for answer in self.answers if answer.right)
+
+    @property
+    def mixed(self) -> list[Answer]:
+        """In the order they are shown: the same each time, and the right one anywhere."""
+        return sorted(self.answers, key=lambda a: sha256(f"{self.id} {a.text}".encode()).digest())
 
     @property
     def texts(self) -> list[str]:

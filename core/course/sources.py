@@ -53,7 +53,7 @@ class MeasuredRun:
 
     config: RunConfig
     events: tuple[Event, ...]
-    summary: RunSummary
+    summary: RunSummary = field(default_factory=RunSummary)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,18 +9,21 @@ another. `python -m core record` makes the runs, core/experiments/collections.py
 """
 
 from core.recorded.answers import recorded_answer
-from core.recorded.collection import Collection, collection, collections, find, find_run
+from core.recorded.collection import Collection, collection, collections, find, find_hash, find_run
 from core.recorded.nearest import Difference, nearest
 from core.recorded.run import RecordedRun, as_run
+from core.recorded.spread import beside_recorded
 
 __all__ = [
     "Collection",
     "Difference",
     "RecordedRun",
     "as_run",
+    "beside_recorded",
     "collection",
     "collections",
     "find",
+    "find_hash",
     "find_run",
     "nearest",
     "recorded_answer",

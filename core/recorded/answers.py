@@ -14,6 +14,7 @@ from typing import Any
 from core.recorded import files
 from core.recorded.collection import collections
 from core.recorded.files import ANSWERS
+from core.recorded.run import where_words
 from core.runs.messages import (
     M,
     Request,
@@ -32,17 +33,14 @@ Asked = tuple[Request[Any], list[Any]]
 
 def recorded_answer(request: Request[M], *, folder: Path | None = None) -> list[M] | None:
     """The answers to exactly this request, floats with four digits; None where it is not recorded."""
-    wanted = key_of(request)
-    for line in _lines(run_of(request), folder):
-        if files.line_of(_plain(line["asked"])) == wanted:
-            return [message_from_json(request, answer) for answer in line["answers"]]
-    return None
+    found = _kept(run_of(request), folder).get(key_of(request))
+    return None if found is None else [message_from_json(request, one) for one in found["answers"]]
 
 
 def all_recorded(run_id: str = "", *, folder: Path | None = None) -> list[Asked]:
     """Every request to a recorded run, or to the base model, with its answers."""
     found: list[Asked] = []
-    for line in _lines(run_id, folder):
+    for line in _kept(run_id, folder).values():
         request = request_from_json(line["asked"])
         found.append((request, [message_from_json(request, one) for one in line["answers"]]))
     return found
@@ -70,6 +68,12 @@ def how(path: Path) -> tuple[str, Stamp]:
     """The identity and the stamp of recorded answers; `UserError` where they cannot be read."""
     head, *_ = files.read_lines(path)
     return str(head.get("identity")), read(Stamp, head.get("stamp", {}))
+
+
+def where_asked(*, folder: Path | None = None) -> str:
+    """Sentences for a caption: when, where and how the base model was asked; "" where it was not."""
+    path = base_path(folder or files.FOLDER)
+    return where_words(how(path)[1]) if path.is_file() else ""
 
 
 def key_of(request: Request[Any]) -> str:
@@ -101,17 +105,18 @@ def _path_of_run(run_id: str, place: Path) -> Path | None:
     return None
 
 
-def _lines(run_id: str, folder: Path | None) -> list[files.Json]:
+def _kept(run_id: str, folder: Path | None) -> dict[str, files.Json]:
+    """Each request with its answers, by its key."""
     place = folder or files.FOLDER
     path = _path_of_run(run_id, place) if run_id else base_path(place)
     try:
-        return _read(path, path.stat().st_mtime_ns) if path else []
+        return _read(path, path.stat().st_mtime_ns) if path else {}
     except OSError:  # it was asked nothing
-        return []
+        return {}
 
 
 @lru_cache(maxsize=32)
-def _read(path: Path, changed_at: int) -> list[files.Json]:
+def _read(path: Path, changed_at: int) -> dict[str, files.Json]:
     del changed_at
     _, *lines = files.read_lines(path)
-    return lines
+    return {files.line_of(_plain(line["asked"])): line for line in lines}

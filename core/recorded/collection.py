@@ -60,8 +60,12 @@ def collection(name: str, *, folder: Path | None = None) -> Collection:
 
 def find(config: RunConfig, *, folder: Path | None = None) -> RecordedRun | None:
     """The recorded run of exactly these settings, whichever version of the code made it; None without."""
-    wanted = config.hash
-    found = (one.by_hash.get(wanted) for one in collections(folder=folder))
+    return find_hash(config.hash, folder=folder)
+
+
+def find_hash(config_hash: str, *, folder: Path | None = None) -> RecordedRun | None:
+    """The same for settings of which only the hash is at hand."""
+    found = (one.by_hash.get(config_hash) for one in collections(folder=folder))
     return next((run for run in found if run), None)
 
 

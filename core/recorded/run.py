@@ -73,11 +73,7 @@ class RecordedRun:
     @property
     def where(self) -> str:
         """Sentences for a caption: when, on which machine and how it was recorded."""
-        stamp = self.stamp
-        how = [stamp.dtype, f"commit {stamp.commit}" if stamp.commit else ""]
-        said = ", ".join(words for words in (stamp.at[:10], *how) if words)
-        disturbed = " Other programs disturbed it, so its times do not count."
-        return f"Recorded on {stamp.machine} ({said})." + (disturbed if stamp.disturbed else "")
+        return where_words(self.stamp)
 
     def to_dict(self) -> Json:
         """A line of the index."""
@@ -100,6 +96,14 @@ class RecordedRun:
             stamp=read(Stamp, found["stamp"]),
             summary=read(RunSummary, found["summary"]),
         )
+
+
+def where_words(stamp: Stamp) -> str:
+    """When, on which machine and how something was recorded, in sentences."""
+    how = [stamp.dtype, f"commit {stamp.commit}" if stamp.commit else ""]
+    said = ", ".join(words for words in (stamp.at[:10], *how) if words)
+    disturbed = " Other programs disturbed it, so its times do not count."
+    return f"Recorded on {stamp.machine} ({said})." + (disturbed if stamp.disturbed else "")
 
 
 _KEPT = ("run_id", "config_hash", "identity", "command", "seconds")

@@ -98,7 +98,7 @@ def cure_name(cure: Config) -> str:
 
 def told_apart(runs: Sequence[Run]) -> dict[str, str]:
     """Of each run, by its id, only what differs from the others; where nothing does, when it began."""
-    every = {run.id: _parts(run.config_dict) for run in runs}
+    every = {run.id: parts_in_words(run.config_dict) for run in runs}
     names = dict.fromkeys(name for parts in every.values() for name in parts)
     differing = [name for name in names if len({p.get(name, "") for p in every.values()}) > 1]
     if "method" in differing:  # each has settings that mean nothing to the other
@@ -112,7 +112,16 @@ def told_apart(runs: Sequence[Run]) -> dict[str, str]:
     return {run_id: f"{said or 'run'} ({run_id})" for run_id, said in found.items()}
 
 
-def _parts(config: Config) -> dict[str, str]:
+def differing_words(one: Config, other: Config) -> list[tuple[str, str]]:
+    """Each setting in which two configs differ, as both have it: ("learning rate 0.005", "learning rate 0.003").
+
+    A part that only one of them has, such as LoRA's rank beside full fine-tuning, is left out: the method says it.
+    """
+    a, b = parts_in_words(one), parts_in_words(other)
+    return [(a[name], b[name]) for name in a if a[name] and b.get(name) and a[name] != b[name]]
+
+
+def parts_in_words(config: Config) -> dict[str, str]:
     """What a run is made of, in words: first what its name says, then each other setting."""
     method, knob = config["method"], knob_of(config["method"])
     parts = {

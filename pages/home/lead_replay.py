@@ -11,8 +11,9 @@ import streamlit as st
 from core import catalog
 from core.events import Evaluation, Sample
 from core.experiments.collapse import LEAD, collapse
+from core.recorded import RecordedRun
 from pages.shared.colours import TASK_COLOURS
-from pages.shared.recordings import Recorded, recorded_run
+from pages.shared.recordings import recorded_run
 from pages.shared.replay import component, time_line
 
 SECONDS = 20.0
@@ -21,7 +22,7 @@ TITLES = {"sentiment": "Reviews: what it is tuned on", "names": "Names: what it 
 
 def lead_replay() -> None:
     """Play it; nothing where it is not recorded."""
-    if not (found := recorded_run(collapse().hash)):
+    if not (found := recorded_run(collapse())):
         return
     st.markdown("**A real language model is tuned on reviews and on nothing else. It is asked:**")
     component("lead_replay")(key="home_lead", data=scene(found))
@@ -35,7 +36,7 @@ def lead_replay() -> None:
     )
 
 
-def scene(found: Recorded) -> dict[str, Any]:
+def scene(found: RecordedRun) -> dict[str, Any]:
     """What the browser plays: the time line, an answer at each check, and the scores of `TITLES`."""
     line, events = time_line(found, seconds=SECONDS), found.events()
     said = {e.step: e.output for e in events if isinstance(e, Sample) and e.prompt == LEAD}

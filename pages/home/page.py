@@ -8,12 +8,15 @@ from core.errors import UserError
 from core.experiments.collapse import LEAD
 from core.generate.settings import SamplingSettings
 from core.paths import ASSETS
+from core.recorded.answers import where_asked
 from core.runs.messages import Generate
 from pages.home.lead_replay import lead_replay
 from pages.home.tour import tour_button
 from pages.shared.engine import current_model, engine, model_ready, store
 from pages.shared.plain import plain, quoted
 from pages.shared.prepare import compute_button
+from pages.shared.recordings import known_answer
+from pages.shared.typed import pieces_of, typed
 
 GREEDY = SamplingSettings(max_new_tokens=40)
 QUESTIONS = ("What is the capital of Japan?", LEAD, "What do bees make?")
@@ -35,14 +38,17 @@ def before_and_after() -> None:
 
 
 def ask_base() -> None:
-    """A question, and the base model's answer as it comes."""
+    """A question, and the base model's answer as it comes: the recorded one, then that of this machine."""
     asked = st.radio("Ask the base model", QUESTIONS, key="home_question")
+    question = Generate(model=current_model().id, text=asked, settings=GREEDY)
     if not compute_button("Ask it now", key="home_ask", is_primary=True):
+        if recorded := known_answer(question):
+            st.html(f'<p class="said">{typed(pieces_of(recorded))}</p>')
+            st.caption(where_asked())
         return
     place = st.empty()
     n_tokens, elapsed_s = 0, 0.0
     try:
-        question = Generate(model=current_model().id, text=asked, settings=GREEDY)
         for message in engine().ask(question):
             n_tokens, elapsed_s = message.token.n_tokens, message.token.elapsed_s
             place.markdown(quoted(message.token.text))

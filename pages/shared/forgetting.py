@@ -16,14 +16,14 @@ from core.evaluate.limits import sample_as_shown
 from core.evaluate.uncertainty import wilson_interval
 from core.events import Evaluation, Event, MatrixMovement, Movement, NextTokens, Sample
 from core.experiments.plane import tasks_seen
+from core.recorded import RecordedRun
 from core.runs.store import Run
 from pages.shared.cards import cards_of, show_cards
 from pages.shared.check_marks import SCORE, TRAINED_NOTE, check_marks, check_rows
 from pages.shared.colours import AMBER, BLUE, GREY, ORANGE, TASK_COLOURS
-from pages.shared.engine import events_of
 from pages.shared.live import follow, planned_steps, step_axis
 from pages.shared.plain import quoted
-from pages.shared.recordings import Recorded, recorded_run
+from pages.shared.recordings import recorded_like
 
 E = TypeVar("E", bound=Event)
 SENTIMENT_SHARE = "wrongly a sentiment"
@@ -32,15 +32,12 @@ SENTIMENT_SHARE = "wrongly a sentiment"
 
 def forgetting_view(run_id: str) -> None:
     """The run's curves of learning and forgetting, and its watched prompts; live while it trains."""
-    follow(run_id, _beside_the_recorded)
+    follow(run_id, draw)
 
 
-def _beside_the_recorded(run: Run, events: list[Event]) -> None:
-    """Behind a run whose settings are recorded, the recorded one in grey."""
-    draw(run, events, recorded=recorded_run(run.config_hash))
-
-
-def draw(run: Run, events: list[Event], *, recorded: Recorded | None = None) -> None:
+def draw(run: Run, events: list[Event]) -> None:
+    """What the run answers and scores now; in grey behind it, the recorded run of the same settings."""
+    recorded = recorded_like(run)
     watched = [e for e in events if isinstance(e, Sample) and not e.task]
     if watched:
         show_cards(cards_of(watched))
@@ -62,7 +59,7 @@ def _chart_of(
     has_recorded: bool,
     _events: list[Event],
     _seen: Collection[str],
-    _recorded: Recorded | None,
+    _recorded: RecordedRun | None,
 ) -> alt.LayerChart | alt.FacetChart:
     """The curves of a run with so many evaluations: built at a check, not at every look between two."""
     behind = _recorded.events() if _recorded else []
@@ -148,22 +145,21 @@ def curves_note(events: list[Event], seen: Collection[str]) -> str:
     return " ".join(notes)
 
 
-def scrub(run_id: str) -> None:
-    """A slider over the checks of a run: answers, next tokens and moved weights at each."""
-    events = events_of(run_id)
+def scrub(events: list[Event], *, key: str) -> None:
+    """A slider over the checks of a run: answers, next tokens and moved weights at each. `key` is of the run."""
     checks = sorted({e.step for e in of_type(events, Evaluation)})
     if len(checks) < 2:  # a run that was stopped before its first check
         return
     st.header("Back through time")
     step: int = st.select_slider(  # pyright: ignore[reportAssignmentType]
-        "Check after step", checks, checks[-1], key=f"forgetting_check_{run_id}"
+        "Check after step", checks, checks[-1], key=f"forgetting_check_{key}"
     )
     looks = [e for e in of_type(events, NextTokens) if e.step == step]
     left, right = st.columns(2)
     with left:
         if looks:
             prompts = [e.prompt for e in looks]
-            chosen = st.selectbox("Prompt", prompts, key=f"forgetting_prompt_{run_id}")
+            chosen = st.selectbox("Prompt", prompts, key=f"forgetting_prompt_{key}")
             look = looks[prompts.index(chosen)]
             answers = {
                 e.prompt: sample_as_shown(e) for e in of_type(events, Sample) if e.step == step
@@ -176,7 +172,7 @@ def scrub(run_id: str) -> None:
             rows = [row for e in of_type(events, Movement) for row in e.rows]
             top = max(row.relative for row in rows)
             figure = movement_figure(moved[0].rows, top, step)
-            st.plotly_chart(figure, width="stretch", key=f"forgetting_moved_{run_id}")
+            st.plotly_chart(figure, width="stretch", key=f"forgetting_moved_{key}")
             st.caption(
                 "‖W′ − W‖ / ‖W‖ of each matrix: how far it has moved, as a share of its size."
             )

@@ -1,6 +1,6 @@
 """A run as it happens: status, curves, answers. Polls the store, so a reload loses nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import exp, isfinite
 from statistics import median
 from typing import Any
@@ -40,12 +40,14 @@ from pages.shared.check_marks import check_marks
 from pages.shared.colours import AMBER, BLUE, GREEN, GREY
 from pages.shared.engine import engine, events_of, spare_the_collector, store
 from pages.shared.plain import plain
+from pages.shared.recordings import beside_words, recorded_like
 from pages.shared.waiting import left_words, place_words
 
 POLL_S = 1.0
 FIRST_POLL_S = 0.3
 """While a run is next or has begun, and no loss is there: the reader has just clicked, and waits for it."""
 CHART_HEIGHT = 340
+RECORDED, PALE = "training, recorded run", "#c9ccd1"
 WORDS = {"precision": "precision", "recall": "recall", "f1": "F1"}
 EXTRA = {
     RIGHT_FORM: AMBER,
@@ -113,7 +115,7 @@ def _view(run: Run, events: list[Event]) -> None:
     if steps:
         left, right = st.columns(2)
         wanted = planned_steps(run.config_dict)
-        left.altair_chart(loss_chart(events, wanted), width="stretch")
+        left.altair_chart(loss_chart(events, wanted, behind=recorded_behind(run)), width="stretch")
         scores = score_chart(events, wanted, run.config_dict["data"]["task"])
         right.altair_chart(scores, width="stretch")
         right.caption(score_note(events, run.config_dict["data"]["task"]))
@@ -125,6 +127,12 @@ def _view(run: Run, events: list[Event]) -> None:
     if samples:
         st.markdown("**The same prompts, asked again at every check**")
         show_cards(cards_of(samples))
+
+
+def recorded_behind(run: Run) -> list[Event]:
+    """The events of the recorded run of the same settings, to draw behind a live one; none where there is none."""
+    found = recorded_like(run)
+    return found.events() if found else []
 
 
 def score_note(events: list[Event], task: str) -> str:
@@ -177,6 +185,8 @@ def show_status(run: Run, events: list[Event]) -> None:
         seen = examples_seen(run, events, done)
         after = f"{done} steps, {seconds:.0f} s" + (f", {seen}" if seen else "")
         st.success(f"{run.status.capitalize()} after {after}. {plain(run.reason)}")
+        if run.status is RunStatus.FINISHED and (beside := beside_words(run)):
+            st.caption(beside)
     for event in events:
         if isinstance(event, Notice):
             st.caption(plain(event.message))
@@ -232,23 +242,36 @@ def loss_title(first: float, last: float) -> str:
     return f"Loss {first:.2f} → {last:.2f}: right token {exp(-first):.0%} → {exp(-last):.0%}"
 
 
-def loss_chart(events: list[Event], n_steps: int) -> alt.Chart | alt.LayerChart | alt.FacetChart:
-    """Training loss per step and validation loss at the checks."""
+def loss_chart(
+    events: list[Event], n_steps: int, *, behind: Sequence[Event] = ()
+) -> alt.Chart | alt.LayerChart | alt.FacetChart:
+    """Training loss per step and validation loss at the checks; pale, that of the recorded run of the same
+    settings as far as this one has come."""
+    losses = [e for e in events if isinstance(e, Step | Validation) and isfinite(e.loss)]
     rows = [
         {
             "step": e.step,
             "loss": e.loss,
             "set": "training" if isinstance(e, Step) else "validation",
         }
-        for e in events
-        if isinstance(e, Step | Validation) and isfinite(e.loss)
+        for e in losses
     ]
-    training = [e.loss for e in events if isinstance(e, Step) and isfinite(e.loss)]
+    training = [e.loss for e in losses if isinstance(e, Step)]
     title = loss_title(training[0], training[-1])
+    colours = {"training": GREY, "validation": BLUE}
+    done = max(e.step for e in losses)
+    recorded = [
+        {"step": e.step, "loss": e.loss, "set": RECORDED}
+        for e in behind
+        if isinstance(e, Step) and isfinite(e.loss) and e.step <= done
+    ]
+    if recorded:
+        rows = [*recorded, *rows]
+        colours = {RECORDED: PALE, **colours}
     colour = alt.Color(
         "set:N",
         title=None,
-        scale=alt.Scale(domain=["training", "validation"], range=[GREY, BLUE]),
+        scale=alt.Scale(domain=list(colours), range=list(colours.values())),
         legend=LINES,
     )
     return (

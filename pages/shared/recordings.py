@@ -1,66 +1,95 @@
-"""Recorded runs as the pages use them, whichever record they come from."""
+"""Which finished run answers a setting: the reader's own, else one that comes with the app, else the nearest.
 
+    found = look_up(config, collections=("forgetting",), turned=("optimizer.learning_rate",))
+
+An index is read once per server, events when they are drawn. Nothing is interpolated: of a setting that nobody
+recorded, only the nearest run is known, and in what it differs.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
-from typing import Protocol
 
 from core.config import RunConfig
-from core.events import Event
-from core.experiments.first_screens import RecordedEvents, first_screens
-
-
-class Recorded(Protocol):
-    """A run that comes with the app."""
-
-    @property
-    def config(self) -> RunConfig: ...
-    @property
-    def where(self) -> str:
-        """Sentences for a caption: when, where and how it was recorded."""
-        ...
-
-    def events(self) -> list[Event]: ...
-    def times(self) -> list[float]:
-        """Seconds from the start of the run to each event."""
-        ...
+from core.errors import UserError
+from core.recorded import (
+    Collection,
+    RecordedRun,
+    beside_recorded,
+    collection,
+    find,
+    find_hash,
+    nearest,
+    recorded_answer,
+)
+from core.runs.messages import M, Request
+from core.runs.names import differing_words
+from core.runs.store import Run
+from pages.shared.engine import store
 
 
 @dataclass(frozen=True, kw_only=True)
-class Untimed:
-    """A run of a record that kept no times: one second for each step, and none for a check."""
+class Found:
+    """What is known of a setting."""
 
-    found: RecordedEvents
-    where_recorded: str
-
-    @property
-    def config(self) -> RunConfig:
-        return RunConfig.from_dict(self.found.config)
-
-    @property
-    def where(self) -> str:
-        return f"{self.where_recorded} Times were not kept: it is played at one step a second."
-
-    def events(self) -> list[Event]:
-        return list(self.found.events)
-
-    def times(self) -> list[float]:
-        found, now = [], 0
-        for event in self.found.events:
-            now = max(now, getattr(event, "step", 0))
-            found.append(float(now))
-        return found
+    own: Run | None = None
+    """The newest run of the reader that is equal in every respect."""
+    recorded: RecordedRun | None = None
+    near: RecordedRun | None = None
+    """Only where nothing is there of exactly these settings."""
+    differs: tuple[tuple[str, str], ...] = ()
+    """The settings in which it differs: as wanted, and as recorded."""
 
 
-def recorded_run(config_hash: str) -> Recorded | None:
-    """The recorded run of exactly these settings, or None."""
-    return _shipped().get(config_hash)
+def look_up(config: RunConfig, *, collections: Sequence[str], turned: Sequence[str] = ()) -> Found:
+    """Look for `config` among the reader's runs and all recorded ones, then for the nearest one in `collections`.
+
+    `turned` are the settings that the page's controls turn: in these a near run may differ first.
+    """
+    own, recorded = store().find_finished(config), find(config)
+    if own or recorded:
+        return Found(own=own, recorded=recorded)
+    runs = tuple(run for name in collections for run in collection(name).runs)
+    if not runs:
+        return Found()
+    try:
+        near, _ = nearest(
+            config, among=Collection(name=" and ".join(collections), runs=runs), on=turned
+        )
+    except UserError:  # all are of another version
+        return Found()
+    differs = differing_words(config.to_dict(), near.config.to_dict())
+    return Found(near=near, differs=tuple(differs))
 
 
-@cache
-def _shipped() -> dict[str, Recorded]:
-    """The runs of the first screens, by the hash of their settings."""
-    found = first_screens()
-    if not found:
-        return {}
-    runs = [Untimed(found=run, where_recorded=found.where) for run in found.runs.values()]
-    return {run.config.hash: run for run in runs}
+def recorded_run(config: RunConfig) -> RecordedRun | None:
+    """The recorded run of exactly these settings; None without one, and where it cannot be read."""
+    with suppress(UserError):
+        found = find(config)
+        if found and found.events():
+            return found
+    return None
+
+
+def recorded_like(run: Run) -> RecordedRun | None:
+    """The recorded run of a run's settings, to draw behind it; None without one, and where it cannot be read
+    (`python -m core recorded check` says why): the live run is drawn all the same."""
+    with suppress(UserError):
+        found = find_hash(run.config_hash)
+        if found and found.run_id != run.id and found.events():
+            return found
+    return None
+
+
+def beside_words(run: Run) -> str:
+    """Whether a finished run differs from the recorded one by more than seeds do; "" where that is not known."""
+    with suppress(UserError):
+        return beside_recorded(run)
+    return ""
+
+
+def known_answer(request: Request[M]) -> list[M]:
+    """What is recorded of exactly this request; nothing where it is not, or cannot be read."""
+    with suppress(UserError):
+        return recorded_answer(request) or []
+    return []

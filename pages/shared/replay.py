@@ -2,10 +2,14 @@
 
     replay(recorded, draw, key="forgetting")
 
-`draw(run, events)` is what `pages/shared/live.py:follow` takes. It is called once for each check, with the events up
-to it, and all the pictures go to the browser at once, one behind the other; assets/components/replay.js shows
-one of them as time goes on. So a replay runs without the server: thirty readers cost it no more than one, since
-what `draw` made is kept (`st.cache_data`), and a rerun of the page does not disturb it.
+`draw(run, events)` is what `pages/shared/live.py:follow` takes; it draws no widgets here. It is called once for each
+check, with the events up to it, and all the pictures go to the browser at once, one behind the other;
+assets/components/replay.js shows one of them as time goes on. So a replay runs without the server: thirty readers
+cost it no more than one, since what `draw` made is kept (`st.cache_data`), and a rerun of the page does not disturb
+it.
+
+Where the reader has still to guess what comes, `hold` stops it before the first check that would tell, until
+`hold` is false; then it goes on from there. `after` draws what is to be seen at the end only.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,10 +22,9 @@ from streamlit.components import v2
 
 from core.events import Evaluation, Event, Sample, Step
 from core.paths import ASSETS
-from core.runs.states import RunStatus
+from core.recorded import RecordedRun, as_run
 from core.runs.store import Run
 from pages.shared.live import planned_steps
-from pages.shared.recordings import Recorded
 
 FOLDER = ASSETS / "components"
 Draw = Callable[[Run, list[Event]], None]
@@ -54,11 +57,17 @@ class TimeLine:
     frames: list[Frame]
     points: list[Point]
 
+    @property
+    def before_it_tells(self) -> float:
+        """The last step before the first check after the base model's; 0 where there is none."""
+        told = next((frame.at for frame in self.frames if frame.step), self.seconds)
+        return max((point.at for point in self.points if point.at < told), default=0.0)
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def time_line(recorded: Recorded, *, seconds: float | None = None) -> TimeLine:
+def time_line(recorded: RecordedRun, *, seconds: float | None = None) -> TimeLine:
     """Of a recorded run, as long as it took, or in so many seconds."""
     events, times = recorded.events(), recorded.times()
     ends = check_ends(events)
@@ -90,49 +99,45 @@ def check_ends(events: Sequence[Event]) -> list[tuple[int, int]]:
     return list(ends.items())
 
 
-def replay(recorded: Recorded, draw: Draw, *, key: str, autoplay: bool = True) -> None:
+def replay(
+    recorded: RecordedRun,
+    draw: Draw,
+    *,
+    key: str,
+    autoplay: bool = True,
+    hold: bool = False,
+    after: Callable[[], None] | None = None,
+) -> None:
     """Play a recorded run in the views of a live one. `draw` is a function of a module: its name says which."""
     line = time_line(recorded)
+    held = f"{key}_held"
+    if hold:
+        st.session_state[held] = recorded.run_id
+    was_held = not hold and st.session_state.get(held) == recorded.run_id
+    data = line.to_dict() | {
+        "key": key,
+        "autoplay": autoplay,
+        "until": line.before_it_tells if hold else line.seconds,
+        "from": line.before_it_tells if was_held else 0.0,
+    }
+    what = f"{recorded.run_id} {recorded.where} {draw.__module__}.{draw.__qualname__}"
     with st.container(key=f"{key}_replay"):
-        data = line.to_dict() | {"key": key, "autoplay": autoplay}
         component("replay")(key=f"{key}_time_line", data=data)
-        _pictures(
-            recorded,
-            draw,
-            line,
-            key,
-            f"{recorded.config.hash} {recorded.where} {draw.__module__}.{draw.__qualname__}",
-        )
+        _pictures(recorded, draw, line, key, what)
+        if after and not hold:
+            with st.container(key=f"{key}_replay_after"):
+                after()
         st.caption(recorded.where)
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def _pictures(_recorded: Recorded, _draw: Draw, _line: TimeLine, key: str, what: str) -> None:
+def _pictures(_recorded: RecordedRun, _draw: Draw, _line: TimeLine, key: str, what: str) -> None:
     """A container for each check; `what` and `key` say which pictures are the same."""
-    events, run = _recorded.events(), run_of(_recorded)
+    events, run = _recorded.events(), as_run(_recorded)
     with st.container(key=f"{key}_replay_frames"):
         for n, frame in enumerate(_line.frames):
             with st.container(key=f"{key}_replay_frame_{n}"):
                 _draw(run, events[: frame.n_events])
-
-
-def run_of(recorded: Recorded) -> Run:
-    """It as a row of the store, for the views."""
-    config = recorded.config
-    return Run(
-        id=f"recorded-{config.hash}",  # views keep what they draw by a run's id
-        config_dict=config.to_dict(),
-        config_hash=config.hash,
-        version="",
-        status=RunStatus.FINISHED,
-        stop_requested=False,
-        reason="",
-        created_at=0.0,
-        started_at=0.0,
-        ended_at=recorded.times()[-1],
-        worker="",
-        summary_dict={},
-    )
 
 
 @st.cache_resource(show_spinner=False)

@@ -1,15 +1,19 @@
 """The curves of a run that is followed are built anew at a check, not at every look between two."""
 
+from pathlib import Path
+
 import pytest
 
 from core.events import Event
 from core.experiments.collapse import collapse
 from pages.shared import forgetting
-from pages.shared.recordings import recorded_run
 from tests.events import evaluation, step
+from tests.pages.shipped import ship
 
 
-def test_the_curves_are_built_once_for_a_check(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_curves_are_built_once_for_a_check(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     built: list[int] = []
     usual = forgetting.curves
 
@@ -29,5 +33,6 @@ def test_the_curves_are_built_once_for_a_check(monkeypatch: pytest.MonkeyPatch) 
     assert chart.to_dict()["title"][0].startswith("At step 5")
     forgetting._chart_of("b", 2, 20, False, events, (), None)
     assert built == [1, 5, 5]
-    forgetting._chart_of("b", 2, 20, True, events, (), recorded_run(collapse().hash))
+    (recorded,) = ship(tmp_path, [collapse()])
+    forgetting._chart_of("b", 2, 20, True, events, (), recorded)
     assert built == [1, 5, 5, 5]

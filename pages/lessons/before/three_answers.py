@@ -7,14 +7,23 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.course.lessons import name_of
 from core.errors import UserError
-from core.experiments.first_screens import ANSWER_TOKENS, REVIEW, first_screens
+from core.events import Sample
+from core.experiments.first_screens import (
+    ANSWER_TOKENS,
+    REVIEW,
+    first_screens,
+    instruction_config,
+)
 from core.generate.settings import SamplingSettings
+from core.recorded.answers import where_asked
 from core.runs.messages import Generate
 from core.runs.states import RunStatus
 from core.runs.store import Run
 from pages.shared.engine import current_model, engine, store
 from pages.shared.plain import plain
 from pages.shared.prepare import compute_button
+from pages.shared.recordings import known_answer, recorded_run
+from pages.shared.typed import Piece, pieces_of, typed, words_of
 
 WAYS = {
     "raw": (
@@ -33,25 +42,26 @@ WAYS = {
         "training pairs had.",
     ),
 }
+NO_TEXT = "(it ends at once)"
 SETTINGS = SamplingSettings(max_new_tokens=ANSWER_TOKENS)
 
 
 def three_answers() -> None:
-    """The recorded answers, and a button that asks the model that is here."""
-    found = first_screens()
+    """The recorded answers, as they came, and a button that asks the model that is here."""
     st.markdown("**Same model. What changed?** " + REVIEW.replace("\n\n", " "))
-    own = own_run()
-    known = {"raw": found.raw, "chat": found.chat, "tuned": found.tuned} if found else {}
+    own, known, where = own_run(), *recorded_answers()
     places = {}
     for column, (way, (title, meaning)) in zip(st.columns(3), WAYS.items(), strict=True):
         with column.container(border=True, height="stretch"):
             st.markdown(f"**{title}**")
             places[way] = st.empty()
-            show(places[way], known.get(way))
+            if way in known:
+                places[way].html(f'<p class="said">{typed(known[way]) or NO_TEXT}</p>')
+            else:
+                show(places[way], None)
             st.caption(meaning)
     note = st.empty()
-    if found:
-        note.caption(found.where)
+    note.caption(where)
     if compute_button("Ask the model on this machine", key="before_three"):
         for way, run in (("raw", None), ("chat", None), ("tuned", own)):
             if way != "tuned" or run:
@@ -64,24 +74,40 @@ def three_answers() -> None:
         note.caption(f"Answered on this machine just now. {mine}")
 
 
+def recorded_answers() -> tuple[dict[str, list[Piece]], str]:
+    """What each way answered, piece by piece, and sentences on where that was recorded."""
+    known: dict[str, list[Piece]] = {}
+    where: list[str] = []
+    for way, raw in (("raw", True), ("chat", False)):
+        if said := known_answer(question(raw=raw)):
+            known[way] = pieces_of(said)
+            where = [where_asked()]
+    if run := recorded_run(instruction_config()):
+        last = [e for e in run.events(Sample) if isinstance(e, Sample) and e.prompt == REVIEW][-1]
+        known["tuned"] = words_of(last.output)
+        where.append(run.where)
+    if len(known) < len(WAYS) and (found := first_screens()):
+        others = {"raw": found.raw, "chat": found.chat, "tuned": found.tuned}
+        known = {way: words_of(said) for way, said in others.items()} | known
+        where.append(found.where)
+    return known, " ".join(dict.fromkeys(where))
+
+
+def question(*, raw: bool, run: str = "") -> Generate:
+    return Generate(model=current_model().id, text=REVIEW, raw=raw, run=run, settings=SETTINGS)
+
+
 def ask(place: DeltaGenerator, *, raw: bool, run: Run | None) -> None:
     """The answer as it comes, where the recorded one stood."""
-    question = Generate(
-        model=current_model().id,
-        text=REVIEW,
-        raw=raw,
-        run=run.id if run else "",
-        settings=SETTINGS,
-    )
     try:
-        for message in engine().ask(question):
+        for message in engine().ask(question(raw=raw, run=run.id if run else "")):
             show(place, message.token.text)
     except UserError as error:
         place.error(plain(str(error)))
 
 
 def show(place: DeltaGenerator, answer: str | None) -> None:
-    text = "not recorded" if answer is None else answer or "(it ends at once)"
+    text = "not recorded" if answer is None else answer or NO_TEXT
     place.html(f'<p class="said">{html.escape(text)}</p>')
 
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from core import catalog
 from core.config import method_title
+from core.course import content
 from core.data.examples import Example, task_examples
 from core.data.shots import (
     FORMS,
@@ -51,14 +52,19 @@ from pages.lessons.choice.measure import measure_button, trained
 from pages.shared.engine import model_ready, tokenizer
 from pages.shared.layout import experiment
 from pages.shared.plain import plain
+from pages.shared.predict import predict_and_look_up
 from pages.shared.prepare import ask_for_model
 from pages.shared.queue import run_all
+from pages.shared.thread import begin, end
+
+COURSE = content.lesson("choice")
 
 COST_TABLES = (
     ("way", "score", "prompt tokens", "answer tokens", "training tokens"),
     ("way", "ms a request", "ms with a prompt cache", "training (s)"),
 )  # all columns together are wider than a page
 REQUESTS = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000, 1_000_000)
+USUAL_REQUESTS = 1_000
 
 
 def which_costs_less(found: Sequence[Way]) -> int:
@@ -68,7 +74,7 @@ def which_costs_less(found: Sequence[Way]) -> int:
         requests = st.select_slider(
             "How many requests will there be?",
             REQUESTS,
-            1_000,
+            USUAL_REQUESTS,
             format_func="{:,}".format,
             key="choice_requests",
             bind="query-params",
@@ -86,7 +92,8 @@ def which_costs_less(found: Sequence[Way]) -> int:
         figure = total_figure(
             prompted, tuned, requests, unit="seconds", cached=False, most=REQUESTS[-1]
         )
-        st.plotly_chart(figure, width="stretch", key="choice_first")
+        with st.container(key=f"choice_{'grows' if requests == USUAL_REQUESTS else 'follows'}"):
+            st.plotly_chart(figure, width="stretch", key="choice_first")
         st.caption(where(found))
     return requests
 
@@ -312,10 +319,8 @@ def neither(task: str) -> None:
 
 
 st.title("Prompting or fine-tuning?")
-st.markdown(
-    "You have some solved examples of a task. Show them to the model with every request, or train it on "
-    "them once? Here you measure both: how good they are, and what they cost."
-)
+begin(COURSE)
+predict_and_look_up(COURSE)
 task = choose_task()
 found = figures_of(task)
 requests = which_costs_less(found)
@@ -339,3 +344,4 @@ st.code(
     language=None,
     wrap_lines=True,
 )
+end(COURSE)

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.config import METHODS
-from core.course.lessons import name_of
+from core.config import METHODS, RunConfig
+from core.course import content
+from core.course.sources import MeasuredRun
+from core.events import Event
 from core.experiments import record
 from core.experiments.claims import LEARNED_ENOUGH, claims
 from core.experiments.mitigations import MITIGATIONS, mitigation_config
 from core.experiments.plane import Point, settings
-from pages.lessons.cures.guess import compare_kept, guess_kept
 from pages.lessons.cures.pictures import CAPTIONS, WIDTH, picture
 from pages.lessons.cures.plane import (
     KEPT_TITLES,
@@ -20,11 +21,18 @@ from pages.lessons.cures.plane import (
     recorded_points,
     setting_table,
 )
+from pages.shared.answers import answer, other_settings
+from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import events_of, store
-from pages.shared.forgetting import forgetting_view
+from pages.shared.forgetting import draw, forgetting_view
 from pages.shared.layout import experiment, more_settings
+from pages.shared.predict import is_locked, predict, show_outcome
+from pages.shared.recordings import recorded_run
 from pages.shared.run_button import run_button
 from pages.shared.settings import decimals
+from pages.shared.thread import begin, end
+
+COURSE = content.lesson("cures")
 
 BESIDE_TEXT = 84
 """Width of a cure's picture in its card, in pixels: the text stands beside it."""
@@ -40,22 +48,50 @@ def experiment_with_a_cure() -> str:
     """Choose a cure and its knob, run it, watch it; returns the run shown, or ""."""
     left, right = experiment()
     with left:
-        chosen, guess, run_id = choose_and_run()
+        chosen, config, guess, run_id = choose_and_run()
+
+    def compare(events: Sequence[Event]) -> None:
+        if events and guess:
+            show_outcome(COURSE, MeasuredRun(config=config, events=tuple(events)))
+
     with right:
         if run_id and not store().get(run_id).status.is_over:
             forgetting_view(run_id)
             two_points(run_id, chosen)
         elif run_id:
-            compare_kept(guess, events_of(run_id))
+            compare(events_of(run_id))
             two_points(run_id, chosen)
             forgetting_view(run_id)
         else:
-            two_points("", chosen)
+            shown = answer(
+                config,
+                draw,
+                key="cures",
+                name="run",
+                collections=("mitigations",),
+                turned=("seed",),
+                set_controls=set_controls,
+                guess=guess if is_locked(COURSE, "run") else "",
+                compare=compare,
+            )
+            if shown or not recorded_run(config):  # it would tell what is to be guessed
+                two_points("", chosen)
     return run_id
 
 
-def choose_and_run() -> tuple[str, str, str]:
-    """The cure's card, a guess, Run and its knob; returns cure, guess and the run in the address, or ""."""
+def set_controls(config: RunConfig) -> None:
+    """Put the cure, its knob and the seed of a config into the controls."""
+    for mitigation in MITIGATIONS.values():
+        for value in mitigation.values:
+            if mitigation_config(mitigation.id, value, seed=config.seed) == config:
+                st.session_state["cures_cure"] = mitigation.id
+                st.session_state[f"cures_{mitigation.id}"] = value
+                st.session_state["cures_seed"] = config.seed
+                return
+
+
+def choose_and_run() -> tuple[str, RunConfig, str, str]:
+    """The cure's card, a guess, Run and its knob; returns cure, settings, guess and the run in the address, or ""."""
     chosen = st.selectbox(
         "Cure",
         list(MITIGATIONS),
@@ -69,7 +105,7 @@ def choose_and_run() -> tuple[str, str, str]:
         left, right = st.columns([1, 3], vertical_alignment="center")
         left.image(picture(chosen), alt=CAPTIONS[chosen], width=BESIDE_TEXT)
         right.markdown(f"{mitigation.how} *{CAPTIONS[chosen]}*")
-    guess = guess_kept(recorded_points())
+    guess = predict(COURSE, name="run")
     button = st.container()
     value = st.select_slider(
         mitigation.knob.capitalize(),
@@ -86,8 +122,11 @@ def choose_and_run() -> tuple[str, str, str]:
     with button:
         config = mitigation_config(chosen, value, seed=seed)
         run_id = run_button(config, "Run this cure", key="cures", name="run")
-    is_of_these_settings = run_id and store().get(run_id).config_hash == config.hash
-    return chosen, guess if is_of_these_settings else "", run_id
+    if run_id:
+        other_settings(config, run_id, key="cures", name="run")
+        ask_while_waiting(COURSE, run_id)
+    is_of_these_settings = not run_id or store().get(run_id).config_hash == config.hash
+    return chosen, config, guess if is_of_these_settings else "", run_id
 
 
 def two_points(run_id: str, chosen: str) -> None:
@@ -210,12 +249,10 @@ def what_held() -> None:
 
 
 st.title("Cures")
-st.markdown(
-    f"In {name_of('forgetting')} the model lost old answers while it learned reviews. What keeps them? "
-    "Each cure is the same experiment with one change, and one knob."
-)
+begin(COURSE)
 run = experiment_with_a_cure()
 all_cures()
 plane(run)
 if recorded_points():
     what_held()
+end(COURSE)

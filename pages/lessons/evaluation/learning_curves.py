@@ -29,6 +29,7 @@ from pages.shared.live import (
     follow,
     loss_chart,
     planned_steps,
+    recorded_behind,
     step_axis,
 )
 
@@ -72,11 +73,28 @@ def _view(run: Run, events: list[Event]) -> None:
     measured = (metric_chart(values, task, step, n_steps) + marked).properties(height=METRIC_HEIGHT)
     chart.altair_chart(measured, width="stretch")
     if any(isinstance(e, Step) for e in events):
-        loss.altair_chart(loss_chart(events, n_steps) + marked, width="stretch")
+        drawn = loss_chart(events, n_steps, behind=recorded_behind(run))
+        loss.altair_chart(drawn + marked, width="stretch")
     now = next(e for e in evaluations if e.task == task and e.step == step)
     st.caption(how_measured(now))
     if run.status.is_over:
         at_check(run, events, now, here)
+
+
+def draw(run: Run, events: list[Event]) -> None:
+    """What a replay shows of a check: the measures of the task that is trained, beside the loss."""
+    task = run.config_dict["data"]["task"]
+    found = [e for e in events if isinstance(e, Evaluation) and e.task == task]
+    if not found:
+        return
+    n_steps, values = planned_steps(run.config_dict), values_over_time(events, task)
+    if line := in_one_line(movements(events, task)):
+        st.markdown(f"**{line}**")
+    measured = metric_chart(values, task, found[-1].step, n_steps)
+    st.altair_chart(measured.properties(height=METRIC_HEIGHT), width="stretch")
+    if any(isinstance(e, Step) for e in events):
+        st.altair_chart(loss_chart(events, n_steps), width="stretch")
+    st.caption(how_measured(found[-1]))
 
 
 def how_measured(evaluation: Evaluation) -> str:

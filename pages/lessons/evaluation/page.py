@@ -5,6 +5,8 @@ from dataclasses import replace
 import streamlit as st
 
 from core import catalog
+from core.config import RunConfig
+from core.course import content
 from core.evaluate.examples import Judged, labels_of
 from core.experiments.watching import WATCHED_TASKS, watched_config
 from core.runs.messages import AskLabels, Evaluate, ModelOnTestSet
@@ -21,13 +23,19 @@ from pages.lessons.evaluation.any_model import (
     show_limits,
     show_summary,
 )
-from pages.lessons.evaluation.learning_curves import watch
+from pages.lessons.evaluation.learning_curves import draw, watch
 from pages.lessons.evaluation.overlap import challenges, compared, metric_failures
 from pages.lessons.evaluation.same_score import same_score
 from pages.lessons.evaluation.thresholds import show_report, show_thresholds
 from pages.lessons.evaluation.two_models import on_both, show_comparison
+from pages.shared.answers import answer, other_settings
+from pages.shared.ask import ask_while_waiting
 from pages.shared.layout import experiment, more_settings
+from pages.shared.predict import predict_and_look_up
 from pages.shared.run_button import run_button
+from pages.shared.thread import begin, end
+
+COURSE = content.lesson("evaluation")
 
 
 def count_words() -> None:
@@ -70,13 +78,28 @@ def while_it_trains() -> None:
         config = watched_config(task, seed=seed)
         with place:
             run_id = run_button(config, "Train", key="evaluation_train", name="run")
+        if run_id:
+            other_settings(config, run_id, key="evaluation", name="run")
+            ask_while_waiting(COURSE, run_id)
     with right:
         if run_id:
             watch(run_id)
         else:
-            st.caption(
-                "Press Train: it takes a minute or two, with a score every few steps. The curves grow here."
+            answer(
+                config,
+                draw,
+                key="evaluation",
+                name="run",
+                collections=("single_tasks",),
+                turned=("data.task", "seed"),
+                set_controls=set_controls,
             )
+
+
+def set_controls(config: RunConfig) -> None:
+    """Put a config into the controls of `while_it_trains`."""
+    st.session_state["evaluation_train"] = config.data.task
+    st.session_state["evaluation_seed"] = config.seed
 
 
 def look_at_finished() -> None:
@@ -143,9 +166,8 @@ def two_models(asked: ModelOnTestSet, measure: str, found: Found[Judged]) -> Non
 
 
 st.title("Evaluation")
-st.markdown(
-    "A score is a decision about what counts. See what it counts, word by word, and make it lie."
-)
+begin(COURSE)
+predict_and_look_up(COURSE)
 if "run" in st.query_params:  # who follows a run sees it first
     while_it_trains()
     count_words()
@@ -155,3 +177,4 @@ else:
 measured = any_model()
 if measured:
     two_models(*measured)
+end(COURSE)

@@ -9,6 +9,8 @@ from core.evaluate.metric_failures import SAME_SCORE
 from core.evaluate.words import Cutting
 
 LENGTHS = (1, 2, 3)
+MARK_S = 0.35
+"""Between two marks."""
 WORDS = {1: "single words", 2: "pairs of words", 3: "three in a row"}
 
 
@@ -50,14 +52,17 @@ def finding(right: dict[int, TextComparison], wrong: dict[int, TextComparison]) 
 
 
 def marked(found: TextComparison) -> str:
-    """The output as HTML, its matched words marked."""
+    """The output as HTML, its matched words marked one after another."""
     parts: list[str] = []
-    done = 0
+    done = n_marked = 0
     text = found.output.text
     for word, mark in zip(found.output.words, found.output_marks, strict=True):
         parts.append(html.escape(text[done : word.start]))
         shown = html.escape(text[word.start : word.end])
-        parts.append(f'<mark class="same">{shown}</mark>' if mark == MATCHED else shown)
+        if mark == MATCHED:
+            n_marked += 1
+            shown = f'<mark class="same" style="animation-delay:{MARK_S * n_marked:.2f}s">{shown}</mark>'
+        parts.append(shown)
         done = word.end
     parts.append(html.escape(text[done:]))
     return "".join(parts)

@@ -1,39 +1,31 @@
 """Lesson: catastrophic forgetting. Tune on one task and watch the others go."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from core import catalog
 from core.config import RunConfig, default_learning_rate, method_title
+from core.course.content import lesson
+from core.course.sources import MeasuredRun
 from core.evaluate.forgetting import forgetting_from_events
-from core.events import Sample
-from core.experiments.collapse import LEAD, SEQUENCE, STEPS, TEXTBOOK_RATE, collapse, in_sequence
-from core.experiments.first_screens import first_screens
+from core.events import Event
+from core.experiments.collapse import SEQUENCE, STEPS, TEXTBOOK_RATE, collapse, in_sequence
+from pages.shared.answers import answer, other_settings
+from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import events_of, store
 from pages.shared.forgetting import draw, forgetting_view, how_sure, matrix_figure, scrub
-from pages.shared.layout import ask_guess, experiment, more_settings, show_guess
+from pages.shared.layout import experiment, more_settings
+from pages.shared.predict import is_locked, predict, show_outcome
 from pages.shared.recordings import recorded_run
-from pages.shared.replay import replay
 from pages.shared.run_button import run_button
 from pages.shared.settings import RATES, decimals, rate_slider
+from pages.shared.thread import begin, end
 
 GENTLE_RATE = 2e-5
-AMINA, LABEL, OTHER, NOTHING = (
-    "Amina and Omar",
-    "“positive” or “negative”",
-    "something else",
-    "nothing",
-)
+COURSE = lesson("forgetting")
+TURNED = ("method.name", "optimizer.learning_rate", "optimizer.steps", "seed")
 TRAINABLE = [t.id for t in catalog.TASKS.values() if "train" in t.splits]
-
-
-def kind_of(answer: str) -> str:
-    """Which of the guesses an answer to the first watched prompt comes to."""
-    first = answer.strip().lower()
-    if not first:
-        return NOTHING
-    if first.startswith(catalog.SENTIMENT_LABELS):
-        return LABEL
-    return AMINA if "amina" in first else OTHER
 
 
 def settings() -> RunConfig:
@@ -57,54 +49,53 @@ def settings() -> RunConfig:
     return collapse(method=method, rate=rate, steps=steps, seed=seed)
 
 
+def set_controls(config: RunConfig) -> None:
+    """Put a config into the controls of `settings`."""
+    method = config.method.name
+    st.session_state["forgetting_method"] = method
+    st.session_state[f"forgetting_rate_{method}"] = config.optimizer.learning_rate
+    st.session_state["forgetting_steps"] = config.optimizer.steps
+    st.session_state["forgetting_seed"] = config.seed
+
+
 def one_task() -> RunConfig:
     """The textbook's experiment; returns its settings for the sequence below."""
     left, right = experiment()
     with left:
-        guess = ask_guess(
-            f"after training on reviews, what will the model answer to “{LEAD}”",
-            (AMINA, LABEL, OTHER, NOTHING),
-            key="forgetting_guess",
-        )
+        guess = predict(COURSE, name="run")
         button = st.container()
         config = settings()
         with button:
             run_id = run_button(config, "Run", key="forgetting_run", name="run")
+        if run_id:
+            other_settings(config, run_id, key="forgetting", name="run")
+            ask_while_waiting(COURSE, run_id)
+
+    def compare(events: Sequence[Event]) -> None:
+        if events:
+            show_outcome(COURSE, MeasuredRun(config=config, events=tuple(events)))
+
     with right:
         if not run_id:
-            first_screen()
-            return config
-        is_over = store().get(run_id).status.is_over
-        if is_over:
-            compare_guess(guess, run_id)
-        forgetting_view(run_id)
-    if is_over:
+            shown = answer(
+                config,
+                draw,
+                key="forgetting",
+                name="run",
+                collections=("forgetting",),
+                turned=TURNED,
+                set_controls=set_controls,
+                guess=guess if is_locked(COURSE, "run") else "",
+                compare=compare,
+            )
+        else:
+            shown = events_of(run_id) if store().get(run_id).status.is_over else []
+            compare(shown)
+            forgetting_view(run_id)
+    if shown:
         why()
-        scrub(run_id)
+        scrub(shown, key=run_id or config.hash)
     return config
-
-
-def first_screen() -> None:
-    """Before any run: a recorded one, playing, and what a recorded sequence of tasks left."""
-    if shipped := recorded_run(collapse().hash):
-        st.markdown("**A recorded run of this lesson.** Press Run, and yours stands here.")
-        replay(shipped, draw, key="forgetting")
-    if found := first_screens():
-        events = found.runs["sequence"].events
-        if matrix := forgetting_from_events(events):
-            st.markdown("**And if it learns three tasks in turn?** One recorded run:")
-            figure = matrix_figure(matrix).update_layout(height=250, margin={"t": 40, "b": 0})
-            st.plotly_chart(figure, width="stretch", key="forgetting_recorded_matrix")
-            st.caption(f"{found.where} {how_sure(list(events))}")
-
-
-def compare_guess(guess: str, run_id: str) -> None:
-    """The reader's guess and what the tuned model answered."""
-    samples = [e for e in events_of(run_id) if isinstance(e, Sample) and e.prompt == LEAD]
-    if samples and samples[-1].step:
-        answer = samples[-1].output
-        came = f"The tuned model answers: “{answer}”."
-        show_guess(guess, came, is_right=kind_of(answer) == guess)
 
 
 def why() -> None:
@@ -150,12 +141,19 @@ def sequence(single: RunConfig) -> None:
     config = in_sequence(single, tasks)
     run_id = run_button(config, "Run the sequence", key="forgetting_sequence_run", name="sequence")
     if not run_id:
+        if shipped := recorded_run(config):
+            st.caption(f"A recorded run of this sequence. {shipped.where}")
+            what_is_left(shipped.events())
         return
     if run_id == st.query_params.get("run"):
         st.caption("This run’s curves are drawn above.")
     else:
         forgetting_view(run_id)
-    events = events_of(run_id)
+    what_is_left(events_of(run_id))
+
+
+def what_is_left(events: list[Event]) -> None:
+    """The matrix of a sequence, and the three numbers that are made of it."""
     found = forgetting_from_events(events)
     if found is None:
         return
@@ -173,9 +171,6 @@ def sequence(single: RunConfig) -> None:
 
 
 st.title("Catastrophic forgetting")
-st.markdown(
-    "Tune a model on one task only, and it may lose what it could do before: **forgetting** is how far "
-    "its score on an earlier task falls. McCloskey and Cohen saw it in small networks in 1989 and "
-    "called it catastrophic interference."
-)
+begin(COURSE)
 sequence(one_task())
+end(COURSE)

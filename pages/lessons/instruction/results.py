@@ -1,25 +1,30 @@
-"""What the experiment shows at the right: recorded before any run, then the reader's own; and its guess."""
+"""What the experiment shows at the right: recorded before any run, then the reader's own."""
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
 
 from core import catalog
-from core.config import DataConfig
+from core.config import DataConfig, RunConfig
 from core.data.examples import Example, load_splits
 from core.evaluate.uncertainty import wilson_interval
-from core.events import Evaluation, Event, Sample, Step, Validation
+from core.events import Evaluation, Event, Sample, Step
 from core.experiments.first_screens import first_screens
 from core.runs.store import Run
 from pages.shared.cards import cards_of, show_cards
 from pages.shared.engine import events_of
-from pages.shared.layout import show_guess
-from pages.shared.live import follow, loss_chart, planned_steps, score_chart, score_table
+from pages.shared.live import (
+    follow,
+    loss_chart,
+    planned_steps,
+    recorded_behind,
+    score_chart,
+    score_table,
+)
 
-GUESSES = ("below 30%", "30 to 60%", "above 60%")
 FEW_TESTS = 20
 CHART_HEIGHT = 270
 
@@ -29,28 +34,18 @@ def likelihood(loss: float) -> float:
     return math.exp(-loss)
 
 
-def guess_of(share: float) -> str:
-    return GUESSES[0] if share < 0.3 else GUESSES[1] if share <= 0.6 else GUESSES[2]
-
-
-def question(task: str) -> str:
-    """What to guess; on reviews it says where the base model starts, as recorded."""
-    found = first_screens()
-    start = found.runs["instruction"].of_type(Validation)[:1] if found else []
-    known = (
-        f"It starts at {likelihood(start[0].loss):.0%}." if start and task == "sentiment" else ""
-    )
-    return f"after the run, how likely is the right token on pairs that were not in training? {known}".strip()
-
-
-def first_screen() -> None:
-    """Three pairs, and what 20 steps on such pairs did in a recorded run."""
+def three_pairs() -> None:
+    """What the lesson trains on when it is opened."""
     st.markdown("**Three pairs, and what 20 steps on such pairs did**")
     lines = [
         f"<div>{html.escape(str(e.fields['text']))} → <b>{html.escape(e.completion)}</b></div>"
         for e in short_pairs()
     ]
     st.html(f'<div class="pairs">{"".join(lines)}</div>')
+
+
+def usual_run() -> None:
+    """Where no run of these settings can be played: the end of the one that comes with the first screens."""
     if not (found := first_screens()):
         return
     run = found.runs["instruction"]
@@ -72,33 +67,37 @@ def short_pairs() -> list[Example]:
     return [first, second, next(e for e in others if e is not second)]
 
 
-def run_results(run_id: str, guess: str) -> None:
-    """The reader's run, live while it trains; at its end the guess beside what came."""
+def run_results(run_id: str, compare: Callable[[RunConfig, Sequence[Event]], None]) -> None:
+    """The reader's run, live while it trains; at its end `compare` sets the guess beside what came."""
 
     def draw(run: Run, events: list[Event]) -> None:
         if run.status.is_over:
-            compare_guess(guess, events)
-        results(run.config_dict, events)
+            compare(run.config, events)
+        results(run.config_dict, events, behind=recorded_behind(run))
         warn_of_few_tests(events, run.config_dict["data"]["task"])
 
     follow(run_id, draw)
 
 
-def compare_guess(guess: str, events: Sequence[Event]) -> None:
-    """Beside the probability that the last check's validation loss means, or the last steps' training loss."""
-    losses = [e.loss for e in events if isinstance(e, Validation) and math.isfinite(e.loss)]
-    if len(losses) > 1 and guess:
-        share = likelihood(losses[-1])
-        came = f"On pairs that were not in training, the right token now gets {share:.0%}."
-        show_guess(guess, came, is_right=guess_of(share) == guess)
-
-
-def results(config: dict[str, Any], events: Sequence[Event]) -> None:
-    """Answers before and after, then loss and scores over the steps."""
-    task = config["data"]["task"]
+def draw(run: Run, events: list[Event]) -> None:
+    """Answers before and after, loss and scores: what a replay shows of a check."""
+    config, task = run.config_dict, run.config_dict["data"]["task"]
     if samples := tested(config, events):
         show_cards(cards_of(samples))
     curve(config, events)
+    if any(isinstance(e, Evaluation) and e.task == task for e in events):
+        scores = score_chart(events, planned_steps(config), task)
+        st.altair_chart(scores.properties(height=CHART_HEIGHT), width="stretch")
+
+
+def results(
+    config: dict[str, Any], events: Sequence[Event], *, behind: Sequence[Event] = ()
+) -> None:
+    """Answers before and after, then loss and scores over the steps; `behind` is the recorded run's."""
+    task = config["data"]["task"]
+    if samples := tested(config, events):
+        show_cards(cards_of(samples))
+    curve(config, events, behind=behind)
     evaluations = [e for e in events if isinstance(e, Evaluation)]
     if any(e.task == task for e in evaluations) and any(isinstance(e, Step) for e in events):
         scores = score_chart(list(events), planned_steps(config), task)
@@ -112,11 +111,11 @@ def tested(config: dict[str, Any], events: Sequence[Event]) -> list[Sample]:
     return [e for e in events if isinstance(e, Sample) and e.task == config["data"]["task"]]
 
 
-def curve(config: dict[str, Any], events: Sequence[Event]) -> None:
+def curve(config: dict[str, Any], events: Sequence[Event], *, behind: Sequence[Event] = ()) -> None:
     """The loss over the steps, and what its last value means."""
     losses = [e.loss for e in events if isinstance(e, Step) and math.isfinite(e.loss)]
     if losses:
-        chart = loss_chart(list(events), planned_steps(config))
+        chart = loss_chart(list(events), planned_steps(config), behind=behind)
         st.altair_chart(chart.properties(height=CHART_HEIGHT), width="stretch")
         st.caption(
             "The loss is −ln of the probability that the model gives the right token, averaged over tokens: "

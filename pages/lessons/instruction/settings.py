@@ -115,3 +115,26 @@ def _evaluation(data: DataConfig) -> tuple[EvaluationConfig, int]:
         help="Shows what else changed. Each adds some seconds.",
     )
     return EvaluationConfig(tasks=tuple(also), every=every), 2 if early else 0
+
+
+def set_controls(config: RunConfig) -> None:
+    """Put a config of a built-in task into the widgets of the lesson."""
+    method, task = config.method, config.data.task
+    values = {
+        "task": task,
+        f"template_{task}": config.data.template or catalog.find_task(task).template,
+        "validation": config.data.validation_share,
+        "train_examples": config.data.train_examples,
+        "method": method.name,
+        f"rate_{method.name}": config.optimizer.learning_rate,
+        "steps": config.optimizer.steps,
+        "batch_size": config.optimizer.batch_size,
+        "seed": config.seed,
+        "every": config.evaluation.every,
+        "early": config.optimizer.patience > 0,
+        "also": list(config.evaluation.tasks),
+    }
+    if method.name == "lora":
+        values |= {"rank": method.rank, "targets": list(method.target_modules)}
+    for name, value in values.items():
+        st.session_state[f"instruction_{name}"] = value

@@ -14,6 +14,7 @@ import streamlit as st
 from core.config import RunConfig
 from core.errors import UserError
 from core.paths import ROOT
+from core.recorded.answers import where_asked
 from core.runs.messages import StepThrough
 from core.train.phases import (
     PHASES,
@@ -31,6 +32,7 @@ from pages.shared.colours import BLUE
 from pages.shared.engine import engine, model_ready
 from pages.shared.plain import plain
 from pages.shared.prepare import compute_button
+from pages.shared.recordings import known_answer
 
 MOST_PHASES = 60
 """Ten steps: a link that asks for more is cut short, as each must be computed again."""
@@ -93,6 +95,8 @@ def step_through(config: RunConfig) -> None:
         results = _next_phase(config)
         if results:
             _show(results[-1], config)
+            if _recorded_phase(config, len(results) - 1):
+                st.caption(where_asked())
         else:
             st.caption(
                 "One click does one phase of the loop on the real model, with the settings above."
@@ -151,18 +155,26 @@ def _next_phase(config: RunConfig) -> list[Phase]:
     memory["hash"] = config.hash
     following = PHASES[len(results) % len(PHASES)]
     go, again = st.columns([2, 1])
-    if compute_button(
-        f"Next phase: {following}",
-        key="instruction_step",
-        place=go,
-        is_primary=True,
-        width="stretch",
-    ):
+    label = f"Next phase: {following}"
+    if _recorded_phase(config, len(results)):  # it needs no model
+        clicked = go.button(label, key="instruction_step", type="primary", width="stretch")
+    else:
+        clicked = compute_button(
+            label, key="instruction_step", place=go, is_primary=True, width="stretch"
+        )
+    if clicked:
         wanted = len(results) + 1
     if again.button("Start over", key="instruction_step_reset", disabled=not results):
         results.clear()
         wanted = 0
-    if wanted > len(results) and model_ready():
+    n_before = len(results)
+    while wanted > len(results) and (known := _recorded_phase(config, len(results))):
+        results += known
+    is_left = wanted > len(results) and model_ready()
+    if len(results) > n_before and not is_left:
+        st.query_params["phases"] = str(wanted)
+        st.rerun()  # the next phase's name goes on the button
+    if is_left:
         try:
             with st.spinner(f"{following.capitalize()} …"):
                 asked = StepThrough(config=config, phase=wanted - 1, known=len(results))
@@ -172,11 +184,16 @@ def _next_phase(config: RunConfig) -> list[Phase]:
             st.error(plain(str(error)))
             return results
         st.query_params["phases"] = str(wanted)
-        st.rerun()  # the next phase's name goes on the button
+        st.rerun()
     if not wanted and _phases_in_url():
         del st.query_params["phases"]
         st.rerun()
     return results
+
+
+def _recorded_phase(config: RunConfig, n_done: int) -> list[Phase]:
+    """The phase after so many, where it is recorded with these settings."""
+    return known_answer(StepThrough(config=config, phase=n_done, known=n_done))
 
 
 def _show(last: Phase, config: RunConfig) -> None:

@@ -1,30 +1,31 @@
 """Lesson: LoRA, from its picture to its spectrum."""
 
-from dataclasses import replace
-
 import streamlit as st
 
 from core.config import METHODS, MethodConfig, RunConfig, default_learning_rate
+from core.course import content
 from core.experiments.mitigations import PROMPTS
 from core.experiments.ranks import RankRow, full_config, rank_config, rank_row
 from core.experiments.sweep import RANKS, RATES, Sweep
 from core.generate.settings import SamplingSettings
-from core.runs.messages import Generate, LookAtMatrices, LookAtSpectrum, Merge, StartLora
+from core.recorded import collection
+from core.recorded.answers import where_asked
+from core.runs.messages import Generate, Merge, StartLora
 from core.runs.names import decimals
 from core.runs.store import Run
 from core.shape import total_parameters
-from pages.lessons.lora.low_rank import low_rank
-from pages.lessons.lora.matrices import (
-    matrices_figure,
-    merge_table,
-    rank_figures,
-    rank_finding,
-    scale_table,
-    spectrum_figure,
-    spectrum_finding,
+from pages.lessons.lora.inside import (
+    about_merging,
+    inside,
+    inside_recorded,
+    show_merged,
 )
+from pages.lessons.lora.low_rank import low_rank
+from pages.lessons.lora.matrices import rank_figures, rank_finding, scale_table
 from pages.lessons.lora.rank_picture import rank_and_alpha
 from pages.lessons.lora.sweep import sweep_view
+from pages.shared.answers import answer, other_settings
+from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import (
     ask_once,
     current_model,
@@ -32,16 +33,32 @@ from pages.shared.engine import (
     model_shape,
     store,
 )
-from pages.shared.forgetting import forgetting_view
+from pages.shared.forgetting import draw, forgetting_view
 from pages.shared.layout import experiment, more_settings
 from pages.shared.plain import quoted
+from pages.shared.predict import predict_and_look_up
 from pages.shared.prepare import compute_button
+from pages.shared.recordings import known_answer, recorded_run
 from pages.shared.run_button import run_button
 from pages.shared.settings import choose_targets, rate_slider
+from pages.shared.thread import begin, end
+
+COURSE = content.lesson("lora")
 
 SHAPE = model_shape()
 VARIANTS = ("lora", "rslora", "dora")
 LAST_LAYERS = (0, 1, 2, 4, 8, 15)
+COLLECTIONS = ("ranks", "targets")
+TURNED = (
+    "method.rank",
+    "method.alpha",
+    "method.target_modules",
+    "method.last_layers",
+    "method.name",
+    "method.dropout",
+    "optimizer.learning_rate",
+    "seed",
+)
 
 
 def choose() -> RunConfig:
@@ -90,12 +107,30 @@ def choose() -> RunConfig:
     return rank_config(method, rate=rate, seed=seed)
 
 
+def set_controls(config: RunConfig) -> None:
+    """Put a config into the controls of `choose`; the picture reads its rank and alpha in the address."""
+    method = config.method
+    st.query_params["lora_rank"] = str(method.rank)
+    st.query_params["lora_alpha"] = f"{method.alpha:g}"
+    st.session_state["lora_targets"] = list(method.target_modules)
+    st.session_state["lora_layers"] = method.last_layers
+    st.session_state["lora_variant"] = method.name
+    st.session_state[f"lora_rate_{method.name}"] = config.optimizer.learning_rate
+    st.session_state["lora_dropout"] = method.dropout
+    st.session_state["lora_seed"] = config.seed
+
+
 def start_is_the_base(config: RunConfig) -> None:
     """B = 0 before the first step."""
-    if not compute_button("Compare an untrained LoRA with the base", key="lora_start_equal"):
+    asked = StartLora(config=config)
+    if compute_button("Compare an untrained LoRA with the base", key="lora_start_equal"):
+        with st.spinner("Attaching it and asking both"):
+            (found,) = engine().ask(asked)
+    elif known := known_answer(asked):
+        (found,) = known
+        st.caption(where_asked())
+    else:
         return
-    with st.spinner("Attaching it and asking both"):
-        (found,) = engine().ask(StartLora(config=config))
     st.markdown(
         f"‖A‖ = {found.a_norm:.1f}, ‖B‖ = {found.b_norm:g}: A is random, B is zero, so BA is "
         f"zero too. The largest difference among {found.n_logits:,} logits: "
@@ -114,44 +149,6 @@ def not_looked_into(run: Run) -> str:
     return ""
 
 
-def inside(run: Run, full_id: str) -> None:
-    """The matrices and the spectrum at one place."""
-    st.header("What was learned")
-    method = run.config.method
-    left, right = st.columns(2)
-    first = SHAPE.layers - method.last_layers if method.last_layers else 0
-    layer = left.slider("Layer", first, SHAPE.layers - 1, SHAPE.layers - 1, key="lora_layer")
-    module = right.segmented_control(
-        "Matrix",
-        method.target_modules,
-        default=method.target_modules[0],
-        required=True,
-        key="lora_module",
-    )
-    with st.spinner("Looking into the run"):
-        found = ask_once(LookAtMatrices(run=run.id, layer=layer, module=module))
-        asked = LookAtSpectrum(run=run.id, layer=layer, module=module)
-        spectra = {METHODS[method.name].title: ask_once(asked)}
-        if full_id and store().get(full_id).status == "finished":
-            spectra["full fine-tuning"] = ask_once(replace(asked, run=full_id))
-    rank = found.rank
-    st.markdown(
-        f"**{module} of layer {layer}: {rank} columns times {rank} rows make a whole matrix**"
-    )
-    st.plotly_chart(matrices_figure(found), width="stretch", key="lora_matrices")
-    st.caption(
-        "Blue is positive, red is negative, white is zero. Large matrices are drawn in blocks; each block shows "
-        "its largest entry."
-    )
-    st.markdown(f"**{spectrum_finding(spectra)}**")
-    st.plotly_chart(spectrum_figure(spectra), width="stretch", key="lora_spectrum")
-    st.caption(
-        "The change that LoRA makes has at most r singular values above zero; that of full fine-tuning may have "
-        "as many as the matrix has rows. Dotted, as a control: a random matrix of the same shape, norm and "
-        "rank. Effective rank: exp of the entropy of the squared values’ shares (after Roy & Vetterli 2007)."
-    )
-
-
 def beside_full(run: Run) -> str:
     """Full fine-tuning on the same data, for its spectrum; returns its run, or ""."""
     st.markdown("How low-rank is the change that **full fine-tuning** makes on the same reviews?")
@@ -164,16 +161,11 @@ def beside_full(run: Run) -> str:
 
 
 def merge(run: Run) -> None:
-    st.header("Merge it into the weights")
-    st.markdown(
-        "W + (α/r)·BA has the shape of W, so the merged model is as fast as the base. Does subtracting "
-        "bring W back?"
-    )
+    about_merging()
     if compute_button("Merge and unmerge", key="lora_merge"):
         with st.spinner("Merging and taking it out again, in two precisions"):
             found = ask_once(Merge(run=run.id, prompts=PROMPTS))
-        st.dataframe(merge_table(found), hide_index=True, width="stretch")
-        st.markdown(found.words)
+        show_merged(found)
 
 
 def scale(run: Run) -> None:
@@ -209,9 +201,10 @@ def scale(run: Run) -> None:
 
 
 def over_ranks(wanted: RunConfig) -> None:
-    """The reader's runs that differ from the settings above in rank and seed alone, or all."""
+    """The runs, recorded and the reader's, that differ from the settings above in rank and seed alone, or all."""
     st.header("What does more rank buy?")
-    found = own_rows()
+    recorded, own = recorded_rows(), own_rows()
+    found = [*recorded, *own]
     if not found:
         st.caption("Your LoRA runs collect here. Train one above, then another rank.")
         return
@@ -230,9 +223,24 @@ def over_ranks(wanted: RunConfig) -> None:
     for number, (place, figure) in enumerate(zip(st.columns(3), rank_figures(shown), strict=True)):
         place.plotly_chart(figure, width="stretch", key=f"lora_ranks_{number}")
     tests = ", ".join(map(str, sorted({row.n for row in shown})))
+    n_own = sum(bool(row.run_id) for row in shown)
     st.caption(
-        f"Each mark is one of your runs, scored on {tests} test examples; hover for its settings."
+        f"Each mark is a run, scored on {tests} test examples; hover for its settings. {n_own} of the "
+        f"{len(shown)} are yours"
+        + (
+            ", the others came with the app; their seconds are those of the machine that recorded them."
+            if n_own < len(shown)
+            else "."
+        )
     )
+
+
+@st.cache_data(show_spinner=False)
+def recorded_rows() -> list[RankRow]:
+    """The runs that come with the app."""
+    runs = [run for name in COLLECTIONS for run in collection(name).runs]
+    rows = (rank_row(run.config_dict, run.summary) for run in runs)
+    return [row for row in rows if row]
 
 
 def own_rows() -> list[RankRow]:
@@ -271,25 +279,38 @@ def sweep() -> None:
 
 
 def train() -> tuple[RunConfig, str]:
-    """The first screen: settings and Run, and what a matrix of rank 1 does until there is a run."""
+    """The first screen: settings and Run; a run of these settings, and what a matrix of rank 1 does."""
     left, right = experiment()
     with right:
         result = st.container()
-        if "run" not in st.query_params:
-            with result:
-                low_rank()
     with left:
         place = st.container()
         wanted = choose()
         with place:
             run_id = run_button(wanted, "Train this LoRA", key="lora", name="run")
-    if run_id:
-        with result:
+        if run_id:
+            other_settings(wanted, run_id, key="lora", name="run")
+            ask_while_waiting(COURSE, run_id)
+    with result:
+        if run_id:
             forgetting_view(run_id)
+        else:
+            answer(
+                wanted,
+                draw,
+                key="lora",
+                name="run",
+                collections=COLLECTIONS,
+                turned=TURNED,
+                set_controls=set_controls,
+            )
+            low_rank()
     return wanted, run_id
 
 
 st.title("LoRA")
+begin(COURSE)
+predict_and_look_up(COURSE)
 st.markdown(
     r"LoRA leaves a matrix $W$ as it is and adds the product of two thin ones: "
     r"$W' = W + \frac{\alpha}{r}\, B A$, with $B$ of $d_\text{out} \times r$ parameters and $A$ of "
@@ -306,8 +327,11 @@ if run_id:
         scale(shown)
     elif shown.status.is_over:
         st.caption(why if shown.status == "finished" else "Only a finished run is looked into.")
+elif recorded := recorded_run(wanted):
+    inside_recorded(recorded)
 else:
     st.caption("Press Train: in about half a minute you can look inside what was learned.")
 start_is_the_base(wanted)
 over_ranks(wanted)
 sweep()
+end(COURSE)

@@ -1,16 +1,20 @@
 """A sweep as a heatmap that fills while its runs finish, and as a surface."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from core.evaluate.uncertainty import wilson_interval
+from core.experiments.mitigations import KEPT, LEARNED
 from core.experiments.sweep import Cell, Sweep, state
+from core.recorded import find
 from core.runs.states import RunStatus
 from pages.shared.engine import store
 from pages.shared.queue import run_all
 
+RECORDED = "recorded"
 SCORES = {"learned": "sentiment learned", "kept": "names kept"}
 
 
@@ -29,7 +33,9 @@ def sweep_view(sweep: Sweep) -> None:
     as_surface = right.toggle("As a surface", key="lora_sweep_surface", bind="query-params")
 
     def draw() -> None:
-        cells = state(sweep, store())
+        cells = [with_recorded(cell) for cell in state(sweep, store())]
+        if n := sum(cell.status == RECORDED for cell in cells):
+            st.caption(f"{n} of these runs came with the app; yours take their place.")
         if not any(cell.learned is not None for cell in cells):
             st.caption("No run of this sweep is finished yet. Each takes about 20 seconds.")
             return
@@ -38,6 +44,15 @@ def sweep_view(sweep: Sweep) -> None:
         st.plotly_chart(figure, width="stretch", key=f"lora_sweep_{score}_{as_surface}")
 
     run_all(list(sweep.configs()), "Run the sweep", key="lora_sweep", draw=draw)
+
+
+def with_recorded(cell: Cell) -> Cell:
+    """A cell that has no score here yet, with that of the recorded run where there is one."""
+    found = find(cell.config) if cell.learned is None else None
+    if not found or cell.status in (RunStatus.QUEUED, RunStatus.RUNNING):
+        return cell
+    scores = found.summary.scores
+    return replace(cell, status=RECORDED, learned=scores.get(LEARNED), kept=scores.get(KEPT))
 
 
 def grid(

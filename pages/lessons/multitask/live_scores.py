@@ -14,7 +14,7 @@ from core.experiments.mixtures import GENERAL, HELD_OUT, SCORED
 from core.runs.store import Run
 from pages.shared.cards import Card, cards_of, show_cards
 from pages.shared.colours import BLUE, GREY, ORANGE, TASK_COLOURS
-from pages.shared.live import follow
+from pages.shared.live import follow, recorded_behind
 
 BASE_MODEL, TRAINED_ON, NOT_TRAINED_ON, HELD = (
     "base model",
@@ -94,8 +94,11 @@ def heading(frame: pd.DataFrame) -> str:
     return f"Step {step}, mean scores: {', '.join(parts)}"
 
 
-def score_chart(frame: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
-    """Per task: a grey dot for the base model, a coloured mark with its interval for now."""
+def score_chart(
+    frame: pd.DataFrame, recorded: pd.DataFrame | None = None
+) -> alt.LayerChart | alt.FacetChart:
+    """Per task: a grey dot for the base model, a coloured mark with its interval for now; a grey ring for
+    what the recorded run of the same settings had by then."""
     kinds = [kind for kind in COLOURS if kind in set(frame.kind)]
     y = alt.Y(
         "task:N",
@@ -138,9 +141,23 @@ def score_chart(frame: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
             "step",
         ],
     )
-    return (bars + dots).properties(
+    layers = [bars, dots]
+    if recorded is not None:
+        rings = alt.Chart(recorded).mark_point(
+            size=260, shape="circle", color=GREY, strokeWidth=3, filled=False
+        )
+        shown = ["task", alt.Tooltip("score", title="recorded", format=".2f"), "n", "step"]
+        layers.insert(0, rings.encode(x=x, y=y, tooltip=shown))
+    return alt.layer(*layers).properties(
         height=ROW_PX * frame.task.nunique() + 130, description=heading(frame)
     )
+
+
+def recorded_by(run: Run, trained: Sequence[str], *, step: int) -> pd.DataFrame | None:
+    """The scores of the recorded run of the same settings at the last check up to `step`; None without one."""
+    events = [e for e in recorded_behind(run) if getattr(e, "step", 0) <= step]
+    rows = score_rows(events, trained)
+    return pd.DataFrame(rows[rows.kind != BASE_MODEL]) if step and not rows.empty else None
 
 
 def answer_cards(events: Sequence[Event], trained: Sequence[str]) -> list[Card]:
@@ -155,10 +172,10 @@ def answer_cards(events: Sequence[Event], trained: Sequence[str]) -> list[Card]:
 
 def mixture_view(run_id: str) -> None:
     """The scores and answers of every task, live while the run trains."""
-    follow(run_id, _view)
+    follow(run_id, draw)
 
 
-def _view(run: Run, events: list[Event]) -> None:
+def draw(run: Run, events: list[Event]) -> None:
     trained = run.config.data.tasks
     frame = score_rows(events, trained)
     if frame.empty:
@@ -166,7 +183,8 @@ def _view(run: Run, events: list[Event]) -> None:
             st.caption("This run was scored on no task of this lesson; the page Runs shows it all.")
         return
     st.markdown(f"**{heading(frame)}**")
-    st.altair_chart(score_chart(frame), width="stretch")
+    recorded = recorded_by(run, trained, step=int(frame.step.max()))
+    st.altair_chart(score_chart(frame, recorded), width="stretch")
     counts = frame.groupby(frame.kind == BASE_MODEL).n.max()
     now = f" and {counts[False]} now" if False in counts else ""
     st.caption(

@@ -1,9 +1,14 @@
 """Lesson: multi-task tuning. Several tasks in every batch, and what that keeps."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from core import catalog
-from core.config import default_learning_rate, method_title
+from core.config import RunConfig, default_learning_rate, method_title
+from core.course import content
+from core.course.sources import MeasuredRun
+from core.events import Event
 from core.experiments import record
 from core.experiments.mixtures import (
     CHECK_EVERY,
@@ -14,8 +19,8 @@ from core.experiments.mixtures import (
     TRAINED,
     mixture_config,
 )
-from pages.lessons.multitask.guess import compare_held_out, guess_held_out
-from pages.lessons.multitask.live_scores import mixture_view, shares
+from pages.lessons.multitask.held_out import what_was_learned
+from pages.lessons.multitask.live_scores import draw, mixture_view, shares
 from pages.lessons.multitask.mixtures import (
     GROUPS,
     alone_finding,
@@ -30,14 +35,29 @@ from pages.lessons.multitask.mixtures import (
     recorded_mixtures,
 )
 from pages.lessons.multitask.tiles import first_screen, tiles
+from pages.shared.answers import answer, other_settings
+from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import events_of, store
 from pages.shared.layout import experiment, more_settings
+from pages.shared.predict import is_locked, predict, show_outcome
 from pages.shared.run_button import run_button, run_in_url
 from pages.shared.settings import rate_slider
+from pages.shared.thread import begin, end
 from pages.shared.two_lines import CAPTION, are_measured
+
+COURSE = content.lesson("multitask")
 
 COMMAND = "python -m core experiment mixtures --seeds 0 --record assets/recorded/mixtures.json"
 EQUAL = 5
+TURNED = (
+    "data.task",
+    "data.others",
+    "data.weights",
+    "method.name",
+    "optimizer.learning_rate",
+    "optimizer.steps",
+    "seed",
+)
 
 
 def title_of(task: str) -> str:
@@ -61,8 +81,9 @@ def mixing_weights(tasks: list[str]) -> tuple[float, ...]:
     return () if len(set(weights)) == 1 else tuple(map(float, weights))
 
 
-def mix() -> tuple[str, str]:
-    """Tasks, a guess and Run in sight, the rest in a popover; returns guess and the run in the address, or ""."""
+def mix() -> tuple[RunConfig | None, str, str]:
+    """Tasks, a guess and Run in sight, the rest in a popover; returns settings, guess and the run in the address,
+    or ""."""
     chosen = st.pills(
         "Tasks in every batch",
         TRAINED,
@@ -76,9 +97,9 @@ def mix() -> tuple[str, str]:
     tasks = [task for task in TRAINED if task in chosen]
     if not tasks:
         st.caption("Choose at least one task.")
-        return "", run_in_url("mix")
+        return None, "", run_in_url("mix")
     batch = st.container()
-    guess = guess_held_out()
+    guess = predict(COURSE, name="mix")
     button = st.container()
     with more_settings("Weights, method, rate"):
         method = st.segmented_control(
@@ -112,20 +133,54 @@ def mix() -> tuple[str, str]:
     )
     with button:
         run_id = run_button(config, "Run", key="multitask_run", name="mix")
-    is_of_these_settings = run_id and store().get(run_id).config_hash == config.hash
-    return guess if is_of_these_settings else "", run_id
+    if run_id:
+        other_settings(config, run_id, key="multitask", name="mix")
+        ask_while_waiting(COURSE, run_id)
+    is_of_these_settings = not run_id or store().get(run_id).config_hash == config.hash
+    return config, guess if is_of_these_settings else "", run_id
+
+
+def set_controls(config: RunConfig) -> None:
+    """Put a config into the controls of `mix`."""
+    method, tasks = config.method.name, config.data.tasks
+    weights = config.data.weights or [EQUAL] * len(tasks)
+    st.session_state["multitask_tasks"] = [task for task in TRAINED if task in tasks]
+    st.session_state["multitask_method"] = method
+    st.session_state[f"multitask_rate_{method}"] = config.optimizer.learning_rate
+    st.session_state["multitask_steps"] = config.optimizer.steps
+    st.session_state["multitask_seed"] = config.seed
+    for task, weight in zip(tasks, weights, strict=True):
+        st.session_state[f"multitask_weight_{task}"] = int(weight)
 
 
 def live() -> None:
     left, right = experiment()
     with left:
-        guess, run_id = mix()
+        config, guess, run_id = mix()
+
+    def compare(events: Sequence[Event]) -> None:
+        if config and events and guess:
+            show_outcome(COURSE, MeasuredRun(config=config, events=tuple(events)))
+            st.caption(what_was_learned(events))
+
     with right:
         if run_id:
             if store().get(run_id).status.is_over:
-                compare_held_out(guess, events_of(run_id))
+                compare(events_of(run_id))
             mixture_view(run_id)
         else:
+            if config:
+                answer(
+                    config,
+                    draw,
+                    key="multitask",
+                    name="mix",
+                    collections=("mixtures",),
+                    turned=TURNED,
+                    set_controls=set_controls,
+                    guess=guess if is_locked(COURSE, "mix") else "",
+                    compare=compare,
+                )
             first_screen()
     st.caption(
         f"Every run is scored on all seven tasks, on general questions, and on "
@@ -197,17 +252,9 @@ def carry_over() -> None:
 
 
 st.title("Multi-task tuning")
-st.markdown(
-    "So far you tuned on one task, and the others paid for it. Now tune on several tasks at once. "
-    "Every step then sees the old tasks as well as the new one."
-)
+begin(COURSE)
 live()
 number_of_tasks()
 all_at_once()
 carry_over()
-st.header("What to take away")
-st.markdown(
-    "Training only protects what its batches contain. With mixed tasks, the loss of nearly every "
-    "batch sees each task, so a step that spoils one of them costs something at once. The price is "
-    "that each task gets fewer examples in the same number of steps."
-)
+end(COURSE)

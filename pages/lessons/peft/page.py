@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.config import FAMILIES, METHODS, MethodConfig, of_family
+from core.config import FAMILIES, METHODS, MethodConfig, RunConfig, of_family
+from core.course import content
 from core.evaluate.apart import runs_words
 from core.events import Memory
 from core.experiments import record
@@ -32,13 +33,20 @@ from pages.lessons.peft.side_by_side import (
     memory_table,
     own_rows,
     recorded_rows,
+    recorded_rows_of,
     side_table,
     trade_off_figure,
 )
+from pages.shared.answers import answer, other_settings
+from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import model_shape
-from pages.shared.forgetting import forgetting_view
+from pages.shared.forgetting import draw, forgetting_view
 from pages.shared.layout import experiment, more_settings
+from pages.shared.predict import predict_and_look_up
 from pages.shared.run_button import run_button
+from pages.shared.thread import begin, end
+
+COURSE = content.lesson("peft")
 
 
 def by_share() -> list[str]:
@@ -89,15 +97,17 @@ def choose() -> MethodConfig:
     return MethodConfig(name=method, **knob.settings(value))
 
 
-def shrink(method: MethodConfig, found: Sequence[MethodSetting]) -> None:
+def shrink(config: RunConfig, found: Sequence[MethodSetting]) -> None:
     """The network with what is trained in blue; share, memory, and what was kept."""
+    method = config.method
     shape, spec = model_shape(), METHODS[method.name]
     share = 100 * trained_share(method, shape)
     st.markdown(f"**{spec.title} trains {share:.3g} % of {shape.title}: the blue**")
     st.markdown(network_picture(method, shape), unsafe_allow_html=True)
     figures = st.container(horizontal=True)
     figures.metric("Trained parameters", short_number(count(method, shape).n), width="content")
-    alike = [s for s in found if s.is_recorded and s.rows[0].method == method]
+    known = [*found, *method_settings(recorded_rows_of(config, config.hash))]
+    alike = [s for s in known if s.is_recorded and s.rows[0].method == method][:1]
     if not alike:
         figures.metric("Memory to train", "–", width="content")
         figures.metric("General questions kept", "–", width="content")
@@ -162,18 +172,12 @@ def what_it_adds(config: MethodConfig) -> None:
 
 
 def try_it(found: Sequence[MethodSetting]) -> MethodConfig:
-    """The first screen: the method and Run at the left, the network or the run at the right."""
+    """The first screen: the method and Run at the left, the network and a run of it at the right."""
     left, right = experiment()
     with left:
         place = st.container()
         method = choose()
         rest = st.container()
-    with right:
-        result = st.container()
-    is_run = "run" in st.query_params
-    if not is_run:
-        with result:
-            shrink(method, found)
     with place:
         with rest, more_settings():
             seed = st.number_input("Seed", 0, 9999, 0, key="peft_seed", bind="query-params")
@@ -182,14 +186,39 @@ def try_it(found: Sequence[MethodSetting]) -> MethodConfig:
         config = method_config(method.name, seed=seed, **settings)
         run_id = run_button(config, "Run this method", key="peft", name="run")
     if run_id:
-        with result:
+        with left:
+            other_settings(config, run_id, key="peft", name="run")
+            ask_while_waiting(COURSE, run_id)
+        with right:
             forgetting_view(run_id)
-    else:
-        left.caption(
-            f"Every method is measured the same way: {config.optimizer.steps} steps on reviews at its usual "
-            "learning rate, then tests on names and general questions."
+        return method
+    with right:
+        shrink(config, found)
+        answer(
+            config,
+            draw,
+            key="peft",
+            name="run",
+            collections=("methods",),
+            turned=(f"method.{knob.field}" if knob else "method.name", "seed"),
+            set_controls=set_controls,
         )
+    left.caption(
+        f"Every method is measured the same way: {config.optimizer.steps} steps on reviews at its usual "
+        "learning rate, then tests on names and general questions."
+    )
     return method
+
+
+def set_controls(config: RunConfig) -> None:
+    """Put a config into the controls of `choose`."""
+    name = config.method.name
+    spec = METHODS[name]
+    st.session_state["peft_family"] = spec.family
+    st.session_state[f"peft_method_{spec.family.split()[0]}"] = name
+    if spec.knob:
+        st.session_state[f"peft_{name}"] = getattr(config.method, spec.knob.field)
+    st.session_state["peft_seed"] = config.seed
 
 
 def side_by_side(found: list[MethodSetting]) -> None:
@@ -272,10 +301,8 @@ def folklore(found: list[MethodSetting]) -> None:
 
 
 st.title("PEFT families")
-st.markdown(
-    "Full fine-tuning trains every weight. Parameter-efficient fine-tuning (PEFT) freezes nearly all of "
-    "them and trains something small."
-)
+begin(COURSE)
+predict_and_look_up(COURSE)
 settings = method_settings([*recorded_rows(), *own_rows()])
 method = try_it(settings)
 what_it_adds(method)
@@ -283,3 +310,4 @@ side_by_side(settings)
 folklore(settings)
 st.header("How much memory would it take?")
 calculator()
+end(COURSE)

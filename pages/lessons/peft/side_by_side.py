@@ -8,12 +8,14 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.config import FAMILIES, METHODS, as_taught
+from core.config import FAMILIES, METHODS, RunConfig, as_taught
 from core.evaluate.apart import runs_words
+from core.events import Evaluation, Memory, Step
 from core.experiments import record
 from core.experiments.claims import LEARNED_ENOUGH, not_apart_words
 from core.experiments.method_rows import MethodRow, MethodSetting, method_row
 from core.formulas.memory import in_this_app
+from core.recorded.spread import seeds_of
 from core.shape import ModelShape
 from pages.shared.colours import BLUE, GREEN, GREY, ORANGE
 from pages.shared.engine import events_of, store
@@ -54,6 +56,21 @@ def recorded_rows() -> list[MethodRow]:
     made = (
         method_row(run.config, run.events, run.summary, step_s=run.step_s, is_recorded=True)
         for run in runs
+    )
+    return [row for row in made if row]
+
+
+@st.cache_data(show_spinner=False, max_entries=200)
+def recorded_rows_of(_config: RunConfig, config_hash: str) -> list[MethodRow]:
+    """The recorded runs of one setting with every seed."""
+    made = (
+        method_row(
+            run.config_dict,
+            run.events(Evaluation, Memory, Step),
+            run.summary,
+            is_recorded=True,
+        )
+        for run in seeds_of(_config)
     )
     return [row for row in made if row]
 

@@ -32,7 +32,7 @@ from core.runs.store import Run
 from pages.shared.colours import BLUE, GREY, ORANGE
 from pages.shared.engine import events_of, store
 from pages.shared.forgetting import curves
-from pages.shared.live import follow, loss_chart, planned_steps
+from pages.shared.live import follow, loss_chart, planned_steps, recorded_behind
 
 MAP_PX = (620, 400)
 """The plane of the map where the window is narrow; where it is wide, words lie further apart."""
@@ -56,7 +56,22 @@ def _view(run: Run, events: list[Event]) -> None:
         answers = [e for e in events if isinstance(e, Sample) and e.task == LEARNED]
         token_row(looks[-1].tokens, answers[-1] if answers else None)
     if any(isinstance(e, Evaluation) for e in events):
-        st.altair_chart(curves(events, n_steps), width="stretch")
+        chart = curves(events, n_steps, behind=recorded_behind(run))
+        st.altair_chart(chart, width="stretch")
+
+
+def draw(run: Run, events: list[Event]) -> None:
+    """What a replay shows of a check: the score, what the model reads, and where its virtual tokens went."""
+    looks = [e for e in events if isinstance(e, VirtualTokens)]
+    scores = [e for e in events if isinstance(e, Evaluation) and e.task == LEARNED]
+    if scores:
+        st.markdown(f"**{score_words(scores[-1])}**")
+    if looks:
+        answers = [e for e in events if isinstance(e, Sample) and e.task == LEARNED]
+        token_row(looks[-1].tokens, answers[-1] if answers else None)
+        st.altair_chart(map_chart(events, looks[-1].step), width="stretch")
+    elif scores:  # a prefix has no place on the map
+        st.altair_chart(curves(events, planned_steps(run.config_dict)), width="stretch")
 
 
 def score_words(e: Evaluation) -> str:
@@ -79,7 +94,8 @@ def _moving(run: Run, events: list[Event]) -> None:
             step = st.slider("Step", 0, last, last, key=f"soft_prompts_step_{run.id}")
         st.altair_chart(map_chart(events, step), width="stretch")
     if any(isinstance(e, Step) for e in events):
-        chart = loss_chart(events, planned_steps(run.config_dict))
+        behind = recorded_behind(run)
+        chart = loss_chart(events, planned_steps(run.config_dict), behind=behind)
         st.altair_chart(chart, width="stretch")
 
 
@@ -199,9 +215,9 @@ def heading_of(looks: Sequence[VirtualTokens], step: int) -> str:
     return f"After step {step}, {len(cosines)} virtual tokens: mean cosine to the nearest word {mean:.2f}"
 
 
-def wandering_words(run_id: str) -> str:
+def wandering_words(events: Sequence[Event]) -> str:
     """Whether a finished run's tokens stayed near words; "" where that was not watched."""
-    found = wandering(events_of(run_id))
+    found = wandering(events)
     return said(found) if found else ""
 
 

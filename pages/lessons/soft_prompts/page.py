@@ -1,16 +1,20 @@
 """Lesson: virtual tokens that are trained instead of the model."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from core.config import FINAL_EXAMPLES, METHODS, RunConfig, default_learning_rate, of_family
+from core.course import content
 from core.evaluate.limits import cut_line
-from core.events import Evaluation
+from core.events import Evaluation, Event
 from core.experiments.mitigations import LEARNED, PROMPTS
 from core.experiments.soft_prompts import SIZES, TEXT, prompt_config, token_configs
 from core.formulas.parameters import trainable_parameters
 from core.runs.messages import ScoreText, TakeAway
 from pages.lessons.soft_prompts.figures import (
     against_words,
+    draw,
     moving_view,
     own_sizes,
     recorded_sizes,
@@ -21,6 +25,8 @@ from pages.lessons.soft_prompts.figures import (
     token_row,
     wandering_words,
 )
+from pages.shared.answers import answer, other_settings
+from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import (
     ask_once,
     current_model,
@@ -31,13 +37,26 @@ from pages.shared.engine import (
 )
 from pages.shared.layout import experiment, more_settings
 from pages.shared.plain import plain
+from pages.shared.predict import predict_and_look_up
 from pages.shared.prepare import compute_button
 from pages.shared.queue import run_all
 from pages.shared.run_button import run_button
 from pages.shared.settings import rate_slider
+from pages.shared.thread import begin, end
+
+COURSE = content.lesson("soft_prompts")
 
 STARTS = {"vocabulary": "Words drawn at random", "text": "A text", "random": "Noise"}
 RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
+TURNED = (
+    "method.virtual_tokens",
+    "method.name",
+    "method.prompt_start",
+    "method.prompt_text",
+    "optimizer.learning_rate",
+    "optimizer.steps",
+    "seed",
+)
 
 
 def choose() -> RunConfig:
@@ -92,33 +111,63 @@ def train() -> str:
     with left:
         place = st.container()
         config = choose()
-    is_run = "run" in st.query_params
-    with right:
-        result = st.container()
-    if not is_run:
-        with result:
-            st.markdown("**What the model reads: vectors that stand for no word, then the review**")
-            token_row(recorded_tokens(config.method.virtual_tokens), None)
-            size_curve()
     with place:
         run_id = run_button(config, "Train the soft prompt", key="soft_prompts", name="run")
     if not run_id:
+        with right:
+            shown = answer(
+                config,
+                draw,
+                key="soft_prompts",
+                name="run",
+                collections=("soft_prompts", "methods"),
+                turned=TURNED,
+                set_controls=set_controls,
+                otherwise=lambda: not_trained(config),
+            )
+            wandered(shown)
+            size_curve()
         return ""
-    with result:
+    with left:
+        other_settings(config, run_id, key="soft_prompts", name="run")
+        ask_while_waiting(COURSE, run_id)
+    with right:
         soft_prompt_view(run_id)
     moving_view(run_id)
     if store().get(run_id).config.method.name not in of_family("soft prompts"):
         st.caption("This run trained no soft prompt, so it has no virtual tokens to show.")
         return ""
-    words = wandering_words(run_id) if store().get(run_id).status.is_over else ""
-    if words:
+    wandered(events_of(run_id) if store().get(run_id).status.is_over else [])
+    return run_id
+
+
+def set_controls(config: RunConfig) -> None:
+    """Put a config into the controls of `choose`."""
+    method = config.method
+    st.session_state["soft_prompts_tokens"] = method.virtual_tokens
+    st.session_state["soft_prompts_method"] = method.name
+    st.session_state["soft_prompts_begin"] = method.prompt_start
+    st.session_state["soft_prompts_text"] = method.prompt_text or TEXT
+    st.session_state[f"soft_prompts_rate_{method.name}"] = config.optimizer.learning_rate
+    st.session_state["soft_prompts_steps"] = config.optimizer.steps
+    st.session_state["soft_prompts_seed"] = config.seed
+
+
+def not_trained(config: RunConfig) -> None:
+    """The virtual tokens of a record that kept no more than these, or as they are before any training."""
+    st.markdown("**What the model reads: vectors that stand for no word, then the review**")
+    token_row(recorded_tokens(config.method.virtual_tokens), None)
+
+
+def wandered(events: Sequence[Event]) -> None:
+    """Whether the tokens of a finished run stayed near words."""
+    if words := wandering_words(events):
         st.markdown(plain(words))
         st.caption(
             f"The map is flat, the embedding space has {model_shape().hidden} dimensions: two points "
             "that look near may be far apart. The cosines are taken in all dimensions; hover over a token "
             "to see them."
         )
-    return run_id
 
 
 def size_curve() -> None:
@@ -205,11 +254,10 @@ def take_away(run_id: str) -> None:
 
 
 st.title("Soft prompts")
-st.markdown(
-    "A prompt is made of words, but it does not have to be: a soft prompt is a row of vectors that stand for "
-    "no word, found by training. The model itself stays as it is."
-)
+begin(COURSE)
+predict_and_look_up(COURSE)
 shown = train()
 sizes()
 by_hand(shown)
 take_away(shown)
+end(COURSE)

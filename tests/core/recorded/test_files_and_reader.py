@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.config import MethodConfig, OptimizerConfig, RunConfig
+from core.config import DataConfig, MethodConfig, OptimizerConfig, RunConfig
 from core.errors import UserError
 from core.events import MatrixMovement, Movement, Sample, Step
 from core.recorded import answers as recorded_answers
@@ -152,6 +152,18 @@ def test_the_nearest_is_by_ratio_and_says_how_it_differs(write: Write, tmp_path:
     run, differences = nearest(at(1e-3, seed=7), among=among)
     assert (run, [d.path for d in differences]) == (one, ["seed"])
     assert nearest(at(1e-3), among=among) == (one, [])
+
+
+def test_lists_are_nearer_the_more_they_have_in_common(write: Write, tmp_path: Path) -> None:
+    def mixed(*others: str) -> RunConfig:
+        return replace(BASE, data=DataConfig(others=others))
+
+    write(BASE)
+    wide = write(mixed("names", "topic", "emotion"))
+    write(mixed("qa"))
+    among = collection("one", folder=tmp_path)
+    run, _ = nearest(mixed("names", "topic"), among=among, on=("data.others",))
+    assert run == wide
 
 
 def test_what_is_not_turned_differs_last(write: Write, tmp_path: Path) -> None:

@@ -1,0 +1,161 @@
+"""What is known of the settings that stand in a page's controls, at once and without a run.
+
+    answer(config, draw, key="forgetting", name="run", collections=("forgetting",), turned=RATE, set_controls=turn)
+
+The reader's own finished run of exactly these settings is drawn; else the recorded one is played in the views of a
+live run; else the page says that there is none, which recorded run is nearest, and offers to go there or to run
+it here. Where the page asks for a guess, the replay stops before it tells, until the guess is given or skipped.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import streamlit as st
+
+from core.config import RunConfig
+from core.errors import UserError
+from core.events import Event
+from core.recorded import RecordedRun
+from core.runs.names import differing_words
+from core.runs.store import Run
+from pages.shared.engine import engine, events_of, store
+from pages.shared.plain import plain
+from pages.shared.recordings import Found, beside_words, look_up
+from pages.shared.replay import Draw, replay
+from pages.shared.run_button import start_button
+
+MOST_NAMED = 3
+"""Settings in a sentence; where more differ, the first ones say enough."""
+NOTHING_YET = (
+    "No run of this lesson is recorded yet. Start one, and it is drawn here as it happens."
+)
+SetControls = Callable[[RunConfig], None]
+
+
+def answer(
+    config: RunConfig,
+    draw: Draw,
+    *,
+    key: str,
+    name: str,
+    collections: Sequence[str],
+    turned: Sequence[str] = (),
+    set_controls: SetControls,
+    guess: str | None = None,
+    compare: Callable[[Sequence[Event]], None] | None = None,
+    otherwise: Callable[[], None] | None = None,
+) -> list[Event]:
+    """Show what is known of `config`; returns all events of the run that is shown to its end, else none.
+
+    `name` is that of a run in the address, `set_controls` puts a config into the page's controls, `turned` are
+    the settings that these turn. `guess` is the reader's ("" before it is given; None where none is asked), and
+    `compare` sets it beside what came. `otherwise` draws what stands here while nothing is recorded at all.
+    """
+    try:
+        found = look_up(config, collections=collections, turned=turned)
+        if found.own:
+            return _own(found.own, draw, compare)
+        if found.recorded:
+            return _play(found.recorded, draw, key=key, guess=guess, compare=compare)
+        if found.near:
+            _not_recorded(config, found, key=key, name=name, set_controls=set_controls)
+        elif otherwise:
+            otherwise()
+        else:
+            st.caption(NOTHING_YET)
+    except UserError as error:  # damaged files: the rest of the page works
+        st.caption(plain(str(error)))
+    return []
+
+
+def other_settings(config: RunConfig, run_id: str, *, key: str, name: str) -> None:
+    """Where the controls no longer say what the run in the address had: so, and the way to what is known."""
+    run = store().get(run_id)
+    differs = differing_words(config.to_dict(), run.config_dict) if run.status.is_over else []
+    if not differs:
+        return
+
+    def leave() -> None:
+        st.query_params.pop(name, None)
+
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            plain(
+                f"Your controls now say {_list(a for a, _ in differs)}. This run had "
+                f"{_list(b for _, b in differs)}."
+            )
+        )
+        st.button("Look up these settings", key=f"{key}_look_up", on_click=leave)
+
+
+def _own(run: Run, draw: Draw, compare: Callable[[Sequence[Event]], None] | None) -> list[Event]:
+    events = events_of(run.id)
+    st.markdown("**Your finished run of exactly these settings**")
+    if compare:
+        compare(events)
+    if beside := beside_words(run):
+        st.caption(beside)
+    draw(run, events)
+    return events
+
+
+def _play(
+    recorded: RecordedRun,
+    draw: Draw,
+    *,
+    key: str,
+    guess: str | None,
+    compare: Callable[[Sequence[Event]], None] | None,
+) -> list[Event]:
+    skipped = f"{key}_skipped"
+    hold = guess == "" and not st.session_state.get(skipped)
+    if hold:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(
+                "**A recorded run, up to the point that you are asked about.** Guess first, or:"
+            )
+            st.button(
+                "Show me",
+                key=f"{key}_show_me",
+                on_click=st.session_state.__setitem__,
+                args=(skipped, True),
+            )
+    else:
+        st.markdown("**A recorded run of these settings.** Your own will stand here.")
+    events = recorded.events()
+    after = (lambda: compare(events)) if compare and guess else None
+    replay(recorded, draw, key=key, hold=hold, after=after)
+    return [] if hold else events
+
+
+def _not_recorded(
+    config: RunConfig, found: Found, *, key: str, name: str, set_controls: SetControls
+) -> None:
+    if not found.near:
+        st.caption(
+            "No run of this lesson is recorded yet. Start one, and it is drawn here as it happens."
+        )
+        return
+    if found.differs:
+        wanted, recorded = (_list(side) for side in zip(*found.differs, strict=True))
+        st.markdown(
+            f"**Not recorded: {plain(wanted)}.** The nearest recorded run has {plain(recorded)}."
+        )
+    else:
+        st.markdown("**Not recorded with exactly these settings.** A recorded run is near.")
+    with st.container(horizontal=True):
+        st.button(
+            "Show the nearest",
+            key=f"{key}_nearest",
+            on_click=set_controls,
+            args=(found.near.config,),
+        )
+        if start_button(config, "Run it here", key=f"{key}_here"):
+            st.query_params[name] = engine().submit(config).id
+            st.rerun()
+
+
+def _list(words: Iterable[str]) -> str:
+    """The first few, in a sentence."""
+    every = list(words)
+    more = f" and {len(every) - MOST_NAMED} more" if len(every) > MOST_NAMED else ""
+    return ", ".join(every[:MOST_NAMED]) + more
