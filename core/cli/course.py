@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from core.cli import challenges
+from core.cli import challenges, course_results
 from core.cli.output import emit, say
 from core.course.check import Checked, check
 from core.course.content import FOLDER, lesson, n_challenges
@@ -35,6 +35,7 @@ def add_parser(actions: Any) -> None:
         sub.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
         sub.set_defaults(run=command)
     challenges.add_parsers(what)
+    course_results.add_parser(what)
 
 
 def list_course(arguments: Namespace) -> int:

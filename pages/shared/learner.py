@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.course.lessons import LESSONS
 from core.course.progress import LONGEST_NAME, Entry, keep, learner_name
 from core.errors import UserError
 from pages.shared.plain import plain
@@ -29,6 +30,12 @@ def ask_learner(*, key: str) -> str:
     except UserError as error:
         st.error(plain(str(error)))
     return learner()
+
+
+def remember_run(run_id: str, *, key: str) -> None:
+    """That a run was started; keys of widgets begin with the lesson (`lora_train`)."""
+    lesson = next((page.id for page in LESSONS if key.startswith(page.id)), "")
+    remember(Entry(learner=learner(), kind="ran", lesson=lesson, item=run_id))
 
 
 def remember(entry: Entry) -> None:

@@ -7,9 +7,12 @@ end(COURSE)          the last thing on the page: what the reader can say now, an
 import streamlit as st
 
 from core.course import content
+from core.course.challenges import challenges
 from core.course.content import Lesson
 from pages.shared.ask import ask
 from pages.shared.terms import FirstUses
+
+CHALLENGES = "pages/lab/challenges/page.py"
 
 
 def begin(course: Lesson) -> None:
@@ -29,6 +32,13 @@ def end(course: Lesson) -> None:
     st.markdown(shown(course.id, "can_say"))
     st.markdown(f"**Next question.** {shown(course.id, 'next_question')}")
     st.markdown(f"**To take away.** {shown(course.id, 'take_away')}")
+    if n := len(challenges(course.id)):
+        st.page_link(
+            CHALLENGES,
+            label=f"{n} challenges for this lesson",
+            icon=":material/flag:",
+            query_params={"challenges_lesson": course.id},
+        )
 
 
 @st.cache_data(show_spinner=False, max_entries=200)

@@ -105,7 +105,7 @@ def show_answers(item: Item, number: int, uses: FirstUses) -> None:
     for place, answer in enumerate(item.question.answers):
         mark = ":material/check:" if answer.right else ":material/close:"
         mine = " *(your answer)*" if place == number else ""
-        st.markdown(f"{mark} **{answer.text}**{mine}  \n{uses.marked(answer.explained)}")
+        st.markdown(f"{mark} **{plain(answer.text)}**{mine}  \n{uses.marked(answer.explained)}")
     if number != item.right:
         st.caption(f"The misconception behind it: {item.misconception}")
 

@@ -69,7 +69,7 @@ def card(one: AnyChallenge, found: Progress, uses: FirstUses) -> None:
         if verdict:
             st.session_state[f"challenges_said_{one.id}"] = verdict
             note(one, verdict, found)
-            found = progress(learner())
+            st.rerun()  # the marks above know of it, too
         if said := st.session_state.get(f"challenges_said_{one.id}"):
             show_verdict(said)
         after_tries(one, found, uses)

@@ -45,7 +45,7 @@ def show_hits(hits: list[Hit], query: str) -> None:
         title = hit.entry.title
         if hit.entry.kind == LESSON:
             title = f"{name_of(hit.entry.id)}: {title}"
-        st.markdown(f"**[{title}]({hit.entry.address})**  \n{hit.entry.text}")
+        st.markdown(f"**[{title}]({hit.entry.address})**  \n{plain(hit.entry.text)}")
 
 
 def initial(term: Term) -> str:
