@@ -24,7 +24,7 @@ from core.paths import ASSETS
 from core.typed_json import read
 
 FOLDER = ASSETS / "course"
-TEXT, DATA, CHALLENGES = "text.md", "course.toml", "challenges.toml"
+TEXT, DATA = "text.md", "course.toml"
 T = TypeVar("T")
 
 
@@ -138,14 +138,6 @@ def lesson(id: str, *, folder: Path = FOLDER) -> Lesson:
         )
     except (ValueError, TypeError) as error:
         raise UserError(f"{place}: {error}") from error
-
-
-def n_challenges(id: str, *, folder: Path = FOLDER) -> int:
-    """How many challenges a lesson has; 0 where it has no file of them."""
-    path = folder / id / CHALLENGES
-    if not path.is_file():
-        return 0
-    return len(_toml(path, f"{id}/{CHALLENGES}").get("challenges", ()))
 
 
 def _none_left(rest: Mapping[str, Any]) -> dict[str, Any]:

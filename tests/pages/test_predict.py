@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.course.content import lesson
 from core.course.progress import progress
-from core.course.questions import Question
+from core.paths import ROOT
 from pages.shared.ask import which
 from pages.shared.predict import picture
 
@@ -114,22 +114,13 @@ def test_the_picture_shows_guess_and_measurement() -> None:
     assert figure.layout.yaxis.title.text == curve.axis  # pyright: ignore
 
 
-def threaded() -> None:
-    from core.course.content import lesson
-    from pages.shared.thread import begin, end
-
-    begin(lesson("lora"))
-    end(lesson("lora"))
-
-
 def test_the_thread_of_a_lesson() -> None:
-    app = AppTest.from_function(threaded).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app = app.switch_page("pages/lessons/lora/page.py").run()
     assert not app.exception
     said = " ".join(m.value for m in app.markdown)
-    assert "LoRA" in said
     assert "{{" not in said
-    assert "0.34 %" in said
-    assert "(soft)" in said  # the next lesson, as a link
-    asked = [radio.label for radio in app.radio]
-    assert len(asked) == len(lesson("lora").questions)
-    assert all(isinstance(q, Question) for q in lesson("lora").questions)
+    assert "LoRA of rank 8 on two matrices of every layer trains 0.34 %" in said
+    assert "See [Soft prompts](soft)." in said
+    questions = lesson("lora").questions
+    assert {f"lora_ask_{q.id}_end" for q in questions} <= {radio.key for radio in app.radio}
