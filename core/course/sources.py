@@ -28,6 +28,7 @@ What can be measured on each says core/course/figures.py.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -208,9 +209,13 @@ def _plain(value: Any) -> Any:
 
 
 def _recorded(config: RunConfig) -> MeasuredRun | None:
-    """From the recorded runs, else from a record of its own."""
+    """From the recorded runs, else from a record of its own; a damaged file is as good as none.
+
+    `python -m core recorded check` says what is wrong with it.
+    """
     if found := shipped.find(config):
-        return MeasuredRun(config=config, events=tuple(found.events()), summary=found.summary)
+        with suppress(UserError):
+            return MeasuredRun(config=config, events=tuple(found.events()), summary=found.summary)
     screens = first_screens.first_screens()
     for run in screens.runs.values() if screens else ():
         if RunConfig.from_dict(run.config).hash == config.hash:
