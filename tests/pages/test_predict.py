@@ -73,6 +73,8 @@ def test_what_is_drawn_counts_once_it_is_touched() -> None:
     clicked(app, "one_base_look_up_guess")
     assert "Your drawing is 13 away, on average" in outcome(app)
     assert app.slider(key="one_base_memory_bars_0_drawn").disabled
+    clicked(app, "one_base_again")
+    assert app.slider(key="one_base_memory_bars_0_drawn").value == 3000
 
 
 def test_a_guess_can_be_left_out() -> None:
