@@ -1,5 +1,6 @@
 // The tour: frames one control after another and says what it is for. Next, Back and Skip are buttons; Escape skips.
-// `stops`: {selector, title, text}. A stop whose control is not in sight is left out.
+// `stops`: {selector, title, text}. A stop whose control is not in sight is left out. No tag is spelled in here:
+// Streamlit takes a script out that has one.
 
 const NEAR_PX = 12;
 
@@ -8,6 +9,13 @@ function visible(selector) {
     const { width, height, right } = element.getBoundingClientRect();
     return width > 0 && height > 0 && right > 0 && getComputedStyle(element).visibility !== "hidden";
   });
+}
+
+function make(tag, attributes, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
 }
 
 // Where a box of the given size stands beside a control: below it, else above, else inside at its top; all in sight.
@@ -23,16 +31,19 @@ function beside(control, box, screen) {
 function tour(stops) {
   document.getElementById("tour")?.close();
   const before = document.activeElement;
-  const root = document.createElement("section");
-  root.id = "tour";
-  root.innerHTML = `<div data-part="frame"></div>
-    <div data-part="box" role="dialog" aria-labelledby="tour-title" aria-describedby="tour-text">
-      <h2 id="tour-title"></h2><p id="tour-text"></p>
-      <div><button type="button" data-go="-1">Back</button><button type="button" data-go="1"></button>
-      <button type="button" data-go="0">Skip the tour</button><small></small></div>
-    </div>`;
-  const [frame, box] = ["frame", "box"].map((name) => root.querySelector(`[data-part=${name}]`));
-  const button = (step) => root.querySelector(`[data-go="${step}"]`);
+  const back = make("button", { type: "button", "data-go": "-1" }, "Back");
+  const next = make("button", { type: "button", "data-go": "1" });
+  const skip = make("button", { type: "button", "data-go": "0" }, "Skip the tour");
+  const title = make("h2", { id: "tour-title" });
+  const text = make("p", { id: "tour-text" });
+  const count = make("small", {});
+  const frame = make("div", { "data-part": "frame" });
+  const box = make(
+    "div",
+    { "data-part": "box", role: "dialog", "aria-labelledby": "tour-title", "aria-describedby": "tour-text" },
+    title, text, make("div", {}, back, next, skip, count),
+  );
+  const root = make("section", { id: "tour", "aria-label": "Tour" }, frame, box);
   let at = 0;
   let control;
 
@@ -62,13 +73,13 @@ function tour(stops) {
     const stop = known[at];
     control = visible(stop.selector);
     control.scrollIntoView({ block: "nearest" });
-    root.querySelector("h2").textContent = stop.title;
-    root.querySelector("p").textContent = stop.text;
-    root.querySelector("small").textContent = `${at + 1} of ${known.length}`;
-    button(-1).disabled = at === 0;
-    button(1).textContent = at + 1 === known.length ? "Done" : "Next";
+    title.textContent = stop.title;
+    text.textContent = stop.text;
+    count.textContent = `${at + 1} of ${known.length}`;
+    back.disabled = at === 0;
+    next.textContent = at + 1 === known.length ? "Done" : "Next";
     place();
-    button(1).focus();
+    next.focus();
     return undefined;
   }
 

@@ -313,7 +313,8 @@ def _read(table: Mapping[str, Any], lesson: str, defaults: str) -> AnyChallenge:
         raise UserError(f"A challenge has one of: {', '.join(kinds)}.")
     if named[0] is not RunChallenge:
         return _strict(named[0], given)
-    conditions = tuple(map(_condition, given.pop("conditions")))
+    conditions = tuple(_condition(one) for one in table["conditions"])
+    del given["conditions"]
     head = _strict(_Head, given)
     return RunChallenge(**vars(head), conditions=conditions)
 

@@ -77,7 +77,8 @@ def evidence(run_id: str, store: RunStore | None = None) -> Evidence:
     try:
         return of_recorded(shipped.find_run(run_id))
     except UserError:
-        return of_run((store or RunStore()).get(run_id), store or RunStore())
+        store = store or RunStore()
+        return of_run(store.get(run_id), store)
 
 
 def of_run(run: Run, store: RunStore) -> Evidence:

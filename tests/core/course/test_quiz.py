@@ -55,7 +55,7 @@ def test_the_right_answer_has_no_usual_place_and_no_usual_length(form: str) -> N
         len(item.question.right.text) == max(len(a.text) for a in item.question.answers)
         for item in items(form)
     )
-    assert longest <= 11
+    assert longest <= 7
 
 
 def test_each_half_begins_with_another_form() -> None:
