@@ -158,7 +158,7 @@ def _prediction_notes(one: Lesson, prediction: Prediction) -> str:
 
 def _answers(one: Lesson, question: Question) -> str:
     rows = [
-        f"<li>{'<b>' if a.right else ''}{inline(one, a.text)}{'</b>' if a.right else ''}: "
+        f"<li>{'<b>' if a.right else ''}{inline(one, a.text.rstrip('.'))}{'</b>' if a.right else ''}: "
         f"{inline(one, a.explained)}</li>"
         for a in question.mixed
     ]
