@@ -18,7 +18,15 @@ from pages.shared.plain import plain
 from pages.shared.prepare import preparation_corner
 from server import own_names_only, serving
 
-LAB_ICONS = {"runs": ":material/list:", "speed": ":material/speed:"}
+LAB_ICONS = {
+    "runs": ":material/list:",
+    "speed": ":material/speed:",
+    "challenges": ":material/flag:",
+    "glossary": ":material/dictionary:",
+    "before_after": ":material/quiz:",
+    "progress": ":material/checklist:",
+    "teachers": ":material/school:",
+}
 SIDEBAR_PX = 256  # a lesson's two columns have room beside it on a screen of 1024 pixels
 
 

@@ -110,6 +110,40 @@ LAB = (
         summary="A batch drawn as the tree that is computed; parts of the speed to switch off, timed while "
         "you wait; and the benchmark against Trainer and TRL.",
     ),
+    Page(
+        id="challenges",
+        title="Challenges",
+        url_path="challenges",
+        summary="Things to bring about, from easy to hard; a judge looks at your runs with their intervals and "
+        "says what is missing.",
+    ),
+    Page(
+        id="glossary",
+        title="Glossary",
+        url_path="glossary",
+        summary="Every term in a sentence or two, with a link to where it happens; and a search over lessons, "
+        "terms and pages.",
+    ),
+    Page(
+        id="before_after",
+        title="Before and after",
+        url_path="before-after",
+        summary="Fourteen questions before the first lesson and fourteen after the last, to measure what you "
+        "learned.",
+    ),
+    Page(
+        id="progress",
+        title="My progress",
+        url_path="progress",
+        summary="What you predicted, ran and solved so far; kept on this machine and nowhere else.",
+    ),
+    Page(
+        id="teachers",
+        title="For teachers",
+        url_path="teachers",
+        summary="Notes and worksheets to print, what each lesson asks, and plans for 45 minutes, 90 minutes and "
+        "three weeks.",
+    ),
 )
 
 

@@ -11,6 +11,7 @@ from core.paths import ASSETS
 from core.recorded.answers import where_asked
 from core.runs.messages import Generate
 from pages.home.lead_replay import lead_replay
+from pages.home.tour import tour_button
 from pages.shared.engine import current_model, engine, model_ready, store
 from pages.shared.plain import plain, quoted
 from pages.shared.prepare import compute_button
@@ -107,6 +108,7 @@ def machine() -> None:
 
 st.title("Tuning Fork")
 st.subheader("Fine-tune a real language model, here, in seconds, and see what changes.")
+tour_button()
 said, ask = st.columns([3, 2], gap="large")
 with said:
     before_and_after()

@@ -7,6 +7,7 @@ from core.errors import UserError, shortened
 from core.runs import duration
 from core.runs.states import RunStatus
 from pages.shared.engine import engine, model_ready, store
+from pages.shared.learner import remember_run
 from pages.shared.plain import plain
 from pages.shared.prepare import compute_button
 from pages.shared.waiting import queue_words
@@ -22,7 +23,9 @@ def run_button(config: RunConfig, label: str, *, key: str, name: str) -> str:
     text = f"{label} again" if done else label
     with st.container(horizontal=True):
         if start_button(config, text, key=f"{key}_start"):
-            st.query_params[name] = engine().submit(config).id
+            run_id = engine().submit(config).id
+            remember_run(run_id, key=key)
+            st.query_params[name] = run_id
             st.rerun()
         if done and st.button("Show the finished run", key=f"{key}_show", width="stretch"):
             st.query_params[name] = done.id

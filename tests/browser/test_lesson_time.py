@@ -101,11 +101,11 @@ def run_once(page: Page, sent: Sent) -> dict[str, Any]:
 
 def test_the_lesson_from_click_to_finished(own_app: str, page: Page) -> None:
     sent = Sent(page)
-    page.goto(f"{own_app}/forgetting?forgetting_guess=a+name")
+    page.goto(f"{own_app}/forgetting")
     expect(page.get_by_role("button", name=BUTTON)).to_be_enabled(timeout=60_000)
     page.wait_for_timeout(20_000)  # the workers get warm
     computed = run_once(page, sent)
-    page.goto(f"{own_app}/forgetting?forgetting_guess=a+name")
+    page.goto(f"{own_app}/forgetting")
     kept = run_once(page, sent)
     for base, found in (("computed", computed), ("kept", kept)):
         row = {"type": "lesson_in_browser", "base": base, **found}

@@ -108,13 +108,20 @@ def test_the_replay_stops_before_it_tells_what_is_guessed(
     assert 0 < held["until"] < told
     assert held["from"] == 0
     assert "Your guess" not in guesses(app)
+    app.radio(key="forgetting_park_guess").set_value("something else")
+    shown(app)
+    assert played[-1]["until"] == held["until"]  # a guess may be changed until it goes on
+    assert not guesses(app)
     app.button(key="forgetting_show_me").click()
     shown(app)
     assert (played[-1]["from"], played[-1]["until"]) == (held["until"], held["seconds"])
-    assert not guesses(app)
-    app.radio(key="forgetting_guess").set_value("nothing")
+    assert app.radio(key="forgetting_park_guess").disabled
+    assert "Your guess: something else. It answered “SmolLM”. You were right." in guesses(app)
+    app.button(key="forgetting_again").click()
     shown(app)
-    assert "Your guess: nothing. The tuned model answers: “SmolLM”." in guesses(app)
+    assert not app.radio(key="forgetting_park_guess").disabled
+    assert app.radio(key="forgetting_park_guess").value is None
+    assert not guesses(app)
 
 
 def guesses(app: AppTest) -> str:

@@ -128,21 +128,27 @@ def test_from_an_empty_lesson_to_a_finished_run(lesson: str, engine: FakeEngine)
 
 
 @pytest.mark.parametrize(
-    ("lesson", "guess", "came"),
+    ("lesson", "key", "guess", "came"),
     [
-        ("cures", "below 30%", "General questions right: 100% of 4. It came otherwise."),
+        (
+            "cures",
+            "cures_general_kept_guess",
+            "below 0.3",
+            "Measured: 1.00. Distance: 0.70. It came otherwise.",
+        ),
         (
             "multitask",
+            "multitask_held_out_guess",
             "no clear change",
-            "Formality: 1.00 before, 1.00 after (0.51 to 1.00).",
+            "Measured: a change of +0.00 (between -0.49 and +0.49). You were right.",
         ),
     ],
 )
 def test_a_guess_before_the_run_is_set_beside_what_came(
-    lesson: str, guess: str, came: str, engine: FakeEngine
+    lesson: str, key: str, guess: str, came: str, engine: FakeEngine
 ) -> None:
     app = opened(lesson)
-    app.radio(key=f"{lesson}_guess").set_value(guess).run()
+    app.radio(key=key).set_value(guess).run()
     app = pressed(app, WORK[lesson])
     assert guesses(app) == []
     end(engine.store, train(engine.store, last_step=4), "finished")
@@ -177,10 +183,11 @@ def test_a_run_on_own_data(lesson: str, engine: FakeEngine) -> None:
 
 @pytest.mark.parametrize("lesson", ["instruction", "forgetting"])
 def test_a_link_does_not_carry_the_guess(lesson: str, engine: FakeEngine) -> None:
-    app = pressed(opened(lesson), WORK[lesson])
+    app = opened(lesson)
     (guess,) = [radio for radio in app.radio if "Guess first" in radio.label]
     guess.set_value(guess.options[1])
-    address = shown(app).query_params
+    app = pressed(shown(app), WORK[lesson])
+    address = app.query_params
     assert engine.store.runs()[0].id in str(address)
     assert not any("guess" in name or guess.options[1] in str(address[name]) for name in address)
     (again,) = [r for r in opened(lesson, **address).radio if "Guess first" in r.label]  # pyright: ignore

@@ -53,7 +53,7 @@ def test_it_is_prepared_while_the_reader_goes_on(engine: FakeEngine, no_model: N
     assert "Prepare the model" not in labels(app)
     (bar,) = app.get("progress")
     assert bar.proto.text == "Starting"
-    app.radio(key="forgetting_guess").set_value("Amina and Omar").run()
+    app.radio(key="forgetting_park_guess").set_value("Amina and Omar").run()
     assert len(app.get("progress")) == 1
 
 

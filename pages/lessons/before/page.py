@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core import catalog
+from core.course import content
 from core.data.examples import task_examples
 from core.data.lengths import check_length
 from core.data.shots import with_shots
@@ -13,8 +14,12 @@ from pages.lessons.before.prompting import answer, look_ahead, sampling_panel
 from pages.lessons.before.three_answers import three_answers
 from pages.shared.engine import current_model, model_ready, tokenizer
 from pages.shared.plain import plain
+from pages.shared.predict import predict_and_look_up
 from pages.shared.prepare import ask_for_model
+from pages.shared.thread import begin, end
 from pages.shared.tokens import show_marked
+
+COURSE = content.lesson("before")
 
 SHOTS = {"Zero-shot": 0, "One-shot": 1, "Few-shot (2)": 2, "Few-shot (4)": 4}
 
@@ -119,6 +124,8 @@ def terms() -> None:
 
 
 st.title("Before fine-tuning")
+begin(COURSE)
+predict_and_look_up(COURSE)
 three_answers()
 terms()
 st.header("Tasks you could tune for")
@@ -134,3 +141,4 @@ for side, column in zip(("", "_b") if two else ("",), st.columns(2 if two else 1
         answer(f"before_ask{side}", text=text, raw=raw, settings=settings, label="Ask")
         st.subheader("What comes next?")
         look_ahead(f"before_next{side}", text=text, raw=raw, settings=settings)
+end(COURSE)

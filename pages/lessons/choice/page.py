@@ -6,6 +6,7 @@ import streamlit as st
 
 from core import catalog
 from core.config import method_title
+from core.course import content
 from core.data.examples import Example, task_examples
 from core.data.shots import (
     FORMS,
@@ -53,9 +54,13 @@ from pages.lessons.choice.measure import measure_button, trained
 from pages.shared.engine import model_ready, tokenizer
 from pages.shared.layout import experiment
 from pages.shared.plain import plain
+from pages.shared.predict import predict_and_look_up
 from pages.shared.prepare import ask_for_model
 from pages.shared.queue import run_all
 from pages.shared.recordings import known_answer
+from pages.shared.thread import begin, end
+
+COURSE = content.lesson("choice")
 
 COST_TABLES = (
     ("way", "score", "prompt tokens", "answer tokens", "training tokens"),
@@ -320,10 +325,8 @@ def neither(task: str) -> None:
 
 
 st.title("Prompting or fine-tuning?")
-st.markdown(
-    "You have some solved examples of a task. Show them to the model with every request, or train it on "
-    "them once? Here you measure both: how good they are, and what they cost."
-)
+begin(COURSE)
+predict_and_look_up(COURSE)
 task = choose_task()
 found = figures_of(task)
 requests = which_costs_less(found)
@@ -347,3 +350,4 @@ st.code(
     language=None,
     wrap_lines=True,
 )
+end(COURSE)

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.config import METHODS, RunConfig
-from core.course.lessons import name_of
+from core.course import content
+from core.course.sources import MeasuredRun
 from core.events import Event
 from core.experiments import record
 from core.experiments.claims import LEARNED_ENOUGH, claims
 from core.experiments.mitigations import MITIGATIONS, mitigation_config
 from core.experiments.plane import Point, settings
-from pages.lessons.cures.guess import compare_kept, guess_kept
 from pages.lessons.cures.pictures import CAPTIONS, WIDTH, picture
 from pages.lessons.cures.plane import (
     KEPT_TITLES,
@@ -22,12 +22,18 @@ from pages.lessons.cures.plane import (
     setting_table,
 )
 from pages.shared.answers import answer, other_settings
+from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import events_of, store
 from pages.shared.forgetting import draw, forgetting_view
 from pages.shared.layout import experiment, more_settings
+from pages.shared.predict import is_locked, predict, show_outcome
 from pages.shared.recordings import recorded_run
 from pages.shared.run_button import run_button
 from pages.shared.settings import decimals
+from pages.shared.take_home import take_home
+from pages.shared.thread import begin, end
+
+COURSE = content.lesson("cures")
 
 BESIDE_TEXT = 84
 """Width of a cure's picture in its card, in pixels: the text stands beside it."""
@@ -46,7 +52,8 @@ def experiment_with_a_cure() -> str:
         chosen, config, guess, run_id = choose_and_run()
 
     def compare(events: Sequence[Event]) -> None:
-        compare_kept(guess, events)
+        if events and guess:
+            show_outcome(COURSE, MeasuredRun(config=config, events=tuple(events)))
 
     with right:
         if run_id and not store().get(run_id).status.is_over:
@@ -65,7 +72,7 @@ def experiment_with_a_cure() -> str:
                 collections=("mitigations",),
                 turned=("seed",),
                 set_controls=set_controls,
-                guess=guess,
+                guess=guess if is_locked(COURSE, "run") else "",
                 compare=compare,
             )
             if shown or not recorded_run(config):  # it would tell what is to be guessed
@@ -99,7 +106,7 @@ def choose_and_run() -> tuple[str, RunConfig, str, str]:
         left, right = st.columns([1, 3], vertical_alignment="center")
         left.image(picture(chosen), alt=CAPTIONS[chosen], width=BESIDE_TEXT)
         right.markdown(f"{mitigation.how} *{CAPTIONS[chosen]}*")
-    guess = guess_kept(recorded_points())
+    guess = predict(COURSE, name="run")
     button = st.container()
     value = st.select_slider(
         mitigation.knob.capitalize(),
@@ -118,6 +125,7 @@ def choose_and_run() -> tuple[str, RunConfig, str, str]:
         run_id = run_button(config, "Run this cure", key="cures", name="run")
     if run_id:
         other_settings(config, run_id, key="cures", name="run")
+        ask_while_waiting(COURSE, run_id)
     is_of_these_settings = not run_id or store().get(run_id).config_hash == config.hash
     return chosen, config, guess if is_of_these_settings else "", run_id
 
@@ -242,12 +250,11 @@ def what_held() -> None:
 
 
 st.title("Cures")
-st.markdown(
-    f"In {name_of('forgetting')} the model lost old answers while it learned reviews. What keeps them? "
-    "Each cure is the same experiment with one change, and one knob."
-)
+begin(COURSE)
 run = experiment_with_a_cure()
 all_cures()
 plane(run)
 if recorded_points():
     what_held()
+end(COURSE)
+take_home(COURSE, name="run", set_controls=set_controls)

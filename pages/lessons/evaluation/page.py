@@ -6,6 +6,7 @@ import streamlit as st
 
 from core import catalog
 from core.config import RunConfig
+from core.course import content
 from core.evaluate.examples import Judged, labels_of
 from core.experiments.watching import WATCHED_TASKS, watched_config
 from core.runs.messages import AskLabels, Evaluate, ModelOnTestSet
@@ -28,8 +29,14 @@ from pages.lessons.evaluation.same_score import same_score
 from pages.lessons.evaluation.thresholds import show_report, show_thresholds
 from pages.lessons.evaluation.two_models import on_both, show_comparison
 from pages.shared.answers import answer, other_settings
+from pages.shared.ask import ask_while_waiting
 from pages.shared.layout import experiment, more_settings
+from pages.shared.predict import predict_and_look_up
 from pages.shared.run_button import run_button
+from pages.shared.take_home import take_home
+from pages.shared.thread import begin, end
+
+COURSE = content.lesson("evaluation")
 
 
 def count_words() -> None:
@@ -74,6 +81,7 @@ def while_it_trains() -> None:
             run_id = run_button(config, "Train", key="evaluation_train", name="run")
         if run_id:
             other_settings(config, run_id, key="evaluation", name="run")
+            ask_while_waiting(COURSE, run_id)
     with right:
         if run_id:
             watch(run_id)
@@ -159,9 +167,8 @@ def two_models(asked: ModelOnTestSet, measure: str, found: Found[Judged]) -> Non
 
 
 st.title("Evaluation")
-st.markdown(
-    "A score is a decision about what counts. See what it counts, word by word, and make it lie."
-)
+begin(COURSE)
+predict_and_look_up(COURSE)
 if "run" in st.query_params:  # who follows a run sees it first
     while_it_trains()
     count_words()
@@ -171,3 +178,5 @@ else:
 measured = any_model()
 if measured:
     two_models(*measured)
+end(COURSE)
+take_home(COURSE, name="run", set_controls=set_controls)

@@ -6,36 +6,27 @@ import streamlit as st
 
 from core import catalog
 from core.config import RunConfig, default_learning_rate, method_title
+from core.course.content import lesson
+from core.course.sources import MeasuredRun
 from core.evaluate.forgetting import forgetting_from_events
-from core.events import Event, Sample
-from core.experiments.collapse import LEAD, SEQUENCE, STEPS, TEXTBOOK_RATE, collapse, in_sequence
+from core.events import Event
+from core.experiments.collapse import SEQUENCE, STEPS, TEXTBOOK_RATE, collapse, in_sequence
 from pages.shared.answers import answer, other_settings
+from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import events_of, store
 from pages.shared.forgetting import draw, forgetting_view, how_sure, matrix_figure, scrub
-from pages.shared.layout import ask_guess, experiment, more_settings, show_guess
+from pages.shared.layout import experiment, more_settings
+from pages.shared.predict import is_locked, predict, show_outcome
 from pages.shared.recordings import recorded_run
 from pages.shared.run_button import run_button
 from pages.shared.settings import RATES, decimals, rate_slider
+from pages.shared.take_home import take_home
+from pages.shared.thread import begin, end
 
 GENTLE_RATE = 2e-5
-AMINA, LABEL, OTHER, NOTHING = (
-    "Amina and Omar",
-    "“positive” or “negative”",
-    "something else",
-    "nothing",
-)
+COURSE = lesson("forgetting")
 TURNED = ("method.name", "optimizer.learning_rate", "optimizer.steps", "seed")
 TRAINABLE = [t.id for t in catalog.TASKS.values() if "train" in t.splits]
-
-
-def kind_of(answer: str) -> str:
-    """Which of the guesses an answer to the first watched prompt comes to."""
-    first = answer.strip().lower()
-    if not first:
-        return NOTHING
-    if first.startswith(catalog.SENTIMENT_LABELS):
-        return LABEL
-    return AMINA if "amina" in first else OTHER
 
 
 def settings() -> RunConfig:
@@ -72,20 +63,18 @@ def one_task() -> RunConfig:
     """The textbook's experiment; returns its settings for the sequence below."""
     left, right = experiment()
     with left:
-        guess = ask_guess(
-            f"after training on reviews, what will the model answer to “{LEAD}”",
-            (AMINA, LABEL, OTHER, NOTHING),
-            key="forgetting_guess",
-        )
+        guess = predict(COURSE, name="run")
         button = st.container()
         config = settings()
         with button:
             run_id = run_button(config, "Run", key="forgetting_run", name="run")
         if run_id:
             other_settings(config, run_id, key="forgetting", name="run")
+            ask_while_waiting(COURSE, run_id)
 
     def compare(events: Sequence[Event]) -> None:
-        compare_guess(guess, events)
+        if events:
+            show_outcome(COURSE, MeasuredRun(config=config, events=tuple(events)))
 
     with right:
         if not run_id:
@@ -97,7 +86,7 @@ def one_task() -> RunConfig:
                 collections=("forgetting",),
                 turned=TURNED,
                 set_controls=set_controls,
-                guess=guess,
+                guess=guess if is_locked(COURSE, "run") else "",
                 compare=compare,
             )
         else:
@@ -108,15 +97,6 @@ def one_task() -> RunConfig:
         why()
         scrub(shown, key=run_id or config.hash)
     return config
-
-
-def compare_guess(guess: str, events: Sequence[Event]) -> None:
-    """The reader's guess and what the tuned model answered."""
-    samples = [e for e in events if isinstance(e, Sample) and e.prompt == LEAD]
-    if samples and samples[-1].step:
-        said = samples[-1].output
-        came = f"The tuned model answers: “{said}”."
-        show_guess(guess, came, is_right=kind_of(said) == guess)
 
 
 def why() -> None:
@@ -192,9 +172,7 @@ def what_is_left(events: list[Event]) -> None:
 
 
 st.title("Catastrophic forgetting")
-st.markdown(
-    "Tune a model on one task only, and it may lose what it could do before: **forgetting** is how far "
-    "its score on an earlier task falls. McCloskey and Cohen saw it in small networks in 1989 and "
-    "called it catastrophic interference."
-)
+begin(COURSE)
 sequence(one_task())
+end(COURSE)
+take_home(COURSE, name="run", set_controls=set_controls)

@@ -6,6 +6,9 @@ from contextlib import suppress
 import streamlit as st
 
 from core import catalog
+from core.config import RunConfig
+from core.course import content
+from core.course.sources import MeasuredRun
 from core.data.examples import load_splits
 from core.errors import UserError
 from core.events import Event
@@ -13,10 +16,7 @@ from core.generate.settings import SamplingSettings
 from core.runs.messages import Generate
 from core.runs.states import RunStatus
 from pages.lessons.instruction.results import (
-    GUESSES,
-    compare_guess,
     draw,
-    question,
     run_results,
     three_pairs,
     trained_task_prompt,
@@ -26,12 +26,18 @@ from pages.lessons.instruction.settings import run_settings, set_controls
 from pages.lessons.instruction.stepping import FORWARD, source_of, step_through
 from pages.lessons.instruction.training_data import choose_dataset, epochs, pairs
 from pages.shared.answers import answer, other_settings
+from pages.shared.ask import ask_while_waiting
 from pages.shared.cards import Card, show_cards
 from pages.shared.engine import engine, model_ready, store
-from pages.shared.layout import ask_guess, experiment
+from pages.shared.layout import experiment
 from pages.shared.plain import plain
+from pages.shared.predict import is_locked, predict, show_outcome
 from pages.shared.prepare import compute_button
 from pages.shared.run_button import run_button, run_in_url
+from pages.shared.take_home import take_home
+from pages.shared.thread import begin, end
+
+COURSE = content.lesson("instruction")
 
 TURNED = ("data.task", "method.name", "optimizer.learning_rate", "optimizer.steps", "seed")
 REVIEW = (
@@ -97,20 +103,21 @@ def lesson() -> None:
     left, right = experiment()
     with left:
         task, dataset = choose_dataset()
-        guess = ask_guess(
-            question(task),
-            GUESSES,
-            key="instruction_guess",
-        )
+        guess = predict(COURSE, name="run")
         button = st.container()
         settings = st.container()
     below = st.container()
+
+    def outcome(config: RunConfig, events: Sequence[Event]) -> None:
+        if events and guess:
+            show_outcome(COURSE, MeasuredRun(config=config, events=tuple(events)))
+
     if task == catalog.CUSTOM_TASK and not dataset:
         with button:
             run_id = run_in_url("run")
         with right:
             if run_id:
-                run_results(run_id, guess)
+                run_results(run_id, outcome)
             else:
                 three_pairs()
                 usual_run()
@@ -126,13 +133,11 @@ def lesson() -> None:
     if run_id:
         with left:
             other_settings(config, run_id, key="instruction", name="run")
-
-    def guess_beside(events: Sequence[Event]) -> None:
-        compare_guess(guess, events)
+            ask_while_waiting(COURSE, run_id)
 
     with right:
         if run_id:
-            run_results(run_id, guess)
+            run_results(run_id, outcome)
         elif task == catalog.CUSTOM_TASK:
             three_pairs()
             usual_run()
@@ -147,8 +152,8 @@ def lesson() -> None:
                 collections=("single_tasks",),
                 turned=TURNED,
                 set_controls=set_controls,
-                guess=guess,
-                compare=guess_beside,
+                guess=guess if is_locked(COURSE, "run") else "",
+                compare=lambda events: outcome(config, events),
                 otherwise=usual_run,
             )
     with below:
@@ -173,8 +178,7 @@ def sources() -> None:
 
 
 st.title("Instruction fine-tuning")
-st.markdown(
-    "Show a model prompts together with the completions you want, and move its weights until "
-    "those completions are likely. That is all fine-tuning is."
-)
+begin(COURSE)
 lesson()
+end(COURSE)
+take_home(COURSE, name="run", set_controls=set_controls)

@@ -1,8 +1,8 @@
-"""What the experiment shows at the right: recorded before any run, then the reader's own; and its guess."""
+"""What the experiment shows at the right: recorded before any run, then the reader's own."""
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -10,12 +10,11 @@ from core import catalog
 from core.config import DataConfig, RunConfig
 from core.data.examples import Example, load_splits
 from core.evaluate.uncertainty import wilson_interval
-from core.events import Evaluation, Event, Sample, Step, Validation
+from core.events import Evaluation, Event, Sample, Step
 from core.experiments.first_screens import first_screens
 from core.runs.store import Run
 from pages.shared.cards import cards_of, show_cards
 from pages.shared.engine import events_of
-from pages.shared.layout import show_guess
 from pages.shared.live import (
     follow,
     loss_chart,
@@ -25,7 +24,6 @@ from pages.shared.live import (
     score_table,
 )
 
-GUESSES = ("below 30%", "30 to 60%", "above 60%")
 FEW_TESTS = 20
 CHART_HEIGHT = 270
 
@@ -33,20 +31,6 @@ CHART_HEIGHT = 270
 def likelihood(loss: float) -> float:
     """What a mean loss in nats says of the right token: its probability, as a geometric mean."""
     return math.exp(-loss)
-
-
-def guess_of(share: float) -> str:
-    return GUESSES[0] if share < 0.3 else GUESSES[1] if share <= 0.6 else GUESSES[2]
-
-
-def question(task: str) -> str:
-    """What to guess; on reviews it says where the base model starts, as recorded."""
-    found = first_screens()
-    start = found.runs["instruction"].of_type(Validation)[:1] if found else []
-    known = (
-        f"It starts at {likelihood(start[0].loss):.0%}." if start and task == "sentiment" else ""
-    )
-    return f"after the run, how likely is the right token on pairs that were not in training? {known}".strip()
 
 
 def three_pairs() -> None:
@@ -82,25 +66,16 @@ def short_pairs() -> list[Example]:
     return [first, second, next(e for e in others if e is not second)]
 
 
-def run_results(run_id: str, guess: str) -> None:
-    """The reader's run, live while it trains; at its end the guess beside what came."""
+def run_results(run_id: str, compare: Callable[[RunConfig, Sequence[Event]], None]) -> None:
+    """The reader's run, live while it trains; at its end `compare` sets the guess beside what came."""
 
     def draw(run: Run, events: list[Event]) -> None:
         if run.status.is_over:
-            compare_guess(guess, events)
+            compare(run.config, events)
         results(run.unchecked_config, events, behind=recorded_behind(run))
         warn_of_few_tests(events, run.unchecked_config.data.task)
 
     follow(run_id, draw)
-
-
-def compare_guess(guess: str, events: Sequence[Event]) -> None:
-    """Beside the probability that the last check's validation loss means, or the last steps' training loss."""
-    losses = [e.loss for e in events if isinstance(e, Validation) and math.isfinite(e.loss)]
-    if len(losses) > 1 and guess:
-        share = likelihood(losses[-1])
-        came = f"On pairs that were not in training, the right token now gets {share:.0%}."
-        show_guess(guess, came, is_right=guess_of(share) == guess)
 
 
 def draw(run: Run, events: list[Event]) -> None:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.config import METHODS, MethodConfig, RunConfig, default_learning_rate
+from core.course import content
 from core.experiments.mitigations import PROMPTS
 from core.experiments.ranks import RankRow, full_config, rank_config, rank_row
 from core.experiments.sweep import RANKS, RATES, Sweep
@@ -24,6 +25,7 @@ from pages.lessons.lora.matrices import rank_figures, rank_finding, scale_table
 from pages.lessons.lora.rank_picture import rank_and_alpha
 from pages.lessons.lora.sweep import sweep_view
 from pages.shared.answers import answer, other_settings
+from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import (
     ask_once,
     current_model,
@@ -34,10 +36,15 @@ from pages.shared.engine import (
 from pages.shared.forgetting import draw, forgetting_view
 from pages.shared.layout import experiment, more_settings
 from pages.shared.plain import quoted
+from pages.shared.predict import predict_and_look_up
 from pages.shared.prepare import compute_button
 from pages.shared.recordings import known_answer, recorded_run
 from pages.shared.run_button import run_button
 from pages.shared.settings import choose_targets, rate_slider
+from pages.shared.take_home import take_home
+from pages.shared.thread import begin, end
+
+COURSE = content.lesson("lora")
 
 SHAPE = model_shape()
 VARIANTS = ("lora", "rslora", "dora")
@@ -284,6 +291,7 @@ def train() -> tuple[RunConfig, str]:
             run_id = run_button(wanted, "Train this LoRA", key="lora", name="run")
         if run_id:
             other_settings(wanted, run_id, key="lora", name="run")
+            ask_while_waiting(COURSE, run_id)
     with result:
         if run_id:
             forgetting_view(run_id)
@@ -302,6 +310,8 @@ def train() -> tuple[RunConfig, str]:
 
 
 st.title("LoRA")
+begin(COURSE)
+predict_and_look_up(COURSE)
 st.markdown(
     r"LoRA leaves a matrix $W$ as it is and adds the product of two thin ones: "
     r"$W' = W + \frac{\alpha}{r}\, B A$, with $B$ of $d_\text{out} \times r$ parameters and $A$ of "
@@ -325,3 +335,5 @@ else:
 start_is_the_base(wanted)
 over_ranks(wanted)
 sweep()
+end(COURSE)
+take_home(COURSE, name="run", set_controls=set_controls)

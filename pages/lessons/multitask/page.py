@@ -6,6 +6,8 @@ import streamlit as st
 
 from core import catalog
 from core.config import RunConfig, default_learning_rate, method_title
+from core.course import content
+from core.course.sources import MeasuredRun
 from core.events import Event
 from core.experiments import record
 from core.experiments.mixtures import (
@@ -17,7 +19,7 @@ from core.experiments.mixtures import (
     TRAINED,
     mixture_config,
 )
-from pages.lessons.multitask.guess import compare_held_out, guess_held_out
+from pages.lessons.multitask.held_out import what_was_learned
 from pages.lessons.multitask.live_scores import draw, mixture_view, shares
 from pages.lessons.multitask.mixtures import (
     GROUPS,
@@ -34,11 +36,17 @@ from pages.lessons.multitask.mixtures import (
 )
 from pages.lessons.multitask.tiles import first_screen, tiles
 from pages.shared.answers import answer, other_settings
+from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import events_of, store
 from pages.shared.layout import experiment, more_settings
+from pages.shared.predict import is_locked, predict, show_outcome
 from pages.shared.run_button import run_button, run_in_url
 from pages.shared.settings import rate_slider
+from pages.shared.take_home import take_home
+from pages.shared.thread import begin, end
 from pages.shared.two_lines import CAPTION, are_measured
+
+COURSE = content.lesson("multitask")
 
 COMMAND = "python -m core experiment mixtures --seeds 0 --record assets/recorded/mixtures.json"
 EQUAL = 5
@@ -92,7 +100,7 @@ def mix() -> tuple[RunConfig | None, str, str]:
         st.caption("Choose at least one task.")
         return None, "", run_in_url("mix")
     batch = st.container()
-    guess = guess_held_out()
+    guess = predict(COURSE, name="mix")
     button = st.container()
     with more_settings("Weights, method, rate"):
         method = st.segmented_control(
@@ -128,6 +136,7 @@ def mix() -> tuple[RunConfig | None, str, str]:
         run_id = run_button(config, "Run", key="multitask_run", name="mix")
     if run_id:
         other_settings(config, run_id, key="multitask", name="mix")
+        ask_while_waiting(COURSE, run_id)
     is_of_these_settings = not run_id or store().get(run_id).config_hash == config.hash
     return config, guess if is_of_these_settings else "", run_id
 
@@ -151,7 +160,9 @@ def live() -> None:
         config, guess, run_id = mix()
 
     def compare(events: Sequence[Event]) -> None:
-        compare_held_out(guess, events)
+        if config and events and guess:
+            show_outcome(COURSE, MeasuredRun(config=config, events=tuple(events)))
+            st.caption(what_was_learned(events))
 
     with right:
         if run_id:
@@ -168,7 +179,7 @@ def live() -> None:
                     collections=("mixtures",),
                     turned=TURNED,
                     set_controls=set_controls,
-                    guess=guess,
+                    guess=guess if is_locked(COURSE, "mix") else "",
                     compare=compare,
                 )
             first_screen()
@@ -242,17 +253,10 @@ def carry_over() -> None:
 
 
 st.title("Multi-task tuning")
-st.markdown(
-    "So far you tuned on one task, and the others paid for it. Now tune on several tasks at once. "
-    "Every step then sees the old tasks as well as the new one."
-)
+begin(COURSE)
 live()
 number_of_tasks()
 all_at_once()
 carry_over()
-st.header("What to take away")
-st.markdown(
-    "Training only protects what its batches contain. With mixed tasks, the loss of nearly every "
-    "batch sees each task, so a step that spoils one of them costs something at once. The price is "
-    "that each task gets fewer examples in the same number of steps."
-)
+end(COURSE)
+take_home(COURSE, name="mix", set_controls=set_controls)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from core import catalog
+from core.course import content
 from core.experiments.adapter_answers import BASE, recorded_answers, sample_prompt
 from core.experiments.adapters import (
     ADAPTER_TASKS,
@@ -29,8 +30,12 @@ from pages.lessons.one_base.adapters import (
 from pages.shared.cards import Card, show_cards
 from pages.shared.engine import current_model, model_shape, store
 from pages.shared.layout import experiment, more_settings
+from pages.shared.predict import predict_and_look_up
 from pages.shared.prepare import compute_button
 from pages.shared.queue import run_all
+from pages.shared.thread import begin, end
+
+COURSE = content.lesson("one_base")
 
 N_TASKS = 3  # in the sentence on memory
 FLOAT_BYTES = 4  # an adapter is kept in float32
@@ -219,11 +224,10 @@ def memory(found: Sequence[Adapter]) -> None:
 
 
 st.title("One base, many tasks")
-st.markdown(
-    "A fully tuned model is a whole copy, one for each task. Adapters are small: train two, keep one "
-    "base in memory, and switch between tasks while you watch."
-)
+begin(COURSE)
+predict_and_look_up(COURSE)
 known, loaded, texts = switch()
 if len(loaded) > 1 and texts:
     both(loaded, texts[0])
 memory(known)
+end(COURSE)

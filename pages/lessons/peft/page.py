@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.config import FAMILIES, METHODS, MethodConfig, RunConfig, of_family
+from core.course import content
 from core.evaluate.apart import runs_words
 from core.events import Memory
 from core.experiments import record
@@ -37,10 +38,16 @@ from pages.lessons.peft.side_by_side import (
     trade_off_figure,
 )
 from pages.shared.answers import answer, other_settings
+from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import model_shape
 from pages.shared.forgetting import draw, forgetting_view
 from pages.shared.layout import experiment, more_settings
+from pages.shared.predict import predict_and_look_up
 from pages.shared.run_button import run_button
+from pages.shared.take_home import take_home
+from pages.shared.thread import begin, end
+
+COURSE = content.lesson("peft")
 
 
 def by_share() -> list[str]:
@@ -182,6 +189,7 @@ def try_it(found: Sequence[MethodSetting]) -> MethodConfig:
     if run_id:
         with left:
             other_settings(config, run_id, key="peft", name="run")
+            ask_while_waiting(COURSE, run_id)
         with right:
             forgetting_view(run_id)
         return method
@@ -294,10 +302,8 @@ def folklore(found: list[MethodSetting]) -> None:
 
 
 st.title("PEFT families")
-st.markdown(
-    "Full fine-tuning trains every weight. Parameter-efficient fine-tuning (PEFT) freezes nearly all of "
-    "them and trains something small."
-)
+begin(COURSE)
+predict_and_look_up(COURSE)
 settings = method_settings([*recorded_rows(), *own_rows()])
 method = try_it(settings)
 what_it_adds(method)
@@ -305,3 +311,5 @@ side_by_side(settings)
 folklore(settings)
 st.header("How much memory would it take?")
 calculator()
+end(COURSE)
+take_home(COURSE, name="run", set_controls=set_controls)

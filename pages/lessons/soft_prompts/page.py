@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.config import FINAL_EXAMPLES, METHODS, RunConfig, default_learning_rate, of_family
+from core.course import content
 from core.evaluate.limits import cut_line
 from core.events import Evaluation, Event
 from core.experiments.mitigations import LEARNED, PROMPTS
@@ -25,6 +26,7 @@ from pages.lessons.soft_prompts.figures import (
     wandering_words,
 )
 from pages.shared.answers import answer, other_settings
+from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import (
     ask_once,
     current_model,
@@ -35,10 +37,15 @@ from pages.shared.engine import (
 )
 from pages.shared.layout import experiment, more_settings
 from pages.shared.plain import plain
+from pages.shared.predict import predict_and_look_up
 from pages.shared.prepare import compute_button
 from pages.shared.queue import run_all
 from pages.shared.run_button import run_button
 from pages.shared.settings import rate_slider
+from pages.shared.take_home import take_home
+from pages.shared.thread import begin, end
+
+COURSE = content.lesson("soft_prompts")
 
 STARTS = {"vocabulary": "Words drawn at random", "text": "A text", "random": "Noise"}
 RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
@@ -124,6 +131,7 @@ def train() -> str:
         return ""
     with left:
         other_settings(config, run_id, key="soft_prompts", name="run")
+        ask_while_waiting(COURSE, run_id)
     with right:
         soft_prompt_view(run_id)
     moving_view(run_id)
@@ -247,11 +255,11 @@ def take_away(run_id: str) -> None:
 
 
 st.title("Soft prompts")
-st.markdown(
-    "A prompt is made of words, but it does not have to be: a soft prompt is a row of vectors that stand for "
-    "no word, found by training. The model itself stays as it is."
-)
+begin(COURSE)
+predict_and_look_up(COURSE)
 shown = train()
 sizes()
 by_hand(shown)
 take_away(shown)
+end(COURSE)
+take_home(COURSE, name="run", set_controls=set_controls)

@@ -1,4 +1,4 @@
-"""Lesson 2: the loop's lit line, the guess, the warning of few tests, and whose run is shown."""
+"""Lesson 2: the loop's lit line, the warning of few tests, and whose run is shown."""
 
 import math
 
@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.config import OptimizerConfig, RunConfig
 from core.train.phases import BatchPhase, ForwardPhase, LossPhase, PairPieces, Phase, TargetToken
-from pages.lessons.instruction.results import guess_of, likelihood, short_pairs
+from pages.lessons.instruction.results import likelihood, short_pairs
 from pages.lessons.instruction.stepping import PHASES, loop_html
 from pages.shared.live import loss_title
 
@@ -55,13 +55,6 @@ def test_values_of_earlier_lines_stay_until_the_next_step() -> None:
 def test_a_loss_is_said_as_the_right_tokens_probability() -> None:
     assert loss_title(2.2, 0.34) == ("Loss 2.20 → 0.34: right token 11% → 71%")
     assert likelihood(math.log(4)) == pytest.approx(0.25)
-
-
-@pytest.mark.parametrize(
-    ("share", "guess"), [(0.1, "below 30%"), (0.3, "30 to 60%"), (0.71, "above 60%")]
-)
-def test_every_outcome_is_one_of_the_guesses(share: float, guess: str) -> None:
-    assert guess_of(share) == guess
 
 
 def test_the_three_pairs_are_short_and_of_both_labels() -> None:

@@ -15,7 +15,6 @@ from core.experiments.mixtures import (
     TaskScore,
     mixture_config,
 )
-from pages.lessons.multitask.guess import FALLS, OPEN, RISES, change
 from pages.lessons.multitask.live_scores import (
     HELD,
     NOT_TRAINED_ON,
@@ -237,10 +236,3 @@ def test_the_word_on_a_tile_can_be_read(task: str) -> None:
 
     dark, light = sorted((luminance(TASK_COLOURS[task]), luminance(ink(TASK_COLOURS[task]))))
     assert (light + 0.05) / (dark + 0.05) >= 4.5
-
-
-def test_a_score_rises_or_falls_only_where_the_intervals_part() -> None:
-    low, near, high = (
-        made_evaluation(step, "formality", score) for step, score in enumerate((0.2, 0.35, 0.6))
-    )
-    assert [change(low, high), change(high, low), change(low, near)] == [RISES, FALLS, OPEN]

@@ -1,0 +1,1 @@
+"""The questions before the first lesson and after the last."""

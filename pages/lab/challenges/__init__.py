@@ -1,0 +1,1 @@
+"""All challenges, each with a way to try it and a judge."""

@@ -1,0 +1,86 @@
+"""Lab: what a teacher needs: notes and worksheets to print, what each lesson asks, and three plans."""
+
+import streamlit as st
+
+from core.course.content import Lesson, lessons
+from core.course.kit import notes, packed, stem, worksheet
+from core.course.lessons import LESSONS, name_of
+from core.paths import ROOT
+from pages.shared.plain import plain
+from pages.shared.thread import shown
+
+TEACHING = ROOT / "docs" / "teaching.md"
+PLANS = "## Three plans"
+
+
+def overview(found: list[Lesson]) -> None:
+    """A row for each lesson."""
+    rows = [
+        {
+            "lesson": f"{name_of(one.id)}: {page.title}",
+            "minutes": one.teaching.minutes,
+            "predictions": len(one.predictions),
+            "questions": len(one.questions),
+            "pupils can afterwards": "; ".join(one.goals),
+        }
+        for page, one in zip(LESSONS, found, strict=True)
+    ]
+    st.dataframe(rows, hide_index=True, width="stretch", height="content")
+
+
+def one_lesson(found: list[Lesson]) -> None:
+    """The notes of a lesson, and its files."""
+    st.header("One lesson")
+    ids = [page.id for page in LESSONS]
+    titles = {page.id: f"{name_of(page.id)}: {page.title}" for page in LESSONS}
+    id = st.selectbox(
+        "Lesson", ids, format_func=titles.__getitem__, key="teachers_lesson", bind="query-params"
+    )
+    page, one = next((p, o) for p, o in zip(LESSONS, found, strict=True) if p.id == id)
+    with st.container(horizontal=True):
+        for name, make in (("notes", notes), ("worksheet", worksheet)):
+            st.download_button(
+                f"Download the {name}",
+                make(one, page),
+                f"{stem(page)}-{name}.html",
+                "text/html",
+                key=f"teachers_{name}",
+            )
+    st.markdown(f"**Aim.** {one.shown(one.teaching.aim)} About {one.teaching.minutes} minutes.")
+    st.markdown(f"**The notion.** {shown(id, 'notion')}")
+    st.markdown("**What goes wrong**")
+    st.markdown("\n".join(f"- {one.shown(said)}" for said in one.teaching.goes_wrong))
+    st.markdown("**Questions to ask**")
+    for asked in one.teaching.asks:
+        with st.expander(one.shown(asked.ask)):
+            st.markdown(one.shown(asked.answer))
+    st.caption("Right answers, with what is wrong about the others, stand in the notes.")
+
+
+def plans() -> None:
+    """45 minutes, 90 minutes, three weeks: as docs/teaching.md has them."""
+    st.header("Three plans")
+    text = TEACHING.read_text("utf-8").partition(PLANS)[2].partition("\n## ")[0]
+    st.markdown(text)
+
+
+st.title("For teachers")
+st.markdown(
+    "Each lesson is a question, a notion in two sentences, a prediction, a run and an explanation. Here are "
+    "notes for you and worksheets for your pupils, made from the same data as the lessons."
+)
+st.download_button(
+    "Download notes and worksheets of all lessons",
+    packed,
+    "kit.zip",
+    "application/zip",
+    key="teachers_kit",
+    type="primary",
+)
+st.caption(
+    "HTML files that need no network and print well: " + plain("python -m core course kit --to kit")
+)
+known = lessons()
+overview(known)
+one_lesson(known)
+plans()
