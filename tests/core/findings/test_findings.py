@@ -16,7 +16,7 @@ from core.findings import FINDINGS, Verdict, find_finding, judge, judged
 from core.findings.evidence import Arm, BestOf, Records, Side
 from core.findings.low_rank import LARGE, RANKS, SMALL, of_method
 from core.findings.sources import FORGETTING, Prompted, Score, Sequence
-from tests.core.findings.conftest import Plant, sequence_events
+from tests.planted import Planted, sequence_events
 
 
 def arms(side: Side) -> Iterator[Arm]:
@@ -63,10 +63,10 @@ def test_a_score_that_is_no_share_has_no_such_interval() -> None:
         Score(config=RunConfig(), task="summary")
 
 
-def plant_ranks(plant: Plant, scores: dict[int, list[float]], **more: str) -> None:
+def plant_ranks(planted: Planted, scores: dict[int, list[float]], **more: str) -> None:
     for rank, values in scores.items():
         for seed, value in enumerate(values):
-            plant(of_method(MethodConfig(rank=rank), seed), {"sentiment": value}, **more)
+            planted.add(of_method(MethodConfig(rank=rank), seed), {"sentiment": value}, **more)
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,10 @@ def plant_ranks(plant: Plant, scores: dict[int, list[float]], **more: str) -> No
         ([0.95, 0.95], Verdict.NOT_DECIDED),
     ],
 )
-def test_a_small_rank(small: list[float], verdict: Verdict, plant: Plant, tmp_path: Path) -> None:
-    plant_ranks(plant, {1: small, SMALL: small, LARGE: [0.95, 0.97, 0.95]})
+def test_a_small_rank(
+    small: list[float], verdict: Verdict, planted: Planted, tmp_path: Path
+) -> None:
+    plant_ranks(planted, {1: small, SMALL: small, LARGE: [0.95, 0.97, 0.95]})
     result = judge(find_finding("small_rank"), Records(tmp_path))
     assert result.verdict is verdict
     assert result.n_recorded == 2 * len(small) + 3
@@ -87,9 +89,9 @@ def test_a_small_rank(small: list[float], verdict: Verdict, plant: Plant, tmp_pa
     assert bool(result.meaning) == (verdict in (Verdict.HOLDS, Verdict.NOT_HERE))
 
 
-def test_part_of_it(plant: Plant, tmp_path: Path) -> None:
+def test_part_of_it(planted: Planted, tmp_path: Path) -> None:
     high = [0.95, 0.95, 0.97]
-    plant_ranks(plant, {1: [0.3, 0.3, 0.3], SMALL: high, LARGE: high})
+    plant_ranks(planted, {1: [0.3, 0.3, 0.3], SMALL: high, LARGE: high})
     result = judge(find_finding("small_rank"), Records(tmp_path))
     assert [part.verdict for part in result.parts] == [Verdict.HOLDS, Verdict.NOT_HERE]
     assert result.verdict is Verdict.PARTLY
@@ -106,12 +108,12 @@ def test_nothing_is_recorded(tmp_path: Path) -> None:
     [([0.1, 0.1, 0.9], Verdict.HOLDS), ([0.9, 0.9, 0.9], Verdict.NOT_DECIDED)],
 )
 def test_backward_transfer_comes_from_the_events(
-    end: list[float], verdict: Verdict, plant: Plant, tmp_path: Path
+    end: list[float], verdict: Verdict, planted: Planted, tmp_path: Path
 ) -> None:
     matrix = [[0.1, 0.1, 0.1], [0.9, 0.1, 0.1], [0.9, 0.9, 0.1], end]
     for seed in SEEDS:
         events = sequence_events(matrix, SEQUENCE)
-        plant(order_config(SEQUENCE, seed=seed), {}, events=events)
+        planted.add(order_config(SEQUENCE, seed=seed), {}, events=events)
     result = judge(find_finding("backward_transfer"), Records(tmp_path))
     assert result.verdict is verdict
     first, second = result.parts
@@ -122,7 +124,7 @@ def test_backward_transfer_comes_from_the_events(
     assert (high - low) / 2 == pytest.approx(0.1)
 
 
-def test_the_best_of_several_rates_waits_for_all(plant: Plant, tmp_path: Path) -> None:
+def test_the_best_of_several_rates_waits_for_all(planted: Planted, tmp_path: Path) -> None:
     from core.experiments.collapse import collapse
     from core.experiments.collections import FULL_RATES, LORA_RATES
 
@@ -131,13 +133,15 @@ def test_the_best_of_several_rates_waits_for_all(plant: Plant, tmp_path: Path) -
 
     for seed in SEEDS:
         for rate in FULL_RATES:
-            plant(collapse(rate=rate, seed=seed), {"sentiment": 0.98 if rate == 1e-4 else 0.5})
+            planted.add(
+                collapse(rate=rate, seed=seed), {"sentiment": 0.98 if rate == 1e-4 else 0.5}
+            )
         for rate in LORA_RATES[:-1]:
-            plant(collapse(method="lora", rate=rate, seed=seed), {"sentiment": 0.5})
+            planted.add(collapse(method="lora", rate=rate, seed=seed), {"sentiment": 0.5})
     assert verdict() is Verdict.NOT_RECORDED
     for seed in SEEDS:
         config = collapse(method="lora", rate=LORA_RATES[-1], seed=seed)
-        plant(config, {"sentiment": 1.0})
+        planted.add(config, {"sentiment": 1.0})
     assert verdict() is Verdict.HOLDS
 
 
@@ -149,9 +153,9 @@ def test_forgetting_says_what_it_measures() -> None:
 
 
 def test_the_command_lists_and_shows(
-    plant: Plant, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    planted: Planted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plant_ranks(plant, {rank: [0.95, 0.95, 0.97] for rank in RANKS})
+    plant_ranks(planted, {rank: [0.95, 0.95, 0.97] for rank in RANKS})
     assert main(["findings", "list", "--folder", str(tmp_path), "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["name"] for row in rows] == [finding.name for finding in FINDINGS]

@@ -1,0 +1,190 @@
+"""Lab: all runs, recorded and the reader's own, as points on any two axes."""
+
+import pandas as pd
+import streamlit as st
+
+from core.course.lessons import LESSONS
+from pages.lab.explore.figures import parallel, scatter, words
+from pages.lab.explore.opened import compare, open_run
+from pages.lab.explore.points import (
+    OWN,
+    RECORDED,
+    Column,
+    columns,
+    own_rows,
+    recorded_rows,
+    table,
+)
+
+AXES = ("score.sentiment", "score.names")
+COLOUR = "method.name"
+LINES = (
+    "method.name",
+    "optimizer.learning_rate",
+    "score.sentiment",
+    "score.names",
+    "score.general",
+)
+"""What is shown first, where the runs have it."""
+MOST_LINES = 7
+MOST_COMPARED = 4
+
+
+def choose_axes(known: dict[str, Column]) -> tuple[Column, Column, Column]:
+    """x, y and colour."""
+    numbers = [c for c in known.values() if c.is_result] or list(known.values())
+    defaults = (*(a if a in known else numbers[i % len(numbers)].name for i, a in enumerate(AXES)),)
+    colour = COLOUR if COLOUR in known else next(iter(known))
+    chosen: list[Column] = []
+    places = st.columns(3)
+    for place, label, usual in zip(
+        places, ("Across", "Up", "Colour and shape"), (*defaults, colour), strict=True
+    ):
+        name = place.selectbox(
+            label,
+            list(known),
+            index=list(known).index(usual),
+            format_func=lambda name: known[name].title,
+            key=f"explore_{label.split()[0].lower()}",
+            bind="query-params",
+        )
+        chosen.append(known[name])
+    x, y, by = chosen
+    return x, y, by
+
+
+def filtered(frame: pd.DataFrame, known: dict[str, Column]) -> pd.DataFrame:
+    """The runs that have one of the chosen values in every chosen setting."""
+    settings = [column for column in known.values() if not column.is_result]
+    with st.popover("Filter", icon=":material/filter_alt:"):
+        by = st.multiselect(
+            "Settings to filter by",
+            [column.name for column in settings],
+            format_func=lambda name: known[name].title,
+            key="explore_filters",
+        )
+        for name in by:
+            values = sorted(frame[name].dropna().unique())
+            wanted = st.multiselect(
+                known[name].title,
+                values,
+                format_func=words,
+                key=f"explore_filter_{name}",
+                help=known[name].help or None,
+            )
+            if wanted:
+                frame = frame[frame[name].isin(wanted)]
+    return frame
+
+
+def points_and_table(frame: pd.DataFrame, axes: tuple[Column, Column, Column]) -> list[str]:
+    """The chart and the table beside it; returns the runs chosen in either."""
+    x, y, colour = axes
+    left, right = st.columns([3, 2], gap="medium")
+    has_both = frame.dropna(subset=[x.name, y.name])
+    with left:
+        event = st.plotly_chart(
+            scatter(frame, x, y, colour),
+            width="stretch",
+            on_select="rerun",
+            selection_mode=("points", "box"),
+            key="explore_points",
+            alt=f"{len(has_both)} runs: {x.title} across, {y.title} up, by {colour.title}",
+        )
+        if left_out := len(frame) - len(has_both):
+            st.caption(f"{left_out} runs have no {x.title} or no {y.title}, so they are not drawn.")
+    with right:
+        shown = has_both.sort_values(y.name, ascending=False)
+        wanted = dict.fromkeys(c.name for c in (y, x, colour))
+        selected = st.dataframe(
+            shown[["name", *wanted, "origin"]].rename(columns={c.name: c.title for c in axes}),
+            hide_index=True,
+            width="stretch",
+            height=480,
+            on_select="rerun",
+            selection_mode="multi-row",
+            column_config={"name": st.column_config.TextColumn("run", width=220)},
+            key=f"explore_table_{x.name}_{y.name}_{colour.name}_{len(shown)}",
+        )
+    rows = [int(row) for row in selected["selection"]["rows"]]
+    in_table = [str(shown.iloc[row]["run_id"]) for row in rows if row < len(shown)]
+    in_chart = [str(point["customdata"][0]) for point in event["selection"]["points"]]
+    there = set(frame["run_id"])
+    return [run for run in dict.fromkeys((*in_table, *in_chart)) if run in there]
+
+
+def lines(frame: pd.DataFrame, known: dict[str, Column]) -> None:
+    """Parallel coordinates."""
+    st.header("All settings at once")
+    names = st.multiselect(
+        f"Axes, {MOST_LINES} at most",
+        list(known),
+        default=[name for name in LINES if name in known],
+        format_func=lambda name: known[name].title,
+        max_selections=MOST_LINES,
+        key="explore_lines",
+    )
+    shown = [known[name] for name in names]
+    numbers = [column for column in shown if column.is_number]
+    if len(shown) < 2 or not numbers:
+        st.caption("Choose at least two axes, one of them a number.")
+        return
+    whole = frame.dropna(subset=names)
+    if whole.empty:
+        st.caption("No run has all of these. Take one away.")
+        return
+    colour = numbers[-1]
+    st.plotly_chart(
+        parallel(whole, shown, colour),
+        width="stretch",
+        key="explore_parallel",
+        alt=f"{len(whole)} runs as lines over {', '.join(c.title for c in shown)}",
+    )
+    left_out = len(frame) - len(whole)
+    st.caption(
+        "Each line is a run. Drag along an axis to keep only the runs that pass there; drag an axis by its name to move "
+        "it." + (f" {left_out} runs lack one of these and are left out." if left_out else "")
+    )
+
+
+def nothing_yet() -> None:
+    st.write(
+        "No runs yet: none is recorded, and none of yours is finished. Train a model and it appears here."
+    )
+    first = next(lesson for lesson in LESSONS if lesson.id == "instruction")
+    st.page_link(
+        f"pages/lessons/{first.id}/page.py",
+        label="Train your first model",
+        icon=":material/arrow_forward:",
+    )
+
+
+st.title("Explore")
+frame = table([*recorded_rows(), *own_rows()])
+if frame.empty:
+    nothing_yet()
+    st.stop()
+counts = frame["origin"].value_counts()
+n_recorded, n_own = int(counts.get(RECORDED, 0)), int(counts.get(OWN, 0))
+st.markdown(
+    f"**{len(frame)} runs, each a point:** {n_recorded} recorded, {n_own} of yours, drawn larger. Choose what the "
+    "axes mean. A click on a point opens its run; two or more are compared."
+)
+known = columns(frame)
+axes = choose_axes(known)
+frame = filtered(frame, known)
+if frame.empty:
+    st.caption("No run passes these filters. Take one away.")
+    st.stop()
+chosen = points_and_table(frame, axes)
+if len(chosen) == 1:
+    open_run(frame[frame["run_id"] == chosen[0]].iloc[0])
+elif chosen:
+    if len(chosen) > MOST_COMPARED:
+        st.caption(f"{len(chosen)} runs are chosen; the first {MOST_COMPARED} are compared.")
+    compare(frame[frame["run_id"].isin(chosen[:MOST_COMPARED])], known)
+else:
+    st.caption(
+        "Nothing is chosen. Click a point, or tick rows of the table; hold Shift to choose several points."
+    )
+lines(frame, known)
