@@ -12,8 +12,8 @@ from pages.lab.explore.points import OWN, Column
 from pages.shared.colours import GREY
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", GREY)
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "hexagon", "x")
-"""A value of the colour has a shape, too; eight of each, together 56 pairs."""
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "x")
+"""A value of the colour has a shape, too; 8 colours and 7 shapes make 56 pairs."""
 MOST_KINDS = 12
 """More different numbers than these are a scale of colours."""
 SCALE = "Cividis"
@@ -27,7 +27,7 @@ def scatter(frame: pd.DataFrame, x: Column, y: Column, colour: Column) -> go.Fig
         known = frame.dropna(subset=[colour.name])
         figure.add_trace(_marks(known, x, y, _scale_marker(known, colour), colour.title))
     else:
-        looks = zip(cycle(PALETTE), cycle((*SYMBOLS[1:], SYMBOLS[0])), strict=False)
+        looks = zip(cycle(PALETTE), cycle(SYMBOLS), strict=False)
         for (value, group), (paint, symbol) in zip(kinds(frame, colour), looks, strict=False):
             marker = {"color": paint, "symbol": symbol}
             figure.add_trace(_marks(group, x, y, marker, words(value)))

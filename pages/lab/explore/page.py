@@ -1,5 +1,7 @@
 """Lab: all runs, recorded and the reader's own, as points on any two axes."""
 
+import hashlib
+
 import pandas as pd
 import streamlit as st
 
@@ -7,8 +9,10 @@ from core.course.lessons import LESSONS
 from pages.lab.explore.figures import parallel, scatter, words
 from pages.lab.explore.opened import compare, open_run
 from pages.lab.explore.points import (
+    CHANGE,
     OWN,
     RECORDED,
+    SCORE,
     Column,
     columns,
     own_rows,
@@ -103,14 +107,29 @@ def points_and_table(frame: pd.DataFrame, axes: tuple[Column, Column, Column]) -
             height=480,
             on_select="rerun",
             selection_mode="multi-row",
-            column_config={"name": st.column_config.TextColumn("run", width=220)},
-            key=f"explore_table_{x.name}_{y.name}_{colour.name}_{len(shown)}",
+            column_config={
+                "name": st.column_config.TextColumn("run", width=220),
+                **{
+                    c.title: st.column_config.NumberColumn(format="%.2f")
+                    for c in axes
+                    if c.name.startswith((SCORE, CHANGE))
+                },
+            },
+            key=f"explore_table_{_rows_key(shown, [y.name, x.name, colour.name])}",
         )
     rows = [int(row) for row in selected["selection"]["rows"]]
     in_table = [str(shown.iloc[row]["run_id"]) for row in rows if row < len(shown)]
     in_chart = [str(point["customdata"][0]) for point in event["selection"]["points"]]
     there = set(frame["run_id"])
-    return [run for run in dict.fromkeys((*in_table, *in_chart)) if run in there]
+    chosen = [run for run in dict.fromkeys((*in_table, *in_chart)) if run in there]
+    linked = st.query_params.get("run", "")
+    return chosen or [run for run in (linked,) if run in there]
+
+
+def _rows_key(shown: pd.DataFrame, names: list[str]) -> str:
+    """A selection is of rows: the table is another one once its rows are others."""
+    text = " ".join([*shown["run_id"], *names])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def lines(frame: pd.DataFrame, known: dict[str, Column]) -> None:

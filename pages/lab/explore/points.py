@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core import catalog
-from core.config import METHODS, SETTINGS
+from core.config import METHODS, SETTINGS, method_title
 from core.config.specification import MethodSpec
 from core.recorded import RecordedRun, collections, files
 from core.runs.names import run_name
@@ -158,12 +158,17 @@ def _row(
     for task, score in summary.scores.items():
         if task in summary.first_scores:
             scores[f"{CHANGE}.{task}"] = score - summary.first_scores[task]
-    memory = summary.peak_memory_mb
+    memory, found = summary.peak_memory_mb, settings_of(config)
+    in_words = {
+        "method.name": method_title(str(found["method.name"])),
+        "data.task": catalog.task_title(str(found["data.task"])),
+    }
     return {
         "run_id": run_id,
         "name": run_name(config),
         **where,
-        **settings_of(config),
+        **found,
+        **in_words,
         **scores,
         "trained": summary.trainable_params or None,
         "train_s": summary.train_s if isfinite(summary.train_s) else None,

@@ -1,6 +1,5 @@
 """The page Explore: runs as rows, their figures, and what a choice opens."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +51,10 @@ def plant(planted: Planted) -> list[str]:
     return ids
 
 
-def opened() -> AppTest:
+def opened(**address: str) -> AppTest:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    for name, value in address.items():
+        app.query_params[name] = value
     app.switch_page("pages/lab/explore/page.py").run()
     assert not app.exception
     return app
@@ -62,10 +63,10 @@ def opened() -> AppTest:
 def finish_own(config: RunConfig, score: float) -> str:
     store = RunStore()
     run = store.submit(config)
-    claimed = store.claim(worker_identity())
+    claimed = store.claim(worker=worker_identity())
     assert claimed is not None
     summary = RunSummary(scores={"sentiment": score, "names": 0.5}, first_scores={"sentiment": 0.1})
-    store.finish(run.id, asdict(summary))
+    store.finish(run.id, summary)
     return run.id
 
 
@@ -94,7 +95,7 @@ def test_a_filter_leaves_out_the_others(planted: Planted) -> None:
     plant(planted)
     app = opened()
     app.multiselect(key="explore_filters").set_value(["method.name"]).run()
-    app.multiselect(key="explore_filter_method.name").set_value(["lora"]).run()
+    app.multiselect(key="explore_filter_method.name").set_value(["LoRA"]).run()
     assert not app.exception
     assert len(app.dataframe[0].value) == 1
 
@@ -132,12 +133,12 @@ def test_points_carry_the_run_that_a_click_opens(planted: Planted) -> None:
     )
     traces: Any = figure.data
     assert sorted(row[0] for trace in traces for row in trace.customdata) == ids
-    assert [trace.name for trace in traces] == ["full", "lora"]
+    assert [trace.name for trace in traces] == ["Full fine-tuning", "LoRA"]
     assert len({trace.marker.symbol for trace in traces}) == 2
     lines: Any = parallel(
         frame, [known["method.name"], known["score.names"]], known["score.names"]
     ).data[0]
-    assert list(lines.dimensions[0].ticktext) == ["full", "lora"]
+    assert list(lines.dimensions[0].ticktext) == ["Full fine-tuning", "LoRA"]
 
 
 def test_two_runs_are_told_apart_by_what_differs(planted: Planted) -> None:
@@ -146,26 +147,21 @@ def test_two_runs_are_told_apart_by_what_differs(planted: Planted) -> None:
     known = columns(frame)
     two = frame[frame["run_id"].isin([first, second])]
     found = difference_table(two, known, {first: "a", second: "b"}).set_index("")
-    assert dict(found.loc["method"]) == {"a": "lora", "b": "full"}
+    assert dict(found.loc["method"]) == {"a": "LoRA", "b": "Full fine-tuning"}
     assert dict(found.loc["Sentiment"]) == {"a": "0.90", "b": "0.80"}
     assert dict(found.loc["rank"]) == {"a": "4", "b": "–"}
     assert "regularizer" not in found.index
 
 
-def test_a_chosen_row_is_replayed(planted: Planted) -> None:
-    from pages.lab.explore.opened import open_run
-
+def test_the_run_in_the_address_is_replayed(planted: Planted) -> None:
     run_id, *_ = plant(planted)
-
-    def page() -> None:
-        from pages.lab.explore.opened import open_run
-        from pages.lab.explore.points import recorded_rows, table
-
-        open_run(table(recorded_rows()).iloc[0])
-
-    del open_run
-    app = AppTest.from_function(page, default_timeout=30).run()
-    said = [code.value for code in app.code]
-    assert "python -m core train" in said
+    app = opened(run=run_id)
+    assert "python -m core train" in [code.value for code in app.code]
     assert any("Recorded on a machine" in caption.value for caption in app.caption)
-    assert run_id
+    assert app.header[0].value.startswith("sentiment · LoRA 0.001, rank 4")
+
+
+def test_ones_own_run_in_the_address_is_drawn(planted: Planted) -> None:
+    run_id = finish_own(RunConfig(seed=7), 0.7)
+    app = opened(run=run_id)
+    assert app.header[0].value.startswith("sentiment · LoRA")
