@@ -18,6 +18,12 @@ MARKS = {
 }
 """Told apart by shape, and always beside the word."""
 
+OPEN = {
+    Verdict.PARTLY: "Only some of it is shown here. Read the parts before you rely on it.",
+    Verdict.NOT_DECIDED: "These runs do not settle it, so do not rely on it either way.",
+}
+"""What it means for a reader, where nothing is settled."""
+
 
 @st.cache_resource(show_spinner="Judging the findings…", max_entries=2)
 def results(indexes: tuple[tuple[str, int], ...]) -> list[Result]:
@@ -76,8 +82,8 @@ def said(result: Result) -> None:
         st.caption(plain(part.why))
     if result.meaning:
         st.markdown(f"**For you:** {result.meaning}")
-    else:
-        st.markdown(f"**For you:** {MEANING[result.verdict]} Nothing to build on yet.")
+    elif result.verdict in OPEN:
+        st.markdown(f"**For you:** {OPEN[result.verdict]}")
     if finding.limits:
         st.caption(f"Unlike the publication: {finding.limits}")
 
@@ -118,7 +124,8 @@ def rule() -> None:
             "side's 95 % interval counts two things: there are only 48 test examples, and other seeds might have come "
             "out otherwise.\n\n"
             '- "Higher" holds where the two intervals do not overlap.\n'
-            f'- "No worse" and "as good" hold where the whole interval of the difference is within {MARGIN}.\n'
+            f'- "No worse" holds where the 95 % interval of the difference lies above −{MARGIN}; "as good", where all of it '
+            f"lies within {MARGIN} either way.\n"
             "- Otherwise nothing is decided. That a difference is not shown does not mean that there is none."
         )
         st.markdown(
@@ -127,8 +134,7 @@ def rule() -> None:
             )
         )
         st.caption(
-            "With many comparisons a few come out by chance: of forty true “no difference”, one or two may look like "
-            "one. Read a verdict as a reason to try it yourself."
+            "Among so many comparisons one may still come out by chance: take a verdict as a reason to try it yourself."
         )
 
 
