@@ -16,6 +16,7 @@ from core.runs.names import decimals
 SMALL, LARGE = 4, 128
 """Ranks."""
 LOW_RATE = 1e-4
+PARAMETERS = "parameters trained"
 RUNS = "Tune on reviews for 20 steps with 3 seeds; score 48 reviews."
 WITHOUT_REGRET = Publication(
     authors="Schulman and Thinking Machines Lab", year=2025, title="LoRA Without Regret"
@@ -93,6 +94,11 @@ OWN_RATE = Finding(
             ),
         ),
     ),
+    shown=(
+        *((f"LoRA: {LEARNED_WORDS}", of_rate("lora", rate)) for rate in LORA_RATES),
+        *((f"full: {LEARNED_WORDS}", of_rate("full", rate)) for rate in sorted(FULL_RATES)),
+    ),
+    axis="learning rate",
     if_holds="Before you decide that LoRA is worse, try a higher rate for it.",
     if_not="Here the two differ even at their best rates.",
     limits="Each best rate is chosen on the examples it is scored on, which flatters both sides alike.",
@@ -209,7 +215,7 @@ INTRINSIC = Finding(
         for method in METHODS
         if method not in ("layernorm", "ia3", "lora", "full")
     ),
-    axis="parameters trained",
+    axis=PARAMETERS,
     if_holds="Judge a method by its score and not by how many parameters it trains.",
     if_not="Here training fewer parameters costs quality.",
     limits="What is measured here is the score against the number of trained parameters. The intrinsic dimension "

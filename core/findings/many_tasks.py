@@ -8,7 +8,7 @@ from core.experiments.mixtures import CHECK_EVERY, HELD_OUT, TRAINED, mixture_co
 from core.findings.arms import arm
 from core.findings.evidence import Arm, Constant
 from core.findings.finding import Finding, Part, Publication
-from core.findings.sources import BACKWARD_TRANSFER, FORGETTING, Score, Sequence
+from core.findings.sources import BACKWARD_TRANSFER, FORGETTING, InTurn, Score
 from core.findings.verdict import ABOVE
 from core.runs.names import decimals
 
@@ -29,7 +29,7 @@ def mixture(n: int, *, before: bool = False) -> Arm:
 def in_turn(measure: str) -> Arm:
     """The lesson's sequence, by a measure of what it lost."""
     sources = tuple(
-        Sequence(config=order_config(SEQUENCE, seed=seed), measure=measure) for seed in SEEDS
+        InTurn(config=order_config(SEQUENCE, seed=seed), measure=measure) for seed in SEEDS
     )
     return Arm(title="three tasks in turn", sources=sources)
 

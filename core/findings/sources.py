@@ -47,7 +47,7 @@ class Score:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sequence:
+class InTurn:
     """How much a run over several tasks, one after another, lost of the earlier ones (core/evaluate/forgetting)."""
 
     config: RunConfig

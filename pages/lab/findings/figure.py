@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from core.findings import Result
 from core.findings.evidence import Evidence
+from core.findings.low_rank import PARAMETERS
 from pages.shared.colours import BLUE, GREY
 
 WAYS = "Marks: means with 95 % intervals; rings: single seeds."
@@ -25,9 +26,14 @@ def figure_of(result: Result, score: str) -> go.Figure:
         if part.part.score == score
         for side in (part.first, part.second)
     }
-    if result.finding.axis and len(found) > 1 and all(one.at is not None for one in found):
-        return _along_axis(found, compared, result.finding.axis, score)
-    return _in_rows(found, compared, score)
+    axis, places = result.finding.axis, {one.title: one.at for one in found}
+    if not axis or None in places.values() or len(places) < 2:
+        return _in_rows(found, compared, score)
+    if axis == PARAMETERS:  # methods need their names, and marks in a plane have no room for them
+        found.sort(key=lambda one: one.at or 0.0)
+        names = [f"{one.title}, {one.at or 0:,.0f} {axis}" for one in found]
+        return _in_rows(found, compared, score, names=names)
+    return _along_axis(found, compared, axis, score)
 
 
 def words_of(result: Result, score: str) -> str:
@@ -35,13 +41,15 @@ def words_of(result: Result, score: str) -> str:
     return f"{score}: " + ", ".join(one.words for name, one in result.shown if name == score)
 
 
-def _in_rows(found: Shown, compared: set[str], score: str) -> go.Figure:
+def _in_rows(
+    found: Shown, compared: set[str], score: str, *, names: Sequence[str] = ()
+) -> go.Figure:
     figure = go.Figure()
     for row, one in enumerate(found):
         figure.add_scatter(**_seeds(one, x=one.values, y=[row] * len(one.values)))
         mark = _mark(one, is_compared=one.title in compared)
         figure.add_scatter(x=[one.mean], y=[row], error_x=_interval(one), **mark)
-    names = ["<br>".join(wrap(one.title, LINE)) for one in found]
+    names = ["<br>".join(wrap(name, LINE)) for name in names or [one.title for one in found]]
     return figure.update_layout(
         xaxis={"title": score, "range": _span(found), "zeroline": True},
         yaxis={

@@ -15,7 +15,7 @@ from core.experiments.prompting import SHOTS
 from core.findings import FINDINGS, Verdict, find_finding, judge, judged
 from core.findings.evidence import Arm, BestOf, Records, Side
 from core.findings.low_rank import LARGE, RANKS, SMALL, of_method
-from core.findings.sources import FORGETTING, Prompted, Score, Sequence
+from core.findings.sources import FORGETTING, InTurn, Prompted, Score
 from tests.planted import Planted, sequence_events
 
 
@@ -31,7 +31,7 @@ ARMS = [arm for finding in FINDINGS for _, side in finding.sides for arm in arms
 
 def test_every_config_is_one_of_a_collection() -> None:
     known = {config.hash for one in wanted() for config in one.configs}
-    asked = [s for arm in ARMS for s in arm.sources if isinstance(s, Score | Sequence)]
+    asked = [s for arm in ARMS for s in arm.sources if isinstance(s, Score | InTurn)]
     assert len(asked) > 300
     assert {s.command for s in asked if s.config.hash not in known} == set()
     prompted = [s.asked for arm in ARMS for s in arm.sources if isinstance(s, Prompted)]
@@ -40,7 +40,7 @@ def test_every_config_is_one_of_a_collection() -> None:
 
 
 def test_what_is_recorded_for_findings_alone_is_little_and_all_used() -> None:
-    asked = {s.config.hash for arm in ARMS for s in arm.sources if isinstance(s, Score | Sequence)}
+    asked = {s.config.hash for arm in ARMS for s in arm.sources if isinstance(s, Score | InTurn)}
     more = [config.hash for config in configs(SEEDS)]
     assert len(more) <= 40
     assert set(more) <= asked
@@ -147,7 +147,7 @@ def test_the_best_of_several_rates_waits_for_all(planted: Planted, tmp_path: Pat
 
 def test_forgetting_says_what_it_measures() -> None:
     finding = find_finding("backward_transfer")
-    measures = {s.measure for a in ARMS for s in a.sources if isinstance(s, Sequence)}
+    measures = {s.measure for a in ARMS for s in a.sources if isinstance(s, InTurn)}
     assert FORGETTING in measures
     assert "2018" in finding.cited
 
