@@ -83,7 +83,7 @@ def columns(frame: pd.DataFrame) -> dict[str, Column]:
             title, is_result = name, False
         else:
             continue
-        if not is_result and frame[name].nunique(dropna=True) < 2:
+        if not is_result and frame[name].nunique(dropna=False) < 2:
             continue
         found.append(
             Column(

@@ -105,7 +105,11 @@ def test_nothing_is_recorded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("end", "verdict"),
-    [([0.1, 0.1, 0.9], Verdict.HOLDS), ([0.9, 0.9, 0.9], Verdict.NOT_DECIDED)],
+    [
+        ([0.1, 0.1, 0.9], Verdict.HOLDS),
+        ([0.82, 0.82, 0.9], Verdict.NOT_DECIDED),
+        ([0.9, 0.9, 0.9], Verdict.NOT_HERE),
+    ],
 )
 def test_backward_transfer_comes_from_the_events(
     end: list[float], verdict: Verdict, planted: Planted, tmp_path: Path
