@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from itertools import cycle
 from typing import Any
 
-import pandas as pd
 import plotly.graph_objects as go
 
 from core.runs.names import decimals
-from pages.lab.explore.points import OWN, Column
+from pages.lab.explore.points import OWN, Column, Row, having
 from pages.shared.colours import GREY
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", GREY)
@@ -19,37 +18,41 @@ MOST_KINDS = 12
 SCALE = "Cividis"
 
 
-def scatter(frame: pd.DataFrame, x: Column, y: Column, colour: Column) -> go.Figure:
+def scatter(rows: Sequence[Row], x: Column, y: Column, colour: Column) -> go.Figure:
     """A mark for each run; the reader's own are larger, with a rim."""
-    frame = frame.dropna(subset=[x.name, y.name])
+    rows = having(rows, x.name, y.name)
     figure = go.Figure()
-    if is_scale(frame, colour):
-        known = frame.dropna(subset=[colour.name])
+    if is_scale(rows, colour):
+        known = having(rows, colour.name)
         figure.add_trace(_marks(known, x, y, _scale_marker(known, colour), colour.title))
     else:
         looks = zip(cycle(PALETTE), cycle(SYMBOLS), strict=False)
-        for (value, group), (paint, symbol) in zip(kinds(frame, colour), looks, strict=False):
+        for (value, group), (paint, symbol) in zip(kinds(rows, colour), looks, strict=False):
             marker = {"color": paint, "symbol": symbol}
             figure.add_trace(_marks(group, x, y, marker, words(value)))
     return figure.update_layout(
-        xaxis=_axis(frame, x),
-        yaxis=_axis(frame, y),
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "title": colour.title},
+        xaxis=_axis(rows, x),
+        yaxis=_axis(rows, y),
+        showlegend=not is_scale(rows, colour),
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         height=520,
         margin={"l": 10, "r": 10, "t": 10},
         clickmode="event+select",
     )
 
 
-def is_scale(frame: pd.DataFrame, colour: Column) -> bool:
-    return colour.is_number and frame[colour.name].nunique() > MOST_KINDS
+def is_scale(rows: Sequence[Row], colour: Column) -> bool:
+    return colour.is_number and len({row.get(colour.name) for row in rows}) > MOST_KINDS
 
 
-def kinds(frame: pd.DataFrame, colour: Column) -> list[tuple[Any, pd.DataFrame]]:
+def kinds(rows: Sequence[Row], colour: Column) -> list[tuple[Any, list[Row]]]:
     """The runs by their value of a column, in its order; those without one last."""
-    groups: list[tuple[Any, pd.DataFrame]] = list(frame.groupby(colour.name, sort=True))
-    without = frame[frame[colour.name].isna()]
-    return [*groups, ("–", without)] if len(without) else groups
+    groups: dict[Any, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.get(colour.name), []).append(row)
+    without = groups.pop(None, [])
+    found: list[tuple[Any, list[Row]]] = sorted(groups.items())
+    return [*found, ("–", without)] if without else found
 
 
 def words(value: Any) -> str:
@@ -59,27 +62,27 @@ def words(value: Any) -> str:
     return str(value) if str(value) else "none"
 
 
-def is_log(values: pd.Series) -> bool:
+def is_log(values: Sequence[float]) -> bool:
     """Numbers that span more than a factor of 20, as rates and ranks do, stand on a logarithmic axis."""
-    return bool(values.min() > 0 and values.max() / values.min() > 20)
+    return min(values) > 0 and max(values) / min(values) > 20
 
 
 def _marks(
-    frame: pd.DataFrame, x: Column, y: Column, marker: dict[str, Any], name: str
+    rows: Sequence[Row], x: Column, y: Column, marker: dict[str, Any], name: str
 ) -> go.Scatter:
-    is_own = frame["origin"] == OWN
+    is_own = [row["origin"] == OWN for row in rows]
     return go.Scatter(
-        x=frame[x.name],
-        y=frame[y.name],
+        x=[row[x.name] for row in rows],
+        y=[row[y.name] for row in rows],
         mode="markers",
         name=name,
         marker={
             **marker,
             "size": [15 if own else 9 for own in is_own],
-            "line": {"width": [2 if own else 0 for own in is_own], "color": "#8a8f98"},
+            "line": {"width": [2 if own else 0 for own in is_own], "color": GREY},
             "opacity": 0.8,
         },
-        customdata=frame[["run_id", "name", "origin"]].to_numpy(),
+        customdata=[[row["run_id"], row["name"], row["origin"]] for row in rows],
         hovertemplate=(
             f"%{{customdata[1]}}<br>%{{customdata[2]}}<br>{x.title}: %{{x}}<br>{y.title}: %{{y:.3g}}"
             "<extra></extra>"
@@ -87,33 +90,34 @@ def _marks(
     )
 
 
-def _scale_marker(frame: pd.DataFrame, colour: Column) -> dict[str, Any]:
+def _scale_marker(rows: Sequence[Row], colour: Column) -> dict[str, Any]:
     return {
-        "color": frame[colour.name],
+        "color": [row[colour.name] for row in rows],
         "colorscale": SCALE,
         "showscale": True,
         "colorbar": {"title": colour.title, "thickness": 12},
     }
 
 
-def _axis(frame: pd.DataFrame, column: Column) -> dict[str, Any]:
+def _axis(rows: Sequence[Row], column: Column) -> dict[str, Any]:
     axis: dict[str, Any] = {"title": column.title, "automargin": True}
-    if not column.is_number or frame.empty:
-        return axis | {"type": "category"} if not column.is_number else axis
-    if is_log(frame[column.name]):
+    values = [row[column.name] for row in rows]
+    if not column.is_number:
+        return axis | {"type": "category"}
+    if values and is_log(values):
         return axis | {"type": "log"}
-    if column.is_result and frame[column.name].between(0, 1).all():
+    if values and column.is_result and min(values) >= 0 and max(values) <= 1:
         return axis | {"range": [-0.04, 1.04]}
     return axis
 
 
-def parallel(frame: pd.DataFrame, shown: Sequence[Column], colour: Column) -> go.Figure:
+def parallel(rows: Sequence[Row], shown: Sequence[Column], colour: Column) -> go.Figure:
     """Each run a line over the columns shown; a line's colour is its place on `colour`."""
     return go.Figure(
         go.Parcoords(
-            dimensions=[_dimension(frame[column.name], column) for column in shown],
+            dimensions=[_dimension([row[c.name] for row in rows], c) for c in shown],
             line={
-                "color": frame[colour.name],
+                "color": [row[colour.name] for row in rows],
                 "colorscale": SCALE,
                 "showscale": True,
                 "colorbar": {"title": colour.title, "thickness": 12},
@@ -124,15 +128,15 @@ def parallel(frame: pd.DataFrame, shown: Sequence[Column], colour: Column) -> go
     ).update_layout(height=430, margin={"l": 60, "r": 40, "t": 60, "b": 20})
 
 
-def _dimension(values: pd.Series, column: Column) -> dict[str, Any]:
+def _dimension(values: Sequence[Any], column: Column) -> dict[str, Any]:
     label = column.title.replace(", change", " change")
-    if column.is_number and values.nunique() > MOST_KINDS:
+    order = sorted(set(values))
+    if column.is_number and len(order) > MOST_KINDS:
         return {"label": label, "values": values}
-    order = sorted(values.unique())
     place = {value: i for i, value in enumerate(order)}
     return {
         "label": label,
-        "values": values.map(place),
+        "values": [place[value] for value in values],
         "tickvals": list(place.values()),
         "ticktext": [words(value)[:22] for value in order],
     }

@@ -1,5 +1,6 @@
 """What was clicked: one run replayed, or several beside each other."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,7 +11,7 @@ from core.course.lessons import name_of
 from core.events import Event, Step
 from core.recorded import find_run
 from pages.lab.explore.figures import PALETTE, words
-from pages.lab.explore.points import OWN, Column
+from pages.lab.explore.points import OWN, Column, Row
 from pages.shared.engine import events_of, store
 from pages.shared.live import draw_run
 from pages.shared.plain import plain
@@ -33,7 +34,7 @@ LESSON_OF = {
 """Where the runs of a collection are explained."""
 
 
-def open_run(row: "pd.Series[Any]") -> None:
+def open_run(row: Row) -> None:
     """One run: played where it is recorded, with a link to where more is said of it."""
     run_id = str(row["run_id"])
     st.header(plain(str(row["name"])))
@@ -57,14 +58,14 @@ def open_run(row: "pd.Series[Any]") -> None:
     st.code(found.command, language="bash", wrap_lines=True)
 
 
-def compare(frame: pd.DataFrame, known: dict[str, Column]) -> None:
+def compare(rows: Sequence[Row], known: dict[str, Column]) -> None:
     """What differs between runs, and their losses in one chart."""
-    names = _told_apart(frame)
-    st.header(f"{len(frame)} runs compared")
+    names = _told_apart(rows)
+    st.header(f"{len(rows)} runs compared")
     left, right = st.columns([3, 2], gap="medium")
     with left:
         figure = go.Figure()
-        for paint, (_, row) in zip(PALETTE, frame.iterrows(), strict=False):
+        for paint, row in zip(PALETTE, rows, strict=False):
             steps = [e for e in _events(row) if isinstance(e, Step)]
             figure.add_scatter(
                 x=[e.step for e in steps],
@@ -81,45 +82,43 @@ def compare(frame: pd.DataFrame, known: dict[str, Column]) -> None:
         )
         st.plotly_chart(figure, width="stretch", key="explore_losses", alt="Training losses")
     with right:
-        st.dataframe(difference_table(frame, known, names), hide_index=True, width="stretch")
+        st.dataframe(difference_table(rows, known, names), hide_index=True, width="stretch")
         st.caption("One run each: with other seeds these figures come out a little differently.")
 
 
 def difference_table(
-    frame: pd.DataFrame, known: dict[str, Column], names: dict[str, str]
+    rows: Sequence[Row], known: dict[str, Column], names: dict[str, str]
 ) -> pd.DataFrame:
     """Settings in which the runs differ, then all results that one of them has; a dash where one has none."""
-    rows: list[dict[str, str]] = []
+    lines: list[dict[str, str]] = []
     for column in known.values():
-        values = frame[column.name]
-        if not values.notna().any() or (not column.is_result and values.nunique(dropna=False) < 2):
+        values = {str(row["run_id"]): row.get(column.name) for row in rows}
+        differ = len(set(values.values())) > 1
+        if not differ and (not column.is_result or None in values.values()):
             continue
-        cells = {
-            names[str(run_id)]: _cell(value, column)
-            for run_id, value in zip(frame["run_id"], values, strict=True)
-        }
-        rows.append({"": column.title, **cells})
-    return pd.DataFrame(rows)
+        cells = {names[run_id]: _cell(value, column) for run_id, value in values.items()}
+        lines.append({"": column.title, **cells})
+    return pd.DataFrame(lines)
 
 
 def _cell(value: Any, column: Column) -> str:
-    if pd.isna(value):
+    if value is None:
         return "–"
     is_score = column.is_result and abs(value) <= 1
     return f"{value:.2f}" if is_score else f"{value:,.0f}" if column.is_result else words(value)
 
 
-def _told_apart(frame: pd.DataFrame) -> dict[str, str]:
+def _told_apart(rows: Sequence[Row]) -> dict[str, str]:
     """A name for each run; with the end of its id where several are alike."""
-    alike = frame["name"].duplicated(keep=False)
+    names = [str(row["name"]) for row in rows]
     return {
-        str(row["run_id"]): f"{row['name']} (…{str(row['run_id'])[-6:]})"
-        if twice
-        else str(row["name"])
-        for (_, row), twice in zip(frame.iterrows(), alike, strict=True)
+        str(row["run_id"]): f"{name} (…{str(row['run_id'])[-6:]})"
+        if names.count(name) > 1
+        else name
+        for row, name in zip(rows, names, strict=True)
     }
 
 
-def _events(row: "pd.Series[Any]") -> list[Event]:
+def _events(row: Row) -> list[Event]:
     run_id = str(row["run_id"])
     return events_of(run_id) if row["origin"] == OWN else find_run(run_id).events(Step)

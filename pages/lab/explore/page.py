@@ -1,8 +1,9 @@
 """Lab: all runs, recorded and the reader's own, as points on any two axes."""
 
 import hashlib
+from collections.abc import Sequence
+from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from core.course.lessons import LESSONS
@@ -11,13 +12,13 @@ from pages.lab.explore.opened import compare, open_run
 from pages.lab.explore.points import (
     CHANGE,
     OWN,
-    RECORDED,
     SCORE,
     Column,
+    Row,
     columns,
+    having,
     own_rows,
     recorded_rows,
-    table,
 )
 
 AXES = ("score.sentiment", "score.names")
@@ -57,9 +58,10 @@ def choose_axes(known: dict[str, Column]) -> tuple[Column, Column, Column]:
     return x, y, by
 
 
-def filtered(frame: pd.DataFrame, known: dict[str, Column]) -> pd.DataFrame:
+def filtered(rows: Sequence[Row], known: dict[str, Column]) -> list[Row]:
     """The runs that have one of the chosen values in every chosen setting."""
     settings = [column for column in known.values() if not column.is_result]
+    found = list(rows)
     with st.popover("Filter", icon=":material/filter_alt:"):
         by = st.multiselect(
             "Settings to filter by",
@@ -68,71 +70,75 @@ def filtered(frame: pd.DataFrame, known: dict[str, Column]) -> pd.DataFrame:
             key="explore_filters",
         )
         for name in by:
-            values = sorted(frame[name].dropna().unique())
+            values = {row.get(name) for row in rows} - {None}
             wanted = st.multiselect(
                 known[name].title,
-                values,
+                sorted(values),
                 format_func=words,
                 key=f"explore_filter_{name}",
                 help=known[name].help or None,
             )
             if wanted:
-                frame = frame[frame[name].isin(wanted)]
-    return frame
+                found = [row for row in found if row.get(name) in wanted]
+    return found
 
 
-def points_and_table(frame: pd.DataFrame, axes: tuple[Column, Column, Column]) -> list[str]:
-    """The chart and the table beside it; returns the runs chosen in either."""
+def points_and_table(rows: Sequence[Row], axes: tuple[Column, Column, Column]) -> list[Row]:
+    """The chart and the table beside it; returns the runs chosen in either, else the one in the address."""
     x, y, colour = axes
     left, right = st.columns([3, 2], gap="medium")
-    has_both = frame.dropna(subset=[x.name, y.name])
+    shown = sorted(having(rows, x.name, y.name), key=lambda row: row[y.name], reverse=True)
     with left:
-        event = st.plotly_chart(
-            scatter(frame, x, y, colour),
+        event: Any = st.plotly_chart(
+            scatter(rows, x, y, colour),
             width="stretch",
             on_select="rerun",
             selection_mode=("points", "box"),
             key="explore_points",
-            alt=f"{len(has_both)} runs: {x.title} across, {y.title} up, by {colour.title}",
+            alt=f"{len(shown)} runs: {x.title} across, {y.title} up, by {colour.title}",
         )
-        if left_out := len(frame) - len(has_both):
+        if left_out := len(rows) - len(shown):
             st.caption(f"{left_out} runs have no {x.title} or no {y.title}, so they are not drawn.")
     with right:
-        shown = has_both.sort_values(y.name, ascending=False)
-        wanted = dict.fromkeys(c.name for c in (y, x, colour))
-        selected = st.dataframe(
-            shown[["name", *wanted, "origin"]].rename(columns={c.name: c.title for c in axes}),
+        selected: Any = st.dataframe(
+            [row_shown(row, axes) for row in shown],
             hide_index=True,
             width="stretch",
             height=480,
             on_select="rerun",
             selection_mode="multi-row",
             column_config={
-                "name": st.column_config.TextColumn("run", width=220),
+                "run": st.column_config.TextColumn(width=220),
                 **{
                     c.title: st.column_config.NumberColumn(format="%.2f")
                     for c in axes
                     if c.name.startswith((SCORE, CHANGE))
                 },
             },
-            key=f"explore_table_{_rows_key(shown, [y.name, x.name, colour.name])}",
+            key=f"explore_table_{_rows_key(shown, axes)}",
         )
-    rows = [int(row) for row in selected["selection"]["rows"]]
-    in_table = [str(shown.iloc[row]["run_id"]) for row in rows if row < len(shown)]
-    in_chart = [str(point["customdata"][0]) for point in event["selection"]["points"]]
-    there = set(frame["run_id"])
-    chosen = [run for run in dict.fromkeys((*in_table, *in_chart)) if run in there]
-    linked = st.query_params.get("run", "")
-    return chosen or [run for run in (linked,) if run in there]
+    in_table = [shown[n]["run_id"] for n in selected["selection"]["rows"] if n < len(shown)]
+    in_chart = [point["customdata"][0] for point in event["selection"]["points"]]
+    by_id = {row["run_id"]: row for row in rows}
+    chosen = [by_id[run] for run in dict.fromkeys((*in_table, *in_chart)) if run in by_id]
+    linked = by_id.get(st.query_params.get("run", ""))
+    return chosen or ([linked] if linked else [])
 
 
-def _rows_key(shown: pd.DataFrame, names: list[str]) -> str:
+def row_shown(row: Row, axes: Sequence[Column]) -> Row:
+    """A run in the table."""
+    x, y, colour = axes
+    said = {column.title: row.get(column.name) for column in (y, x, colour)}
+    return {"run": row["name"], **said, "origin": row["origin"]}
+
+
+def _rows_key(shown: Sequence[Row], axes: Sequence[Column]) -> str:
     """A selection is of rows: the table is another one once its rows are others."""
-    text = " ".join([*shown["run_id"], *names])
+    text = " ".join([*(row["run_id"] for row in shown), *(column.name for column in axes)])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def lines(frame: pd.DataFrame, known: dict[str, Column]) -> None:
+def lines(rows: Sequence[Row], known: dict[str, Column]) -> None:
     """Parallel coordinates."""
     st.header("All settings at once")
     names = st.multiselect(
@@ -148,8 +154,8 @@ def lines(frame: pd.DataFrame, known: dict[str, Column]) -> None:
     if len(shown) < 2 or not numbers:
         st.caption("Choose at least two axes, one of them a number.")
         return
-    whole = frame.dropna(subset=names)
-    if whole.empty:
+    whole = having(rows, *names)
+    if not whole:
         st.caption("No run has all of these. Take one away.")
         return
     colour = numbers[-1]
@@ -159,7 +165,7 @@ def lines(frame: pd.DataFrame, known: dict[str, Column]) -> None:
         key="explore_parallel",
         alt=f"{len(whole)} runs as lines over {', '.join(c.title for c in shown)}",
     )
-    left_out = len(frame) - len(whole)
+    left_out = len(rows) - len(whole)
     st.caption(
         "Each line is a run. Drag along an axis to keep only the runs that pass there; drag an axis by its name to move "
         "it." + (f" {left_out} runs lack one of these and are left out." if left_out else "")
@@ -179,31 +185,30 @@ def nothing_yet() -> None:
 
 
 st.title("Explore")
-frame = table([*recorded_rows(), *own_rows()])
-if frame.empty:
+rows = [*recorded_rows(), *own_rows()]
+if not rows:
     nothing_yet()
     st.stop()
-counts = frame["origin"].value_counts()
-n_recorded, n_own = int(counts.get(RECORDED, 0)), int(counts.get(OWN, 0))
+n_own = sum(row["origin"] == OWN for row in rows)
 st.markdown(
-    f"**{len(frame)} runs, each a point:** {n_recorded} recorded, {n_own} of yours, drawn larger. Choose what the "
-    "axes mean. A click on a point opens its run; two or more are compared."
+    f"**{len(rows)} runs, each a point:** {len(rows) - n_own} recorded, {n_own} of yours, drawn larger. Choose what "
+    "the axes mean. A click on a point opens its run; two or more are compared."
 )
-known = columns(frame)
+known = columns(rows)
 axes = choose_axes(known)
-frame = filtered(frame, known)
-if frame.empty:
+rows = filtered(rows, known)
+if not rows:
     st.caption("No run passes these filters. Take one away.")
     st.stop()
-chosen = points_and_table(frame, axes)
+chosen = points_and_table(rows, axes)
 if len(chosen) == 1:
-    open_run(frame[frame["run_id"] == chosen[0]].iloc[0])
+    open_run(chosen[0])
 elif chosen:
     if len(chosen) > MOST_COMPARED:
         st.caption(f"{len(chosen)} runs are chosen; the first {MOST_COMPARED} are compared.")
-    compare(frame[frame["run_id"].isin(chosen[:MOST_COMPARED])], known)
+    compare(chosen[:MOST_COMPARED], known)
 else:
     st.caption(
         "Nothing is chosen. Click a point, or tick rows of the table; hold Shift to choose several points."
     )
-lines(frame, known)
+lines(rows, known)

@@ -1,11 +1,10 @@
 """Every run as a row: its settings, what it came to, and where it is. Only indexes are read, no events."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from core import catalog
@@ -17,6 +16,8 @@ from core.runs.record import RunSummary
 from core.runs.store import Run
 from pages.shared.engine import store
 
+Row = dict[str, Any]
+"""One run: what it is by column; None, or nothing, where a column means nothing to it."""
 OWN, RECORDED = "yours", "recorded"
 SCORE, CHANGE = "score", "change"
 """Columns of each task: at the end, and since the start."""
@@ -38,6 +39,7 @@ class Column:
     help: str = ""
 
 
+PLACES = ("origin", "collection")
 RESULTS = {
     "trained": "trained parameters",
     "train_s": "seconds in steps",
@@ -45,56 +47,57 @@ RESULTS = {
 }
 
 
-def recorded_rows() -> list[dict[str, Any]]:
+def recorded_rows() -> list[Row]:
     """Of all recorded runs, read once until an index is written anew."""
     found = sorted(files.FOLDER.glob(f"*/{files.INDEX}"))
     return _recorded_rows(tuple((str(path), path.stat().st_mtime_ns) for path in found))
 
 
 @st.cache_resource(show_spinner="Reading the recorded runs…", max_entries=2)
-def _recorded_rows(indexes: tuple[tuple[str, int], ...]) -> list[dict[str, Any]]:
+def _recorded_rows(indexes: tuple[tuple[str, int], ...]) -> list[Row]:
     del indexes
     return [_recorded(run) for one in collections() for run in one.runs]
 
 
-def own_rows() -> list[dict[str, Any]]:
+def own_rows() -> list[Row]:
     """Of the reader's finished runs."""
     return [_own(run) for run in store().finished(limit=MOST_OWN)]
 
 
-def table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """A row each; a setting that means nothing to a run is missing there."""
-    return pd.DataFrame(list(rows))
-
-
-def columns(frame: pd.DataFrame) -> dict[str, Column]:
+def columns(rows: Sequence[Row]) -> dict[str, Column]:
     """What the runs have, by name: settings that differ among them, then results."""
-    found: list[Column] = []
-    for name in frame.columns:
-        kind, _, task = name.partition(".")
-        if kind in (SCORE, CHANGE):
-            words = {SCORE: "", CHANGE: ", change"}[kind]
-            title, is_result = f"{catalog.task_title(task)}{words}", True
-        elif name in RESULTS:
-            title, is_result = RESULTS[name], True
-        elif name in SETTINGS:
-            title, is_result = setting_title(name), False
-        elif name in ("origin", "collection"):
-            title, is_result = name, False
-        else:
+    found: dict[str, Column] = {}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        if (title := title_of(name)) is None:
             continue
-        if not is_result and frame[name].nunique(dropna=False) < 2:
-            continue
-        found.append(
-            Column(
+        values = {row.get(name) for row in rows}
+        is_result = name not in SETTINGS and name not in PLACES
+        if is_result or len(values) > 1:
+            found[name] = Column(
                 name=name,
                 title=title,
                 is_result=is_result,
-                is_number=pd.api.types.is_numeric_dtype(frame[name]),
+                is_number=all(isinstance(v, int | float) for v in values - {None}),
                 help=SETTINGS[name].help if name in SETTINGS else "",
             )
-        )
-    return {column.name: column for column in found}
+    return dict(sorted(found.items(), key=lambda one: one[1].is_result))
+
+
+def title_of(name: str) -> str | None:
+    """What people call a column; None for one that is no axis."""
+    kind, _, task = name.partition(".")
+    if kind == SCORE:
+        return catalog.task_title(task)
+    if kind == CHANGE:
+        return f"{catalog.task_title(task)}, change"
+    if name in SETTINGS:
+        return setting_title(name)
+    return RESULTS.get(name, name if name in PLACES else None)
+
+
+def having(rows: Iterable[Row], *names: str) -> list[Row]:
+    """The runs that have all of these."""
+    return [row for row in rows if all(row.get(name) is not None for name in names)]
 
 
 def setting_title(path: str) -> str:
@@ -106,7 +109,7 @@ def setting_title(path: str) -> str:
     return f"{title} ({path.split('.')[0]})" if names.count(SETTINGS[path].name) > 1 else title
 
 
-def settings_of(config: dict[str, Any]) -> dict[str, Any]:
+def settings_of(config: dict[str, Any]) -> Row:
     """The settings of a stored config by path, lists as text; None where one means nothing to the run."""
     method = METHODS.get(config.get("method", {}).get("name", ""))
     cure = config.get("cure", {})
@@ -140,18 +143,16 @@ def _means_something(path: str, method: MethodSpec | None, cure: dict[str, Any])
     return True
 
 
-def _recorded(run: RecordedRun) -> dict[str, Any]:
+def _recorded(run: RecordedRun) -> Row:
     where = {"origin": RECORDED, "collection": run.collection}
     return _row(run.run_id, run.config_dict, run.summary, where)
 
 
-def _own(run: Run) -> dict[str, Any]:
+def _own(run: Run) -> Row:
     return _row(run.id, run.config_dict, run.summary, {"origin": OWN, "collection": OWN})
 
 
-def _row(
-    run_id: str, config: dict[str, Any], summary: RunSummary, where: dict[str, str]
-) -> dict[str, Any]:
+def _row(run_id: str, config: dict[str, Any], summary: RunSummary, where: dict[str, str]) -> Row:
     scores: dict[str, float] = {}
     for task, score in summary.scores.items():
         scores[f"{SCORE}.{task}"] = score

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from core.findings import Result
 from core.findings.evidence import Evidence
 from core.findings.low_rank import PARAMETERS
+from core.runs.names import decimals
 from pages.shared.colours import BLUE, GREY
 
 WAYS = "Marks: means with 95 % intervals; rings: single seeds."
@@ -74,9 +75,10 @@ def _along_axis(found: Shown, compared: set[str], axis: str, score: str) -> go.F
         figure.add_scatter(x=[one.at], y=[one.mean], error_y=_interval(one), **mark)
     places = sorted({one.at for one in found if one.at is not None})
     is_log = places[0] > 0 and places[-1] / places[0] > 10
-    ticks = {} if len(places) > 12 or places[-1] > 1_000 else {"tickvals": places}
-    if ticks:
-        ticks["ticktext"] = [f"{place:g}" for place in places]
+    ticks: dict[str, Any] = {
+        "tickvals": places,
+        "ticktext": [decimals(place) if place else "0" for place in places],
+    }
     return figure.update_layout(
         xaxis={"title": axis, "type": "log" if is_log else "linear", **ticks},
         yaxis={"title": score, "range": _span(found)},

@@ -12,7 +12,7 @@ from core.runs.record import RunSummary
 from core.runs.store import RunStore, worker_identity
 from pages.lab.explore.figures import parallel, scatter
 from pages.lab.explore.opened import difference_table
-from pages.lab.explore.points import columns, recorded_rows, settings_of, table
+from pages.lab.explore.points import columns, recorded_rows, settings_of
 from tests.planted import Planted, short_events
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -112,7 +112,7 @@ def test_what_means_nothing_to_a_run_is_missing_there() -> None:
 
 def test_only_what_differs_is_an_axis(planted: Planted) -> None:
     plant(planted)
-    known = columns(table(recorded_rows()))
+    known = columns(recorded_rows())
     assert {"method.name", "optimizer.learning_rate", "score.names", "change.names"} <= known.keys()
     assert not {"seed", "model", "data.task"} & known.keys()
     assert known["change.names"].title == "Names, change"
@@ -126,10 +126,10 @@ def test_only_the_index_is_read(planted: Planted) -> None:
 
 def test_points_carry_the_run_that_a_click_opens(planted: Planted) -> None:
     ids = plant(planted)
-    frame = table(recorded_rows())
-    known = columns(frame)
+    rows = recorded_rows()
+    known = columns(rows)
     figure = scatter(
-        frame, known["optimizer.learning_rate"], known["score.names"], known["method.name"]
+        rows, known["optimizer.learning_rate"], known["score.names"], known["method.name"]
     )
     traces: Any = figure.data
     assert sorted(row[0] for trace in traces for row in trace.customdata) == ids
@@ -143,9 +143,9 @@ def test_points_carry_the_run_that_a_click_opens(planted: Planted) -> None:
 
 def test_two_runs_are_told_apart_by_what_differs(planted: Planted) -> None:
     first, second, _ = plant(planted)
-    frame = table(recorded_rows())
-    known = columns(frame)
-    two = frame[frame["run_id"].isin([first, second])]
+    rows = recorded_rows()
+    known = columns(rows)
+    two = [row for row in rows if row["run_id"] in (first, second)]
     found = difference_table(two, known, {first: "a", second: "b"}).set_index("")
     assert dict(found.loc["method"]) == {"a": "LoRA", "b": "Full fine-tuning"}
     assert dict(found.loc["Sentiment"]) == {"a": "0.90", "b": "0.80"}
