@@ -136,7 +136,7 @@ def test_points_carry_the_run_that_a_click_opens(planted: Planted) -> None:
     assert [trace.name for trace in traces] == ["Full fine-tuning", "LoRA"]
     assert len({trace.marker.symbol for trace in traces}) == 2
     lines: Any = parallel(
-        frame, [known["method.name"], known["score.names"]], known["score.names"]
+        rows, [known["method.name"], known["score.names"]], known["score.names"]
     ).data[0]
     assert list(lines.dimensions[0].ticktext) == ["Full fine-tuning", "LoRA"]
 
