@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import cycle
+from math import ceil, floor, log10
 from typing import Any
 
 import plotly.graph_objects as go
@@ -36,7 +37,7 @@ def scatter(rows: Sequence[Row], x: Column, y: Column, colour: Column) -> go.Fig
         showlegend=not is_scale(rows, colour),
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         height=520,
-        margin={"l": 10, "r": 10, "t": 10},
+        margin={"l": 10, "r": 10, "t": 10, "b": 40},
         clickmode="event+select",
     )
 
@@ -125,18 +126,38 @@ def parallel(rows: Sequence[Row], shown: Sequence[Column], colour: Column) -> go
             labelfont={"size": 13},
             tickfont={"size": 12},
         )
-    ).update_layout(height=430, margin={"l": 60, "r": 40, "t": 60, "b": 20})
+    ).update_layout(height=430, margin={"l": _room(rows, shown[0]), "r": 40, "t": 60, "b": 20})
+
+
+def _room(rows: Sequence[Row], first: Column) -> int:
+    """Pixels for the words at the first axis, which stand left of it."""
+    ticks = _dimension([row[first.name] for row in rows], first).get("ticktext", ())
+    return max(60, *(20 + 7 * len(tick) for tick in ticks), 60)
 
 
 def _dimension(values: Sequence[Any], column: Column) -> dict[str, Any]:
     label = column.title.replace(", change", " change")
     order = sorted(set(values))
     if column.is_number and len(order) > MOST_KINDS:
-        return {"label": label, "values": values}
+        return {"label": label, "values": values} | _decades(values)
     place = {value: i for i, value in enumerate(order)}
     return {
         "label": label,
         "values": [place[value] for value in values],
         "tickvals": list(place.values()),
         "ticktext": [words(value)[:22] for value in order],
+    }
+
+
+def _decades(values: Sequence[float]) -> dict[str, Any]:
+    """The values' logarithms with ticks in decimals, where they span much; else nothing."""
+    if not is_log(values):
+        return {}
+    logs = [log10(value) for value in values]
+    ticks = range(floor(min(logs)), ceil(max(logs)) + 1)
+    return {
+        "values": logs,
+        "range": [ticks[0], ticks[-1]],
+        "tickvals": list(ticks),
+        "ticktext": [f"{10**tick:,}" if tick >= 0 else decimals(10.0**tick) for tick in ticks],
     }

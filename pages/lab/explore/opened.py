@@ -50,7 +50,7 @@ def open_run(row: Row) -> None:
     if lesson := LESSON_OF.get(str(row["collection"])):
         st.page_link(
             f"pages/lessons/{lesson}/page.py",
-            label=f"What it is about: {name_of(lesson)}",
+            label=f"{name_of(lesson)} explains such runs",
             icon=":material/arrow_forward:",
         )
     found = find_run(run_id)

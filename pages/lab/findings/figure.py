@@ -29,12 +29,12 @@ def figure_of(result: Result, score: str) -> go.Figure:
     }
     axis, places = result.finding.axis, {one.title: one.at for one in found}
     if not axis or None in places.values() or len(places) < 2:
-        return _in_rows(found, compared, score)
+        return _in_rows(found, compared)
     if axis == PARAMETERS:  # methods need their names, and marks in a plane have no room for them
         found.sort(key=lambda one: one.at or 0.0)
         names = [f"{one.title}, {one.at or 0:,.0f} {axis}" for one in found]
-        return _in_rows(found, compared, score, names=names)
-    return _along_axis(found, compared, axis, score)
+        return _in_rows(found, compared, names=names)
+    return _along_axis(found, compared, axis)
 
 
 def words_of(result: Result, score: str) -> str:
@@ -42,9 +42,7 @@ def words_of(result: Result, score: str) -> str:
     return f"{score}: " + ", ".join(one.words for name, one in result.shown if name == score)
 
 
-def _in_rows(
-    found: Shown, compared: set[str], score: str, *, names: Sequence[str] = ()
-) -> go.Figure:
+def _in_rows(found: Shown, compared: set[str], *, names: Sequence[str] = ()) -> go.Figure:
     figure = go.Figure()
     for row, one in enumerate(found):
         figure.add_scatter(**_seeds(one, x=one.values, y=[row] * len(one.values)))
@@ -52,7 +50,7 @@ def _in_rows(
         figure.add_scatter(x=[one.mean], y=[row], error_x=_interval(one), **mark)
     names = ["<br>".join(wrap(name, LINE)) for name in names or [one.title for one in found]]
     return figure.update_layout(
-        xaxis={"title": score, "range": _span(found), "zeroline": True},
+        xaxis={"title": _unit(found), "range": _span(found), "zeroline": True},
         yaxis={
             "tickvals": list(range(len(found))),
             "ticktext": names,
@@ -66,7 +64,7 @@ def _in_rows(
     )
 
 
-def _along_axis(found: Shown, compared: set[str], axis: str, score: str) -> go.Figure:
+def _along_axis(found: Shown, compared: set[str], axis: str) -> go.Figure:
     figure = go.Figure()
     for one in found:
         figure.add_scatter(**_seeds(one, x=[one.at] * len(one.values), y=one.values))
@@ -81,7 +79,7 @@ def _along_axis(found: Shown, compared: set[str], axis: str, score: str) -> go.F
     }
     return figure.update_layout(
         xaxis={"title": axis, "type": "log" if is_log else "linear", **ticks},
-        yaxis={"title": score, "range": _span(found)},
+        yaxis={"title": _unit(found), "range": _span(found)},
         height=360,
         margin={"l": 10, "r": 10, "t": 10, "b": 40},
         showlegend=False,
@@ -124,6 +122,11 @@ def _interval(one: Evidence) -> dict[str, Any]:
         "thickness": 1.5,
         "width": 5,
     }
+
+
+def _unit(found: Shown) -> str:
+    is_share = all(reading.least >= 0 for one in found for reading in one.readings)
+    return "share of test examples right" if is_share else "difference of two scores"
 
 
 def _span(found: Shown) -> list[float]:
