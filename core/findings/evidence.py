@@ -119,12 +119,12 @@ class Evidence:
 
     @property
     def words(self) -> str:
-        """Such as "LoRA 0.94 [0.85, 0.98]"."""
+        """Such as "LoRA: 0.94 [0.85, 0.98]"."""
         if self.is_constant:
-            return f"{self.title} {self.mean:g}"
+            return f"{self.title}: {self.mean:g}"
         low, high = self.interval
         bounds = f" [{low:.2f}, {high:.2f}]" if len(self.readings) > 1 else " (one seed)"
-        return f"{self.title} {self.mean:.2f}{bounds}"
+        return f"{self.title}: {self.mean:.2f}{bounds}"
 
 
 def seed_half_width(values: Sequence[float]) -> float:

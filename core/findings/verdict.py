@@ -46,30 +46,30 @@ def of_part(first: Evidence, second: Evidence, relation: str) -> tuple[Verdict, 
     missing = [side.title for side in (first, second) if not side.readings]
     if missing:
         return Verdict.NOT_RECORDED, f"Not recorded yet: {' and '.join(missing)}."
-    said = f"{first.words}, {second.words}"
+    said = f"{first.words}; {second.words}."
     few = [side for side in (first, second) if not side.has_enough]
     if few:
         titles = " and ".join(f"{side.title} ({len(side.readings)})" for side in few)
-        return Verdict.NOT_DECIDED, f"{said}: too few seeds of {titles}; {FEWEST} are needed."
+        return Verdict.NOT_DECIDED, f"{said} Too few seeds of {titles}; {FEWEST} are needed."
     if len({r.identity for r in (*first.readings, *second.readings)} - {""}) > 1:
-        return Verdict.NOT_DECIDED, f"{said}: they were recorded with different code."
+        return Verdict.NOT_DECIDED, f"{said} They were recorded with different code."
     low, high = difference(first, second)
     apart = are_apart(first.interval, second.interval)
-    ends = "the 95 % intervals do not overlap" if apart else "the 95 % intervals overlap"
-    within = f"the difference is between {low:+.2f} and {high:+.2f}"
+    ends = "The 95 % intervals do not overlap." if apart else "The 95 % intervals overlap."
+    within = f"The difference is between {low:+.2f} and {high:+.2f}"
     is_equal = low > -MARGIN and high < MARGIN
     if relation == ABOVE:
         if apart:
             verdict = Verdict.HOLDS if first.mean > second.mean else Verdict.NOT_HERE
-            return verdict, f"{said}: {ends}."
+            return verdict, f"{said} {ends}"
         if is_equal:
-            return Verdict.NOT_HERE, f"{said}: {within}, less than {MARGIN} either way."
-        return Verdict.NOT_DECIDED, f"{said}: {ends}."
+            return Verdict.NOT_HERE, f"{said} {within}, less than {MARGIN} either way."
+        return Verdict.NOT_DECIDED, f"{said} {ends}"
     if is_equal if relation == EQUAL else low > -MARGIN:
-        return Verdict.HOLDS, f"{said}: {within}."
+        return Verdict.HOLDS, f"{said} {within}."
     if apart and (relation == EQUAL or first.mean < second.mean):
-        return Verdict.NOT_HERE, f"{said}: {ends}."
-    return Verdict.NOT_DECIDED, f"{said}: {within}, so it could be more than {MARGIN}."
+        return Verdict.NOT_HERE, f"{said} {ends}"
+    return Verdict.NOT_DECIDED, f"{said} {within}, so it could be more than {MARGIN}."
 
 
 def difference(first: Evidence, second: Evidence) -> tuple[float, float]:

@@ -39,7 +39,7 @@ def figure_of(result: Result, score: str) -> go.Figure:
 
 def words_of(result: Result, score: str) -> str:
     """The figure in words."""
-    return f"{score}: " + ", ".join(one.words for name, one in result.shown if name == score)
+    return f"{score}. " + "; ".join(one.words for name, one in result.shown if name == score)
 
 
 def _in_rows(found: Shown, compared: set[str], *, names: Sequence[str] = ()) -> go.Figure:

@@ -63,7 +63,7 @@ def test_few_seeds_decide_nothing_however_far_apart(relation: str) -> None:
     for first, second in ((side(0.9, 0.9), side(*LOW)), (side(*HIGH), side(0.3))):
         verdict, why = of_part(first, second, relation)
         assert verdict is NOT_DECIDED
-        assert "too few seeds" in why
+        assert "Too few seeds" in why
 
 
 def test_runs_of_different_code_are_not_compared() -> None:

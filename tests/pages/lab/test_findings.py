@@ -91,4 +91,4 @@ def test_a_figure_follows_the_axis_and_marks_what_is_compared(planted: Planted) 
     assert len({trace.marker.color for trace in marks[:3]}) == 1
     assert marks[0].marker.color != marks[3].marker.color
     assert all(trace.error_y.array[0] > 0 for trace in marks)
-    assert "rank 1 0.50 [" in words_of(result, "sentiment learned")
+    assert "rank 1: 0.50 [" in words_of(result, "sentiment learned")
