@@ -19,6 +19,8 @@ from pages.shared.prepare import preparation_corner
 from server import own_names_only, serving
 
 LAB_ICONS = {
+    "findings": ":material/fact_check:",
+    "explore": ":material/bubble_chart:",
     "runs": ":material/list:",
     "speed": ":material/speed:",
     "challenges": ":material/flag:",

@@ -98,6 +98,20 @@ LESSONS = (
 )
 LAB = (
     Page(
+        id="findings",
+        title="Findings",
+        url_path="findings",
+        summary="What papers found on large models, tested on the recorded runs of this small one: which findings "
+        "hold, with seeds and intervals.",
+    ),
+    Page(
+        id="explore",
+        title="Explore",
+        url_path="explore",
+        summary="All runs, recorded and yours, as points on any two settings or results; filter them, click "
+        "one to replay it, take several to compare.",
+    ),
+    Page(
         id="runs",
         title="Runs",
         url_path="runs",

@@ -22,11 +22,11 @@ from core.config import (
 )
 from core.data.shots import FORMS
 from core.data.tokenizer import ChatTokenizer
-from core.experiments import knowledge_probe, mixtures, soft_prompts
+from core.experiments import for_findings, knowledge_probe, mixtures, soft_prompts
 from core.experiments.adapters import ADAPTER_TASKS, adapter_config
 from core.experiments.collapse import SEQUENCE, TEXTBOOK_RATE, WATCHED, collapse, in_sequence
 from core.experiments.first_screens import ANSWER_TOKENS, REVIEW, instruction_config
-from core.experiments.methods import method_config
+from core.experiments.methods import method_config, usual_config
 from core.experiments.mitigations import LEARNED, MITIGATIONS, PROMPTS, mitigation_config
 from core.experiments.prompting import (
     SHOTS,
@@ -140,6 +140,11 @@ def wanted() -> tuple[Wanted, ...]:
             configs=_each(tuned_configs(LEARNED, TUNED, TRAINING_SIZES, SEEDS)),
             ask=ask_as_prompts_are,
         ),
+        Wanted(
+            name="findings",
+            about="seeds and settings that a published finding needs besides: adapters, IA³, orders of tasks",
+            configs=_each(for_findings.configs(SEEDS)),
+        ),
     )
 
 
@@ -174,16 +179,11 @@ def methods() -> Iterator[RunConfig]:
     """Each at its usual size with every seed, then the other sizes of its slider with one."""
     for seed in SEEDS:
         for method in as_taught():
-            yield method_config(method, seed=seed, **_size(method))
+            yield usual_config(method, seed=seed)
     for method in as_taught():
         knob = METHODS[method].knob
         for value in knob.values if knob else ():
             yield method_config(method, **METHODS[method].knob_settings(value))
-
-
-def _size(method: str) -> dict[str, int]:
-    knob = METHODS[method].knob
-    return METHODS[method].knob_settings(knob.usual) if knob else {}
 
 
 def sequences() -> Iterator[RunConfig]:

@@ -35,6 +35,13 @@ def method_config(method: str, *, seed: int = 0, **knobs: Any) -> RunConfig:
     )
 
 
+def usual_config(method: str, *, seed: int = 0) -> RunConfig:
+    """The same at the usual value of the method's knob, such as rank 8, where it has one."""
+    knob = METHODS[method].knob
+    settings = METHODS[method].knob_settings(knob.usual) if knob else {}
+    return method_config(method, seed=seed, **settings)
+
+
 def recorded_configs(methods: Sequence[str], seeds: Sequence[int]) -> Iterator[RunConfig]:
     """The methods asked for, or all, seed by seed, so that an early stop leaves whole seeds."""
     for method in methods:

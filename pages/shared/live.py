@@ -108,10 +108,11 @@ def _follow(
 
 def run_view(run_id: str) -> None:
     """Everything about a run."""
-    follow(run_id, _view)
+    follow(run_id, draw_run)
 
 
-def _view(run: Run, events: list[Event]) -> None:
+def draw_run(run: Run, events: list[Event]) -> None:
+    """Losses, scores and answers of a run of any kind."""
     steps = [e for e in events if isinstance(e, Step)]
     if steps:
         left, right = st.columns(2)

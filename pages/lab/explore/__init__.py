@@ -1,0 +1,1 @@
+"""Lab: all runs as points, by any two of their settings and results."""

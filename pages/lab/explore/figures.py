@@ -1,0 +1,163 @@
+"""Runs as points on two axes, and as lines over many."""
+
+from collections.abc import Sequence
+from itertools import cycle
+from math import ceil, floor, log10
+from typing import Any
+
+import plotly.graph_objects as go
+
+from core.runs.names import decimals
+from pages.lab.explore.points import OWN, Column, Row, having
+from pages.shared.colours import GREY
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", GREY)
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "x")
+"""A value of the colour has a shape, too; 8 colours and 7 shapes make 56 pairs."""
+MOST_KINDS = 12
+"""More different numbers than these are a scale of colours."""
+SCALE = "Cividis"
+
+
+def scatter(rows: Sequence[Row], x: Column, y: Column, colour: Column) -> go.Figure:
+    """A mark for each run; the reader's own are larger, with a rim."""
+    rows = having(rows, x.name, y.name)
+    figure = go.Figure()
+    if is_scale(rows, colour):
+        known = having(rows, colour.name)
+        figure.add_trace(_marks(known, x, y, _scale_marker(known, colour), colour.title))
+    else:
+        looks = zip(cycle(PALETTE), cycle(SYMBOLS), strict=False)
+        for (value, group), (paint, symbol) in zip(kinds(rows, colour), looks, strict=False):
+            marker = {"color": paint, "symbol": symbol}
+            figure.add_trace(_marks(group, x, y, marker, words(value)))
+    return figure.update_layout(
+        xaxis=_axis(rows, x),
+        yaxis=_axis(rows, y),
+        showlegend=not is_scale(rows, colour),
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        height=520,
+        margin={"l": 10, "r": 10, "t": 10, "b": 40},
+        clickmode="event+select",
+    )
+
+
+def is_scale(rows: Sequence[Row], colour: Column) -> bool:
+    return colour.is_number and len({row.get(colour.name) for row in rows}) > MOST_KINDS
+
+
+def kinds(rows: Sequence[Row], colour: Column) -> list[tuple[Any, list[Row]]]:
+    """The runs by their value of a column, in its order; those without one last."""
+    groups: dict[Any, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.get(colour.name), []).append(row)
+    without = groups.pop(None, [])
+    found: list[tuple[Any, list[Row]]] = sorted(groups.items())
+    return [*found, ("–", without)] if without else found
+
+
+def words(value: Any) -> str:
+    """A value as people write it."""
+    if isinstance(value, float):
+        return decimals(value) if value else "0"
+    return str(value) if str(value) else "none"
+
+
+def is_log(values: Sequence[float]) -> bool:
+    """Numbers that span more than a factor of 20, as rates and ranks do, stand on a logarithmic axis."""
+    return min(values) > 0 and max(values) / min(values) > 20
+
+
+def _marks(
+    rows: Sequence[Row], x: Column, y: Column, marker: dict[str, Any], name: str
+) -> go.Scatter:
+    is_own = [row["origin"] == OWN for row in rows]
+    return go.Scatter(
+        x=[row[x.name] for row in rows],
+        y=[row[y.name] for row in rows],
+        mode="markers",
+        name=name,
+        marker={
+            **marker,
+            "size": [15 if own else 9 for own in is_own],
+            "line": {"width": [2 if own else 0 for own in is_own], "color": GREY},
+            "opacity": 0.8,
+        },
+        customdata=[[row["run_id"], row["name"], row["origin"]] for row in rows],
+        hovertemplate=(
+            f"%{{customdata[1]}}<br>%{{customdata[2]}}<br>{x.title}: %{{x}}<br>{y.title}: %{{y:.3g}}"
+            "<extra></extra>"
+        ),
+    )
+
+
+def _scale_marker(rows: Sequence[Row], colour: Column) -> dict[str, Any]:
+    return {
+        "color": [row[colour.name] for row in rows],
+        "colorscale": SCALE,
+        "showscale": True,
+        "colorbar": {"title": colour.title, "thickness": 12},
+    }
+
+
+def _axis(rows: Sequence[Row], column: Column) -> dict[str, Any]:
+    axis: dict[str, Any] = {"title": column.title, "automargin": True}
+    values = [row[column.name] for row in rows]
+    if not column.is_number:
+        return axis | {"type": "category"}
+    if values and is_log(values):
+        return axis | {"type": "log"}
+    if values and column.is_result and min(values) >= 0 and max(values) <= 1:
+        return axis | {"range": [-0.04, 1.04]}
+    return axis
+
+
+def parallel(rows: Sequence[Row], shown: Sequence[Column], colour: Column) -> go.Figure:
+    """Each run a line over the columns shown; a line's colour is its place on `colour`."""
+    return go.Figure(
+        go.Parcoords(
+            dimensions=[_dimension([row[c.name] for row in rows], c) for c in shown],
+            line={
+                "color": [row[colour.name] for row in rows],
+                "colorscale": SCALE,
+                "showscale": True,
+                "colorbar": {"title": colour.title, "thickness": 12},
+            },
+            labelfont={"size": 13},
+            tickfont={"size": 12},
+        )
+    ).update_layout(height=430, margin={"l": _room(rows, shown[0]), "r": 40, "t": 60, "b": 20})
+
+
+def _room(rows: Sequence[Row], first: Column) -> int:
+    """Pixels for the words at the first axis, which stand left of it."""
+    ticks = _dimension([row[first.name] for row in rows], first).get("ticktext", ())
+    return max(60, *(20 + 7 * len(tick) for tick in ticks), 60)
+
+
+def _dimension(values: Sequence[Any], column: Column) -> dict[str, Any]:
+    label = column.title.replace(", change", " change")
+    order = sorted(set(values))
+    if column.is_number and len(order) > MOST_KINDS:
+        return {"label": label, "values": values} | _decades(values)
+    place = {value: i for i, value in enumerate(order)}
+    return {
+        "label": label,
+        "values": [place[value] for value in values],
+        "tickvals": list(place.values()),
+        "ticktext": [words(value)[:22] for value in order],
+    }
+
+
+def _decades(values: Sequence[float]) -> dict[str, Any]:
+    """The values' logarithms with ticks in decimals, where they span much; else nothing."""
+    if not is_log(values):
+        return {}
+    logs = [log10(value) for value in values]
+    ticks = range(floor(min(logs)), ceil(max(logs)) + 1)
+    return {
+        "values": logs,
+        "range": [ticks[0], ticks[-1]],
+        "tickvals": list(ticks),
+        "ticktext": [f"{10**tick:,}" if tick >= 0 else decimals(10.0**tick) for tick in ticks],
+    }

@@ -1,0 +1,1 @@
+"""Lab: which published findings hold in the recorded runs."""
