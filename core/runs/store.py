@@ -27,6 +27,7 @@ from sqlalchemy import Row, Select, delete, func, insert, select, update
 from core.config import RunConfig
 from core.errors import UserError, quote
 from core.events import Event, event_from_dict
+from core.probes import kept as probes
 from core.runs import artifacts, queue
 from core.runs.endings import Ending
 from core.runs.healing import Healer
@@ -301,6 +302,7 @@ class RunStore:
             # If this fails, the run stays listed. On a full disk it makes the room that recording takes.
             artifacts.remove(artifacts.folder_of(run_id))
         artifacts.remove_partial(run_id)
+        probes.forget(run_id)
         self._healer.forget(run_id)
 
     # Shared steps
