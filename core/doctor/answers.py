@@ -10,7 +10,6 @@ from core.doctor.case import Case
 from core.doctor.changes import for_steps, lower_rate
 from core.doctor.diagnosis import Diagnosis, NextRun
 from core.evaluate.apart import are_apart
-from core.evaluate.form_and_label import lines
 from core.evaluate.uncertainty import wilson_interval
 from core.events import Evaluation, Sample
 
