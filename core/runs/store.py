@@ -33,6 +33,7 @@ from core.runs.endings import Ending
 from core.runs.healing import Healer
 from core.runs.identity import identity_of
 from core.runs.liveness import STALE_S, worker_identity
+from core.runs.marks import Marks
 from core.runs.record import (
     RUN_ID,
     DamagedRunError,
@@ -66,6 +67,8 @@ class RunStore:
         """
         self._database = Database(url or os.environ.get("DATABASE_URL", ""))
         self._healer = Healer(self._database)
+        self.marks = Marks(self._database)
+        """Names, tags and notes that people write on runs."""
         with suppress(UserError):  # a full disk takes no change, but what is recorded can be read
             self.reap()
 
