@@ -3,6 +3,7 @@
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.errors import UserError
 from core.probes import kept
 from core.probes.battery import SKILLS, battery
 from core.probes.report import GAINED, KEPT, LOST, MARGIN, NOT_DECIDED, Report, SkillChange, compare
@@ -28,8 +29,11 @@ def broke_panel(run_id: str, *, key: str) -> None:
     run = store().get(run_id)
     if not run.status.is_over or not store().size_bytes(run_id):
         return
+    try:
+        report = _kept_report(run_id, run.config.model)
+    except UserError:  # its settings are no longer valid; the page says so
+        return
     st.subheader("What your tuning broke")
-    report = _kept_report(run_id, run.config_dict["model"])
     if report is None:
         st.caption(
             f"{len(battery().probes)} fixed prompts on {len(SKILLS)} skills that the training did not ask for, "

@@ -6,17 +6,24 @@ from core.doctor.case import Case
 from core.doctor.diagnosis import Diagnosis
 from core.doctor.doctor import diagnose
 from core.errors import UserError
+from core.events import Step
 from pages.shared.engine import engine, events_of, store
 from pages.shared.plain import plain
 from pages.shared.run_button import start_button
 
 
 def doctor_panel(run_id: str, *, key: str, name: str = "run") -> None:
-    """Why a run went as it did; nothing while it is under way. A next run is put into the address under `name`."""
-    if not store().get(run_id).status.is_over:
+    """Why a run went as it did; nothing while it is under way, or where it took no step. A next run is put into
+    the address under `name`.
+    """
+    run = store().get(run_id)
+    if not run.status.is_over or not any(isinstance(e, Step) for e in events_of(run_id)):
+        return
+    try:
+        found = _found(run_id)
+    except UserError:  # its settings are no longer valid; the page says so
         return
     st.subheader("Run doctor")
-    found = _found(run_id)
     if not found:
         st.write("No likely cause of trouble shows in what was measured.")
         return
@@ -30,11 +37,7 @@ def doctor_panel(run_id: str, *, key: str, name: str = "run") -> None:
 @st.cache_data(show_spinner=False, max_entries=200)
 def _found(run_id: str) -> list[Diagnosis]:
     """A run that is over does not change: its pairs are looked at once."""
-    try:
-        config = store().get(run_id).config
-    except UserError:  # its settings are no longer valid; the page says so
-        return []
-    return diagnose(Case.of(config, events_of(run_id)))
+    return diagnose(Case.of(store().get(run_id).config, events_of(run_id)))
 
 
 def _show(one: Diagnosis, *, key: str, name: str) -> None:
