@@ -77,6 +77,15 @@ class Case:
         return median(self.losses[:FIRST_STEPS]) if len(self.losses) > 2 * FIRST_STEPS else None
 
     @cached_property
+    def base_loss(self) -> float | None:
+        """Loss before training, or nearly: that of the first steps or of the base on the validation pairs, whichever
+        is higher, as with a high rate the first steps fall already."""
+        if self.start_loss is None or self.config.data.order == "sequential":
+            return self.start_loss
+        first = [e.loss for e in self.validations[:1] if e.step == 0]
+        return max(self.start_loss, *first) if first else self.start_loss
+
+    @cached_property
     def end_loss(self) -> float | None:
         """Median training loss of the last fifth, at least of three steps."""
         n = max(FIRST_STEPS, len(self.losses) // 5)

@@ -36,7 +36,7 @@ def diverged(case: Case) -> Diagnosis | None:
             strength=1.0,
             next=lower_rate(case),
         )
-    start, end = case.start_loss, case.end_loss
+    start, end = case.base_loss, case.end_loss
     if not start or end is None or end <= DIVERGED_TIMES * start:
         return None
     return Diagnosis(
@@ -53,7 +53,7 @@ def diverged(case: Case) -> Diagnosis | None:
 
 def rate_too_high(case: Case) -> Diagnosis | None:
     """The loss first rose far above its start, at a rate far above the usual one."""
-    start, rate = case.start_loss, case.config.optimizer.learning_rate
+    start, rate = case.base_loss, case.config.optimizer.learning_rate
     if not start or start < LEAST_TO_LEARN or diverged(case):
         return None
     windows = zip(case.losses, case.losses[1:], case.losses[2:], strict=False)
@@ -106,7 +106,7 @@ def rate_too_low(case: Case) -> Diagnosis | None:
 
 def did_not_learn(case: Case) -> Diagnosis | None:
     """The loss hardly fell at a usual rate."""
-    progress, start = case.progress, case.start_loss
+    progress, start = case.progress, case.base_loss
     if progress is None or not start or start < LEAST_TO_LEARN or progress >= LEAST_PROGRESS:
         return None
     first, last = case.first(case.task), case.last(case.task)

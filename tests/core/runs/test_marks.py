@@ -1,7 +1,10 @@
 """What people write on runs."""
 
+import json
+
 import pytest
 
+from core.cli.main import main
 from core.config import RunConfig
 from core.errors import UserError
 from core.runs.marks import Mark, tags_in
@@ -63,3 +66,16 @@ def test_a_mark_needs_its_run() -> None:
 def test_tags_as_they_are_typed() -> None:
     assert tags_in(" a, lesson 3 ,,a") == ("a", "lesson 3")
     assert tags_in("") == ()
+
+
+def test_the_command_writes_what_it_is_given_and_keeps_the_rest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = ended(RunStore())
+    assert main(["runs", "mark", run, "--name", "The first", "--tags", "a, b"]) == 0
+    assert main(["runs", "mark", run, "--note", "later", "--json"]) == 0
+    *_, last = capsys.readouterr().out.splitlines()
+    wanted = {"name": "The first", "tags": ["a", "b"], "note": "later"}
+    assert json.loads(last) == {"type": "mark", "run_id": run, **wanted}
+    assert main(["runs", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out).items() >= wanted.items()
