@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from html import escape
 from itertools import cycle
 from typing import Any
 
@@ -122,7 +123,7 @@ def loss_figure(events: Mapping[str, Sequence[Event]]) -> go.Figure:
         figure.add_scatter(
             x=[e.step for e in steps],
             y=[e.loss for e in steps],
-            name=name,
+            name=escape(name),  # Plotly reads tags
             mode="lines",
             line=style["line"],
         )
@@ -146,7 +147,8 @@ def score_figure(events: Mapping[str, Sequence[Event]]) -> go.Figure:
             figure.add_scatter(
                 x=[e.step for e in points],
                 y=scores,
-                name=f"{name}: {catalog.task_title(task).lower()}" if len(tasks) > 1 else name,
+                name=escape(name)
+                + (f": {catalog.task_title(task).lower()}" if len(tasks) > 1 else ""),
                 mode="lines+markers",
                 line={"color": style["line"]["color"], "dash": dash, "width": 1},
                 marker={**style["marker"], "size": 9},

@@ -18,7 +18,7 @@ from core.runs.marks import Mark
 from core.runs.messages import AskProbes
 from core.runs.store import RunStore, RunSummary, worker_identity
 from pages.lab.runs.broke import broke_figure
-from pages.lab.runs.compare import names_of
+from pages.lab.runs.compare import loss_figure, names_of, score_figure
 from tests.core.doctor.streams import falling, scored, stream
 from tests.pages.fake_engine import ANSWERS, FakeEngine
 
@@ -169,6 +169,13 @@ def test_equal_names_are_told_apart_by_their_ids(store: RunStore) -> None:
     runs = [store.get(finished(store, RunConfig(seed=seed), [])) for seed in range(2)]
     marks = {run.id: Mark(name="same") for run in runs}
     assert names_of(runs, marks) == {run.id: f"same ({run.id[-6:]})" for run in runs}
+
+
+def test_a_name_in_a_chart_is_text(store: RunStore) -> None:
+    _, events = slow()
+    for figure in (loss_figure, score_figure):
+        (trace,) = figure({"<a href='x'>click</a>": events}).data
+        assert trace.name == "&lt;a href=&#x27;x&#x27;&gt;click&lt;/a&gt;"
 
 
 def deleting(*ids: str) -> None:
