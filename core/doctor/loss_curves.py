@@ -82,25 +82,15 @@ def rate_too_low(case: Case) -> Diagnosis | None:
     highest = max(e.learning_rate for e in case.steps)
     if highest > case.usual_rate / 5 or diverged(case):
         return None
-    wanted, before = case.config.optimizer, "The learning rate is too low"
-    next_run = at_rate(case, case.usual_rate)
-    if wanted.learning_rate > case.usual_rate / 5:
-        warmup = max(0, min(5, wanted.steps // 4))
-        before = f"The warm-up of {wanted.warmup_steps:,} steps outlasts the run"
-        next_run = NextRun(
-            change=f"Warm up over {warmup} steps",
-            config=with_optimizer(case.config, warmup_steps=warmup),
-        )
     return Diagnosis(
         cause="rate too low",
-        sentence=f"{before}: no step had a rate above {number(highest)}, where "
-        f"{number(case.usual_rate)} is usual for the method, and the loss fell by only "
-        f"{max(0.0, case.progress):.0%}.",
-        measure="highest rate of a step over the method's usual one",
+        sentence=f"The learning rate is too low: it is {number(highest)}, where {number(case.usual_rate)} is usual "
+        f"for the method, and the loss fell by only {max(0.0, case.progress):.0%}.",
+        measure="highest rate of a step over the method’s usual one",
         figure=highest / case.usual_rate,
         limit=0.2,
         strength=0.9,
-        next=next_run,
+        next=at_rate(case, case.usual_rate),
     )
 
 

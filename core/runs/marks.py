@@ -50,8 +50,8 @@ def check_line(text: str) -> str:
 def tags_in(text: str) -> tuple[str, ...]:
     """Tags as they are typed, with commas between them.
 
-    >>> tags_in("good, lesson 3,, good")
-    ('good', 'lesson 3')
+    >>> tags_in("good, for class,, good")
+    ('good', 'for class')
     """
     return tuple(dict.fromkeys(tag for part in text.split(",") if (tag := part.strip())))
 

@@ -1,6 +1,8 @@
 """Probes asked of a tiny real model before and after a run."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -56,7 +58,12 @@ def test_a_run_is_asked_once_and_its_changes_are_told(
     assert end["said"].endswith(".")
 
 
-def test_a_model_with_too_little_room_is_refused_in_words(tiny_folder: object) -> None:
-    run = tuned(str(tiny_folder))
-    with pytest.raises(UserError, match="together at most"):
+@pytest.mark.thorough
+def test_a_model_with_too_little_room_is_refused_in_words(roomy: str, tmp_path: Path) -> None:
+    narrow = tmp_path / "narrow"
+    shutil.copytree(roomy, narrow)
+    settings = json.loads((narrow / "config.json").read_text())
+    (narrow / "config.json").write_text(json.dumps(settings | {"max_position_embeddings": 64}))
+    run = tuned(str(narrow))
+    with pytest.raises(UserError, match="at most"):
         list(InferenceSession(RunStore()).probe(AskProbes(run=run)))
