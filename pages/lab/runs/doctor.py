@@ -34,9 +34,9 @@ def doctor_panel(run_id: str, *, key: str, name: str = "run") -> None:
                 _show(one, key=f"{key}_next_{number}", name=name)
 
 
-@st.cache_data(show_spinner=False, max_entries=200)
+@st.cache_resource(show_spinner=False, max_entries=200)
 def _found(run_id: str) -> list[Diagnosis]:
-    """A run that is over does not change: its pairs are looked at once."""
+    """A run that is over does not change: its pairs are looked at once, for all readers."""
     return diagnose(Case.of(store().get(run_id).config, events_of(run_id)))
 
 
