@@ -115,7 +115,7 @@ LAB = (
         id="runs",
         title="Runs",
         url_path="runs",
-        summary="Every run you start, with its settings, curves and answers; compare two, run again, delete.",
+        summary="Every run you start: its curves and answers, what it broke and why it went so; compare, name, delete.",
     ),
     Page(
         id="speed",

@@ -35,6 +35,7 @@ from core.models.acquire import load_tokenizer
 from core.models.load import LoadedModel
 from core.models.probe import resolve_dtype
 from core.runs import artifacts, evaluate_run
+from core.runs.ask_probes import ask_probes
 from core.runs.asked import asked_examples, asked_prompts
 from core.runs.compute_lock import ComputeLock, in_turns
 from core.runs.identity import remember_machine
@@ -42,6 +43,7 @@ from core.runs.measure import measure
 from core.runs.messages import (
     Answers,
     AskLabels,
+    AskProbes,
     Evaluate,
     Evaluated,
     Generate,
@@ -56,6 +58,7 @@ from core.runs.messages import (
     NextTokensAfter,
     NextTokenTable,
     PairLosses,
+    Probed,
     Progress,
     Request,
     ScoreText,
@@ -291,6 +294,11 @@ class InferenceSession:
         """Score and time one way to do a task (see `core.runs.measure`)."""
         module, base = self.model_for(asked.wanted.model, asked.wanted.run)
         yield from measure(asked.wanted, module, base, self.store, should_stop=should_stop)
+
+    def probe(self, asked: AskProbes, should_stop: Stop = never) -> Iterator[Progress | Probed]:
+        """The built-in probes, asked before and after tuning."""
+        tuned, base = self._run(asked.run)
+        yield from ask_probes(self.store.get(asked.run), tuned, base, should_stop=should_stop)
 
     def ablations(self, asked: TimeAblations, should_stop: Stop = never) -> Iterator[TimedStep]:
         """Time training steps with all tricks on and with those in `off` switched off, by turns."""

@@ -10,6 +10,7 @@ go through the worker's pipe as JSON lines, and only there: pages and the sessio
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar, get_args
 
+from core.answer import Answer
 from core.config import RunConfig
 from core.errors import UserError, quote
 from core.evaluate.examples import Judged
@@ -115,6 +116,14 @@ class Evaluated:
 @dataclass(frozen=True, kw_only=True)
 class LabelProbabilities(Progress):
     rows: list[LabelRow]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probed:
+    """What the base model and a run's model answer to `core.probes.battery`, in the order of its prompts."""
+
+    before: list[Answer]
+    after: list[Answer]
 
 
 # What is asked
@@ -268,6 +277,14 @@ class Measure(Request[Progress | Measured]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AskProbes(Request[Progress | Probed]):
+    """The built-in probes before and after a run's tuning; the last message holds the answers, which are kept."""
+
+    operation = "probe"
+    run: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class TimeAblations(Request[TimedStep]):
     operation = "ablations"
     model: str
@@ -296,6 +313,7 @@ REQUESTS: dict[str, type[Request[Any]]] = {
         Evaluate,
         AskLabels,
         Measure,
+        AskProbes,
         TimeAblations,
     )
 }

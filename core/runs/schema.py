@@ -57,7 +57,7 @@ from core.runs.record import read_json
 
 BUSY_TIMEOUT_S = 30.0
 """How long a writer waits for another one before it gives up."""
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 """The newest of `MIGRATIONS`. Versions are numbered: "0002" is newer than "0001"."""
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -92,6 +92,15 @@ events = Table(
     Column("at", Float, nullable=False),
     Column("type", String(40), nullable=False),
     Column("payload", JSON, nullable=False),
+)
+
+marks = Table(
+    "marks",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("tags", JSON, nullable=False),
+    Column("note", Text, nullable=False),
 )
 
 

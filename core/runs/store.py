@@ -26,11 +26,13 @@ from sqlalchemy import Select, delete, func, insert, select, update
 from core.config import RunConfig
 from core.errors import UserError, quote
 from core.events import Event, event_from_dict
+from core.probes import kept as probes
 from core.runs import artifacts, queue
 from core.runs.endings import Ending
 from core.runs.healing import Healer
 from core.runs.identity import identity_of
 from core.runs.liveness import STALE_S, worker_identity
+from core.runs.marks import Marks
 from core.runs.record import (
     RUN_ID,
     DamagedRunError,
@@ -64,6 +66,8 @@ class RunStore:
         """
         self._database = Database(url or os.environ.get("DATABASE_URL", ""))
         self._healer = Healer(self._database)
+        self.marks = Marks(self._database)
+        """Names, tags and notes that people write on runs."""
         with suppress(UserError):  # a full disk takes no change, but what is recorded can be read
             self.reap()
 
@@ -300,6 +304,7 @@ class RunStore:
             # If this fails, the run stays listed. On a full disk it makes the room that recording takes.
             artifacts.remove(artifacts.folder_of(run_id))
         artifacts.remove_partial(run_id)
+        probes.forget(run_id)
         self._healer.forget(run_id)
 
     # Shared steps

@@ -6,6 +6,7 @@ The test decides how a run goes on, by what it writes into the store, as a train
 from collections.abc import Iterator
 from typing import Any
 
+from core.answer import Answer
 from core.config import RunConfig
 from core.data.examples import task_examples
 from core.errors import UserError
@@ -13,10 +14,12 @@ from core.evaluate.examples import judge, labels_of
 from core.evaluate.thresholds import LabelRow
 from core.generate.tokens import Token
 from core.inspect.results import LoraStart, Matrices, Merged, MergedOnce, Spectrum, TakenAway
+from core.probes.battery import battery
 from core.runs.engines.preparation import Preparation
 from core.runs.messages import (
     Answers,
     AskLabels,
+    AskProbes,
     Evaluate,
     Generate,
     Generated,
@@ -25,6 +28,7 @@ from core.runs.messages import (
     LookAtSpectrum,
     M,
     Merge,
+    Probed,
     Request,
     StartLora,
     TakeAway,
@@ -48,6 +52,8 @@ MERGED = Merged(**vars(ONCE), rows=[ONCE], words="Taken out again, the weights a
 TOKYO = Token(
     id=1, piece="Tokyo", text="Tokyo", probability=0.9, n_tokens=2, elapsed_s=0.1, ended=True
 )
+RIGHT = {probe.prompt: next(iter(probe.expects), "a b c d") for probe in battery().probes}
+"""To every probe an answer that is right in most skills."""
 ANSWERS: dict[type[Request[Any]], Any] = {
     Generate: Generated(n_prompt=4, token=TOKYO),
     StartLora: LoraStart(a_norm=3.0, b_norm=0.0, scaling=1.0, largest_difference=0.0, n_logits=100),
@@ -71,6 +77,10 @@ ANSWERS: dict[type[Request[Any]], Any] = {
         shape=[576, 576],
     ),
     Merge: MERGED,
+    AskProbes: Probed(
+        before=[Answer(RIGHT[prompt], was_cut=False) for prompt, _ in battery().prompts],
+        after=[Answer("positive", was_cut=False) for _ in battery().prompts],
+    ),
     TakeAway: TakenAway(
         rows=[{"prompt": "Hello", "base": "Hi", "with": "positive", "without": "Hi"}],
         equal=True,

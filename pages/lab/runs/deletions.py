@@ -5,14 +5,16 @@ nothing.
 """
 
 import logging
+from collections.abc import Sequence
 from threading import Lock, Timer
 
 import streamlit as st
 
 from core.errors import UserError
-from core.runs.names import run_name
+from core.runs.listing import title_of
 from core.runs.store import Run
 from pages.shared.engine import delete_run, store
+from pages.shared.plain import plain
 
 UNDO_S = 60.0
 log = logging.getLogger(__name__)
@@ -60,31 +62,41 @@ def deletions() -> Deletions:
     return Deletions()
 
 
-def delete_button(run: Run) -> None:
-    """A button that asks first, and names the run."""
-    name = run_name(run.config_dict)
-    with st.popover("Delete", width="stretch"):
-        st.markdown(f"Delete **{name}** ({run.id}), with its curves, answers and weights?")
-        if st.button("Delete this run", type="primary", key=f"runs_delete_{run.id}"):
-            deletions().begin(run.id)
-            st.session_state["runs_deleted"] = run.id
+def delete_button(runs: Sequence[Run]) -> None:
+    """A button that asks first, and names the run, or says how many there are."""
+    one = runs[0]
+    what = f"these {len(runs)} runs"
+    with st.popover("Delete" if len(runs) == 1 else f"Delete {what}", width="stretch"):
+        if len(runs) == 1:
+            name = plain(title_of(one, store().marks.all()))
+            st.markdown(f"Delete **{name}** ({one.id}), with its curves, answers and weights?")
+        else:
+            st.markdown(f"Delete {what}, with their curves, answers and weights?")
+        label = "Delete this run" if len(runs) == 1 else f"Delete {what}"
+        key = f"runs_delete_{one.id}" if len(runs) == 1 else "runs_delete_all"
+        if st.button(label, type="primary", key=key):
+            for run in runs:
+                deletions().begin(run.id)
+            st.session_state["runs_deleted"] = [run.id for run in runs]
             st.query_params.pop("run", None)
             st.rerun()
 
 
 def offer_undo() -> None:
     """What was deleted last in this session, and the button that brings it back."""
-    run_id = st.session_state.get("runs_deleted", "")
-    if not run_id:
+    waiting = deletions().waiting()
+    run_ids = [run_id for run_id in st.session_state.get("runs_deleted", ()) if run_id in waiting]
+    if not run_ids:
+        st.session_state.pop("runs_deleted", None)
         return
-    if run_id not in deletions().waiting():
-        del st.session_state["runs_deleted"]
-        return
-    name = run_name(store().get(run_id).config_dict)
+    name = plain(title_of(store().get(run_ids[0]), store().marks.all()))
+    what = f"{name} ({run_ids[0]})" if len(run_ids) == 1 else f"{len(run_ids)} runs"
+    it = "it" if len(run_ids) == 1 else "they"
     words, button = st.columns([4, 1], vertical_alignment="center")
-    words.info(f"Deleted: {name} ({run_id}). For a minute it can be brought back.")
+    words.info(f"Deleted: {what}. For a minute {it} can be brought back.")
     if button.button("Undo", key="runs_undo", width="stretch"):
         del st.session_state["runs_deleted"]
-        if deletions().undo(run_id):
-            st.query_params["run"] = run_id
+        back = [run_id for run_id in run_ids if deletions().undo(run_id)]
+        if len(back) == 1:
+            st.query_params["run"] = back[0]
         st.rerun()

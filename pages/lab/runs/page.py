@@ -1,4 +1,4 @@
-"""Every run with its settings, status and curves: open, compare two, delete, run again."""
+"""Every run with its settings, status and curves: find, open, compare, write on, delete, run again."""
 
 import hashlib
 
@@ -8,17 +8,23 @@ from core import catalog
 from core.config import SETTINGS
 from core.config.command import command_of
 from core.errors import UserError
+from core.runs.listing import Marked, title_of
 from core.runs.names import flat, run_name
 from core.runs.store import Run
+from pages.lab.runs.broke import broke_panel
+from pages.lab.runs.compare import MOST_COMPARED, compare_runs
 from pages.lab.runs.deletions import delete_button, deletions, offer_undo
-from pages.lab.runs.tables import COLUMNS, compare_runs, run_table
+from pages.lab.runs.doctor import doctor_panel
+from pages.lab.runs.filters import wanted_runs
+from pages.lab.runs.tables import COLUMNS, run_table
+from pages.lab.runs.writing import show_mark, tag_all, write_on
 from pages.shared.engine import engine, store
 from pages.shared.live import run_view
 from pages.shared.plain import plain
 from pages.shared.run_button import run_in_url, start_button
 
 
-def choose(runs: list[Run]) -> list[Run]:
+def choose(runs: list[Run], marks: Marked) -> list[Run]:
     """The runs selected in the table, else the one in the address.
 
     A selection is of rows. So the table is another one once its rows are others, and the run in the address
@@ -28,7 +34,7 @@ def choose(runs: list[Run]) -> list[Run]:
     ids = [run.id for run in runs]
     rows = hashlib.sha256(" ".join(ids).encode()).hexdigest()[:12]
     event = st.dataframe(
-        run_table(runs),
+        run_table(runs, marks),
         hide_index=True,
         width="stretch",
         on_select="rerun",
@@ -37,7 +43,7 @@ def choose(runs: list[Run]) -> list[Run]:
         column_config=COLUMNS,
         key=f"runs_table_{rows}",
     )
-    st.caption("Select one run to open it, two to compare them.")
+    st.caption("Select one run to open it, several to compare them.")
     chosen = [runs[row] for row in event["selection"]["rows"]]
     if len(chosen) == 1:
         st.query_params["run"] = chosen[0].id
@@ -46,17 +52,23 @@ def choose(runs: list[Run]) -> list[Run]:
     return chosen
 
 
-def show(run: Run) -> None:
+def show(run: Run, marks: Marked) -> None:
     """One run: what can be done with it, its curves, and how to repeat it."""
-    st.header(run_name(run.config_dict))
-    st.caption(f"Run {run.id}")
-    again, delete = st.columns(2)
+    name, by_settings = title_of(run, marks), run_name(run.config_dict)
+    st.header(plain(name))
+    st.caption(f"Run {run.id}" + (f" · {plain(by_settings)}" if name != by_settings else ""))
+    show_mark(run)
+    again, write, delete = st.columns(3)
     with again:
         run_again(run)
+    with write:
+        write_on(run)
     if run.status.is_over:
         with delete:
-            delete_button(run)
+            delete_button([run])
     run_view(run.id)
+    doctor_panel(run.id, key="runs_doctor")
+    broke_panel(run.id, key="runs_broke")
     with st.expander("Settings and the command that repeats it"):
         repeat_command(run)
         if run.unchecked_config.method.name == "lora":
@@ -73,6 +85,18 @@ def show(run: Run) -> None:
         st.dataframe(rows, hide_index=True, width="stretch")
 
 
+def several(runs: list[Run], *, is_compared: bool = True) -> None:
+    """What can be done with many runs at once, and their comparison."""
+    tag, delete = st.columns(2)
+    with tag:
+        tag_all(runs)
+    if over := [run for run in runs if run.status.is_over]:
+        with delete:
+            delete_button(over)
+    if is_compared:
+        compare_runs(runs)
+
+
 def run_again(run: Run) -> None:
     """The button that starts a run with the same settings, where they still work."""
     try:
@@ -81,7 +105,6 @@ def run_again(run: Run) -> None:
         return
     if start_button(config, "Run again", key="runs_again"):
         st.query_params["run"] = engine().submit(config).id
-        del st.session_state["runs_table"]
         st.rerun()
 
 
@@ -104,11 +127,14 @@ if not runs:
         icon=":material/arrow_forward:",
     )
     st.stop()
-chosen = choose(runs)
+marks = store().marks.all()
+shown = wanted_runs(runs, marks)
+chosen = choose(shown, marks) if shown else []
 if len(chosen) == 1:
-    show(chosen[0])
-elif len(chosen) == 2:
-    st.header("Two runs compared")
-    compare_runs(chosen[0], chosen[1])
-elif len(chosen) > 2:
-    st.caption("Choose at most two.")
+    show(chosen[0], marks)
+elif 1 < len(chosen) <= MOST_COMPARED:
+    st.header(f"{len(chosen)} runs compared")
+    several(chosen)
+elif chosen:
+    st.caption(f"Choose at most {MOST_COMPARED} to compare them.")
+    several(chosen, is_compared=False)

@@ -18,6 +18,7 @@ from core.errors import UserError
 from core.events import Validation
 from core.paths import ROOT
 from core.runs import schema
+from core.runs.marks import Mark
 from core.runs.states import RunStatus
 from core.runs.store import RunStore
 
@@ -71,8 +72,8 @@ ADDS_A_NOTE = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade():
@@ -93,14 +94,14 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A later version of the app: its second migration."""
+    """A later version of the app: one migration more."""
     migrations = tmp_path / "100%: migrations"  # "%" and ":" mean something in alembic's settings
     shutil.copytree(schema.MIGRATIONS, migrations)
     monkeypatch.setattr(schema, "MIGRATIONS", migrations)
-    monkeypatch.setattr(schema, "SCHEMA_VERSION", "0002")
-    second = migrations / "versions" / "0002.py"
-    second.write_text(ADDS_A_NOTE)
-    return second
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", "0003")
+    third = migrations / "versions" / "0003.py"
+    third.write_text(ADDS_A_NOTE)
+    return third
 
 
 def execute(file: Path, *statements: str) -> None:
@@ -150,6 +151,25 @@ def test_a_database_from_before_there_were_versions_is_read_and_gets_one(file: P
     check_runs(store)
 
 
+def test_a_database_of_the_first_version_gets_marks_and_keeps_its_runs(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute(file, BEFORE_VERSIONS, RUNS)
+    execute(
+        file,
+        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY);"
+        "INSERT INTO alembic_version VALUES ('0001');",
+    )
+    store = RunStore()
+    assert rows(file, "SELECT version_num FROM alembic_version") == [("0002",)]
+    finished = "20261101-090000-aaaaaa"
+    assert store.marks.all() == {}
+    store.marks.put(finished, Mark(name="the first", tags=("good",)))
+    assert RunStore().marks.of(finished) == Mark(name="the first", tags=("good",))
+    check_runs(store)  # which deletes it
+    assert store.marks.all() == {}
+
+
 def test_a_database_whose_making_was_interrupted_is_completed(file: Path) -> None:
     execute(file, BEFORE_VERSIONS.split("CREATE INDEX")[0])
     store = RunStore()
@@ -172,13 +192,13 @@ def test_a_later_version_changes_the_tables_and_keeps_all_runs(
         execute(file, before)
     else:
         with monkeypatch.context() as patch:
-            patch.setattr(schema, "SCHEMA_VERSION", "0001")
+            patch.setattr(schema, "SCHEMA_VERSION", "0002")
             later.unlink()
             RunStore()
             later.write_text(ADDS_A_NOTE)
     execute(file, RUNS)
     store = RunStore()
-    assert rows(file, "SELECT version_num FROM alembic_version") == [("0002",)]
+    assert rows(file, "SELECT version_num FROM alembic_version") == [("0003",)]
     assert columns(file, "runs")[-1] == columns(file, "events")[-1] == "note"
     check_runs(store)
 

@@ -141,7 +141,7 @@ def test_the_base_models_answers_are_not_the_last_ones_of_a_run(home: Path) -> N
 
 
 def compared(one: str, two: str) -> None:
-    from pages.lab.runs.tables import compare_runs
+    from pages.lab.runs.compare import compare_runs
     from pages.shared.engine import store
 
-    compare_runs(store().get(one), store().get(two))
+    compare_runs([store().get(one), store().get(two)])
