@@ -1,0 +1,195 @@
+"""Own pairs on the Workbench: read from a file, a text or the hub, shown as they are understood, then confirmed.
+
+Nothing is used before the reader has seen it: which kind of file, which columns, the first pairs, what was left out.
+What is confirmed is kept, and its address stands in the URL, so a reload or another screen finds it.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import gettempdir
+
+import pandas as pd
+import streamlit as st
+
+from core.command_process import CommandProcess
+from core.data import uploads
+from core.data.intake import Dataset, Mapping, UnknownColumnsError
+from core.data.listing import count
+from core.datafile import FILE_TYPES, read
+from core.errors import UserError
+from pages.shared.plain import plain
+
+URL = "dataset"
+FILE, TEXT, HUB = "A file", "Pasted text", "The Hugging Face hub"
+SHOWN = 5
+"""Pairs in the preview."""
+MOST_LISTED = 20
+"""Lines that were left out."""
+REPOSITORY = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the reader brought."""
+
+    content: bytes
+    name: str
+    key: str
+    """Another one for other content, so that its widgets are fresh."""
+
+
+def choose_pairs() -> str:
+    """The address of the pairs in use, or "" while there are none."""
+    source = st.segmented_control(
+        "Where your pairs are",
+        [FILE, TEXT, HUB],
+        default=FILE,
+        required=True,
+        key="workbench_source",
+    )
+    given = {FILE: _from_file, TEXT: _from_text, HUB: _from_hub}[source]()
+    if given:
+        _preview(given)
+    return _in_use(given is not None)
+
+
+def _from_file() -> Given | None:
+    file = st.file_uploader(
+        "JSONL, JSON, CSV, TSV, XLSX or Parquet", type=FILE_TYPES, key="workbench_file"
+    )
+    return Given(file.getvalue(), file.name, file.file_id) if file else None
+
+
+def _from_text() -> Given | None:
+    text = st.text_area(
+        "JSONL, JSON, or a table with a header, as a spreadsheet copies it",
+        key="workbench_text",
+        height=160,
+        placeholder='{"prompt": "2 + 2 =", "completion": "4"}',
+    )
+    content = text.encode("utf-8", "replace")
+    return Given(content, "Your text", str(hash(text))) if text.strip() else None
+
+
+@st.cache_resource(show_spinner=False)
+def _fetches() -> dict[tuple[str, str], CommandProcess]:
+    """Data sets of the hub that this server has asked for, by name and split."""
+    return {}
+
+
+def _from_hub() -> Given | None:
+    left, right = st.columns([3, 1])
+    name = left.text_input("Data set, for example stanfordnlp/imdb", key="workbench_hub").strip()
+    split = right.text_input("Split", "train", key="workbench_split").strip() or "train"
+    if not name:
+        return None
+    if not REPOSITORY.fullmatch(name) or not re.fullmatch(r"[\w.-]+", split):
+        st.error("A data set of the hub is named owner/name, and its split with one word.")
+        return None
+    file = Path(gettempdir()) / f"tuning-fork-{name.replace('/', '--')}-{split}.jsonl"
+    process = _fetches().get((name, split))
+    if process and process.is_running:
+        st.fragment(_wait_for, run_every=1.0)(process)
+        return None
+    if process and not process.error and file.is_file():
+        return Given(file.read_bytes(), f"{name} ({split})", f"{name} {split}")
+    if process and process.error:
+        st.error(plain(process.error))
+    if st.button("Fetch it", key="workbench_fetch"):
+        command = ["data", "--hub", name, "--split", split, "--out", str(file), "--json"]
+        _fetches()[name, split] = CommandProcess(command)
+        st.rerun()
+    return None
+
+
+def _wait_for(process: CommandProcess) -> None:
+    if not process.is_running:
+        st.rerun()
+    st.caption("Fetching the first rows …")
+    if st.button("Stop", key="workbench_fetch_stop"):
+        process.stop()
+        st.rerun()
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def _read(content: bytes, name: str, mapping: Mapping | None, skip: bool) -> Dataset:
+    """Once for each file and way to read it, not at every click."""
+    return read(content, name=name, mapping=mapping, skip_bad_lines=skip)
+
+
+def _preview(given: Given) -> None:
+    """What was recognised, with the mapping to change, the first pairs and what was left out; and the button."""
+    key = f"workbench_{given.key}"
+    skip = st.checkbox("Leave out lines that cannot be used", key=f"{key}_skip")
+    mapping = _chosen(key)
+    try:
+        data = _read(given.content, given.name, mapping, skip)
+    except UnknownColumnsError as error:
+        st.warning(
+            f"{plain(given.name)}: choose the columns. Their names do not say which holds the prompt and which "
+            "the completion."
+        )
+        first = [{column: str(row.get(column, "")) for column in row} for row in error.first]
+        st.dataframe(pd.DataFrame(first), hide_index=True, width="stretch")
+        _choose_columns(error.columns, None, key)
+        return
+    except UserError as error:
+        st.error(plain(str(error)))
+        return
+    st.markdown(
+        f"**{plain(data.name)}**: {count(len(data.records), 'pair')}. {data.file_type}; the layout is "
+        f"{plain(data.format)}."
+    )
+    _choose_columns(data.columns, data.mapping, key)
+    st.caption(f"{plain(data.mapping.in_words).capitalize()}. The first pairs:")
+    first = [{n: r[n] for n in ("prompt", "completion")} for r in data.records[:SHOWN]]
+    st.dataframe(pd.DataFrame(first), hide_index=True, width="stretch")
+    for warning in data.warnings:
+        st.caption(plain(warning))
+    if data.skipped:
+        with st.expander(f"{count(len(data.skipped), 'line')} left out"):
+            rows = [{"line": line, "why": why} for line, why in data.skipped[:MOST_LISTED]]
+            st.dataframe(pd.DataFrame(rows), hide_index=True)
+    if st.button(f"Use these {count(len(data.records), 'pair')}", type="primary", key=f"{key}_use"):
+        source = uploads.Source(name=data.name, lines=data.lines)
+        st.query_params[URL] = address = uploads.keep(data.records, source)
+        skipped = st.session_state.setdefault("workbench_skipped", {})
+        skipped[address] = data.skipped
+        st.rerun()
+
+
+def _choose_columns(columns: list[str], mapping: Mapping | None, key: str) -> None:
+    left, right = st.columns(2)
+    left.multiselect(
+        "Prompt from", columns, list(mapping.prompt) if mapping else [], key=f"{key}_prompt"
+    )
+    right.selectbox(
+        "Completion from",
+        columns,
+        columns.index(mapping.completion) if mapping else None,
+        key=f"{key}_completion",
+    )
+
+
+def _chosen(key: str) -> Mapping | None:
+    prompt = st.session_state.get(f"{key}_prompt")
+    completion = st.session_state.get(f"{key}_completion")
+    return Mapping(prompt=tuple(prompt), completion=completion) if prompt and completion else None
+
+
+def _in_use(has_other: bool) -> str:
+    """The pairs that the address names, in a line; "" where it names none that are here."""
+    address = st.query_params.get(URL, "")
+    if not address:
+        return ""
+    try:
+        n = len(uploads.load(address))
+    except UserError as error:
+        st.error(plain(str(error)))
+        return ""
+    name = uploads.source(address).name
+    known = f"{count(n, 'pair')} of {plain(name)}" if name != "The data" else count(n, "pair")
+    until = " until you use others" if has_other else ""
+    st.success(f"In use{until}: {known}.")
+    return address
