@@ -18,7 +18,11 @@ from pages.shared.layout import page_style
 from pages.shared.plain import plain
 from pages.shared.prepare import preparation_corner
 
-LAB_ICONS = {"runs": ":material/list:", "speed": ":material/speed:"}
+LAB_ICONS = {
+    "workbench": ":material/construction:",
+    "runs": ":material/list:",
+    "speed": ":material/speed:",
+}
 SIDEBAR_PX = 256  # a lesson's two columns have room beside it on a screen of 1024 pixels
 
 

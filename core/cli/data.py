@@ -21,8 +21,10 @@ from core.datacheck.check import check_data, numbered_examples
 from core.datacheck.expected import expect
 from core.datacheck.lengths import lengths_of
 from core.datafile import read_file
+from core.datafile.hub import fetch
 from core.errors import UserError
 from core.models.acquire import is_ready, model_dir
+from core.paths import write_whole
 from core.runs.store import RunStore
 
 
@@ -67,7 +69,14 @@ def check_test_data(data: Dataset, examples: Sequence[Example], tokenizer: ChatT
 def add_parser(actions: Any) -> None:
     parser = actions.add_parser("data", help="what a data file holds, before it is trained on")
     parser.add_argument(
-        "file", type=Path, metavar="FILE", help="JSONL, JSON, CSV, TSV, XLSX or Parquet"
+        "file", type=Path, nargs="?", metavar="FILE", help="JSONL, JSON, CSV, TSV, XLSX or Parquet"
+    )
+    parser.add_argument(
+        "--hub", default="", metavar="OWNER/NAME", help="a data set of the Hugging Face hub instead"
+    )
+    parser.add_argument("--split", default="train", help="of a data set of the hub")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="where to write what came from the hub"
     )
     add_data_options(parser)
     parser.add_argument(
@@ -83,7 +92,7 @@ def add_parser(actions: Any) -> None:
 
 def describe(arguments: Namespace) -> int:
     """Format, mapping and number of pairs, and what is wrong with them."""
-    data = read_data(arguments.file, arguments)
+    data = read_data(_file(arguments), arguments)
     notes = [] if arguments.check else pair_notes(data)
     if arguments.json:
         message = data.to_dict()
@@ -96,6 +105,23 @@ def describe(arguments: Namespace) -> int:
     if arguments.check:
         check(data, arguments)
     return 0
+
+
+def _file(arguments: Namespace) -> Path:
+    """The file that was named, or what was fetched from the hub as one."""
+    if bool(arguments.file) == bool(arguments.hub):
+        raise UserError("Name a data file, or a data set of the hub with --hub OWNER/NAME.")
+    if arguments.file:
+        return arguments.file
+    place = arguments.out or Path(f"{arguments.hub.replace('/', '--')}-{arguments.split}.jsonl")
+    say(f"Fetching the split {arguments.split} of {arguments.hub}")
+    content = fetch(arguments.hub, arguments.split).encode()
+    try:
+        write_whole(place.absolute(), content)
+    except OSError as error:
+        raise UserError(f"{place} cannot be written: {error.strerror or error}.") from error
+    say(f"Written to {place}")
+    return place
 
 
 def check(data: Dataset, arguments: Namespace) -> None:

@@ -98,6 +98,13 @@ LESSONS = (
 )
 LAB = (
     Page(
+        id="workbench",
+        title="Workbench",
+        url_path="workbench",
+        summary="Your own data and model: a file is read, looked through and trained on with any method, and the "
+        "result is yours to take home.",
+    ),
+    Page(
         id="runs",
         title="Runs",
         url_path="runs",

@@ -22,6 +22,7 @@ from core.export.export import FORMATS, MODELS, PROGRAMS
 from core.export.parity import FILE, Compared, Parity
 from core.export.snippets import how_to_load
 from core.runs.duration import in_words
+from core.runs.states import RunStatus
 from core.runs.store import Run
 from pages.shared.plain import plain
 
@@ -44,7 +45,9 @@ def _under_way() -> dict[tuple[str, str], CommandProcess]:
 
 
 def take_home(run: Run) -> None:
-    """The panel of a run that is over: choose a format, have it written and checked, download it."""
+    """The panel of a run that has trained: choose a format, have it written and checked, download it."""
+    if run.status not in (RunStatus.FINISHED, RunStatus.STOPPED):
+        return
     st.subheader("Take it home")
     has_weights = run.summary.artifact_bytes > 0
     formats = [name for name in FORMATS if has_weights or name not in MODELS]
@@ -117,10 +120,11 @@ def _result(run: Run, format: str, key: str) -> None:
     elif format in (*MODELS, *PROGRAMS):
         st.caption("It was not checked. Export it anew with the check to know that it works.")
     if format in MODELS:
+        entry = catalog.find_model(run.config.model)
         with st.expander("How to load it"):
-            base = base_name(catalog.find_model(run.config.model))
-            for paragraph in how_to_load(run, format, base=base):
+            for paragraph in how_to_load(run, format, base=base_name(entry)):
                 st.markdown(paragraph)
+            st.caption(entry.rounding)
 
 
 def _check(folder: Path) -> None:
