@@ -49,9 +49,8 @@ def choose_pairs() -> str:
         key="workbench_source",
     )
     given = {FILE: _from_file, TEXT: _from_text, HUB: _from_hub}[source]()
-    if given:
-        _preview(given)
-    return _in_use(given is not None)
+    is_used = _preview(given) if given else True
+    return _in_use(has_other=not is_used)
 
 
 def _from_file() -> Given | None:
@@ -118,8 +117,11 @@ def _read(content: bytes, name: str, mapping: Mapping | None, skip: bool) -> Dat
     return read(content, name=name, mapping=mapping, skip_bad_lines=skip)
 
 
-def _preview(given: Given) -> None:
-    """What was recognised, with the mapping to change, the first pairs and what was left out; and the button."""
+def _preview(given: Given) -> bool:
+    """What was recognised, with the mapping to change, the first pairs and what was left out; and the button.
+
+    Returns whether just this is what is in use.
+    """
     key = f"workbench_{given.key}"
     skip = st.checkbox("Leave out lines that cannot be used", key=f"{key}_skip")
     mapping = _chosen(key)
@@ -133,10 +135,10 @@ def _preview(given: Given) -> None:
         first = [{column: str(row.get(column, "")) for column in row} for row in error.first]
         st.dataframe(pd.DataFrame(first), hide_index=True, width="stretch")
         _choose_columns(error.columns, None, key)
-        return
+        return False
     except UserError as error:
         st.error(plain(str(error)))
-        return
+        return False
     st.markdown(
         f"**{plain(data.name)}**: {count(len(data.records), 'pair')}. {data.file_type}; the layout is "
         f"{plain(data.format)}."
@@ -151,12 +153,18 @@ def _preview(given: Given) -> None:
         with st.expander(f"{count(len(data.skipped), 'line')} left out"):
             rows = [{"line": line, "why": why} for line, why in data.skipped[:MOST_LISTED]]
             st.dataframe(pd.DataFrame(rows), hide_index=True)
-    if st.button(f"Use these {count(len(data.records), 'pair')}", type="primary", key=f"{key}_use"):
+    shown = (given.key, data.mapping, skip)
+    used = st.session_state.get("workbench_used")
+    if used == (shown, st.query_params.get(URL, "")):
+        return True
+    n = count(len(data.records), "pair")
+    if st.button(f"Use these {n}", type="primary", key=f"{key}_use"):
         source = uploads.Source(name=data.name, lines=data.lines)
         st.query_params[URL] = address = uploads.keep(data.records, source)
-        skipped = st.session_state.setdefault("workbench_skipped", {})
-        skipped[address] = data.skipped
+        st.session_state["workbench_used"] = (shown, address)
+        st.session_state.setdefault("workbench_skipped", {})[address] = data.skipped
         st.rerun()
+    return False
 
 
 def _choose_columns(columns: list[str], mapping: Mapping | None, key: str) -> None:
@@ -178,7 +186,7 @@ def _chosen(key: str) -> Mapping | None:
     return Mapping(prompt=tuple(prompt), completion=completion) if prompt and completion else None
 
 
-def _in_use(has_other: bool) -> str:
+def _in_use(*, has_other: bool) -> str:
     """The pairs that the address names, in a line; "" where it names none that are here."""
     address = st.query_params.get(URL, "")
     if not address:
