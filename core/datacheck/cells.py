@@ -38,7 +38,7 @@ def left_out(skipped: Sequence[tuple[int, str]]) -> list[Finding]:
         Finding(
             kind="left_out",
             level="note" if reason == "empty" else "look",
-            sentence=f"{count(len(lines), 'line')} left out: {name_lines(lines)}: {reason}.",
+            sentence=f"{name_lines(lines).capitalize()} {'is' if len(lines) == 1 else 'are'} left out: {reason}.",
             lines=tuple(lines),
         )
         for reason, lines in by_reason.items()

@@ -31,7 +31,7 @@ def _balance(examples: Sequence[Example], counts: Counter[str], word: str) -> li
     if share >= UNEVEN:
         level = "look"
         said += (
-            f" Always answering “{commonest}” would be right in {share:.0%} of them: look at precision and recall, "
+            f" Always answering “{commonest}” would be right for {share:.0%} of the pairs: look at precision and recall, "
             "too, or add pairs of the others."
         )
     found = [Finding(kind="label_balance", level=level, sentence=said)]

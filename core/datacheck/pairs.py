@@ -1,6 +1,7 @@
 """Findings about pairs beside each other: repeated, nearly the same, contradicting, in two parts at once."""
 
 from collections.abc import Sequence
+from os.path import commonprefix
 
 from core.data.example import Example
 from core.data.examples import PARTS, Splits
@@ -8,6 +9,9 @@ from core.data.listing import count, name_lines
 from core.data.split import by_prompt, distinct, same, short
 from core.datacheck.findings import Finding
 from core.datacheck.near import near_pairs
+
+SHOWN_BEFORE = 25
+"""Characters of two near copies that are shown before they part."""
 
 
 def duplicates(examples: Sequence[Example], word: str) -> list[Finding]:
@@ -87,8 +91,13 @@ def _leaks(both: Sequence[tuple[Example, Example]], splits: Splits, word: str) -
 
 
 def _example(one: Example, other: Example, word: str) -> str:
+    """Both prompts from a little before where they part, so that the difference is seen."""
     lines = name_lines([one.number, other.number], word)
-    return f"{lines}: “{short(one.prompt)}” and “{short(other.prompt)}”"
+    alike = len(commonprefix([one.prompt, other.prompt]))  # noqa: RUF071  (characters are meant)
+    start = one.prompt.rfind(" ", 0, max(0, alike - SHOWN_BEFORE)) + 1
+    mark = "…" if start else ""
+    first, second = (f"{mark}{short(text.prompt[start:])}" for text in (one, other))
+    return f"{lines}: “{first}” and “{second}”"
 
 
 def in_two_parts(examples: Sequence[Example], word: str) -> list[Finding]:

@@ -20,7 +20,7 @@ MARKS = (
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 """No text holds these; a file that does is none."""
 SPECIAL = re.compile(r"\w*[^\x00-\x7f]\w*")
-MOST_SHOWN = 3
+MOST_SHOWN, LONGEST_SHOWN = 3, 30
 LOOKED_AT = 4_000
 """Bytes by which UTF-16 without a mark is told."""
 
@@ -48,7 +48,7 @@ def decoded(content: bytes, name: str) -> Text | None:
     if text is None or CONTROL.search(text):
         return None
     words = list(dict.fromkeys(SPECIAL.findall(text)))[:MOST_SHOWN]
-    shown = ", ".join(f"“{word}”" for word in words)
+    shown = ", ".join(f"“{word[:LONGEST_SHOWN]}”" for word in words)
     said = (
         f"{name} is not UTF-8; it is read as Windows-1252. Check its special characters: {shown}. "
         "If they are wrong, save the file as UTF-8."

@@ -53,7 +53,7 @@ def take_home(run: Run) -> None:
     formats = [name for name in FORMATS if has_weights or name not in MODELS]
     key = f"take_home_{run.id}"
     format = st.selectbox("Format", formats, format_func=TITLES.__getitem__, key=f"{key}_format")
-    st.caption(f"{FORMATS[format].capitalize()}.")
+    st.caption(f"{FORMATS[format][:1].upper()}{FORMATS[format][1:]}.")
     if not has_weights:
         st.caption("This run left no weights, so there is no model to take home.")
     try:

@@ -140,11 +140,11 @@ def _preview(given: Given) -> bool:
         st.error(plain(str(error)))
         return False
     st.markdown(
-        f"**{plain(data.name)}**: {count(len(data.records), 'pair')}. {data.file_type}; the layout is "
+        f"**{plain(data.name)}**: {count(len(data.records), 'pair')}. {plain(data.file_type)}; the layout is "
         f"{plain(data.format)}."
     )
     _choose_columns(data.columns, data.mapping, key)
-    st.caption(f"{plain(data.mapping.in_words).capitalize()}. The first pairs:")
+    st.caption(f"{plain(_sentence(data.mapping.in_words))} The first pairs:")
     first = [{n: r[n] for n in ("prompt", "completion")} for r in data.records[:SHOWN]]
     st.dataframe(pd.DataFrame(first), hide_index=True, width="stretch")
     for warning in data.warnings:
@@ -165,6 +165,10 @@ def _preview(given: Given) -> bool:
         st.session_state.setdefault("workbench_skipped", {})[address] = data.skipped
         st.rerun()
     return False
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _choose_columns(columns: list[str], mapping: Mapping | None, key: str) -> None:

@@ -111,7 +111,7 @@ def test_bad_lines_are_named_left_out_and_listed(engine: FakeEngine) -> None:
     (box,) = [c for c in app.checkbox if c.label.startswith("Leave out lines")]
     box.set_value(True).run()
     use(app)
-    assert "1 line left out: line 31" in said(app)
+    assert "Line 31 is left out: the completion is missing." in said(app)
 
 
 def test_bad_pairs_hold_the_run_back_and_are_shown(engine: FakeEngine) -> None:
