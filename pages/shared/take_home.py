@@ -57,6 +57,8 @@ def take_home(run: Run) -> None:
     if not has_weights:
         st.caption("This run left no weights, so there is no model to take home.")
     try:
+        if format in MODELS:
+            st.caption(catalog.find_model(run.config.model).rounding)
         process = _under_way().get((run.id, format))
         if process and process.is_running:
             st.fragment(_progress, run_every=POLL_S)(run.id, format)
@@ -124,7 +126,6 @@ def _result(run: Run, format: str, key: str) -> None:
         with st.expander("How to load it"):
             for paragraph in how_to_load(run, format, base=base_name(entry)):
                 st.markdown(paragraph)
-            st.caption(entry.rounding)
 
 
 def _check(folder: Path) -> None:
