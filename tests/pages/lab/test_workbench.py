@@ -259,7 +259,7 @@ def test_a_failed_run_says_why_and_offers_no_way_out(engine: FakeEngine, store: 
 
 def wait_for(app: AppTest, label: str) -> None:
     """The page again and again, until a button is there."""
-    for _ in range(100):
+    for _ in range(300):
         app.run()
         assert not app.exception
         if any(label in button for button in labels(app)) or app.get("download_button"):
@@ -295,7 +295,7 @@ def test_an_export_that_cannot_be_made_says_why(engine: FakeEngine, store: RunSt
     app = opened(run=run_id)
     app.button(key=f"take_home_{run_id}_start_peft").click().run()
     wait_for(app, "Export")
-    for _ in range(100):
+    for _ in range(300):
         if app.error:
             break
         time.sleep(0.3)
@@ -329,4 +329,4 @@ def test_what_was_expected_stands_beside_what_it_took(engine: FakeEngine, store:
     step_by_step(store, "finished")
     time.sleep(0.01)
     app = opened(run=step_by_step(store, "finished"))
-    assert "It took 3 s instead of about 3 s (as expected)." in said(app)
+    assert "It took 3 s instead of about 12 s (76% less)." in said(app)
