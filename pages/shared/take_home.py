@@ -18,12 +18,13 @@ from core.data.listing import count
 from core.errors import UserError
 from core.export import kept
 from core.export.card import base_name
-from core.export.export import FORMATS, MODELS, PROGRAMS
+from core.export.export import FORMATS, MODELS, PROGRAMS, formats_of
 from core.export.parity import FILE, Compared, Parity
 from core.export.snippets import how_to_load
 from core.runs.duration import in_words
 from core.runs.states import RunStatus
 from core.runs.store import Run
+from pages.shared.engine import store
 from pages.shared.plain import plain
 
 POLL_S = 1.0
@@ -49,12 +50,11 @@ def take_home(run: Run) -> None:
     if run.status not in (RunStatus.FINISHED, RunStatus.STOPPED):
         return
     st.subheader("Take it home")
-    has_weights = run.summary.artifact_bytes > 0
-    formats = [name for name in FORMATS if has_weights or name not in MODELS]
+    formats = formats_of(store(), run)
     key = f"take_home_{run.id}"
     format = st.selectbox("Format", formats, format_func=TITLES.__getitem__, key=f"{key}_format")
     st.caption(f"{FORMATS[format][:1].upper()}{FORMATS[format][1:]}.")
-    if not has_weights:
+    if not set(MODELS).intersection(formats):
         st.caption("This run left no weights, so there is no model to take home.")
     try:
         if format in MODELS:

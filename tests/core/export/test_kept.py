@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from core.config import MethodConfig, RunConfig
 from core.errors import UserError
 from core.export import kept
+from core.export.export import formats_of
+from core.runs.store import RunStore, RunSummary
 
 RUN = "20261128-101500-ab12cd"
 
@@ -45,3 +48,24 @@ def test_exports_go_alone_and_all_together(folder: Path) -> None:
 def test_what_is_no_run_has_no_folder(folder: Path) -> None:
     with pytest.raises(UserError, match="There is no run"):
         kept.folder_of("../../etc", "card")
+
+
+def test_a_run_is_offered_what_it_can_be_written_as(folder: Path) -> None:
+    store = RunStore()
+    found: dict[str, list[str]] = {}
+    for method, has_adapter in (("lora", True), ("full", False), ("prefix", True)):
+        run = store.start(RunConfig(method=MethodConfig(name=method)), worker=method)
+        if has_adapter:
+            store.artifact_dir(run.id).mkdir(parents=True)
+            (store.artifact_dir(run.id) / "adapter_config.json").write_text("{}")
+        store.finish(run.id, RunSummary(artifact_bytes=10))
+        found[method] = formats_of(store, store.get(run.id))
+    rest = ["script", "notebook", "card", "report"]
+    assert found == {
+        "lora": ["peft", "merged", "gguf", *rest],
+        "full": ["merged", "gguf", *rest],
+        "prefix": ["peft", *rest],
+    }
+    stopped = store.submit(RunConfig(seed=1))
+    store.stop(stopped.id)
+    assert formats_of(store, store.get(stopped.id)) == rest
