@@ -31,10 +31,12 @@ def _explained(error: Exception, name: str, split: str) -> str:
     kind = type(error).__name__
     if "NotFound" in kind and "onnect" not in said:
         return f"The Hugging Face hub has no open data set {shortened(name)}; choose another."
-    if "split" in said.lower():
-        return f"The data set {shortened(name)} has no split {quote(split)}: {shortened(said)}."
     if "onfig name" in said:
         return f"The data set {shortened(name)} has several parts; download the one you want as a file."
+    if "cripts" in said:
+        return f"The data set {shortened(name)} is made by a script, which is not run; download it as a file."
+    if "split" in said.lower():
+        return f"The data set {shortened(name)} has no split {quote(split)}: {shortened(said)}."
     return (
         f"The data set {shortened(name)} cannot be fetched from here ({kind}); connect this machine to the hub, or "
         "download the data elsewhere and give the file."
