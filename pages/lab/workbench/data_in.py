@@ -6,8 +6,6 @@ What is confirmed is kept, and its address stands in the URL, so a reload or ano
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import gettempdir
 
 import pandas as pd
 import streamlit as st
@@ -18,6 +16,7 @@ from core.data.intake import Dataset, Mapping, UnknownColumnsError
 from core.data.listing import count
 from core.datafile import FILE_TYPES, read
 from core.errors import UserError
+from core.paths import data_dir
 from pages.shared.plain import plain
 
 URL = "dataset"
@@ -26,7 +25,8 @@ SHOWN = 5
 """Pairs in the preview."""
 MOST_LISTED = 20
 """Lines that were left out."""
-REPOSITORY = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
+REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?")
+SPLIT = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,10 @@ def _from_hub() -> Given | None:
     split = right.text_input("Split", "train", key="workbench_split").strip() or "train"
     if not name:
         return None
-    if not REPOSITORY.fullmatch(name) or not re.fullmatch(r"[\w.-]+", split):
+    if not REPOSITORY.fullmatch(name) or not SPLIT.fullmatch(split):
         st.error("A data set of the hub is named owner/name, and its split with one word.")
         return None
-    file = Path(gettempdir()) / f"tuning-fork-{name.replace('/', '--')}-{split}.jsonl"
+    file = data_dir() / "hub" / f"{name.replace('/', '--')}-{split}.jsonl"
     process = _fetches().get((name, split))
     if process and process.is_running:
         st.fragment(_wait_for, run_every=1.0)(process)

@@ -225,10 +225,13 @@ def test_a_folder_that_holds_no_model_is_said(path: str, engine: FakeEngine) -> 
     assert not app.exception
 
 
-def test_names_on_the_hub_are_checked_before_anything_is_fetched(engine: FakeEngine) -> None:
+@pytest.mark.parametrize("name", ["--out /etc/x", "--out", "../x", "a/b/c"])
+def test_names_on_the_hub_are_checked_before_anything_is_fetched(
+    name: str, engine: FakeEngine
+) -> None:
     app = opened()
     app.segmented_control(key="workbench_source").set_value("The Hugging Face hub").run()
-    app.text_input(key="workbench_hub").set_value("--out /etc/x").run()
+    app.text_input(key="workbench_hub").set_value(name).run()
     assert "named owner/name" in app.error[0].value
     assert "Fetch it" not in labels(app)
 
