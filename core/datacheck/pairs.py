@@ -103,7 +103,7 @@ def _example(one: Example, other: Example, word: str) -> str:
 def in_two_parts(examples: Sequence[Example], word: str) -> list[Finding]:
     """Prompts that the file itself puts into more than one part."""
     said = [e for e in examples if e.fields.get("split") in PARTS]
-    groups = [g for g in by_prompt(said) if len({e.fields["split"] for e in g}) > 1]
+    groups = [g for g in by_prompt(said) if len({str(e.fields["split"]) for e in g}) > 1]
     if not groups:
         return []
     lines = tuple(sorted(e.number for group in groups for e in group))
