@@ -39,9 +39,12 @@ def choose_file(*, key: str, url: str) -> str:
     skip = st.checkbox("Leave out lines that cannot be used", key=f"{key}_skip_{file.file_id}")
     wanted = _chosen_columns(key, file.file_id)
     is_new = state.get("file") != file.file_id
+    known = [] if is_new else state["columns"]
+    if known and not wanted:  # the widgets were away while an error was shown
+        wanted = state["mapping"]
     if is_new or state["skip"] != skip or (wanted and wanted != state["mapping"]):
         state.clear()
-        state |= {"file": file.file_id, "skip": skip, "mapping": wanted, "columns": []}
+        state |= {"file": file.file_id, "skip": skip, "mapping": wanted, "columns": known}
         try:
             data = read(file.getvalue(), name=file.name, mapping=wanted, skip_bad_lines=skip)
             source = uploads.Source(name=data.name, lines=data.lines)

@@ -5,12 +5,13 @@ What is confirmed is kept, and its address stands in the URL, so a reload or ano
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 import streamlit as st
 
 from core.command_process import CommandProcess
+from core.course.lessons import name_of
 from core.data import uploads
 from core.data.intake import Dataset, Mapping, UnknownColumnsError
 from core.data.listing import count
@@ -39,6 +40,14 @@ class Given:
     """Another one for other content, so that its widgets are fresh."""
 
 
+@dataclass
+class Known:
+    """What has been found out of a file, kept while it cannot be read: a choice is not to be made twice."""
+
+    columns: list[str] = field(default_factory=list[str])
+    mapping: Mapping | None = None
+
+
 def choose_pairs() -> str:
     """The address of the pairs in use, or "" while there are none."""
     source = st.segmented_control(
@@ -50,7 +59,13 @@ def choose_pairs() -> str:
     )
     given = {FILE: _from_file, TEXT: _from_text, HUB: _from_hub}[source]()
     is_used = _preview(given) if given else True
-    return _in_use(has_other=not is_used)
+    address = _in_use(has_other=not is_used)
+    if not given and not address:
+        st.caption(
+            f"Bring prompts with the answers you want: what a file needs is shown in {name_of('instruction')}. "
+            "Nothing leaves this machine."
+        )
+    return address
 
 
 def _from_file() -> Given | None:
@@ -124,9 +139,10 @@ def _preview(given: Given) -> bool:
     """
     key = f"workbench_{given.key}"
     skip = st.checkbox("Leave out lines that cannot be used", key=f"{key}_skip")
-    mapping = _chosen(key)
+    known = st.session_state.setdefault(f"{key}_known", Known())
+    known.mapping = _chosen(key) or known.mapping
     try:
-        data = _read(given.content, given.name, mapping, skip)
+        data = _read(given.content, given.name, known.mapping, skip)
     except UnknownColumnsError as error:
         st.warning(
             f"{plain(given.name)}: choose the columns. Their names do not say which holds the prompt and which "
@@ -134,16 +150,19 @@ def _preview(given: Given) -> bool:
         )
         first = [{column: str(row.get(column, "")) for column in row} for row in error.first]
         st.dataframe(pd.DataFrame(first), hide_index=True, width="stretch")
-        _choose_columns(error.columns, None, key)
+        known.columns = error.columns
+        _choose_columns(known, key)
         return False
     except UserError as error:
         st.error(plain(str(error)))
+        _choose_columns(known, key)
         return False
+    known.columns, known.mapping = data.columns, data.mapping
     st.markdown(
         f"**{plain(data.name)}**: {count(len(data.records), 'pair')}. {plain(data.file_type)}; the layout is "
         f"{plain(data.format)}."
     )
-    _choose_columns(data.columns, data.mapping, key)
+    _choose_columns(known, key)
     st.caption(f"{plain(_sentence(data.mapping.in_words))} The first pairs:")
     first = [{n: r[n] for n in ("prompt", "completion")} for r in data.records[:SHOWN]]
     st.dataframe(pd.DataFrame(first), hide_index=True, width="stretch")
@@ -171,7 +190,10 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _choose_columns(columns: list[str], mapping: Mapping | None, key: str) -> None:
+def _choose_columns(known: Known, key: str) -> None:
+    columns, mapping = known.columns, known.mapping
+    if not columns:
+        return
     left, right = st.columns(2)
     left.multiselect(
         "Prompt from", columns, list(mapping.prompt) if mapping else [], key=f"{key}_prompt"

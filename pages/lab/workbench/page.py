@@ -4,7 +4,6 @@ import streamlit as st
 
 from core import catalog
 from core.config import DataConfig, RunConfig
-from core.course.lessons import name_of
 from core.data.examples import load_splits
 from core.data.tokenizer import ChatTokenizer
 from core.datacheck.expected import expect, looking_back
@@ -27,10 +26,6 @@ def workbench() -> None:
     st.header("1 · Your pairs")
     address = choose_pairs()
     if not address:
-        st.caption(
-            f"Bring prompts with the answers you want: what a file needs is shown in {name_of('instruction')}. "
-            "Nothing leaves this machine."
-        )
         show_run(run_in_url("run"))
         return
     data = DataConfig(task=catalog.CUSTOM_TASK, dataset=address)

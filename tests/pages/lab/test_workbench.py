@@ -94,6 +94,22 @@ def test_a_file_is_shown_as_it_is_understood_and_used_when_confirmed(engine: Fak
     ]
 
 
+def test_columns_that_were_chosen_stay_when_a_bad_line_is_left_out(engine: FakeEngine) -> None:
+    app = upload(opened(), "own.csv", SEMICOLON + "Was?;nan;x\r\n")
+    (many,) = [m for m in app.multiselect if m.label == "Prompt from"]
+    (one,) = [s for s in app.selectbox if s.label == "Completion from"]
+    many.set_value(["Frage"])
+    one.set_value("Antwort").run()
+    assert "line 14: the completion (Antwort) is “nan”" in app.error[0].value
+    (box,) = [c for c in app.checkbox if c.label.startswith("Leave out lines")]
+    box.set_value(True).run()
+    assert not app.error
+    assert [b.label for b in app.button if b.label.startswith("Use these")] == [
+        "Use these 12 pairs"
+    ]
+    assert [m.value for m in app.multiselect if m.label == "Prompt from"] == [["Frage"]]
+
+
 def test_a_pasted_table(engine: FakeEngine) -> None:
     app = opened()
     app.segmented_control(key="workbench_source").set_value("Pasted text").run()
