@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from core import catalog
 from core.config import (
     LLAMA_NAMES,
     METHODS,
@@ -86,7 +87,7 @@ def choose_settings(model: str, data: DataConfig, *, n_train: int) -> RunConfig:
     with right:
         for path in SHOWN_AT_ONCE:
             values[path] = _drawn(path, usual[path], method)
-            st.caption(_reason(path, usual, values, n_train))
+            st.caption(_reason(path, usual, values, n_train, model))
     known = {*values, *(path for path in SETTINGS if path.startswith("method.")), *ELSEWHERE}
     for part, title in TITLES.items():
         paths = [path for path in SETTINGS if path not in known and _part(path) == part]
@@ -125,13 +126,17 @@ def _follow(path: str, usual: Mapping[str, Any], values: Mapping[str, Any]) -> A
     return usual[path]
 
 
-def _reason(path: str, usual: Mapping[str, Any], values: Mapping[str, Any], n_train: int) -> str:
+def _reason(
+    path: str, usual: Mapping[str, Any], values: Mapping[str, Any], n_train: int, model: str
+) -> str:
     """Why this is the usual value, and where that comes from."""
     value = usual[path]
     if path == "optimizer.learning_rate":
+        measured_on = catalog.MODELS[catalog.DEFAULT_MODEL]
+        other = "" if model == measured_on.id else " Another model may want another rate."
         return (
-            f"Usual for this method: {decimals(value)}. With it, 20 steps learn the sentiment task on this model "
-            "family (measured: assets/recorded/methods.json)."
+            f"Usual for this method: {decimals(value)}. With it, 20 steps learn the sentiment task on "
+            f"{measured_on.title} (measured: assets/recorded/methods.json).{other}"
         )
     if path == "optimizer.steps":
         return (
