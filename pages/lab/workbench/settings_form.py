@@ -140,8 +140,8 @@ def _reason(
         )
     if path == "optimizer.steps":
         return (
-            f"Usual here: {value}, which is about {PASSES} passes over {n_train:,} training pairs, from "
-            f"{FEWEST_STEPS} to {MOST_STEPS} steps. A rule of thumb: watch the validation loss."
+            f"Usual here: {value}. That is {PASSES} passes over {n_train:,} training pairs, but at least "
+            f"{FEWEST_STEPS} steps and at most {MOST_STEPS}. A rule of thumb: watch the validation loss."
         )
     seen = values["optimizer.steps"] * values["optimizer.batch_size"]
     times = f"each training pair about {seen / n_train:.2g} times" if n_train else "no pair"
@@ -168,7 +168,7 @@ def _drawn(path: str, usual: Any, method: str) -> Any:
             help=one.help,
         )
     if one.kind is str:
-        return st.text_input(title, usual, key=key, bind="query-params", help=one.help)
+        return st.text_area(title, usual, key=key, bind="query-params", help=one.help, height=80)
     return _number(one, usual, title, key)
 
 
