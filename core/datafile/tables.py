@@ -92,7 +92,9 @@ def _spreadsheet(content: bytes, name: str) -> Rows:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _check_unpacked(sum(one.file_size for one in archive.infolist()), name)
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        sheets = [(sheet.title, _filled(sheet.iter_rows(values_only=True))) for sheet in book]
+        sheets = [
+            (sheet.title, _filled(sheet.iter_rows(values_only=True))) for sheet in book.worksheets
+        ]
         filled = [(title, rows) for title, rows in sheets if rows]
     except UserError:
         raise
