@@ -83,7 +83,7 @@ def _parquet(content: bytes, name: str) -> Rows:
 
 def _spreadsheet(content: bytes, name: str) -> Rows:
     try:
-        from openpyxl import load_workbook  # pyright: ignore[reportMissingImports]
+        from openpyxl import load_workbook
     except ImportError as error:
         raise UserError(
             f"To read {name}, install the package openpyxl (pip install openpyxl), or save the sheet as CSV."
