@@ -1,13 +1,13 @@
 """How long a run will take and how much memory, by the runs that finished here; and how far off that was.
 
 Seconds are those of core/runs/duration.py. Memory is what the formulas count for this run (core/formulas/memory.py),
-and on top what earlier runs of the model took beyond theirs: the libraries, the tokenizer, what was not given back.
+and on top the least that an earlier run of the model took beyond its own: the libraries, the tokenizer, answers. The
+least, since a worker's peak may be that of an earlier run of the same process.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from core import catalog
 from core.config import METHODS, RunConfig
@@ -102,7 +102,7 @@ def _memory_mb(
     n_tokens = max(1, round(config.optimizer.batch_size * pair_tokens))
     parts = in_this_app(config.method, shape, n_tokens=n_tokens)
     weights = 2 * (total_parameters(shape) - own) + 4 * n
-    return (weights + sum(parts.values())) / 1e6 + median(beyond)
+    return (weights + sum(parts.values())) / 1e6 + min(beyond)
 
 
 def _beyond_mb(run: Run, store: RunStore) -> list[float]:

@@ -1,5 +1,6 @@
 """A newcomer's way through the Workbench in Chromium: a spreadsheet's CSV in, a few steps, a script out."""
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def test_from_a_spreadsheet_to_a_script(app: str, page: Page, tmp_path: Path) ->
     choose(page, "Format", "Training script with its data")
     page.get_by_role("button", name="Export", exact=True).click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download").click()
+        page.get_by_role("button", name=re.compile(r"^Download \(")).click()
     file = tmp_path / "script.zip"
     download.value.save_as(file)
     with zipfile.ZipFile(file) as archive:

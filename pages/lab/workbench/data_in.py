@@ -14,6 +14,7 @@ from core.command_process import CommandProcess
 from core.course.lessons import name_of
 from core.data import uploads
 from core.data.intake import Dataset, Mapping, UnknownColumnsError
+from core.data.intake.shapes import OWN
 from core.data.listing import count
 from core.datafile import FILE_TYPES, read
 from core.errors import UserError
@@ -158,9 +159,11 @@ def _preview(given: Given) -> bool:
         _choose_columns(known, key)
         return False
     known.columns, known.mapping = data.columns, data.mapping
+    is_own = data.format == OWN
+    layout = "the columns are those you chose" if is_own else f"the layout is {plain(data.format)}"
     st.markdown(
-        f"**{plain(data.name)}**: {count(len(data.records), 'pair')}. {plain(data.file_type)}; the layout is "
-        f"{plain(data.format)}."
+        f"**{plain(data.name)}**: {count(len(data.records), 'pair')}. {plain(data.file_type)}; "
+        f"{layout}."
     )
     _choose_columns(known, key)
     st.caption(f"{plain(_sentence(data.mapping.in_words))} The first pairs:")

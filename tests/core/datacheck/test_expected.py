@@ -73,6 +73,16 @@ def test_memory_is_what_the_formulas_count_and_what_runs_took_beyond(store: RunS
     assert (expect(more, store, pair_tokens=PAIR_TOKENS).memory_mb or 0) > lora + 100
 
 
+def test_a_peak_of_an_earlier_run_in_the_same_process_is_not_taken_for_this_one_s(
+    store: RunStore,
+) -> None:
+    finished(store, RunConfig(), seconds=30, peak_mb=1_000)
+    alone = expect(RunConfig(), store, pair_tokens=PAIR_TOKENS).memory_mb
+    for seed in (1, 2):
+        finished(store, RunConfig(seed=seed), seconds=30, peak_mb=3_000)
+    assert expect(RunConfig(), store, pair_tokens=PAIR_TOKENS).memory_mb == alone
+
+
 def test_looking_back(store: RunStore) -> None:
     run = finished(store, RunConfig(), seconds=33, peak_mb=950)
     said = looking_back(Expected(seconds=30, memory_mb=1_000), run)
