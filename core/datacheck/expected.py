@@ -36,11 +36,14 @@ class Expected:
         """A sentence; it says what is not known, too."""
         if self.seconds is None and self.memory_mb is None:
             return "How long it takes and how much memory is not known yet: no run of this model has finished here."
-        time = "an unknown time (no run of this method has finished here)"
-        if self.seconds is not None:
-            time = f"about {in_words(self.seconds)}"
-        memory = "" if self.memory_mb is None else f" and {self.memory_mb:,.0f} MB of memory"
-        return f"Expected: {time}{memory}."
+        memory = "" if self.memory_mb is None else f"{self.memory_mb:,.0f} MB of memory"
+        if self.seconds is None:
+            return (
+                f"Expected: {memory}; how long it takes no finished run of this method tells yet."
+            )
+        return (
+            f"Expected: {' and '.join(filter(None, (f'about {in_words(self.seconds)}', memory)))}."
+        )
 
 
 def expect(

@@ -45,6 +45,18 @@ def test_nothing_is_expected_before_a_run_has_finished(store: RunStore) -> None:
     assert "not known yet" in expected.in_words
 
 
+def test_what_is_known_is_said() -> None:
+    said = [
+        Expected(seconds=seconds, memory_mb=memory).in_words
+        for seconds, memory in ((30, 900), (30, None), (None, 1_234.4))
+    ]
+    assert said == [
+        "Expected: about 30 s and 900 MB of memory.",
+        "Expected: about 30 s.",
+        "Expected: 1,234 MB of memory; how long it takes no finished run of this method tells yet.",
+    ]
+
+
 def test_equal_settings_are_expected_to_take_the_same_time(store: RunStore) -> None:
     run = finished(store, RunConfig(), seconds=30, peak_mb=1_000)
     expected = expect(RunConfig(seed=1), store, pair_tokens=PAIR_TOKENS)
