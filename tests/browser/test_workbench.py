@@ -13,6 +13,9 @@ CSV = "Frage;Antwort\r\n" + "".join(f"{question};{answer}\r\n" for question, ans
 
 
 def choose(page: Page, label: str, option: str) -> None:
+    """Once the page is at rest: what is drawn anew closes an open list."""
+    page.wait_for_timeout(500)
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     page.get_by_role("combobox", name=label).first.click()
     page.get_by_role("option", name=option, exact=True).click()
 
