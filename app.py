@@ -21,6 +21,7 @@ from server import own_names_only, serving
 LAB_ICONS = {
     "findings": ":material/fact_check:",
     "explore": ":material/bubble_chart:",
+    "workbench": ":material/construction:",
     "runs": ":material/list:",
     "speed": ":material/speed:",
     "challenges": ":material/flag:",

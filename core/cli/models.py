@@ -1,13 +1,14 @@
-"""The command `models check`: is a model computed exactly here, and how?"""
+"""The commands `models check`: is a model computed exactly here, and how? And `models fetch`: one of the hub."""
 
 import argparse
 from argparse import Namespace
 from dataclasses import asdict
 from typing import Any
 
-from core.cli.commands import emit
 from core.cli.options import add_json_option
+from core.cli.output import emit, say
 from core.config import DTYPES
+from core.hub_model import fetch
 
 
 def add_parsers(actions: Any) -> None:
@@ -19,6 +20,20 @@ def add_parsers(actions: Any) -> None:
     check.add_argument("--dtype", default="auto", choices=DTYPES)
     add_json_option(check)
     check.set_defaults(run=check_model)
+    fetched = what.add_parser("fetch", help="fetch a model of the hub that is not in the catalogue")
+    fetched.add_argument("name", metavar="OWNER/NAME")
+    add_json_option(fetched)
+    fetched.set_defaults(run=fetch_model)
+
+
+def fetch_model(arguments: Namespace) -> int:
+    """Fetch it into a folder, which `--model` takes."""
+    folder = fetch(arguments.name, on_progress=lambda progress: say(progress.message))
+    if arguments.json:
+        emit({"type": "prepared", "model": str(folder)})
+    else:
+        print(f"{arguments.name} is ready; use it with: --model {folder}")
+    return 0
 
 
 def check_model(arguments: Namespace) -> int:

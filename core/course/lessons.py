@@ -112,6 +112,13 @@ LAB = (
         "one to replay it, take several to compare.",
     ),
     Page(
+        id="workbench",
+        title="Workbench",
+        url_path="workbench",
+        summary="Your own data and model: a file is read, looked through and trained on with any method, and the "
+        "result is yours to take home.",
+    ),
+    Page(
         id="runs",
         title="Runs",
         url_path="runs",

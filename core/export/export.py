@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core import catalog
+from core.config import METHODS
 from core.errors import UserError
 from core.export.card import CARD, model_card
 from core.export.folder import whole_folder
 from core.export.parity import Compared, Parity, check
-from core.export.peft_adapter import saved_weights, write_adapter
+from core.export.peft_adapter import ADAPTER_CONFIG, saved_weights, write_adapter
 from core.export.prompts import Asked, prompts_of
 from core.export.repeat import Repeated, repeat
 from core.export.report import write_report
@@ -36,6 +37,19 @@ MODELS = ("peft", "merged", "gguf")
 """What answers prompts."""
 PROGRAMS = ("script", "notebook")
 """What trains."""
+
+
+def formats_of(store: RunStore, run: Run) -> list[str]:
+    """The formats that a run can be written in: models only where it left weights that they can hold."""
+    has_weights = run.summary.artifact_bytes > 0
+    is_adapter = (store.artifact_dir(run.id) / ADAPTER_CONFIG).is_file()
+    method = METHODS.get(run.config_dict["method"]["name"])
+    possible = {
+        "peft": has_weights and is_adapter,
+        "merged": has_weights and bool(method and method.is_mergeable),
+    }
+    possible["gguf"] = possible["merged"]
+    return [name for name in FORMATS if possible.get(name, True)]
 
 
 @dataclass(frozen=True, kw_only=True)

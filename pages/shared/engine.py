@@ -8,6 +8,7 @@ import streamlit as st
 from core import catalog
 from core.data.tokenizer import ChatTokenizer
 from core.events import Event
+from core.export import kept
 from core.models.acquire import is_ready, model_dir
 from core.runs.engines.local import LocalEngine
 from core.runs.event_cache import EventCache
@@ -54,8 +55,9 @@ def events_of(run_id: str) -> list[Event]:
 
 
 def delete_run(run_id: str) -> None:
-    """Remove a run, and what this server remembers of it."""
+    """Remove a run, what was exported of it, and what this server remembers of it."""
     store().delete(run_id)
+    kept.remove(run_id)
     _event_cache().forget(run_id)
 
 
@@ -66,8 +68,9 @@ def ask_once(request: Request[M]) -> M:
     return found
 
 
-def model_ready() -> bool:
-    return is_ready(current_model())
+def model_ready(entry: catalog.ModelEntry | None = None) -> bool:
+    """Whether a model can be loaded: the one that the pages work on, unless another is named."""
+    return is_ready(entry or current_model())
 
 
 @st.cache_resource(show_spinner=False)

@@ -16,18 +16,20 @@ from core.config import DataConfig
 from core.data import uploads
 from core.data.edited import EditedRow, keep_edited
 from core.data.examples import Splits, load_splits
-from core.data.intake import Mapping, UnknownColumnsError, read
+from core.data.intake import Mapping, UnknownColumnsError
+from core.datafile import FILE_TYPES, read
 from core.errors import UserError
 from pages.shared.plain import plain
 
-FILE_TYPES = ["jsonl", "json", "csv", "tsv"]
 State = dict[str, Any]
 
 
 def choose_file(*, key: str, url: str) -> str:
     """An uploader; returns the address of the pairs in use, which stands in the URL under `url`, or ""."""
     file = st.file_uploader(
-        "Prompts and completions as JSONL, JSON or CSV", type=FILE_TYPES, key=f"{key}_file"
+        "Prompts and completions as JSONL, JSON, CSV, XLSX or Parquet",
+        type=FILE_TYPES,
+        key=f"{key}_file",
     )
     state: State = st.session_state.setdefault(f"{key}_read", {})
     if file is None:
@@ -37,9 +39,12 @@ def choose_file(*, key: str, url: str) -> str:
     skip = st.checkbox("Leave out lines that cannot be used", key=f"{key}_skip_{file.file_id}")
     wanted = _chosen_columns(key, file.file_id)
     is_new = state.get("file") != file.file_id
+    known = [] if is_new else state["columns"]
+    if known and not wanted:  # the widgets were away while an error was shown
+        wanted = state["mapping"]
     if is_new or state["skip"] != skip or (wanted and wanted != state["mapping"]):
         state.clear()
-        state |= {"file": file.file_id, "skip": skip, "mapping": wanted, "columns": []}
+        state |= {"file": file.file_id, "skip": skip, "mapping": wanted, "columns": known}
         try:
             data = read(file.getvalue(), name=file.name, mapping=wanted, skip_bad_lines=skip)
             source = uploads.Source(name=data.name, lines=data.lines)

@@ -11,6 +11,8 @@ from typing import Literal
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core import catalog
+from core.catalog import ModelEntry
 from pages.shared.engine import current_model, engine, model_ready
 from pages.shared.plain import plain
 
@@ -26,12 +28,16 @@ def compute_button(
     is_primary: bool = False,
     width: Width = "content",
     disabled: bool = False,
+    entry: ModelEntry | None = None,
 ) -> bool:
-    """A button that needs the model: whether it was clicked. Without the model it asks for that instead."""
+    """A button that needs a model: whether it was clicked. Without the model it asks for that instead.
+
+    `entry` is another model than the one that the pages work on.
+    """
     where = place or st.container()
     kind = "primary" if is_primary else "secondary"
-    if not model_ready():
-        ask_for_model(label, key=key, place=where, kind=kind, width=width)
+    if not model_ready(entry):
+        ask_for_model(label, key=key, place=where, kind=kind, width=width, entry=entry)
         return False
     return where.button(label, type=kind, key=key, width=width, disabled=disabled)
 
@@ -43,9 +49,10 @@ def ask_for_model(
     place: DeltaGenerator | None = None,
     kind: Literal["primary", "secondary"] = "secondary",
     width: Width = "content",
+    entry: ModelEntry | None = None,
 ) -> None:
     """What the model is and the button that prepares it, behind a button named `label`."""
-    entry = current_model()
+    entry = entry or current_model()
     state = engine().preparations.get(entry.id)
     with (place or st).popover(label, type=kind, width=width):
         if state and state.running:
@@ -61,18 +68,19 @@ def ask_for_model(
 
 
 def preparation_corner() -> None:
-    """How far the preparation of the model is, or why it failed; nothing while there is none."""
-    state = engine().preparations.get(current_model().id)
+    """How far the preparation of a model is, or why it failed; nothing while there is none."""
+    begun = [catalog.MODELS[model] for model in engine().preparations if model in catalog.MODELS]
+    entry = next((one for one in begun if not model_ready(one)), None)
+    state = engine().preparations[entry.id] if entry else None
     runs = bool(state and state.running)
     with st.container(key="preparation"):
-        if not model_ready() and state:
-            st.fragment(_progress, run_every=POLL_S if runs else None)(runs)
+        if entry:
+            st.fragment(_progress, run_every=POLL_S if runs else None)(entry, runs)
 
 
-def _progress(was_running: bool) -> None:
-    entry = current_model()
+def _progress(entry: ModelEntry, was_running: bool) -> None:
     state = engine().preparations.get(entry.id)
-    if model_ready() or not state or state.running != was_running:
+    if model_ready(entry) or not state or state.running != was_running:
         st.rerun()  # its buttons compute now, or the polling ends
     if state.running:
         with st.container(horizontal=True, vertical_alignment="bottom"):

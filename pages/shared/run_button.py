@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core import catalog
 from core.config import RunConfig
 from core.errors import UserError, shortened
 from core.runs import duration
@@ -36,9 +37,10 @@ def run_button(config: RunConfig, label: str, *, key: str, name: str) -> str:
 
 def start_button(config: RunConfig, label: str, *, key: str) -> bool:
     """Whether it was clicked. A run that takes long says first how long, and asks."""
-    warning = duration.warning(config, store()) if model_ready() else ""
+    entry = catalog.find_model(config.model)
+    warning = duration.warning(config, store()) if model_ready(entry) else ""
     if not warning:
-        return compute_button(label, key=key, is_primary=True, width="stretch")
+        return compute_button(label, key=key, is_primary=True, width="stretch", entry=entry)
     with st.popover(label, width="stretch"):
         st.write(warning)
         return st.button("Start it", type="primary", key=key, width="stretch")

@@ -1,132 +1,168 @@
-"""A lesson's lab report: to take home, and to open one from another machine.
+"""Take a run home: its export in a format, checked, as one ZIP to download.
 
-    take_home(COURSE, name="run", set_controls=set_controls)
-
-It is made of the reader's own finished run in the address, of the guesses and of the answers of this session. A report
-that is opened puts its settings into the page's controls, where the page has them, and offers the run.
+What writes it is the command `export` in a process of its own (core/command_process.py): this one loads no torch,
+and the reader can stop it. What was written stays until it is made anew or the run is deleted, so that a reload and
+other readers find it.
 """
 
-from collections.abc import Callable
+import json
+from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import streamlit as st
 
-from core.config import RunConfig
-from core.course.content import Lesson
-from core.course.lessons import number_of
-from core.course.predictions import Chosen
-from core.course.report import Answered, Guessed, config_of_report, report
-from core.course.sources import MeasuredRun
+from core import catalog
+from core.command_process import CommandProcess
+from core.data.listing import count
 from core.errors import UserError
-from core.runs.names import run_name
-from pages.shared.ask import ANSWERED
-from pages.shared.engine import engine, events_of, store
-from pages.shared.learner import learner
+from core.export import kept
+from core.export.card import base_name
+from core.export.export import FORMATS, MODELS, PROGRAMS, formats_of
+from core.export.parity import FILE, Compared, Parity
+from core.export.snippets import how_to_load
+from core.runs.duration import in_words
+from core.runs.states import RunStatus
+from core.runs.store import Run
+from pages.shared.engine import store
 from pages.shared.plain import plain
-from pages.shared.predict import chosen_of, drawn_of
-from pages.shared.run_button import start_button
 
-SetControls = Callable[[RunConfig], None]
-
-
-def take_home(course: Lesson, *, name: str, set_controls: SetControls | None = None) -> None:
-    """Folded up: download a report, or open one. `name` is that of a run in the address."""
-    with st.expander("Lab report", icon=":material/lab_profile:"):
-        if run := own_run(name):
-            st.download_button(
-                "Download your lab report",
-                report(
-                    course,
-                    run,
-                    guesses=guesses(course, run),
-                    answered=answered(course),
-                    learner=learner(),
-                ),
-                f"{number_of(course.id):02}-{course.id}-report.html",
-                "text/html",
-                key=f"{course.id}_report",
-            )
-        else:
-            st.caption("A finished run of your own on this page makes the report.")
-        file = st.file_uploader(
-            "Open a report from another machine", type=["html"], key=f"{course.id}_open_report"
-        )
-        if file:
-            try:
-                text = file.getvalue().decode("utf-8", "replace")
-                offer(course, config_of_report(text), name, set_controls)
-            except UserError as error:
-                st.error(plain(str(error)))
+POLL_S = 1.0
+TITLES = {
+    "peft": "Adapter for peft",
+    "merged": "Whole model for transformers",
+    "gguf": "Whole model for llama.cpp and Ollama (GGUF)",
+    "script": "Training script with its data",
+    "notebook": "Training notebook with its data",
+    "card": "Model card",
+    "report": "Report of the run as a page",
+}
 
 
-def offer(course: Lesson, config: RunConfig, name: str, set_controls: SetControls | None) -> None:
-    """The settings of an opened report, and what can be done with them."""
-    st.markdown(
-        f"The report was made with: {plain(run_name(config.to_dict()))}, seed {config.seed}."
-    )
-    with st.container(horizontal=True):
-        if set_controls:
-            st.button(
-                "Put these settings into the controls",
-                key=f"{course.id}_report_settings",
-                on_click=set_controls,
-                args=(config,),
-            )
-        if start_button(config, "Run it here", key=f"{course.id}_report_run"):
-            st.query_params[name] = engine().submit(config).id
-            st.rerun()
+@st.cache_resource(show_spinner=False)
+def _under_way() -> dict[tuple[str, str], CommandProcess]:
+    """The exports that this server has begun, by run and format."""
+    return {}
 
 
-def own_run(name: str) -> MeasuredRun | None:
-    """The reader's finished run in the address; None where there is none, or its settings are not valid any more."""
+def take_home(run: Run) -> None:
+    """The panel of a run that has trained: choose a format, have it written and checked, download it."""
+    if run.status not in (RunStatus.FINISHED, RunStatus.STOPPED):
+        return
+    st.subheader("Take it home")
+    formats = formats_of(store(), run)
+    key = f"take_home_{run.id}"
+    format = st.selectbox("Format", formats, format_func=TITLES.__getitem__, key=f"{key}_format")
+    st.caption(f"{FORMATS[format][:1].upper()}{FORMATS[format][1:]}.")
+    if not set(MODELS).intersection(formats):
+        st.caption("This run left no weights, so there is no model to take home.")
     try:
-        run = store().get(st.query_params.get(name, ""))
-        if run.status != "finished":
-            return None
-        return MeasuredRun(config=run.config, events=tuple(events_of(run.id)), summary=run.summary)
-    except UserError:
-        return None
-
-
-def guesses(course: Lesson, run: MeasuredRun) -> list[Guessed]:
-    """What the reader predicted, beside what this run or the recordings say."""
-    found: list[Guessed] = []
-    for one in course.predictions:
-        if isinstance(one, Chosen):
-            if not (guess := chosen_of(course, one)):
-                continue
-            came = one.measured(course.figures, run)
-            words = one.compare(guess, came).words if came else ""
+        if format in MODELS:
+            st.caption(catalog.find_model(run.config.model).rounding)
+        process = _under_way().get((run.id, format))
+        if process and process.is_running:
+            st.fragment(_progress, run_every=POLL_S)(run.id, format)
+        elif kept.is_there(run.id, format):
+            _result(run, format, key)
         else:
-            if not (heights := drawn_of(course, one)):
-                continue
-            pairs = zip(one.points, heights, strict=True)
-            guess = ", ".join(f"{point}: {height:.2g}" for point, height in pairs)
-            points = one.measured(course.figures, run)
-            words = ""
-            if points and len(points) == len(heights):
-                measured = zip(one.points, points, strict=True)
-                words = ", ".join(f"{point}: {figure.words}" for point, figure in measured)
-                words += f". {one.how} Here: {one.compare(heights, points).distance:.2g}."
-        found.append(Guessed(ask=course.printed(one.ask), guess=guess, came=words))
-    return found
+            _begin(run, format, key, process.error if process else "")
+    except UserError as error:
+        st.error(plain(str(error)))
 
 
-def answered(course: Lesson) -> list[Answered]:
-    """The questions of this lesson that were answered in this session."""
-    kept: dict[str, str] = st.session_state.get(ANSWERED, {})
-    asked = [*(one.question for one in course.predictions), *course.questions]
-    found: list[Answered] = []
-    for question in asked:
-        for answer in question.answers:
-            if kept.get(f"{course.id} {question.id}") == answer.text:
-                verdict = (
-                    "" if answer.right else f"Not quite. The right answer: {question.right.text}. "
-                )
-                found.append(
-                    Answered(
-                        ask=course.printed(question.ask),
-                        answer=course.printed(answer.text),
-                        verdict=course.printed(verdict + answer.explained),
-                    )
-                )
-    return found
+def _begin(run: Run, format: str, key: str, error: str) -> None:
+    if error:
+        st.error(plain(error))
+    check = ["--no-check"]
+    if format in MODELS:
+        words = "Check it: a fresh process answers the run’s prompts with it, without this app"
+        check = ["--check"] if st.checkbox(words, True, key=f"{key}_check_{format}") else check
+    elif format in PROGRAMS:
+        words = "Check it: a fresh process carries it out, which takes as long as training"
+        check = ["--check"] if st.checkbox(words, False, key=f"{key}_check_{format}") else check
+    if st.button("Export", type="primary", key=f"{key}_start_{format}"):
+        to = kept.folder_of(run.id, format)
+        kept.remove(run.id, format)
+        command = ["export", "--run", run.id, "--to", str(to), "--format", format, *check, "--json"]
+        _under_way()[run.id, format] = CommandProcess(command)
+        st.rerun()
+
+
+def _progress(run_id: str, format: str) -> None:
+    process = _under_way()[run_id, format]
+    if not process.is_running:
+        st.rerun()
+    stages = 2 if "--check" in process.arguments else 1
+    done = len([line for line in process.said if line.startswith("Written")])
+    what = plain(process.said[-1]) if done else "The files are being written."
+    st.progress((0.5 + done) / (stages + 0.5), text=f"{what} {in_words(process.elapsed_s)} so far.")
+    if st.button("Stop", key=f"take_home_{run_id}_stop"):
+        process.stop()
+        st.rerun()
+
+
+def _result(run: Run, format: str, key: str) -> None:
+    folder = kept.folder_of(run.id, format)
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    with st.container(horizontal=True):
+        st.download_button(
+            f"Download ({max(0.1, size / 1e6):,.1f} MB)",
+            lambda: kept.zipped(run.id, format).open("rb"),
+            file_name=f"{folder.name}.zip",
+            mime="application/zip",
+            type="primary",
+            key=f"{key}_download_{format}",
+        )
+        if st.button("Export it anew", key=f"{key}_anew_{format}"):
+            kept.remove(run.id, format)
+            _under_way().pop((run.id, format), None)
+            st.rerun()
+    if (folder / FILE).is_file():
+        _check(folder)
+    elif format in (*MODELS, *PROGRAMS):
+        st.caption("It was not checked. Export it anew with the check to know that it works.")
+    if format in MODELS:
+        entry = catalog.find_model(run.config.model)
+        with st.expander("How to load it"):
+            for paragraph in how_to_load(run, format, base=base_name(entry)):
+                st.markdown(paragraph)
+
+
+def _check(folder: Path) -> None:
+    """What the check found: answers side by side, or what a script came to beside the run."""
+    try:
+        found: dict[str, Any] = json.loads((folder / FILE).read_text("utf-8"))
+        if "said" in found:
+            st.success(plain(found["said"]))
+            return
+        rows = [{k: v for k, v in row.items() if k != "is_equal"} for row in found["rows"]]
+        parity = Parity(
+            format=found["format"],
+            run=found["run"],
+            dtype=found["dtype"],
+            end_ids=found["end_ids"],
+            rows=[Compared(**row) for row in rows],
+        )
+    except (OSError, ValueError, LookupError, TypeError):
+        st.caption("What the check found cannot be read; export it anew.")
+        return
+    is_sound = parity.n_equal + len(parity.near_ties) == len(parity.rows)
+    (st.success if is_sound else st.warning)(plain(parity.in_words))
+    with st.expander(f"The answers of both: {count(len(parity.rows), 'prompt')}"):
+        st.dataframe(_table(parity), hide_index=True, width="stretch")
+
+
+def _table(parity: Parity) -> pd.DataFrame:
+    near = {id(row) for row in parity.near_ties}
+    verdict = {True: "equal", False: "different"}
+    return pd.DataFrame(
+        [
+            {
+                "prompt": row.prompt,
+                "in the app": row.app,
+                "exported": row.exported,
+                "answers": "near tie" if id(row) in near else verdict[row.is_equal],
+            }
+            for row in parity.rows
+        ]
+    )

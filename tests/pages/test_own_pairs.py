@@ -227,6 +227,21 @@ def test_bad_lines_are_named_and_left_out_on_demand(app: AppTest) -> None:
     assert counts(app) == ["6", "1", "1"]
 
 
+def test_columns_that_were_chosen_stay_when_a_bad_line_is_left_out(app: AppTest) -> None:
+    """The choice was lost with the error, and asked for again."""
+    content = "title;body\n" + "".join(f"a{n};b{n}\n" for n in range(8)) + "c;nan\n"
+    upload(open_own(app), "own.csv", content)
+    (many,) = [m for m in app.multiselect if m.label == "Prompt from"]
+    (select,) = [s for s in app.selectbox if s.label == "Completion from"]
+    many.set_value(["title"])
+    select.set_value("body").run()
+    assert "line 10: the completion (body) is “nan”" in app.error[0].value
+    (box,) = [c for c in app.checkbox if c.label.startswith("Leave out lines")]
+    box.set_value(True).run()
+    assert not app.error
+    assert counts(app) == ["6", "1", "1"]
+
+
 @pytest.mark.parametrize("page", ["instruction", "evaluation"])
 def test_what_is_too_long_is_said_with_its_line(page: str, app: AppTest) -> None:
     if page == "instruction":

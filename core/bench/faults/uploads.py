@@ -1,4 +1,4 @@
-"""Good data files, damaged in a thousand ways, through the intake that pages and commands share."""
+"""Good data files, damaged in a thousand ways, through the reading that pages and commands share."""
 
 import json
 from collections.abc import Callable, Generator
@@ -10,7 +10,8 @@ from core.bench.faults.hostile import VALUES
 from core.bench.faults.tries import Try, attempt
 from core.data import uploads
 from core.data.examples import CUSTOM_TEMPLATE, make_example
-from core.data.intake import Mapping, read
+from core.data.intake import Mapping
+from core.datafile import read
 
 KIND = "uploads"
 PAIRS = [
@@ -18,6 +19,10 @@ PAIRS = [
 ]
 CHATS = [
     {"messages": [{"role": "user", "content": p["prompt"]}, {"role": "assistant", "content": "4"}]}
+    for p in PAIRS
+]
+SHAREGPT = [
+    {"conversations": [{"from": "human", "value": p["prompt"]}, {"from": "gpt", "value": "4"}]}
     for p in PAIRS
 ]
 CSV = "prompt,completion\n" + "".join(f'"{p["prompt"]}",{p["completion"]}\n' for p in PAIRS)
@@ -31,6 +36,9 @@ GOOD: dict[str, bytes] = {
     "pairs.jsonl": jsonl([dict(p) for p in PAIRS]).encode(),
     "pairs.json": json.dumps(PAIRS).encode(),
     "chats.jsonl": jsonl([dict(c) for c in CHATS]).encode(),
+    "sharegpt.json": json.dumps(SHAREGPT, indent=1).encode(),
+    "sharegpt.jsonl": jsonl([dict(c) for c in SHAREGPT]).encode(),
+    "cp1252.csv": CSV.replace("=", "für").encode("cp1252"),
     "pairs.csv": CSV.encode(),
     "pairs.tsv": CSV.replace(",", "\t").encode(),
     "labels.csv": ("text,label\n" + "nice day,good\nbad day,bad\n" * 10).encode(),

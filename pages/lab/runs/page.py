@@ -4,7 +4,6 @@ import hashlib
 
 import streamlit as st
 
-from core import catalog
 from core.config import SETTINGS
 from core.config.command import command_of
 from core.errors import UserError
@@ -22,6 +21,7 @@ from pages.shared.engine import engine, store
 from pages.shared.live import run_view
 from pages.shared.plain import plain
 from pages.shared.run_button import run_in_url, start_button
+from pages.shared.take_home import take_home
 
 
 def choose(runs: list[Run], marks: Marked) -> list[Run]:
@@ -69,15 +69,9 @@ def show(run: Run, marks: Marked) -> None:
     run_view(run.id)
     doctor_panel(run.id, key="runs_doctor")
     broke_panel(run.id, key="runs_broke")
+    take_home(run)
     with st.expander("Settings and the command that repeats it"):
         repeat_command(run)
-        if run.unchecked_config.method.name == "lora":
-            entry = catalog.find_model(run.config.model)
-            st.caption(
-                f"Export the adapter for plain peft. Its base is called {plain(entry.hub_name or entry.id)}. "
-                f"{entry.rounding}"
-            )
-            st.code(f"python -m core export --run {run.id} --to my-adapter", language="bash")
         rows = [
             {"setting": k, "value": v, "meaning": SETTINGS[k].help if k in SETTINGS else ""}
             for k, v in flat(run.config_dict).items()

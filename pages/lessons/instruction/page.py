@@ -34,7 +34,7 @@ from pages.shared.plain import plain
 from pages.shared.predict import is_locked, predict, show_outcome
 from pages.shared.prepare import compute_button
 from pages.shared.run_button import run_button, run_in_url
-from pages.shared.take_home import take_home
+from pages.shared.lab_report import lab_report
 from pages.shared.thread import begin, end
 
 COURSE = content.lesson("instruction")
@@ -181,4 +181,4 @@ st.title("Instruction fine-tuning")
 begin(COURSE)
 lesson()
 end(COURSE)
-take_home(COURSE, name="run", set_controls=set_controls)
+lab_report(COURSE, name="run", set_controls=set_controls)

@@ -1,0 +1,348 @@
+"""The Workbench, driven as a reader does: pairs in, mapping, check, model, settings, run, and the result out."""
+
+import json
+import time
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import catalog
+from core.config import METHODS, SETTINGS, RunConfig
+from core.data import uploads
+from core.export import kept
+from core.runs.store import RunStore
+from pages.lab.workbench.settings_form import ELSEWHERE, method_settings
+from tests.pages.fake_engine import FakeEngine
+from tests.pages.test_any_run import ROOT, end, keep, own_data, store
+from tests.pages.test_lessons import engine
+
+pytestmark = pytest.mark.thorough
+__all__ = ["engine", "store"]  # fixtures
+
+GOOD = "\n".join(
+    json.dumps({"prompt": f"cat {n} {n * 7}", "completion": "yes" if n % 2 else "no"})
+    for n in range(30)
+)
+SEMICOLON = "Frage;Antwort;Notiz\r\n" + "".join(
+    f"Was ist {n} mal {n * 3}?;{n * n * 3};x\r\n" for n in range(12)
+)
+
+
+def opened(page: str = "workbench", **address: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    for name, value in address.items():
+        app.query_params[name] = value
+    app.switch_page(f"pages/lab/{page}/page.py").run()
+    assert not app.exception
+    return app
+
+
+def upload(app: AppTest, name: str, content: str | bytes) -> AppTest:
+    raw = content.encode() if isinstance(content, str) else content
+    app.file_uploader[0].set_value((name, raw, "text/plain")).run()
+    assert not app.exception
+    return app
+
+
+def use(app: AppTest) -> AppTest:
+    (button,) = [b for b in app.button if b.label.startswith("Use these")]
+    button.click().run()
+    assert not app.exception
+    return app
+
+
+def address(app: AppTest) -> str:
+    found = app.query_params.get("dataset", [""])
+    return found if isinstance(found, str) else found[0]
+
+
+def said(app: AppTest) -> str:
+    drawn = (*app.caption, *app.success, *app.warning, *app.error, *app.markdown)
+    return "\n".join(one.value for one in drawn)
+
+
+def labels(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
+
+
+def test_it_is_empty_before_there_are_pairs(engine: FakeEngine) -> None:
+    app = opened()
+    assert [h.value for h in app.header] == ["1 · Your pairs"]
+    assert not app.error
+    assert "Run" not in labels(app)
+
+
+def test_a_file_is_shown_as_it_is_understood_and_used_when_confirmed(engine: FakeEngine) -> None:
+    """Nothing is guessed silently: before the click nothing is kept."""
+    app = upload(opened(), "own.csv", SEMICOLON)
+    assert "choose the columns" in app.warning[0].value
+    assert list(app.dataframe[0].value.columns) == ["Frage", "Antwort", "Notiz"]
+    (many,) = [m for m in app.multiselect if m.label == "Prompt from"]
+    (one,) = [s for s in app.selectbox if s.label == "Completion from"]
+    many.set_value(["Frage"])
+    one.set_value("Antwort").run()
+    assert "12 pairs. CSV, semicolon" in said(app)
+    assert address(app) == ""
+    use(app)
+    assert uploads.load(address(app))[1]["completion"] == "3"
+    assert "12 pairs of own.csv" in app.success[0].value
+    assert [h.value for h in app.header][1:] == [
+        "2 · Data check",
+        "3 · Model",
+        "4 · Method and settings",
+        "5 · Run",
+    ]
+
+
+def test_columns_that_were_chosen_stay_when_a_bad_line_is_left_out(engine: FakeEngine) -> None:
+    app = upload(opened(), "own.csv", SEMICOLON + "Was?;nan;x\r\n")
+    (many,) = [m for m in app.multiselect if m.label == "Prompt from"]
+    (one,) = [s for s in app.selectbox if s.label == "Completion from"]
+    many.set_value(["Frage"])
+    one.set_value("Antwort").run()
+    assert "line 14: the completion (Antwort) is “nan”" in app.error[0].value
+    (box,) = [c for c in app.checkbox if c.label.startswith("Leave out lines")]
+    box.set_value(True).run()
+    assert not app.error
+    assert [b.label for b in app.button if b.label.startswith("Use these")] == [
+        "Use these 12 pairs"
+    ]
+    assert [m.value for m in app.multiselect if m.label == "Prompt from"] == [["Frage"]]
+
+
+def test_a_pasted_table(engine: FakeEngine) -> None:
+    app = opened()
+    app.segmented_control(key="workbench_source").set_value("Pasted text").run()
+    app.text_area(key="workbench_text").set_value("question\tanswer\na\tb\nc\td\n").run()
+    assert "question/answer" in said(app)
+    use(app)
+    assert [r["completion"] for r in uploads.load(address(app))] == ["b", "d"]
+    assert "training needs at least 4" in app.error[0].value  # and it can be mended
+
+
+def test_bad_lines_are_named_left_out_and_listed(engine: FakeEngine) -> None:
+    app = upload(opened(), "own.jsonl", GOOD + '\n{"prompt": "a", "completion": null}\n')
+    assert "line 31: the completion is missing" in app.error[0].value
+    assert not [b for b in app.button if b.label.startswith("Use these")]
+    (box,) = [c for c in app.checkbox if c.label.startswith("Leave out lines")]
+    box.set_value(True).run()
+    use(app)
+    assert "Line 31 is left out: the completion is missing." in said(app)
+
+
+def test_bad_pairs_hold_the_run_back_and_are_shown(engine: FakeEngine) -> None:
+    long = json.dumps({"prompt": "~" * 3_000, "completion": "yes"})
+    app = use(upload(opened(), "own.jsonl", f"{GOOD}\n{long}\n"))
+    assert "1 line over the limit" in app.error[0].value
+    assert "workbench_run_start" not in [b.key for b in app.button]
+    assert "First mend what the data check says in red." in said(app)
+    shown = [d.value for d in app.dataframe if "finding" in d.value.columns]
+    assert list(shown[0]["line"]) == [31]
+
+
+def test_sound_pairs_run_with_the_settings_in_the_form(engine: FakeEngine, store: RunStore) -> None:
+    app = use(upload(opened(), "own.jsonl", GOOD))
+    assert "Nothing to mend was found." in said(app)
+    app.button(key="workbench_run_start").click().run()
+    assert not app.exception
+    (run,) = store.runs()
+    assert run.config == RunConfig.from_dict(
+        {
+            "data": {"task": catalog.CUSTOM_TASK, "dataset": address(app)},
+            "method": {"name": "lora"},
+            "optimizer": {"steps": 20},
+        }
+    )
+    (bar,) = app.get("progress")
+    assert bar.proto.text.startswith("Waiting")
+
+
+def number(app: AppTest, name: str):
+    return next(n for n in app.number_input if n.key and n.key.startswith(f"workbench_{name}_"))
+
+
+def test_every_setting_reaches_the_run(engine: FakeEngine, store: RunStore) -> None:
+    app = opened(dataset=uploads.keep([json.loads(line) for line in GOOD.splitlines()]))
+    number(app, "method_rank").set_value(4).run()
+    assert number(app, "method_alpha").value == 8.0  # twice the rank
+    number(app, "optimizer_learning_rate").set_value(2e-4)
+    number(app, "optimizer_steps").set_value(7)
+    number(app, "evaluation_every").set_value(5)
+    number(app, "seed").set_value(3).run()
+    app.button(key="workbench_run_start").click().run()
+    (run,) = store.runs()
+    config = run.config
+    assert (config.method.rank, config.method.alpha) == (4, 8.0)
+    assert (config.optimizer.learning_rate, config.optimizer.steps) == (2e-4, 7)
+    assert (config.evaluation.every, config.seed) == (5, 3)
+
+
+def test_every_method_has_its_settings_and_a_sound_default(
+    engine: FakeEngine, store: RunStore
+) -> None:
+    app = opened(dataset=uploads.keep([json.loads(line) for line in GOOD.splitlines()]))
+    others = {p for p in SETTINGS if not p.startswith("method.") and p not in ELSEWHERE}
+    for method in METHODS:
+        app.selectbox(key="workbench_method").set_value(method).run()
+        assert not app.exception
+        assert not app.error
+        kinds = (app.number_input, app.selectbox, app.multiselect, app.text_input, app.text_area)
+        drawn = [widget.key for kind in kinds for widget in kind if widget.key]
+        shown = {
+            path
+            for path in SETTINGS
+            if any(key.startswith(f"workbench_{path.replace('.', '_')}_") for key in drawn)
+        }
+        assert shown == {*others, *method_settings(METHODS[method])}, method
+        app.button(key="workbench_run_start").click().run()
+        config = store.runs()[0].config
+        assert config.method.name == method
+        assert config.optimizer.learning_rate == METHODS[method].learning_rate
+
+
+def test_no_setting_of_a_method_is_out_of_reach() -> None:
+    offered = {path for spec in METHODS.values() for path in method_settings(spec)}
+    assert offered == {p for p in SETTINGS if p.startswith("method.")} - {"method.name"}
+
+
+def test_settings_that_do_not_go_together_are_one_sentence(engine: FakeEngine) -> None:
+    app = opened(dataset=uploads.keep([json.loads(line) for line in GOOD.splitlines()]))
+    (select,) = [s for s in app.selectbox if s.key and "cure_regularizer" in s.key]
+    select.set_value("ewc").run()
+    assert [e.value for e in app.error] == [
+        "A regularizer goes with a strength above 0, and only with it."
+    ]
+
+
+def test_a_model_that_is_not_here_is_offered(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pages.shared.engine
+
+    monkeypatch.setattr(
+        pages.shared.engine, "is_ready", lambda entry: entry.id == catalog.DEFAULT_MODEL
+    )
+    app = opened(dataset=uploads.keep([json.loads(line) for line in GOOD.splitlines()]))
+    app.selectbox(key="workbench_model").set_value("smollm2-360m-instruct").run()
+    assert not app.exception
+    assert "724 MB to fetch" in said(app)
+    assert "The lessons stay with" in said(app)
+    app.button(key="workbench_prepare_prepare").click().run()
+    assert engine.preparations["smollm2-360m-instruct"].running
+    assert len(app.get("progress")) == 1
+
+
+@pytest.mark.parametrize("path", ["/no/such/folder", "/"])
+def test_a_folder_that_holds_no_model_is_said(path: str, engine: FakeEngine) -> None:
+    app = opened(dataset=uploads.keep([json.loads(line) for line in GOOD.splitlines()]))
+    app.selectbox(key="workbench_model").set_value("folder").run()
+    app.text_input(key="workbench_folder").set_value(path).run()
+    assert len(app.error) == 1
+    assert not app.exception
+
+
+@pytest.mark.parametrize("name", ["--out /etc/x", "--out", "../x", "a/b/c"])
+def test_names_on_the_hub_are_checked_before_anything_is_fetched(
+    name: str, engine: FakeEngine
+) -> None:
+    app = opened()
+    app.segmented_control(key="workbench_source").set_value("The Hugging Face hub").run()
+    app.text_input(key="workbench_hub").set_value(name).run()
+    assert "named owner/name" in app.error[0].value
+    assert "Fetch it" not in labels(app)
+
+
+def step_by_step(store: RunStore, state: str) -> str:
+    return keep(store, RunConfig(data=own_data()), state)
+
+
+def test_a_run_is_followed_stopped_and_taken_home(engine: FakeEngine, store: RunStore) -> None:
+    run_id = step_by_step(store, "running")
+    dataset = store.get(run_id).config.data.dataset
+    app = opened(run=run_id, dataset=dataset)
+    assert "Stop" in labels(app)
+    assert not [h for h in app.subheader if h.value == "Take it home"]
+    end(store, store.get(run_id), "finished")
+    app.run()
+    assert not app.exception
+    assert [h.value for h in app.subheader] == ["Take it home"]
+    (formats,) = [s for s in app.selectbox if s.label == "Format"]
+    assert len(formats.options) == 6  # its record has no adapter of peft's
+
+
+def test_a_failed_run_says_why_and_offers_no_way_out(engine: FakeEngine, store: RunStore) -> None:
+    app = opened(run=step_by_step(store, "failed"))
+    assert "The disk is full." in said(app)
+    assert not [h for h in app.subheader if h.value == "Take it home"]
+
+
+def wait_for(app: AppTest, label: str) -> None:
+    """The page again and again, until a button is there."""
+    for _ in range(300):
+        app.run()
+        assert not app.exception
+        if any(label in button for button in labels(app)) or app.get("download_button"):
+            return
+        time.sleep(0.3)
+    raise AssertionError(f"{label} never came: {said(app)}")
+
+
+def choose_format(app: AppTest, name: str) -> None:
+    (formats,) = [s for s in app.selectbox if s.label == "Format"]
+    formats.set_value(name).run()
+
+
+def test_the_card_is_written_by_a_process_and_downloaded(
+    engine: FakeEngine, store: RunStore
+) -> None:
+    """The real command, on a run of the record."""
+    run_id = step_by_step(store, "finished")
+    app = opened("runs", run=run_id)
+    choose_format(app, "card")
+    app.button(key=f"take_home_{run_id}_start_card").click().run()
+    wait_for(app, "Export it anew")
+    assert (kept.folder_of(run_id, "card") / "README.md").is_file()
+    assert kept.zipped(run_id, "card").stat().st_size > 500
+    app.button(key=f"take_home_{run_id}_anew_card").click().run()
+    assert not kept.is_there(run_id, "card")
+    assert "Export" in labels(app)
+
+
+def test_an_export_that_cannot_be_made_says_why(engine: FakeEngine, store: RunStore) -> None:
+    """The run of the record has no weights."""
+    run_id = step_by_step(store, "finished")
+    app = opened(run=run_id)
+    app.button(key=f"take_home_{run_id}_start_merged").click().run()
+    wait_for(app, "Export")
+    assert [e.value for e in app.error] == [
+        f"The run {run_id} has no saved adapter (it is finished); run it again."
+    ]
+    assert not kept.is_there(run_id, "merged")
+    assert not list(kept.folder_of(run_id, "").parent.glob("*partial*"))
+
+
+def test_a_parity_table_is_shown(engine: FakeEngine, store: RunStore) -> None:
+    run_id = step_by_step(store, "finished")
+    folder = kept.folder_of(run_id, "merged")
+    folder.mkdir(parents=True)
+    row = {"max_new_tokens": 8, "same_tokens": True, "parts_at": None, "app_gap": None}
+    rows = [
+        {**row, "prompt": "a", "app": "x", "exported": "x", "exported_gap": None, "is_equal": True},
+        {**row, "prompt": "b", "app": "x", "exported": "y", "parts_at": 0, "app_gap": 9.0,
+         "exported_gap": 1.0, "is_equal": False},
+    ]  # fmt: skip
+    found = {"format": "merged", "run": run_id, "dtype": "bfloat16", "end_ids": [2], "rows": rows}
+    (folder / "parity.json").write_text(json.dumps(found))
+    app = opened(run=run_id)
+    choose_format(app, "merged")
+    assert "1 of 2 answers are those of the app. 1 answer differs by more" in app.warning[0].value
+    (table,) = [d.value for d in app.dataframe if "answers" in d.value.columns]
+    assert list(table["answers"]) == ["equal", "different"]
+    store.delete(run_id)
+
+
+def test_what_was_expected_stands_beside_what_it_took(engine: FakeEngine, store: RunStore) -> None:
+    step_by_step(store, "finished")
+    time.sleep(0.01)
+    app = opened(run=step_by_step(store, "finished"))
+    assert "It took 3 s instead of about 12 s (76% less)." in said(app)
