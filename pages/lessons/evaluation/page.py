@@ -30,10 +30,10 @@ from pages.lessons.evaluation.thresholds import show_report, show_thresholds
 from pages.lessons.evaluation.two_models import on_both, show_comparison
 from pages.shared.answers import answer, other_settings
 from pages.shared.ask import ask_while_waiting
+from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
 from pages.shared.predict import predict_and_look_up
 from pages.shared.run_button import run_button
-from pages.shared.lab_report import lab_report
 from pages.shared.thread import begin, end
 
 COURSE = content.lesson("evaluation")

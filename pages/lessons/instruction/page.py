@@ -29,12 +29,12 @@ from pages.shared.answers import answer, other_settings
 from pages.shared.ask import ask_while_waiting
 from pages.shared.cards import Card, show_cards
 from pages.shared.engine import engine, model_ready, store
+from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment
 from pages.shared.plain import plain
 from pages.shared.predict import is_locked, predict, show_outcome
 from pages.shared.prepare import compute_button
 from pages.shared.run_button import run_button, run_in_url
-from pages.shared.lab_report import lab_report
 from pages.shared.thread import begin, end
 
 COURSE = content.lesson("instruction")

@@ -34,6 +34,7 @@ from pages.shared.engine import (
     store,
 )
 from pages.shared.forgetting import draw, forgetting_view
+from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
 from pages.shared.plain import quoted
 from pages.shared.predict import predict_and_look_up
@@ -41,7 +42,6 @@ from pages.shared.prepare import compute_button
 from pages.shared.recordings import known_answer, recorded_run
 from pages.shared.run_button import run_button
 from pages.shared.settings import choose_targets, rate_slider
-from pages.shared.lab_report import lab_report
 from pages.shared.thread import begin, end
 
 COURSE = content.lesson("lora")

@@ -38,11 +38,11 @@ from pages.lessons.multitask.tiles import first_screen, tiles
 from pages.shared.answers import answer, other_settings
 from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import events_of, store
+from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
 from pages.shared.predict import is_locked, predict, show_outcome
 from pages.shared.run_button import run_button, run_in_url
 from pages.shared.settings import rate_slider
-from pages.shared.lab_report import lab_report
 from pages.shared.thread import begin, end
 from pages.shared.two_lines import CAPTION, are_measured
 

@@ -41,10 +41,10 @@ from pages.shared.answers import answer, other_settings
 from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import model_shape
 from pages.shared.forgetting import draw, forgetting_view
+from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
 from pages.shared.predict import predict_and_look_up
 from pages.shared.run_button import run_button
-from pages.shared.lab_report import lab_report
 from pages.shared.thread import begin, end
 
 COURSE = content.lesson("peft")

@@ -35,6 +35,7 @@ from pages.shared.engine import (
     model_shape,
     store,
 )
+from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
 from pages.shared.plain import plain
 from pages.shared.predict import predict_and_look_up
@@ -42,7 +43,6 @@ from pages.shared.prepare import compute_button
 from pages.shared.queue import run_all
 from pages.shared.run_button import run_button
 from pages.shared.settings import rate_slider
-from pages.shared.lab_report import lab_report
 from pages.shared.thread import begin, end
 
 COURSE = content.lesson("soft_prompts")
