@@ -13,6 +13,7 @@ from core.bench.memory import MemoryGrowth, measure, picture, save
 from core.cli.main import main
 from core.config import METHODS
 from core.stamp import Stamp
+from core.typed_json import read
 
 
 def growth(*held: float) -> MemoryGrowth:
@@ -39,6 +40,7 @@ def test_record_and_picture(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "memory.json").read_text())["growth_mb"] == 0
     assert picture(found).count("<circle") == 4 * len(METHODS)
     assert (tmp_path / "memory.svg").read_text() == picture(found)
+    assert read(MemoryGrowth, json.loads((tmp_path / "memory.json").read_text())) == found
 
 
 @pytest.mark.usefixtures("home")
