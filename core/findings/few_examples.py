@@ -1,7 +1,8 @@
 """Findings about few examples: in the prompt, and to train on."""
 
+from core.config import method_title
 from core.experiments.mitigations import LEARNED
-from core.experiments.prompting import SHOTS, SIZES, tuned_config
+from core.experiments.prompting import SHOTS, SIZES, TUNED, tuned_config
 from core.findings.arms import LEARNED_WORDS, learned
 from core.findings.evidence import Arm
 from core.findings.finding import Finding, Part, Publication
@@ -9,14 +10,13 @@ from core.findings.small_methods import shown_in_prompt
 from core.findings.verdict import ABOVE, NO_WORSE
 
 MOST_SHOTS = SHOTS[-1]
-NAMES = {"lora": "LoRA", "full": "full fine-tuning"}
 
 
 def on(method: str, size: int) -> Arm:
     """A method on so many training examples; 0 is all."""
     many = f"{size} examples" if size else "all examples"
     return learned(
-        f"{NAMES[method]} on {many}", lambda s: tuned_config(LEARNED, method, size, seed=s)
+        f"{method_title(method)} on {many}", lambda s: tuned_config(LEARNED, method, size, seed=s)
     )
 
 
@@ -38,7 +38,7 @@ TUNING_BEATS_PROMPTS = Finding(
             relation=ABOVE,
             second=shown_in_prompt(MOST_SHOTS),
         )
-        for method in ("lora", "full")
+        for method in TUNED
     ),
     shown=tuple((LEARNED_WORDS, shown_in_prompt(n)) for n in SHOTS[1:-1]),
     if_holds="Have you a dozen labelled examples? Tune on them.",

@@ -17,6 +17,8 @@ SMALL, LARGE = 4, 128
 """Ranks."""
 LOW_RATE = 1e-4
 PARAMETERS = "parameters trained"
+FEW_PARAMETERS = ("layernorm", "ia3", "lora")
+"""Methods that train less than half a percent of the model."""
 RUNS = "Tune on reviews for 20 steps with 3 seeds; score 48 reviews."
 WITHOUT_REGRET = Publication(
     authors="Schulman and Thinking Machines Lab", year=2025, title="LoRA Without Regret"
@@ -208,12 +210,12 @@ INTRINSIC = Finding(
             relation=NO_WORSE,
             second=by_parameters("full"),
         )
-        for method in ("layernorm", "ia3", "lora")
+        for method in FEW_PARAMETERS
     ),
     shown=tuple(
         (LEARNED_WORDS, by_parameters(method))
         for method in METHODS
-        if method not in ("layernorm", "ia3", "lora", "full")
+        if method not in (*FEW_PARAMETERS, "full")
     ),
     axis=PARAMETERS,
     if_holds="Judge a method by its score and not by how many parameters it trains.",

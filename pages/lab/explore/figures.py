@@ -120,8 +120,6 @@ def parallel(rows: Sequence[Row], shown: Sequence[Column], colour: Column) -> go
             line={
                 "color": [row[colour.name] for row in rows],
                 "colorscale": SCALE,
-                "showscale": True,
-                "colorbar": {"title": colour.title, "thickness": 12},
             },
             labelfont={"size": 13},
             tickfont={"size": 12},

@@ -70,7 +70,7 @@ def filtered(rows: Sequence[Row], known: dict[str, Column]) -> list[Row]:
             key="explore_filters",
         )
         for name in by:
-            values = {row.get(name) for row in rows} - {None}
+            values: set[Any] = {row.get(name) for row in rows} - {None}
             wanted = st.multiselect(
                 known[name].title,
                 sorted(values),
@@ -129,7 +129,7 @@ def row_shown(row: Row, axes: Sequence[Column]) -> Row:
     """A run in the table."""
     x, y, colour = axes
     said = {column.title: row.get(column.name) for column in (y, x, colour)}
-    return {"run": row["name"], **said, "origin": row["origin"]}
+    return {**said, "run": row["name"], "origin": row["origin"]}
 
 
 def _rows_key(shown: Sequence[Row], axes: Sequence[Column]) -> str:
@@ -159,15 +159,16 @@ def lines(rows: Sequence[Row], known: dict[str, Column]) -> None:
         st.caption("No run has all of these. Take one away.")
         return
     colour = numbers[-1]
-    st.plotly_chart(
-        parallel(whole, shown, colour),
-        width="stretch",
-        key="explore_parallel",
-        alt=f"{len(whole)} runs as lines over {', '.join(c.title for c in shown)}",
-    )
+    with st.container(key="explore_wide"):  # on a phone it is moved sideways
+        st.plotly_chart(
+            parallel(whole, shown, colour),
+            width="stretch",
+            key="explore_parallel",
+            alt=f"{len(whole)} runs as lines over {', '.join(c.title for c in shown)}",
+        )
     left_out = len(rows) - len(whole)
     st.caption(
-        "Each line is a run. Drag along an axis to keep only the runs that pass there; drag an axis by its name to move "
+        f"Each line is a run, the lighter the higher its {colour.title}. Drag along an axis to keep only the runs that pass there; drag an axis by its name to move "
         "it." + (f" {left_out} runs lack one of these and are left out." if left_out else "")
     )
 
