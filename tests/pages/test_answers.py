@@ -21,7 +21,7 @@ from core.experiments.watching import watched_config
 from core.recorded import answers, files
 from core.recorded.answers import Asked
 from core.runs.messages import StepThrough
-from core.train.phases import BatchPhase, LossPhase, PairPieces
+from core.train.phases import BatchPhase, LossPhase, PairPieces, TargetToken
 from pages.shared.answers import NOTHING_YET
 from tests.pages.fake_engine import FakeEngine
 from tests.pages.shipped import STAMP, ship
@@ -194,7 +194,11 @@ def test_the_first_step_of_the_loop_needs_no_model_where_it_is_recorded(
             tokens_padded=20,
             n_targets=1,
         ),
-        LossPhase(step=1, loss=2.0, rows=[]),
+        LossPhase(
+            step=1,
+            loss=2.0,
+            rows=[TargetToken(token="b", loss=2.0, probability=0.1, count=1)],
+        ),
     ]
     asked: list[Asked] = [
         (StepThrough(config=config, phase=n, known=n), [phase]) for n, phase in enumerate(phases)
