@@ -30,10 +30,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Ask:
-    """A question for the class, with what a good answer says."""
+    """A question for the class."""
 
     ask: str
-    answer: str
+    expected: str
+    """What a good answer says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +97,7 @@ class Lesson:
         for question in self.questions:
             found[f"question {question.id}"] = "\n".join(question.texts)
         teaching = self.teaching
-        asks = [part for one in teaching.asks for part in (one.ask, one.answer)]
+        asks = [part for one in teaching.asks for part in (one.ask, one.expected)]
         found["teaching"] = "\n".join([teaching.aim, *teaching.goes_wrong, *asks])
         return found
 

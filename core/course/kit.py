@@ -93,7 +93,7 @@ def notes(one: Lesson, page: Page) -> str:
         "<h2>What goes wrong</h2>",
         _list(one, teaching.goes_wrong),
         "<h2>Questions to ask</h2>",
-        *(f"<p><b>{inline(one, a.ask)}</b> {inline(one, a.answer)}</p>" for a in teaching.asks),
+        *(f"<p><b>{inline(one, a.ask)}</b> {inline(one, a.expected)}</p>" for a in teaching.asks),
         "<h2>Predictions, and what was measured</h2>",
         *(_prediction_notes(one, prediction) for prediction in one.predictions),
         "<h2>Questions while the model trains</h2>",

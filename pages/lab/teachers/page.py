@@ -53,7 +53,7 @@ def one_lesson(found: list[Lesson]) -> None:
     st.markdown("**Questions to ask**")
     for asked in one.teaching.asks:
         with st.expander(one.shown(asked.ask)):
-            st.markdown(one.shown(asked.answer))
+            st.markdown(one.shown(asked.expected))
     st.caption("Right answers, with what is wrong about the others, stand in the notes.")
 
 
