@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -40,7 +41,8 @@ class Entry:
     lesson: str = ""
     item: str = ""
     """The prediction, run, challenge, question or form."""
-    detail: dict[str, Json] = field(default_factory=dict[str, Json])
+    detail: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Plain JSON data."""
     at: str = ""
     """UTC, such as "2026-11-28T18:20:00Z"; set when it is kept."""
 

@@ -1,4 +1,4 @@
-"""Questions before lesson 1 and after the last one, so that one can measure what was learned.
+"""Questions before the first lesson and after the last one, so that one can measure what was learned.
 
 Each item is a misconception that fine-tuning breeds, asked in two equivalent forms, A and B. One half of the learners
 has form A before and B after, the other half the other way round (`form_for`): so a difference between before and after
