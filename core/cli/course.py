@@ -5,10 +5,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from core.cli import challenges, course_results
+from core.cli import challenges as challenge_commands
+from core.cli import course_results
 from core.cli.output import emit, say
+from core.course.challenges import challenges
 from core.course.check import Checked, check
-from core.course.content import FOLDER, lesson, n_challenges
+from core.course.content import FOLDER, lesson
 from core.course.kit import write_kit
 from core.course.lessons import LESSONS
 
@@ -34,7 +36,7 @@ def add_parser(actions: Any) -> None:
             )
         sub.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
         sub.set_defaults(run=command)
-    challenges.add_parsers(what)
+    challenge_commands.add_parsers(what)
     course_results.add_parser(what)
 
 
@@ -44,7 +46,7 @@ def list_course(arguments: Namespace) -> int:
         counts = {
             "predictions": len(found.predictions),
             "questions": len(found.questions),
-            "challenges": n_challenges(page.id, folder=arguments.folder),
+            "challenges": len(challenges(page.id, folder=arguments.folder)),
             "terms": len(found.terms),
         }
         if arguments.json:

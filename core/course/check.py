@@ -4,14 +4,15 @@ What is not recorded yet is no mistake: it is counted, and pages say so in place
 """
 
 import re
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
+from core.course import glossary, quiz
 from core.course import text as texts
-from core.course.content import FOLDER, Lesson, lesson, n_challenges
+from core.course.challenges import challenges
+from core.course.content import FOLDER, Lesson, lesson
 from core.course.figures import Figure, check_curve, figure
 from core.course.lessons import LESSONS
 from core.course.predictions import Chosen, Drawn
@@ -22,7 +23,6 @@ from core.evaluate.apart import are_apart
 FEWEST_QUESTIONS = 3
 MOST_WORDS_FIRST = 110
 """Of a lesson's question and notion together: a screen before the first action."""
-GLOSSARY = "glossary.toml"
 CLAIM = re.compile(r"^(\S+) (<|>) (\S+)$")
 SENTENCE_END = re.compile(r"[.?!](?=\s+[A-Z“`*]|\s*$)")
 
@@ -42,40 +42,37 @@ class Checked:
 
 
 def check(*, folder: Path = FOLDER) -> list[Checked]:
-    """Every lesson, in order."""
-    known_terms = glossary_terms(folder)
-    return [_checked(page.id, folder, known_terms) for page in LESSONS]
+    """Every lesson in order, then what is there once: the glossary and the questions before and after."""
+    shared = folder if (folder / glossary.FILE).is_file() else FOLDER
+    known = set(glossary.terms(folder=shared))
+    found = [_checked(page.id, folder, known) for page in LESSONS]
+    wrong = tuple(glossary.problems(folder=shared))
+    return [
+        *found,
+        Checked(lesson="glossary", terms=len(known), problems=wrong),
+        _before_after(folder),
+    ]
 
 
-def glossary_terms(folder: Path) -> set[str] | None:
-    """The ids of the glossary; None where there is none to compare with."""
-    path = folder / GLOSSARY
-    if not path.is_file():
-        return None
+def _before_after(folder: Path) -> Checked:
+    shared = folder if (folder / quiz.FILE).is_file() else FOLDER
     try:
-        found = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):  # the glossary's own check says so
-        return None
-    ids = set[str]()
-    for name, value in found.items():
-        if isinstance(value, dict):
-            ids.add(name)
-        elif isinstance(value, list):
-            ids |= {str(one["id"]) for one in value if isinstance(one, dict) and "id" in one}
-    return ids
+        forms = [quiz.items(form, folder=shared) for form in quiz.FORMS]
+    except UserError as error:
+        return Checked(lesson="before_after", problems=(str(error),))
+    return Checked(lesson="before_after", questions=sum(map(len, forms)))
 
 
-def _checked(id: str, folder: Path, known_terms: set[str] | None) -> Checked:
+def _checked(id: str, folder: Path, known_terms: set[str]) -> Checked:
     try:
         found = lesson(id, folder=folder)
-        challenges = n_challenges(id, folder=folder)
+        n_challenges = len(challenges(id, folder=folder))
     except UserError as error:
         return Checked(lesson=id, problems=(str(error),))
     problems = [*_pieces(found), *_texts(found), *_claims(found)]
-    if known_terms is not None:
-        problems += [
-            f"the glossary has no term {quote(t)}" for t in found.terms if t not in known_terms
-        ]
+    problems += [
+        f"the glossary has no term {quote(t)}" for t in found.terms if t not in known_terms
+    ]
     missing = list[str]()
     for where, reference in _cited(found):
         try:
@@ -87,7 +84,7 @@ def _checked(id: str, folder: Path, known_terms: set[str] | None) -> Checked:
         lesson=id,
         predictions=len(found.predictions),
         questions=len(found.questions),
-        challenges=challenges,
+        challenges=n_challenges,
         terms=len(found.terms),
         problems=tuple(dict.fromkeys(problems)),
         not_recorded=tuple(dict.fromkeys(missing)),

@@ -24,16 +24,17 @@ from core.paths import ASSETS
 from core.typed_json import read
 
 FOLDER = ASSETS / "course"
-TEXT, DATA, CHALLENGES = "text.md", "course.toml", "challenges.toml"
+TEXT, DATA = "text.md", "course.toml"
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ask:
-    """A question for the class, with what a good answer says."""
+    """A question for the class."""
 
     ask: str
-    answer: str
+    expected: str
+    """What a good answer says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +97,7 @@ class Lesson:
         for question in self.questions:
             found[f"question {question.id}"] = "\n".join(question.texts)
         teaching = self.teaching
-        asks = [part for one in teaching.asks for part in (one.ask, one.answer)]
+        asks = [part for one in teaching.asks for part in (one.ask, one.expected)]
         found["teaching"] = "\n".join([teaching.aim, *teaching.goes_wrong, *asks])
         return found
 
@@ -138,14 +139,6 @@ def lesson(id: str, *, folder: Path = FOLDER) -> Lesson:
         )
     except (ValueError, TypeError) as error:
         raise UserError(f"{place}: {error}") from error
-
-
-def n_challenges(id: str, *, folder: Path = FOLDER) -> int:
-    """How many challenges a lesson has; 0 where it has no file of them."""
-    path = folder / id / CHALLENGES
-    if not path.is_file():
-        return 0
-    return len(_toml(path, f"{id}/{CHALLENGES}").get("challenges", ()))
 
 
 def _none_left(rest: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,9 @@ whole or not at all.
 """
 
 import html
+import io
 import re
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,6 +43,15 @@ def kit_pages(*, folder: Path = FOLDER) -> dict[str, str]:
         pages[f"{stem(page)}-notes.html"] = notes(one, page)
         pages[f"{stem(page)}-worksheet.html"] = worksheet(one, page)
     return pages
+
+
+def packed() -> bytes:
+    """All files of the kit in one ZIP archive."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in kit_pages().items():
+            archive.writestr(f"kit/{name}", text)
+    return made.getvalue()
 
 
 def stem(page: Page) -> str:
@@ -82,7 +93,7 @@ def notes(one: Lesson, page: Page) -> str:
         "<h2>What goes wrong</h2>",
         _list(one, teaching.goes_wrong),
         "<h2>Questions to ask</h2>",
-        *(f"<p><b>{inline(one, a.ask)}</b> {inline(one, a.answer)}</p>" for a in teaching.asks),
+        *(f"<p><b>{inline(one, a.ask)}</b> {inline(one, a.expected)}</p>" for a in teaching.asks),
         "<h2>Predictions, and what was measured</h2>",
         *(_prediction_notes(one, prediction) for prediction in one.predictions),
         "<h2>Questions while the model trains</h2>",
@@ -147,7 +158,7 @@ def _prediction_notes(one: Lesson, prediction: Prediction) -> str:
 
 def _answers(one: Lesson, question: Question) -> str:
     rows = [
-        f"<li>{'<b>' if a.right else ''}{inline(one, a.text)}{'</b>' if a.right else ''}: "
+        f"<li>{'<b>' if a.right else ''}{inline(one, a.text.rstrip('.'))}{'</b>' if a.right else ''}: "
         f"{inline(one, a.explained)}</li>"
         for a in question.mixed
     ]

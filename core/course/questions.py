@@ -40,6 +40,11 @@ class Question:
         return sorted(self.answers, key=lambda a: sha256(f"{self.id} {a.text}".encode()).digest())
 
     @property
+    def choices(self) -> list[str]:
+        """The answers, mixed."""
+        return [answer.text for answer in self.mixed]
+
+    @property
     def texts(self) -> list[str]:
         """All its prose."""
         return [self.ask, *(part for a in self.answers for part in (a.text, a.explained))]

@@ -28,6 +28,7 @@ What can be measured on each says core/course/figures.py.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -38,12 +39,10 @@ from core.config import SETTINGS, MethodConfig, RunConfig
 from core.errors import UserError, quote
 from core.evaluate.metric_failures import METRIC_FAILURES, SAME_SCORE
 from core.events import Event
-from core.experiments import collections, first_screens, record
+from core.experiments import collections, first_screens
 from core.runs.store import RunSummary
 
 SEED = "seed"
-OWN_RECORDS = ("cures", "methods", "mixtures")
-"""Records from before there were collections: they answer until a collection holds these runs."""
 WAYS = ("copies", "adapters")
 
 
@@ -208,16 +207,15 @@ def _plain(value: Any) -> Any:
 
 
 def _recorded(config: RunConfig) -> MeasuredRun | None:
-    """From the recorded runs, else from a record of its own."""
+    """From the recorded runs, else from the record of the first screens; a damaged file is as good as none.
+
+    `python -m core recorded check` says what is wrong with it.
+    """
     if found := shipped.find(config):
-        return MeasuredRun(config=config, events=tuple(found.events()), summary=found.summary)
+        with suppress(UserError):
+            return MeasuredRun(config=config, events=tuple(found.events()), summary=found.summary)
     screens = first_screens.first_screens()
     for run in screens.runs.values() if screens else ():
         if RunConfig.from_dict(run.config).hash == config.hash:
             return MeasuredRun(config=config, events=run.events, summary=RunSummary())
-    for name in OWN_RECORDS:
-        own = record.recorded(name)
-        for kept in own.runs if own else ():
-            if RunConfig.from_dict(kept.config).hash == config.hash:
-                return MeasuredRun(config=config, events=kept.events, summary=kept.summary)
     return None

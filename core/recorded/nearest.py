@@ -65,7 +65,7 @@ def _apart(one: Difference) -> float:
     if isinstance(a, tuple) and isinstance(b, tuple):
         mine, theirs = set[Any](a), set[Any](b)
         return FAR * (1 - len(mine & theirs) / max(1, len(mine | theirs)))
-    are_numbers = all(isinstance(value, (int, float)) for value in (a, b))
+    are_numbers = isinstance(a, (int, float)) and isinstance(b, (int, float))
     if are_numbers and a > 0 and b > 0:
         return abs(math.log(a / b))
     return FAR

@@ -116,9 +116,12 @@ def differing_words(one: Config, other: Config) -> list[tuple[str, str]]:
     """Each setting in which two configs differ, as both have it: ("learning rate 0.005", "learning rate 0.003").
 
     A part that only one of them has, such as LoRA's rank beside full fine-tuning, is left out: the method says it.
+    What is measured on the way is named only where nothing else differs: it mostly follows from the rest.
     """
     a, b = parts_in_words(one), parts_in_words(other)
-    return [(a[name], b[name]) for name in a if a[name] and b.get(name) and a[name] != b[name]]
+    names = [name for name in a if a[name] and b.get(name) and a[name] != b[name]]
+    told = [name for name in names if not name.startswith("evaluation.")]
+    return [(a[name], b[name]) for name in told or names]
 
 
 def parts_in_words(config: Config) -> dict[str, str]:

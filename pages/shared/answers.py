@@ -19,7 +19,7 @@ from core.runs.names import differing_words
 from core.runs.store import Run
 from pages.shared.engine import engine, events_of, store
 from pages.shared.plain import plain
-from pages.shared.recordings import Found, beside_words, look_up
+from pages.shared.recordings import beside_words, look_up
 from pages.shared.replay import Draw, replay
 from pages.shared.run_button import start_button
 
@@ -57,7 +57,14 @@ def answer(
         if found.recorded:
             return _play(found.recorded, draw, key=key, guess=guess, compare=compare)
         if found.near:
-            _not_recorded(config, found, key=key, name=name, set_controls=set_controls)
+            _not_recorded(
+                config,
+                found.near,
+                found.differs,
+                key=key,
+                name=name,
+                set_controls=set_controls,
+            )
         elif otherwise:
             otherwise()
         else:
@@ -106,7 +113,7 @@ def _play(
     guess: str | None,
     compare: Callable[[Sequence[Event]], None] | None,
 ) -> list[Event]:
-    skipped = f"{key}_skipped"
+    events, skipped = recorded.events(), f"{key}_skipped"
     hold = guess == "" and not st.session_state.get(skipped)
     if hold:
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -121,22 +128,22 @@ def _play(
             )
     else:
         st.markdown("**A recorded run of these settings.** Your own will stand here.")
-    events = recorded.events()
     after = (lambda: compare(events)) if compare and guess else None
     replay(recorded, draw, key=key, hold=hold, after=after)
     return [] if hold else events
 
 
 def _not_recorded(
-    config: RunConfig, found: Found, *, key: str, name: str, set_controls: SetControls
+    config: RunConfig,
+    near: RecordedRun,
+    differs: Sequence[tuple[str, str]],
+    *,
+    key: str,
+    name: str,
+    set_controls: SetControls,
 ) -> None:
-    if not found.near:
-        st.caption(
-            "No run of this lesson is recorded yet. Start one, and it is drawn here as it happens."
-        )
-        return
-    if found.differs:
-        wanted, recorded = (_list(side) for side in zip(*found.differs, strict=True))
+    if differs:
+        wanted, recorded = (_list(side) for side in zip(*differs, strict=True))
         st.markdown(
             f"**Not recorded: {plain(wanted)}.** The nearest recorded run has {plain(recorded)}."
         )
@@ -147,7 +154,7 @@ def _not_recorded(
             "Show the nearest",
             key=f"{key}_nearest",
             on_click=set_controls,
-            args=(found.near.config,),
+            args=(near.config,),
         )
         if start_button(config, "Run it here", key=f"{key}_here"):
             st.query_params[name] = engine().submit(config).id

@@ -22,10 +22,13 @@ def ask(course: Lesson, question: Question, *, label: str = "", place: str = "ru
     """Draw it; `label` stands before the question, in bold; on one page each place has its own."""
     kept: dict[str, str] = st.session_state.setdefault(ANSWERED, {})
     name, key = f"{course.id} {question.id}", f"{course.id}_ask_{question.id}_{place}"
-    texts = [answer.text for answer in question.mixed]
-    before = texts.index(kept[name]) if kept.get(name) in texts else None
-    said = f"**{label}** {course.shown(question.ask)}" if label else course.shown(question.ask)
-    chosen = st.radio(said, texts, index=before, format_func=course.shown, key=key)
+    if (
+        key not in st.session_state and kept.get(name) in question.choices
+    ):  # the page was left and is back
+        st.session_state[key] = kept[name]
+    words = course.shown(question.ask)
+    words = f"**{label}** {words}" if label else words
+    chosen = st.radio(words, question.choices, index=None, format_func=course.shown, key=key)
     if chosen is None:
         return
     answer = next(a for a in question.answers if a.text == chosen)

@@ -150,7 +150,8 @@ def _forget(course: Lesson, name: str) -> None:
     for one in course.chosen:
         st.session_state[f"{course.id}_{one.id}_guess"] = None
     for one in course.drawn:
-        for kept in (_drawing(course, one), f"{_drawing(course, one)}_touched"):
+        sliders = (f"{course.id}_{one.id}_{n}_drawn" for n, _ in enumerate(one.points))
+        for kept in (_drawing(course, one), f"{_drawing(course, one)}_touched", *sliders):
             st.session_state.pop(kept, None)
     st.query_params.pop(name, None)
     st.session_state[_let_go_on(course)] = False

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+import pages.shared.engine
 import pages.shared.replay
 from core.config import EvaluationConfig, RunConfig
 from core.experiments.collapse import collapse
@@ -17,10 +18,13 @@ from core.experiments.mixtures import CHECK_EVERY, TRAINED, mixture_config
 from core.experiments.ranks import rank_config
 from core.experiments.soft_prompts import prompt_config
 from core.experiments.watching import watched_config
-from core.recorded import files
+from core.recorded import answers, files
+from core.recorded.answers import Asked
+from core.runs.messages import StepThrough
+from core.train.phases import BatchPhase, LossPhase, PairPieces, TargetToken
 from pages.shared.answers import NOTHING_YET
 from tests.pages.fake_engine import FakeEngine
-from tests.pages.shipped import ship
+from tests.pages.shipped import STAMP, ship
 from tests.pages.test_any_run import keep, store
 from tests.pages.test_lessons import engine, opened, shown
 
@@ -85,7 +89,8 @@ def test_a_setting_that_is_not_recorded_leads_to_the_nearest_that_is(
     assert "Not recorded: seed 77." in said(app)
     assert "The nearest recorded run has seed 0." in said(app)
     assert not played
-    shown(app.button(key=f"{lesson}_nearest").click())
+    app.button(key=f"{lesson}_nearest").click()
+    shown(app)
     assert played[-1]["seconds"] > 0
     assert "Recorded on a machine (2026-11-28, float32, commit c)." in said(app)
     assert not engine.store.runs()
@@ -102,14 +107,17 @@ def test_the_replay_stops_before_it_tells_what_is_guessed(
     assert 0 < held["until"] < told
     assert held["from"] == 0
     assert "Your guess" not in guesses(app)
-    shown(app.radio(key="forgetting_park_guess").set_value("something else"))
+    app.radio(key="forgetting_park_guess").set_value("something else")
+    shown(app)
     assert played[-1]["until"] == held["until"]  # a guess may be changed until it goes on
     assert not guesses(app)
-    shown(app.button(key="forgetting_show_me").click())
+    app.button(key="forgetting_show_me").click()
+    shown(app)
     assert (played[-1]["from"], played[-1]["until"]) == (held["until"], held["seconds"])
     assert app.radio(key="forgetting_park_guess").disabled
     assert "Your guess: something else. It answered “SmolLM”. You were right." in guesses(app)
-    shown(app.button(key="forgetting_again").click())
+    app.button(key="forgetting_again").click()
+    shown(app)
     assert not app.radio(key="forgetting_park_guess").disabled
     assert app.radio(key="forgetting_park_guess").value is None
     assert not guesses(app)
@@ -125,17 +133,19 @@ def test_it_can_be_run_here_and_then_wins(
     ship(folder, [collapse(), collapse(seed=1)])
     app = opened("forgetting", **{RATE: "0.0001"})
     assert "Not recorded: learning rate 0.0001." in said(app)
-    shown(app.button(key="forgetting_here").click())
+    app.button(key="forgetting_here").click()
+    shown(app)
     (run,) = engine.store.runs()
     assert run.config == collapse(rate=1e-4)
     assert app.query_params["run"] == run.id
 
-    keep(engine.store, collapse(), "finished")
+    own = keep(engine.store, collapse(), "finished")
     n = len(played)
-    app = opened("forgetting")
-    assert "Your finished run of exactly these settings" in said(app)
-    assert "There is no difference." in said(app)  # from the recorded one
-    assert len(played) == n
+    for app in (opened("forgetting"), opened("forgetting", run=own)):
+        assert "There is no difference." in said(app)  # from the recorded one
+        assert "Grey rings: the recorded run of the same settings." in said(app)
+        assert len(played) == n
+    assert "Your finished run of exactly these settings" in said(opened("forgetting"))
 
 
 def test_a_run_whose_settings_the_controls_no_longer_have_gives_way_at_a_click(
@@ -144,10 +154,12 @@ def test_a_run_whose_settings_the_controls_no_longer_have_gives_way_at_a_click(
     ship(folder, [collapse(seed=1)])
     app = opened("forgetting", run=keep(engine.store, collapse(), "finished"))
     assert "Your controls now say" not in said(app)
-    shown(app.number_input(key="forgetting_seed").set_value(1))
+    app.number_input(key="forgetting_seed").set_value(1)
+    shown(app)
     assert "Your controls now say seed 1. This run had seed 0." in said(app)
     assert not played
-    shown(app.button(key="forgetting_look_up").click())
+    app.button(key="forgetting_look_up").click()
+    shown(app)
     assert "run" not in app.query_params
     assert played
 
@@ -167,3 +179,40 @@ def test_a_damaged_recording_is_said_and_the_lesson_goes_on(
     assert not app.exception
     assert app.button(key="forgetting_run_start")
     assert not engine.store.runs()
+
+
+def test_the_first_step_of_the_loop_needs_no_model_where_it_is_recorded(
+    engine: FakeEngine, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages.shared.engine, "is_ready", lambda entry: False)
+    config = OPENED["instruction"][1]
+    phases = [
+        BatchPhase(
+            step=1,
+            examples=[PairPieces(prompt=["a"], completion=["b"])],
+            tokens_computed=9,
+            tokens_padded=20,
+            n_targets=1,
+        ),
+        LossPhase(
+            step=1,
+            loss=2.0,
+            rows=[TargetToken(token="b", loss=2.0, probability=0.1, count=1)],
+        ),
+    ]
+    asked: list[Asked] = [
+        (StepThrough(config=config, phase=n, known=n), [phase]) for n, phase in enumerate(phases)
+    ]
+    answers.save(answers.base_path(folder), asked, identity="", stamp=STAMP)
+    app = opened("instruction")
+    app.button(key="instruction_step").click()
+    shown(app)
+    assert "Step 1, batch." in said(app)
+    assert "Recorded on a machine (2026-11-28, float32, commit c)." in said(app)
+    app.button(key="instruction_step").click()
+    shown(app)
+    assert "Step 1, loss." in said(app)
+    assert "instruction_step" not in [
+        button.key for button in app.button
+    ]  # the third is not recorded
+    assert not engine.asked

@@ -1,12 +1,9 @@
 """Lab: what a teacher needs: notes and worksheets to print, what each lesson asks, and three plans."""
 
-import io
-import zipfile
-
 import streamlit as st
 
 from core.course.content import Lesson, lessons
-from core.course.kit import kit_pages, notes, stem, worksheet
+from core.course.kit import notes, packed, stem, worksheet
 from core.course.lessons import LESSONS, name_of
 from core.paths import ROOT
 from pages.shared.plain import plain
@@ -14,15 +11,6 @@ from pages.shared.thread import shown
 
 TEACHING = ROOT / "docs" / "teaching.md"
 PLANS = "## Three plans"
-
-
-def packed() -> bytes:
-    """All files of the kit in one archive."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in kit_pages().items():
-            archive.writestr(f"kit/{name}", text)
-    return made.getvalue()
 
 
 def overview(found: list[Lesson]) -> None:
@@ -65,7 +53,7 @@ def one_lesson(found: list[Lesson]) -> None:
     st.markdown("**Questions to ask**")
     for asked in one.teaching.asks:
         with st.expander(one.shown(asked.ask)):
-            st.markdown(one.shown(asked.answer))
+            st.markdown(one.shown(asked.expected))
     st.caption("Right answers, with what is wrong about the others, stand in the notes.")
 
 

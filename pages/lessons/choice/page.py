@@ -28,8 +28,10 @@ from core.experiments.prompting import (
     tuned_configs,
     ways,
 )
+from core.recorded.answers import where_asked
 from core.runs import prompt_evaluation
-from core.runs.prompt_evaluation import PromptEvaluation, prompted_tasks
+from core.runs.messages import Measure
+from core.runs.prompt_evaluation import Measured, PromptEvaluation, prompted_tasks
 from pages.lessons.choice.advice import ask_fact, fact_finding, fact_table, guide
 from pages.lessons.choice.figures import (
     FORM_TITLES,
@@ -55,6 +57,7 @@ from pages.shared.plain import plain
 from pages.shared.predict import predict_and_look_up
 from pages.shared.prepare import ask_for_model
 from pages.shared.queue import run_all
+from pages.shared.recordings import known_answer
 from pages.shared.thread import begin, end
 
 COURSE = content.lesson("choice")
@@ -143,7 +146,8 @@ def one_prompt(task: str) -> None:
         ask_for_model("See the prompt as the model reads it", key="choice_prompt")
     wanted = PromptEvaluation(task=task, shots=k, seed=seed, form=form)
     measure_button([wanted], "Measure this prompt", key="choice_one")
-    if kept := prompt_evaluation.find(wanted):
+    own, came = prompt_evaluation.find(wanted), known_answer(Measure(wanted=wanted))
+    if kept := own or next((one for one in came if isinstance(one, Measured)), None):
         (way,) = ways([prompt_row(kept)])
         low, high = way.interval
         st.markdown(
@@ -155,6 +159,8 @@ def one_prompt(task: str) -> None:
         )
         if line := way.cut_line:
             st.caption(f"{line}.")
+        if not own:
+            st.caption(where_asked())
     else:
         st.caption(
             f"It answers {wanted.n_test} test examples for the score, and {wanted.n_timed} of them one by one for the time."

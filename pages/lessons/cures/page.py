@@ -30,6 +30,7 @@ from pages.shared.predict import is_locked, predict, show_outcome
 from pages.shared.recordings import recorded_run
 from pages.shared.run_button import run_button
 from pages.shared.settings import decimals
+from pages.shared.take_home import take_home
 from pages.shared.thread import begin, end
 
 COURSE = content.lesson("cures")
@@ -256,3 +257,4 @@ plane(run)
 if recorded_points():
     what_held()
 end(COURSE)
+take_home(COURSE, name="run", set_controls=set_controls)

@@ -33,6 +33,7 @@ from pages.shared.ask import ask_while_waiting
 from pages.shared.layout import experiment, more_settings
 from pages.shared.predict import predict_and_look_up
 from pages.shared.run_button import run_button
+from pages.shared.take_home import take_home
 from pages.shared.thread import begin, end
 
 COURSE = content.lesson("evaluation")
@@ -178,3 +179,4 @@ measured = any_model()
 if measured:
     two_models(*measured)
 end(COURSE)
+take_home(COURSE, name="run", set_controls=set_controls)

@@ -20,6 +20,7 @@ from pages.shared.predict import is_locked, predict, show_outcome
 from pages.shared.recordings import recorded_run
 from pages.shared.run_button import run_button
 from pages.shared.settings import RATES, decimals, rate_slider
+from pages.shared.take_home import take_home
 from pages.shared.thread import begin, end
 
 GENTLE_RATE = 2e-5
@@ -174,3 +175,4 @@ st.title("Catastrophic forgetting")
 begin(COURSE)
 sequence(one_task())
 end(COURSE)
+take_home(COURSE, name="run", set_controls=set_controls)

@@ -34,6 +34,7 @@ from pages.shared.plain import plain
 from pages.shared.predict import is_locked, predict, show_outcome
 from pages.shared.prepare import compute_button
 from pages.shared.run_button import run_button, run_in_url
+from pages.shared.take_home import take_home
 from pages.shared.thread import begin, end
 
 COURSE = content.lesson("instruction")
@@ -180,3 +181,4 @@ st.title("Instruction fine-tuning")
 begin(COURSE)
 lesson()
 end(COURSE)
+take_home(COURSE, name="run", set_controls=set_controls)

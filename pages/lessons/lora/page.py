@@ -41,6 +41,7 @@ from pages.shared.prepare import compute_button
 from pages.shared.recordings import known_answer, recorded_run
 from pages.shared.run_button import run_button
 from pages.shared.settings import choose_targets, rate_slider
+from pages.shared.take_home import take_home
 from pages.shared.thread import begin, end
 
 COURSE = content.lesson("lora")
@@ -335,3 +336,4 @@ start_is_the_base(wanted)
 over_ranks(wanted)
 sweep()
 end(COURSE)
+take_home(COURSE, name="run", set_controls=set_controls)

@@ -41,7 +41,15 @@ def rank_and_alpha(
     )
     MethodConfig(rank=rank, alpha=alpha)
     shapes = {name: [d_out, d_in] for name, (d_in, d_out) in shape.linears.items()}
-    found = _component()(
+
+    def take() -> None:
+        """What the reader let go of goes into the URL, from where it is read."""
+        chosen = st.session_state[f"{key}_picture"].get("chosen")
+        if chosen:
+            st.query_params[f"{key}_rank"] = str(int(chosen["rank"]))
+            st.query_params[f"{key}_alpha"] = str(int(chosen["alpha"]))
+
+    _component()(
         key=f"{key}_picture",
         data={
             "shapes": shapes,
@@ -53,12 +61,8 @@ def rank_and_alpha(
             "rank": rank,
             "alpha": alpha,
         },
-        on_chosen_change=lambda: None,
+        on_chosen_change=take,
     )
-    chosen = found.chosen
-    if chosen and (chosen["rank"], chosen["alpha"]) != (rank, alpha):
-        rank, alpha = int(chosen["rank"]), int(chosen["alpha"])
-        st.query_params[f"{key}_rank"], st.query_params[f"{key}_alpha"] = str(rank), str(alpha)
     return rank, alpha
 
 

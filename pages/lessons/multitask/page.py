@@ -42,6 +42,7 @@ from pages.shared.layout import experiment, more_settings
 from pages.shared.predict import is_locked, predict, show_outcome
 from pages.shared.run_button import run_button, run_in_url
 from pages.shared.settings import rate_slider
+from pages.shared.take_home import take_home
 from pages.shared.thread import begin, end
 from pages.shared.two_lines import CAPTION, are_measured
 
@@ -258,3 +259,4 @@ number_of_tasks()
 all_at_once()
 carry_over()
 end(COURSE)
+take_home(COURSE, name="mix", set_controls=set_controls)

@@ -44,6 +44,7 @@ from pages.shared.forgetting import draw, forgetting_view
 from pages.shared.layout import experiment, more_settings
 from pages.shared.predict import predict_and_look_up
 from pages.shared.run_button import run_button
+from pages.shared.take_home import take_home
 from pages.shared.thread import begin, end
 
 COURSE = content.lesson("peft")
@@ -311,3 +312,4 @@ folklore(settings)
 st.header("How much memory would it take?")
 calculator()
 end(COURSE)
+take_home(COURSE, name="run", set_controls=set_controls)

@@ -42,6 +42,7 @@ from pages.shared.prepare import compute_button
 from pages.shared.queue import run_all
 from pages.shared.run_button import run_button
 from pages.shared.settings import rate_slider
+from pages.shared.take_home import take_home
 from pages.shared.thread import begin, end
 
 COURSE = content.lesson("soft_prompts")
@@ -261,3 +262,4 @@ sizes()
 by_hand(shown)
 take_away(shown)
 end(COURSE)
+take_home(COURSE, name="run", set_controls=set_controls)

@@ -41,7 +41,7 @@ def test_the_readme_lists_the_same_lessons() -> None:
 
 
 def test_links_lead_to_the_pages() -> None:
-    found = re.findall(r"\*\*\[(.+?)\]\((\w+)\)\.?\*\*", as_markdown(with_links=True))
+    found = re.findall(r"\*\*\[(.+?)\]\(([\w-]+)\)\.?\*\*", as_markdown(with_links=True))
     assert found == [(page.title, page.url_path) for page in (*LESSONS, *LAB)]
 
 

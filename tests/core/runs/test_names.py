@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from core.config import DataConfig, MethodConfig, OptimizerConfig, RunConfig
+from core.config import DataConfig, EvaluationConfig, MethodConfig, OptimizerConfig, RunConfig
 from core.data import uploads
-from core.runs.names import decimals, run_name, told_apart
+from core.runs.names import decimals, differing_words, run_name, told_apart
 from core.runs.store import Run, RunStore
 
 
@@ -76,3 +76,20 @@ def test_equal_runs_are_told_apart_by_their_ids(store: RunStore) -> None:
 )
 def test_a_rate_has_no_exponent(value: float, text: str) -> None:
     assert decimals(value) == text
+
+
+def test_what_differs_is_said_as_both_have_it() -> None:
+    one = RunConfig()
+    steps = replace(
+        one, optimizer=OptimizerConfig(steps=30), evaluation=EvaluationConfig(every=7), seed=3
+    )
+    usual = one.optimizer.steps
+    assert differing_words(steps.to_dict(), one.to_dict()) == [
+        ("seed 3", "seed 0"),
+        ("steps 30", f"steps {usual}"),
+    ]
+    often = replace(one, evaluation=EvaluationConfig(every=7))
+    assert differing_words(often.to_dict(), one.to_dict()) == [
+        ("every 7", f"every {one.evaluation.every}")
+    ]
+    assert differing_words(one.to_dict(), one.to_dict()) == []
