@@ -13,10 +13,12 @@ CSV = "Frage;Antwort\r\n" + "".join(f"{question};{answer}\r\n" for question, ans
 
 
 def choose(page: Page, label: str, option: str) -> None:
-    """Once the page is at rest: what is drawn anew closes an open list."""
-    page.wait_for_timeout(500)
+    """Once the page is at rest and the box in sight: an open list closes when the page is drawn anew or scrolls."""
+    box = page.get_by_role("combobox", name=label).first
+    box.scroll_into_view_if_needed()
+    page.wait_for_timeout(1000)
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
-    page.get_by_role("combobox", name=label).first.click()
+    box.click()
     page.get_by_role("option", name=option, exact=True).click()
 
 

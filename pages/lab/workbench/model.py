@@ -7,7 +7,7 @@ import streamlit as st
 from core import catalog
 from core.catalog import ModelEntry
 from core.command_process import CommandProcess
-from core.config import OptimizerConfig, RunConfig, method_title
+from core.config import MethodConfig, OptimizerConfig, RunConfig, as_taught, method_title
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 from core.hub_model import hub_entry
@@ -23,8 +23,8 @@ TITLES = {
     FOLDER: "A folder on this machine",
     HUB: "Another model of the Hugging Face hub",
 }
-COMPARED = ("lora", "full")
-"""Methods whose pace stands on the card."""
+LOOK_UP_S = 30
+"""Between two looks at how long the steps of finished runs took."""
 
 
 def choose_model() -> ModelEntry | None:
@@ -116,7 +116,7 @@ def _card(entry: ModelEntry) -> None:
     st.caption(f"{plain(entry.title)}: {', '.join(filter(None, (weights, licence, here)))}.")
     if entry.rounding:
         st.caption(entry.rounding)
-    if pace := _pace_words(entry):
+    if pace := _pace_words(entry.id):
         st.caption(pace)
     if entry.id != current_model().id:
         st.caption(
@@ -148,17 +148,18 @@ def _read_tokenizer(folder: str, changed_ns: tuple[int, ...]) -> ChatTokenizer:
     return ChatTokenizer.load(Path(folder))
 
 
-def _pace_words(entry: ModelEntry) -> str:
-    """Seconds a step here, of the methods that have finished; "" where none has."""
-    try:
-        config = RunConfig(model=entry.id)
-    except UserError:
-        return ""
+@st.cache_data(show_spinner=False, ttl=LOOK_UP_S, max_entries=10)
+def _pace_words(model: str) -> str:
+    """Seconds a step here, of the methods that have finished."""
     batch, finished = OptimizerConfig().batch_size, store().finished()
     found: list[str] = []
-    for name in COMPARED:
-        method = RunConfig.from_dict({**config.to_dict(), "method": {"name": name}})
-        if pace := usual_pace(method, finished):
-            found.append(f"{method_title(name)} {pace.example_s * batch:.2f} s")
-    said = f"A step of {batch} examples takes here, by the runs that finished: {', '.join(found)}."
-    return said if found else "No run of it has finished here that tells how long a step takes."
+    try:
+        for name in as_taught():
+            config = RunConfig(model=model, method=MethodConfig(name=name))
+            if pace := usual_pace(config, finished):
+                found.append(f"{method_title(name)} {pace.example_s * batch:.2f} s")
+    except UserError:  # a folder that is gone
+        return ""
+    if not found:
+        return "No run of it has finished here that tells how long a step takes."
+    return f"A step of {batch} examples takes here, by the runs that finished: {', '.join(found)}."
