@@ -43,7 +43,7 @@ SKILLS = {
         Skill(
             id="topic",
             title="Topic of a text",
-            right_when="holds the right topic and no other of the six",
+            right_when="holds the right one of two topics, and not the other",
             max_new_tokens=16,
         ),
         Skill(
@@ -78,8 +78,8 @@ SKILLS = {
         ),
         Skill(
             id="repetition",
-            title="No repetition",
-            right_when="repeats at most a fifth of its word triples",
+            title="Text without repetition",
+            right_when="has at least 25 words and repeats at most a fifth of its word triples",
             max_new_tokens=64,
         ),
     )

@@ -58,7 +58,9 @@ def refuses(text: str) -> bool:
 
 def _contains(probe: Probe, text: str) -> bool:
     held = any(contains(expected, text) for expected in probe.expects)
-    others = [t for t in TOPICS if t not in probe.expects] if probe.skill == "topic" else []
+    others = (
+        [t for t in (*TOPICS, "sports") if t not in probe.expects] if probe.skill == "topic" else []
+    )
     return held and not any(contains(other, text) for other in others)
 
 
@@ -81,6 +83,11 @@ def _number(probe: Probe, text: str) -> bool:
     return bool(NUMBER.fullmatch(text.strip().rstrip(".")))
 
 
+def _varied(probe: Probe, text: str) -> bool:
+    """One word repeats nothing, and is no text either."""
+    return len(words(text)) >= probe.least_words and repeated_share(text) <= MOST_REPEATED
+
+
 CHECKS: dict[str, Callable[[Probe, str], bool]] = {
     "contains": _contains,
     "mentions": _mentions,
@@ -93,7 +100,7 @@ CHECKS: dict[str, Callable[[Probe, str], bool]] = {
     "ends_with": lambda probe, text: text.rstrip().endswith(probe.expects),
     "answers": lambda probe, text: len(words(text)) >= LEAST_ANSWER and not refuses(text),
     "at_least": lambda probe, text: len(words(text)) >= probe.least_words,
-    "varied": lambda probe, text: repeated_share(text) <= MOST_REPEATED,
+    "varied": _varied,
 }
 
 

@@ -345,6 +345,7 @@ def test_of_twenty_sound_runs_at_most_one_raises_an_alarm() -> None:
     assert len(alarms) <= 1, alarms
 
 
+@pytest.mark.thorough
 def test_recorded_runs_that_went_well_raise_few_alarms() -> None:
     """Real runs at a usual rate whose score clearly rose; forgetting is a finding of its own there."""
     well: list[Case] = []

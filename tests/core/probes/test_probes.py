@@ -52,13 +52,13 @@ def test_no_probe_stands_in_the_data_that_the_lessons_train_on() -> None:
         (Probe(skill="answers", prompt="", check="answers"), "Boil it for six minutes.", "I’m sorry, but I can’t help with that."),
         (Probe(skill="answers", prompt="", check="answers"), "Boil it for six minutes.", "positive"),
         (Probe(skill="length", prompt="", check="at_least", least_words=3), "one two three", "one two"),
-        (Probe(skill="repetition", prompt="", check="varied"), "the sea is wide and the sky is blue", "the sea the sea the sea the sea"),
+        (Probe(skill="repetition", prompt="", check="varied", least_words=5), "the sea is wide and the sky is blue", "the sea the sea the sea the sea"),
     ],
 )  # fmt: skip
 def test_a_rule_tells_right_from_wrong(probe: Probe, right: str, wrong: str) -> None:
     assert is_right(probe, right)
     assert not is_right(probe, wrong)
-    assert not is_right(probe, "") or probe.check == "varied"
+    assert not is_right(probe, "")
 
 
 def score_by_likelihood(lost: int, gained: int, n: int, difference: float) -> float:
