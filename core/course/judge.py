@@ -161,7 +161,7 @@ def _finding(condition: Condition, run: Evidence, find: Find, challenge: RunChal
         case Setting():
             return _of_setting(condition, run)
         case Untrained(untrained=task):
-            saw = task in tasks_seen(run.config.to_dict())
+            saw = task in tasks_seen(run.config)
             title = TASKS[task].title
             words = f"{title} is {'' if saw else 'not '}among what the run trained on or looked at."
             return Finding(state=MISSED if saw else MET, words=words)

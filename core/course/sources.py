@@ -216,6 +216,6 @@ def _recorded(config: RunConfig) -> MeasuredRun | None:
             return MeasuredRun(config=config, events=tuple(found.events()), summary=found.summary)
     screens = first_screens.first_screens()
     for run in screens.runs.values() if screens else ():
-        if RunConfig.from_dict(run.config).hash == config.hash:
+        if run.config.hash == config.hash:
             return MeasuredRun(config=config, events=run.events, summary=RunSummary())
     return None

@@ -43,7 +43,7 @@ def formats_of(store: RunStore, run: Run) -> list[str]:
     """The formats that a run can be written in: models only where it left weights that they can hold."""
     has_weights = run.summary.artifact_bytes > 0
     is_adapter = (store.artifact_dir(run.id) / ADAPTER_CONFIG).is_file()
-    method = METHODS.get(run.config_dict["method"]["name"])
+    method = METHODS.get(run.unchecked_config.method.name)
     possible = {
         "peft": has_weights and is_adapter,
         "merged": has_weights and bool(method and method.is_mergeable),

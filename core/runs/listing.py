@@ -21,14 +21,14 @@ def title_of(run: Run, marks: Marked) -> str:
 
 def gain(run: Run) -> float:
     """How much the main score rose; -inf where it was not measured."""
-    task = run.config_dict["data"]["task"]
+    task = run.unchecked_config.data.task
     first, last = run.summary.first_scores.get(task), run.summary.scores.get(task)
     return -inf if first is None or last is None else last - first
 
 
 def score(run: Run) -> float:
     """The main score at the end; -inf where it was not measured."""
-    return run.summary.scores.get(run.config_dict["data"]["task"], -inf)
+    return run.summary.scores.get(run.unchecked_config.data.task, -inf)
 
 
 def seconds(run: Run) -> float:
@@ -77,7 +77,7 @@ class Wanted:
 
 
 def method_of(run: Run) -> str:
-    return method_name(run.config_dict["method"]["name"])
+    return method_name(run.unchecked_config.method.name)
 
 
 def differing(runs: Sequence[Run]) -> dict[str, list[str]]:
