@@ -306,7 +306,8 @@ def _of_lesson(lesson: str, folder: Path) -> tuple[AnyChallenge, ...]:
 
 def _read(table: Mapping[str, Any], lesson: str, defaults: str) -> AnyChallenge:
     given = {"defaults": defaults, **table, "lesson": lesson}
-    check_choice("The level", given.get("level"), LEVELS)  # type: ignore[arg-type]
+    if given.get("level") not in LEVELS:
+        raise UserError(f"The level is one of {', '.join(map(str, LEVELS))}.")
     kinds = {"conditions": RunChallenge, "pair": PairChallenge, "prompt": PromptChallenge}
     named = [kind for key, kind in kinds.items() if key in given]
     if len(named) != 1:

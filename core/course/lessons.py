@@ -127,7 +127,7 @@ LAB = (
     Page(
         id="before_after",
         title="Before and after",
-        url_path="before-after",
+        url_path="before_after",
         summary="Fourteen questions before the first lesson and fourteen after the last, to measure what you "
         "learned.",
     ),

@@ -42,7 +42,7 @@ class Entry:
     item: str = ""
     """The prediction, run, challenge, question or form."""
     detail: dict[str, Any] = field(default_factory=dict[str, Any])
-    """JSON."""
+    """Plain JSON data."""
     at: str = ""
     """UTC, such as "2026-11-28T18:20:00Z"; set when it is kept."""
 

@@ -138,7 +138,11 @@ why = "."
         (HEAD + "conditions = []", "solution"),
         (HEAD.replace("level = 1", "level = 4"), "level"),
         (HEAD + 'pair = { is_right = true }\nsolution = { reference = "a" }', "output"),
-        (HEAD + 'prompt = { better_than = "luck" }', "luck"),
+        (
+            HEAD
+            + 'prompt = { better_than = "luck" }\nsolution = { shots = 1 }\ndefaults = { shots = 1 }',
+            "luck",
+        ),
     ],
 )
 def test_a_slip_of_the_pen_is_named(tmp_path: Path, text: str, said: str) -> None:

@@ -48,7 +48,7 @@ def test_terms_are_marked_once_and_lead_to_the_glossary() -> None:
 def test_the_glossary_finds_a_term_and_its_place() -> None:
     app = opened("glossary")
     assert f"{len(terms())} terms" in text_of(app)
-    app.text_input(key="glossary_search").set_value("low-rank").run()
+    app.text_input(key="glossary_search").set_value("low-rank adaptation").run()
     found = app.markdown[0].value
     assert found.startswith("**LoRA**")
     assert "(lora)" in found
@@ -70,8 +70,8 @@ def test_a_challenge_is_tried_hinted_at_and_solved() -> None:
     app = opened("challenges", challenges_fooled=True, learner="Mia")
     app.radio(key="challenges_fooled_said").set_value("wrong").run()
     assert "Not solved" in text_of(judge(app, "fooled"))
-    assert "A hint" not in text_of(app)
-    assert "A hint" in text_of(judge(app, "fooled"))
+    assert "A hint." not in text_of(app)
+    assert "A hint." in text_of(judge(app, "fooled"))
     app.text_area(key="challenges_fooled_reference").set_value(one.solution.reference)
     app.text_area(key="challenges_fooled_output").set_value(one.solution.output).run()
     said = text_of(judge(app, "fooled"))
