@@ -62,10 +62,10 @@ def _apart(one: Difference) -> float:
     """How far two values are apart: numbers by their ratio, so that 1 to 2 is as far as 10 to 20; lists by what
     they have in common."""
     a, b = one.wanted, one.recorded
-    if isinstance(a, tuple) and isinstance(b, tuple):
+    if all(isinstance(value, tuple) for value in (a, b)):
         mine, theirs = set[Any](a), set[Any](b)
         return FAR * (1 - len(mine & theirs) / max(1, len(mine | theirs)))
-    are_numbers = isinstance(a, (int, float)) and isinstance(b, (int, float))
+    are_numbers = all(isinstance(value, (int, float)) for value in (a, b))
     if are_numbers and a > 0 and b > 0:
         return abs(math.log(a / b))
     return FAR

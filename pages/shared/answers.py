@@ -25,9 +25,7 @@ from pages.shared.run_button import start_button
 
 MOST_NAMED = 3
 """Settings in a sentence; where more differ, the first ones say enough."""
-NOTHING_YET = (
-    "No run of this lesson is recorded yet. Start one, and it is drawn here as it happens."
-)
+NOTHING_YET = "No run of this can be played yet. Start one, and it is drawn here as it happens."
 SetControls = Callable[[RunConfig], None]
 
 

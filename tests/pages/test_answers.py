@@ -13,17 +13,17 @@ from core.config import EvaluationConfig, RunConfig
 from core.experiments.collapse import collapse
 from core.experiments.first_screens import instruction_config
 from core.experiments.methods import method_config
-from core.experiments.mitigations import MITIGATIONS, mitigation_config
+from core.experiments.mitigations import MITIGATIONS, PROMPTS, mitigation_config
 from core.experiments.mixtures import CHECK_EVERY, TRAINED, mixture_config
 from core.experiments.ranks import rank_config
 from core.experiments.soft_prompts import prompt_config
 from core.experiments.watching import watched_config
 from core.recorded import answers, files
 from core.recorded.answers import Asked
-from core.runs.messages import StepThrough
+from core.runs.messages import LookAtMatrices, LookAtSpectrum, Merge, StepThrough
 from core.train.phases import BatchPhase, LossPhase, PairPieces, TargetToken
 from pages.shared.answers import NOTHING_YET
-from tests.pages.fake_engine import FakeEngine
+from tests.pages.fake_engine import ANSWERS, MERGED, FakeEngine
 from tests.pages.shipped import STAMP, ship
 from tests.pages.test_any_run import keep, store
 from tests.pages.test_lessons import engine, opened, shown
@@ -65,7 +65,8 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         drawn = real(name)
 
         def draw(*, key: str, data: dict[str, Any]) -> Any:
-            found.append(data)
+            if name == "replay":  # home has another
+                found.append(data)
             return drawn(key=key, data=data)
 
         return draw
@@ -216,3 +217,27 @@ def test_the_first_step_of_the_loop_needs_no_model_where_it_is_recorded(
         button.key for button in app.button
     ]  # the third is not recorded
     assert not engine.asked
+
+
+def test_what_a_recorded_lora_learned_is_looked_into_without_a_model(
+    engine: FakeEngine, folder: Path
+) -> None:
+    config = OPENED["lora"][1]
+    (run,) = ship(folder, [config], name="ranks")
+    place: dict[str, Any] = {"run": run.run_id, "layer": 29, "module": "query"}
+    requests = [
+        LookAtSpectrum(**place),
+        LookAtMatrices(**place),
+        Merge(run=run.run_id, prompts=PROMPTS),
+    ]
+    asked: list[Asked] = [(request, [ANSWERS[type(request)]]) for request in requests]
+    answers.save(answers.path_of(run.folder, run.run_id), asked, identity="", stamp=STAMP)
+    app = opened("lora")
+    assert not app.exception
+    headers = [header.value for header in app.header]
+    assert {"What was learned", "Merge it into the weights"} <= set(headers)
+    assert MERGED.words in said(app)
+    assert "0 of the 1 are yours" in said(app)  # the marks over ranks
+    assert not engine.asked
+    app = opened("lora", lora_seed="1")
+    assert "What was learned" not in [header.value for header in app.header]

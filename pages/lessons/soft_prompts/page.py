@@ -127,7 +127,8 @@ def train() -> str:
                 otherwise=lambda: not_trained(config),
             )
             wandered(shown)
-            size_curve()
+            if "run" not in st.query_params:  # else it stands below
+                size_curve()
         return ""
     with left:
         other_settings(config, run_id, key="soft_prompts", name="run")
