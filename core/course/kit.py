@@ -199,7 +199,7 @@ def empty_chart(prediction: Drawn, start: float | None) -> str:
     for n, name in enumerate(names):
         x = LEFT + across * (n + 0.5)
         marks.append(
-            f'<text x="{x:.0f}" y="{HEIGHT - 16}" text-anchor="middle">{html.escape(name)}</text>'
+            f'<text x="{x:.0f}" y="{HEIGHT - 20}" text-anchor="middle">{html.escape(name)}</text>'
         )
     if start is not None:
         y = HEIGHT - BOTTOM - up * min(1.0, start / prediction.high)
@@ -208,7 +208,7 @@ def empty_chart(prediction: Drawn, start: float | None) -> str:
     below = f"{prediction.axis}" + (" over the steps of the run" if prediction.curve else "")
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(marks)}'
-        f'<text x="{LEFT}" y="{HEIGHT - 2}">{html.escape(below)}</text></svg>'
+        f'<text x="{LEFT}" y="{HEIGHT - 5}">{html.escape(below)}</text></svg>'
     )
 
 

@@ -188,7 +188,7 @@ def _chart(lines: dict[str, dict[int, float]], axis: str) -> str:
     label = html.escape(f"{axis} over {last} optimizer steps")
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(marks)}'
-        f'<text x="{LEFT}" y="{HEIGHT - 4}">{label}</text></svg><ul class="legend">{"".join(legend)}</ul>'
+        f'<text x="{LEFT}" y="{HEIGHT - 6}">{label}</text></svg><ul class="legend">{"".join(legend)}</ul>'
     )
 
 

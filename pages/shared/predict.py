@@ -110,8 +110,9 @@ def _draw(course: Lesson, one: Drawn, locked: bool) -> str:
     name = _drawing(course, one)
     start = one.start(course.figures)
     usual = one.high / 2 if start is None else start
-    with st.popover(f"Or draw it: {one.axis}", icon=":material/draw:", width="stretch"):
+    with st.popover("Or draw your guess", icon=":material/draw:", width="stretch"):
         st.markdown(f"**Guess first:** {course.shown(one.ask)}")
+        place = st.container()  # above the sliders, so that it is seen while they move
         heights = [
             st.slider(
                 point,
@@ -127,7 +128,7 @@ def _draw(course: Lesson, one: Drawn, locked: bool) -> str:
             for n, point in enumerate(one.points)
         ]
         figure = picture(one, heights, start=start)
-        st.plotly_chart(figure, width="stretch", key=f"{course.id}_{one.id}_picture")
+        place.plotly_chart(figure, width="stretch", key=f"{course.id}_{one.id}_picture")
         st.caption(one.how)
     if not st.session_state.get(f"{name}_touched"):
         return ""

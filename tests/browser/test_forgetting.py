@@ -18,7 +18,7 @@ def test_names_are_forgotten_and_the_reader_scrubs_back(app: str, page: Page) ->
     assert "run=" in page.url
     guess = page.get_by_role("status").filter(has_text="Your guess: Amina and Omar.")
     expect(guess).to_be_visible()
-    assert re.search(r"answers: “.*”", guess.inner_text())
+    assert re.search(r"It answered “.*”", guess.inner_text())
     card = page.locator(".answers > div", has_text="Who went to the park?")
     expect(card.locator("mark").first).to_be_visible()
     heading = page.locator("[data-testid=stVegaLiteChart]").first

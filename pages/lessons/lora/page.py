@@ -313,7 +313,7 @@ st.title("LoRA")
 begin(COURSE)
 predict_and_look_up(COURSE)
 st.markdown(
-    r"LoRA leaves a matrix $W$ as it is and adds the product of two thin ones: "
+    r"As a formula: "
     r"$W' = W + \frac{\alpha}{r}\, B A$, with $B$ of $d_\text{out} \times r$ parameters and $A$ of "
     r"$r \times d_\text{in}$."
 )
