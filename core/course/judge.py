@@ -130,6 +130,8 @@ def judge_prompt(
         return _single(UNKNOWN, f"{_prompt_words(answer)} was not measured.")
     if prompt.other == TUNED:
         return _against_tuned(mine, answer, run)
+    if not answer.shots:
+        return _single(MISSED, "This prompt has no examples itself: choose one that has.")
     if prompt.other == NOTHING:
         others = [_row(rows, 0, "", answer.seed)]
     else:

@@ -11,7 +11,7 @@ from core.paths import ASSETS
 from core.recorded.answers import where_asked
 from core.runs.messages import Generate
 from pages.home.lead_replay import lead_replay
-from pages.home.tour import tour_button
+from pages.home.tour import start_tour, tour_button
 from pages.shared.engine import current_model, engine, model_ready, store
 from pages.shared.plain import plain, quoted
 from pages.shared.prepare import compute_button
@@ -108,7 +108,7 @@ def machine() -> None:
 
 st.title("Tuning Fork")
 st.subheader("Fine-tune a real language model, here, in seconds, and see what changes.")
-tour_button()
+wants_tour = tour_button()
 said, ask = st.columns([3, 2], gap="large")
 with said:
     before_and_after()
@@ -123,3 +123,5 @@ st.markdown(as_markdown(with_links=True))
 
 st.header("This machine")
 machine()
+if wants_tour:
+    start_tour()

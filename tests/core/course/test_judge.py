@@ -323,7 +323,7 @@ def test_a_prompt_against_none() -> None:
     assert prompted(better, answer, [row(0, 38), row(1, 40)]).findings[0].state == UNSURE
     assert prompted(better, answer, [row(0, 45), row(1, 10)]).findings[0].state == MISSED
     assert prompted(better, answer, [row(0, 5)]).findings[0].state == UNKNOWN
-    assert prompted(better, PromptAnswer(shots=0), [row(0, 5)]).findings[0].state == UNKNOWN
+    assert prompted(better, PromptAnswer(shots=0), [row(0, 5)]).findings[0].state == MISSED
 
 
 def test_a_prompt_against_fewer_examples_of_its_form_and_seed() -> None:

@@ -106,6 +106,7 @@ def test_the_questions_before_and_after() -> None:
     next(b for b in app.button if b.label == "Hand in").click().run()
     assert not app.exception
     assert app.metric[0].value == "2 of 14"
+    app.button_group(key="before_after_moment").set_value(quiz.AFTER).run()
     other = quiz.items(quiz.form_for("Mia", quiz.AFTER))  # its turn has come
     assert app.radio(key=f"before_after_{other[0].question.id}").value is None
     for item in other[:5]:
