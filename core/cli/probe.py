@@ -44,7 +44,7 @@ def probe(arguments: Namespace) -> int:
                 f"  {'lost' if flip.is_loss else 'gained'}: {flip.prompt!r}: {flip.before!r} → {flip.after!r}"
             )
     print(report.headline)
-    print(f"Kept: the 95 % interval excludes a loss of more than {MARGIN:.0%}.")
+    print(f"Kept: the 95 % interval excludes a loss of more than {100 * MARGIN:.0f} points of 100.")
     return 0
 
 
