@@ -20,6 +20,7 @@ from pages.lab.explore.points import (
     own_rows,
     recorded_rows,
 )
+from pages.shared.run_button import run_in_url
 
 AXES = ("score.sentiment", "score.names")
 COLOUR = "method.name"
@@ -187,6 +188,8 @@ def nothing_yet() -> None:
 
 st.title("Explore")
 rows = [*recorded_rows(), *own_rows()]
+if all(row["run_id"] != st.query_params.get("run") for row in rows):
+    run_in_url("run")  # where it is gone, that is said
 if not rows:
     nothing_yet()
     st.stop()

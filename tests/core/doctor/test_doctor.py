@@ -333,7 +333,7 @@ def recorded_first_run() -> Iterator[Case]:
     found = first_screens()
     assert found
     run = found.runs["instruction"]
-    yield Case.of(RunConfig.from_dict(run.config), list(run.events))
+    yield Case.of(run.config, list(run.events))
 
 
 def test_of_twenty_sound_runs_at_most_one_raises_an_alarm() -> None:
