@@ -10,11 +10,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
 def open_own_pairs(page: Page, app: str) -> None:
     page.goto(f"{app}/instruction?instruction_task=Your own pairs")
-    expect(page.get_by_test_id("stFileUploader")).to_be_visible()
+    expect(page.get_by_test_id("stFileUploader").first).to_be_visible()
 
 
 def upload(page: Page, name: str, content: bytes) -> None:
-    page.locator("input[type=file]").set_input_files(
+    page.locator("input[type=file]").first.set_input_files(
         {"name": name, "mimeType": "application/octet-stream", "buffer": content}
     )
 
@@ -51,7 +51,7 @@ def test_unusable_file_gets_one_sentence(
     open_own_pairs(page, app)
     upload(page, name, content)
     expect(page.get_by_test_id("stAlert")).to_contain_text(re.compile(sentence, re.IGNORECASE))
-    expect(page.get_by_test_id("stFileUploader")).to_be_visible()
+    expect(page.get_by_test_id("stFileUploader").first).to_be_visible()
 
 
 def test_edited_pairs_become_a_dataset_of_their_own(app: str, page: Page) -> None:

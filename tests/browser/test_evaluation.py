@@ -35,7 +35,7 @@ def test_a_file_is_measured_answer_by_answer(app: str, page: Page, tmp_path: Pat
     file = tmp_path / "animals.jsonl"
     file.write_text("\n".join(map(json.dumps, PAIRS)), "utf-8")
     page.goto(f"{app}/evaluation?evaluation_task=Your+own+file&evaluation_which=all")
-    page.locator("input[type=file]").set_input_files(str(file))
+    page.locator("input[type=file]").first.set_input_files(str(file))
     page.get_by_role("button", name="Evaluate", exact=True).click()
     expect(page.get_by_text("6 of 6 examples.")).to_be_visible(timeout=120_000)
     expect(page.get_by_text(re.compile(r"\d of 6 answers are none of the labels"))).to_be_visible()
