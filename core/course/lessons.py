@@ -178,6 +178,11 @@ def name_of(lesson: str) -> str:
     return f"Lesson {number_of(lesson)}"
 
 
+def title_of(lesson: str) -> str:
+    """As its page is headed."""
+    return LESSONS[number_of(lesson) - 1].title
+
+
 def as_markdown(*, with_links: bool) -> str:
     """The lessons as a numbered list, then the lab pages: of the home page and, without links, of README."""
 

@@ -1,6 +1,6 @@
 """A lesson's thread, from its data: the question it begins with, its notion, and what one can say at its end.
 
-begin(COURSE)        below the title: the question, two sentences, and what people need to know, folded up
+begin(COURSE)        the title, what people need to know, folded up beside it, the question, and two sentences
 end(COURSE)          the last thing on the page: what the reader can say now, and the next question
 """
 
@@ -9,6 +9,7 @@ import streamlit as st
 from core.course import content
 from core.course.challenges import challenges
 from core.course.content import Lesson
+from core.course.lessons import title_of
 from pages.shared.ask import ask
 from pages.shared.terms import FirstUses
 
@@ -18,9 +19,14 @@ CHALLENGES = "pages/lab/challenges/page.py"
 def begin(course: Lesson) -> None:
     """Short, so that the first action stands on the first screen; terms are marked at their first use."""
     uses = FirstUses()
-    st.markdown(uses.marked(f"{shown(course.id, 'question')} {shown(course.id, 'notion')}"))
-    with st.popover("What you need to know", icon=":material/menu_book:"):
-        st.markdown(uses.marked(shown(course.id, "explained")))
+    above = uses.marked(f"{shown(course.id, 'question')} {shown(course.id, 'notion')}")
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        st.title(title_of(course.id), width="content")
+        with st.popover("What you need to know", icon=":material/menu_book:"):
+            st.markdown(uses.marked(shown(course.id, "explained")))
+    st.markdown(above)
 
 
 def end(course: Lesson) -> None:

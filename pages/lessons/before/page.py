@@ -123,7 +123,6 @@ def terms() -> None:
         st.caption(f"**4-bit-rounded**: {model.rounding}")
 
 
-st.title("Before fine-tuning")
 begin(COURSE)
 predict_and_look_up(COURSE)
 three_answers()

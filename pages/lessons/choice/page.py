@@ -324,7 +324,6 @@ def neither(task: str) -> None:
             st.dataframe(fact_table(rows), hide_index=True, width="stretch")
 
 
-st.title("Prompting or fine-tuning?")
 begin(COURSE)
 predict_and_look_up(COURSE)
 task = choose_task()

@@ -249,7 +249,6 @@ def what_held() -> None:
     )
 
 
-st.title("Cures")
 begin(COURSE)
 run = experiment_with_a_cure()
 all_cures()

@@ -166,7 +166,6 @@ def two_models(asked: ModelOnTestSet, measure: str, found: Found[Judged]) -> Non
         show_comparison(*shared, (titles[asked.run], titles[second]), measure)
 
 
-st.title("Evaluation")
 begin(COURSE)
 predict_and_look_up(COURSE)
 if "run" in st.query_params:  # who follows a run sees it first

@@ -171,7 +171,6 @@ def what_is_left(events: list[Event]) -> None:
     st.caption(how_sure(events))
 
 
-st.title("Catastrophic forgetting")
 begin(COURSE)
 sequence(one_task())
 end(COURSE)

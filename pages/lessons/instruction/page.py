@@ -177,7 +177,6 @@ def sources() -> None:
         )
 
 
-st.title("Instruction fine-tuning")
 begin(COURSE)
 lesson()
 end(COURSE)

@@ -309,7 +309,6 @@ def train() -> tuple[RunConfig, str]:
     return wanted, run_id
 
 
-st.title("LoRA")
 begin(COURSE)
 predict_and_look_up(COURSE)
 st.markdown(

@@ -38,7 +38,7 @@ def shares(tasks: Sequence[str], weights: Sequence[float]) -> str:
     if len(tasks) == 1:
         return f"{catalog.TASKS[tasks[0]].title} gets all of the examples."
     if len(set(weights)) == 1:
-        return f"Each task gets the same part: {1 / len(tasks):.0%} of the examples."
+        return f"Each task: {1 / len(tasks):.0%} of the examples."
     parts = [
         f"{catalog.TASKS[task].title} {weight / total:.0%}"
         for task, weight in zip(tasks, weights, strict=True)

@@ -252,7 +252,6 @@ def carry_over() -> None:
     st.caption(f"Guessing one of {len(task.labels)} answers gives {1 / len(task.labels):.2f}.")
 
 
-st.title("Multi-task tuning")
 begin(COURSE)
 live()
 number_of_tasks()

@@ -223,7 +223,6 @@ def memory(found: Sequence[Adapter]) -> None:
         st.dataframe(adapter_table(found), hide_index=True, width="stretch")
 
 
-st.title("One base, many tasks")
 begin(COURSE)
 predict_and_look_up(COURSE)
 known, loaded, texts = switch()

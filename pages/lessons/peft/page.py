@@ -301,7 +301,6 @@ def folklore(found: list[MethodSetting]) -> None:
     st.caption("By formula, on q and v in every layer, for models whose shapes are published.")
 
 
-st.title("PEFT families")
 begin(COURSE)
 predict_and_look_up(COURSE)
 settings = method_settings([*recorded_rows(), *own_rows()])

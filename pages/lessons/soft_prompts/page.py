@@ -255,7 +255,6 @@ def take_away(run_id: str) -> None:
     )
 
 
-st.title("Soft prompts")
 begin(COURSE)
 predict_and_look_up(COURSE)
 shown = train()

@@ -56,4 +56,6 @@ def test_a_page_bears_its_title() -> None:
     for kind, pages in (("lessons", LESSONS), ("lab", LAB)):
         for page in pages:
             source = (ROOT / "pages" / kind / page.id / "page.py").read_text("utf-8")
-            assert f'st.title("{page.title}")' in source
+            wanted = "begin(COURSE)" if kind == "lessons" else f'st.title("{page.title}")'
+            assert f"\n{wanted}\n" in source
+            assert source.count("st.title(") == (kind == "lab")
