@@ -51,7 +51,8 @@ def count_words() -> None:
 
 def while_it_trains() -> None:
     """Precision, recall and F1 beside the loss, live and for any finished run."""
-    st.header("While it trains")
+    if "run" not in st.query_params:  # a run stands right below the title
+        st.header("While it trains")
     left, right = experiment()
     with left:
         st.markdown(
@@ -167,11 +168,12 @@ def two_models(asked: ModelOnTestSet, measure: str, found: Found[Judged]) -> Non
 
 
 begin(COURSE)
-predict_and_look_up(COURSE)
 if "run" in st.query_params:  # who follows a run sees it first
     while_it_trains()
+    predict_and_look_up(COURSE)
     count_words()
 else:
+    predict_and_look_up(COURSE)
     count_words()
     while_it_trains()
 measured = any_model()

@@ -310,13 +310,17 @@ def train() -> tuple[RunConfig, str]:
 
 
 begin(COURSE)
-predict_and_look_up(COURSE)
+if "run" in st.query_params:  # who follows a run sees it first
+    wanted, run_id = train()
+    predict_and_look_up(COURSE)
+else:
+    predict_and_look_up(COURSE)
+    wanted, run_id = train()
 st.markdown(
     r"As a formula: "
     r"$W' = W + \frac{\alpha}{r}\, B A$, with $B$ of $d_\text{out} \times r$ parameters and $A$ of "
     r"$r \times d_\text{in}$."
 )
-wanted, run_id = train()
 if run_id:
     shown = store().get(run_id)
     why = not_looked_into(shown)
