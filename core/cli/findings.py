@@ -2,13 +2,12 @@
 
 from argparse import Namespace
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
+from core.cli.options import add_folder_option, add_json_option
 from core.cli.output import emit
 from core.findings import Result, Verdict, find_finding, judge, judged
 from core.findings.evidence import Evidence, Records
-from core.recorded.files import FOLDER
 
 
 def add_parser(actions: Any) -> None:
@@ -24,13 +23,8 @@ def add_parser(actions: Any) -> None:
         sub = what.add_parser(name, help=help)
         if name == "show":
             sub.add_argument("name", metavar="NAME")
-        sub.add_argument(
-            "--folder",
-            type=Path,
-            default=FOLDER,
-            help="another folder, such as that of record --out",
-        )
-        sub.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
+        add_folder_option(sub)
+        add_json_option(sub)
         sub.set_defaults(run=command)
 
 

@@ -2,10 +2,10 @@
 
 from argparse import Namespace
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from core.cli.commands import show_event
+from core.cli.options import add_folder_option, add_json_option
 from core.cli.output import emit
 from core.cli.record import title_of
 from core.errors import UserError
@@ -13,7 +13,7 @@ from core.experiments.collections import wanted
 from core.recorded import RecordedRun, collections, find_run
 from core.recorded.answers import BASE, all_recorded
 from core.recorded.check import Checked, check, problems_of_all
-from core.recorded.files import FOLDER, size_bytes
+from core.recorded.files import size_bytes
 
 
 def add_parser(actions: Any) -> None:
@@ -30,13 +30,8 @@ def add_parser(actions: Any) -> None:
         sub = what.add_parser(name, help=help)
         if name == "show":
             sub.add_argument("run_id", metavar="RUN")
-        sub.add_argument(
-            "--folder",
-            type=Path,
-            default=FOLDER,
-            help="another folder, such as that of record --out",
-        )
-        sub.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
+        add_folder_option(sub)
+        add_json_option(sub)
         sub.set_defaults(run=command)
 
 
