@@ -135,6 +135,6 @@ def test_virtual_tokens_move_and_are_taken_away(app: str, page: Page) -> None:
         page.get_by_text(re.compile("^At the start the 5 virtual tokens|ended nearest"))
     ).to_be_visible(timeout=400_000)
     button(page, "Take the soft prompt away").click()
-    expect(page.get_by_text("exactly the same")).to_be_visible()
+    expect(page.get_by_text("exactly the same", exact=True)).to_be_visible()
     button(page, "Score my prompt").click()
     expect(page.get_by_text(re.compile(r"Your \d+ written tokens: "))).to_be_visible()
