@@ -1,23 +1,17 @@
 """What learners are called in a class: a nickname of their own, or the name of an animal."""
 
+import itertools
 import secrets
 import unicodedata
 from collections.abc import Collection
+from functools import cache
 
 from core.checks import check_text
 from core.errors import UserError, quote
+from core.paths import ASSETS
 
 LONGEST = 20
 SIGNS = " -'’."
-ANIMALS = tuple(
-    (
-        "Badger Beaver Bison Camel Cheetah Cricket Crane Dolphin Eagle Falcon Ferret Finch Fox Gazelle Gecko Gibbon "
-        "Hamster Hare Hedgehog Heron Ibex Jaguar Kestrel Kingfisher Koala Lark Lemur Leopard Lynx Magpie Marmot "
-        "Marten Mole Moose Newt Ocelot Orca Osprey Otter Owl Panda Panther Pelican Penguin Puffin Quail Rabbit "
-        "Raven Robin Salmon Seal Sparrow Squirrel Starling Stork Swan Swift Tiger Toucan Turtle Walrus Weasel "
-        "Whale Wombat Wren Yak Zebra"
-    ).split()
-)
 
 
 def nickname(text: str) -> str:
@@ -49,9 +43,13 @@ def same_name(name: str) -> str:
 def animal(taken: Collection[str]) -> str:
     """An animal that nobody in the class is called yet; with a number once all are taken."""
     known = {same_name(name) for name in taken}
-    round_ = 1
-    while True:
-        names = [one if round_ == 1 else f"{one} {round_}" for one in ANIMALS]
+    for n in itertools.count(1):
+        names = [one if n == 1 else f"{one} {n}" for one in animals()]
         if free := [name for name in names if same_name(name) not in known]:
             return secrets.choice(free)
-        round_ += 1
+    raise AssertionError("numbers do not end")
+
+
+@cache
+def animals() -> list[str]:
+    return (ASSETS / "classroom" / "animals.txt").read_text("utf-8").split()
