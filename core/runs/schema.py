@@ -36,6 +36,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     create_engine,
     event,
     inspect,
@@ -58,7 +59,7 @@ from core.runs.record import read_json
 
 BUSY_TIMEOUT_S = 30.0
 """How long a writer waits for another one before it gives up."""
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 """The newest of `MIGRATIONS`. Versions are numbered: "0002" is newer than "0001"."""
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -142,6 +143,52 @@ marks = Table(
     Column("name", Text, nullable=False),
     Column("tags", JSON, nullable=False),
     Column("note", Text, nullable=False),
+)
+
+classes = Table(
+    "classes",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("code", String(16), unique=True, nullable=False),
+    Column("secret_hash", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("began_at", Float, nullable=False),
+    Column("ends_at", Float, nullable=False),
+    Column("ended_at", Float),
+)
+
+learners = Table(
+    "learners",
+    metadata,
+    Column("space", String(32), primary_key=True),
+    Column("class_id", ForeignKey("classes.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False),
+    Column("joined_at", Float, nullable=False),
+    UniqueConstraint("class_id", "name_key", name="uq_learners_class_id_name_key"),
+)
+
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("kind", String(8), nullable=False),
+    Column("class_id", ForeignKey("classes.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column(
+        "space", ForeignKey("learners.space", ondelete="CASCADE"), index=True
+    ),  # none: a teacher
+    Column("expires_at", Float, nullable=False),
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("space", String(32), primary_key=True),
+    Column("address", String(16), primary_key=True),
+    Column("n_bytes", Integer, nullable=False),
+    Column("was_new", Boolean, nullable=False),
+    Column("at", Float, nullable=False),
 )
 
 
