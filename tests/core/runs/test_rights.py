@@ -167,7 +167,7 @@ def test_a_run_of_somebody_else_is_one_that_does_not_exist(store: RunStore) -> N
         with pytest.raises(UserError) as refused:
             theirs.get(wanted)
         said.add(str(refused.value).replace(wanted, "X"))
-    assert said == {"There is no run “X” among yours; it may have been deleted."}
+    assert said == {"There is no run 'X' among yours; it may have been deleted."}
 
 
 @pytest.mark.parametrize("visitor", [ANNA, TEACHER, OWNER], ids=lambda v: v.role)
