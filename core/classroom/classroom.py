@@ -1,4 +1,4 @@
-"""The classroom of this computer: classes, learners, tickets and uploads in the database of the runs.
+"""The classroom of this computer: classes, learners and tickets in the database of the runs.
 
 room = Classroom()
 school_class, secret = room.classes.begin(name="8b", minutes=90)
@@ -13,7 +13,6 @@ from core.classroom.classes import Classes, SchoolClass
 from core.classroom.codes import WORD_LENGTH, typed
 from core.classroom.learners import Learner, Learners
 from core.classroom.tickets import Tickets
-from core.classroom.uploads import Uploads
 from core.errors import UserError
 from core.runs.schema import Database
 from core.visitor import Visitor
@@ -35,11 +34,10 @@ class Classroom:
 
     def __init__(self, url: str | None = None) -> None:
         """Open `url`, else `DATABASE_URL`, else the SQLite file in the data folder."""
-        database = Database(url or os.environ.get("DATABASE_URL", ""))
-        self.classes = Classes(database)
-        self.learners = Learners(database)
-        self.tickets = Tickets(database)
-        self.uploads = Uploads(database)
+        self.database = Database(url or os.environ.get("DATABASE_URL", ""))
+        self.classes = Classes(self.database)
+        self.learners = Learners(self.database)
+        self.tickets = Tickets(self.database)
 
     def enter(self, code: str, name: str = "") -> str:
         """The cookie of a new learner, or of one who has a one-time word.
