@@ -79,8 +79,8 @@ class Learners:
 
     def counts(self) -> dict[str, int]:
         """How many each class has, by its id."""
-        query = select(learners.c.class_id, func.count()).group_by(learners.c.class_id)
-        return {row[0]: row[1] for row in self._database.rows(query)}
+        query = select(learners.c.class_id, func.count().label("n")).group_by(learners.c.class_id)
+        return {row.class_id: row.n for row in self._database.rows(query)}
 
 
 def _learner(row: Row[Any]) -> Learner:
