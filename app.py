@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from core.course.lessons import LAB, LESSONS
 from core.descriptors import make_room
 from core.errors import UserError
+from join import ROUTES, members_only
 from pages.shared.engine import engine
 from pages.shared.layout import page_style
 from pages.shared.plain import plain
@@ -93,4 +94,5 @@ def draw() -> None:
 if __name__ == "__main__":  # at every interaction
     draw()
 else:  # once, when the server starts
-    app = st.App(__file__, lifespan=serving, middleware=[Middleware(own_names_only)])
+    gates = [Middleware(own_names_only), Middleware(members_only)]
+    app = st.App(__file__, lifespan=serving, routes=ROUTES, middleware=gates)

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from core.checks import check_number, check_text
 from core.classroom.codes import (
     SECRET_LENGTH,
+    WrongCodeError,
     hash_of_secret,
     is_secret,
     new_code,
@@ -118,22 +119,24 @@ class Classes:
         return _class(rows[0])
 
     def open_with(self, code: str) -> SchoolClass:
-        """The open class of a code. Raises `ClassOverError`, or `UserError` where no class has it."""
+        """The open class of a code. Raises `ClassOverError`, or `WrongCodeError` where no class has it."""
         query = select(classes).where(classes.c.code == typed(code))
         rows = self._database.rows(query)
         if not rows:
-            raise UserError(NONE_OPEN)
+            raise WrongCodeError(NONE_OPEN)
         found = _class(rows[0])
         if found.is_over:
             raise ClassOverError(OVER)
         return found
 
     def of_secret(self, secret: str) -> SchoolClass:
-        """The class whose teacher's secret this is, over or not. Raises `UserError` where there is none."""
+        """The class whose teacher's secret this is, over or not. Raises `WrongCodeError` where there is none."""
         for row in self._database.rows(select(classes).order_by(classes.c.began_at.desc())):
             if is_secret(secret, row.secret_hash):
                 return _class(row)
-        raise UserError("This is the secret of no class here. It was printed when the class began.")
+        raise WrongCodeError(
+            "This is the secret of no class here. It was printed when the class began."
+        )
 
     def reached_at(self, class_id: str, address: str) -> None:
         """Record under which address the room reaches it."""

@@ -8,11 +8,17 @@ import hashlib
 import hmac
 import secrets
 
+from core.errors import UserError
+
 LETTERS = "BCDFGHJKMNPQRSTVWXZ23456789"
 """Those that are not taken for one another, without vowels: a code spells no word."""
 CODE_LENGTH, WORD_LENGTH, SECRET_LENGTH = 6, 8, 12
 SCRYPT = {"n": 2**14, "r": 8, "p": 1}
 """About 16 MB and a twentieth of a second (RFC 7914)."""
+
+
+class WrongCodeError(UserError):
+    """A code, secret, word, link or cookie that opens nothing; tries of it are counted."""
 
 
 def new_code(length: int = CODE_LENGTH) -> str:

@@ -8,12 +8,12 @@ from sqlalchemy import Row, delete, insert, select
 from core.classroom.classes import OVER, ClassOverError
 from core.classroom.codes import (
     WORD_LENGTH,
+    WrongCodeError,
     hash_of_token,
     new_code,
     new_token,
     typed,
 )
-from core.errors import UserError
 from core.runs.schema import Database, classes, learners, tickets
 from core.visitor import Visitor
 
@@ -24,10 +24,6 @@ Kind = Literal["cookie", "word", "link"]
 UNKNOWN = (
     "You are in no class, or your place in it was given to another device. Enter the class code."
 )
-
-
-class NoTicketError(UserError):
-    """A cookie, word or link that nobody was given, that was used, or that is too old."""
 
 
 class Tickets:
@@ -65,18 +61,18 @@ class Tickets:
         return token
 
     def use_word(self, word: str) -> str:
-        """The new cookie of the learner whose one-time word this is. Raises `NoTicketError`, `ClassOverError`."""
+        """The new cookie of the learner whose one-time word this is. Raises `WrongCodeError`, `ClassOverError`."""
         row = self._use(typed(word), "word")
         if row.space is None:
-            raise NoTicketError(UNKNOWN)
+            raise WrongCodeError(UNKNOWN)
         return self.cookie(row.class_id, row.space)
 
     def use_link(self, token: str) -> str:
-        """A new cookie for the teacher whose one-time link this is. Raises `NoTicketError`."""
+        """A new cookie for the teacher whose one-time link this is. Raises `WrongCodeError`."""
         return self.cookie(self._use(token, "link").class_id)
 
     def visitor(self, token: str) -> Visitor:
-        """Who has this cookie. Raises `NoTicketError`, and `ClassOverError` for a learner of a class that is over."""
+        """Who has this cookie. Raises `WrongCodeError`, and `ClassOverError` for a learner of a class that is over."""
         query = (
             select(tickets.c.class_id, tickets.c.space, learners.c.name)
             .add_columns(classes.c.ends_at, classes.c.ended_at)
@@ -87,7 +83,7 @@ class Tickets:
         )
         rows = self._database.rows(query) if token else []
         if not rows:
-            raise NoTicketError(UNKNOWN)
+            raise WrongCodeError(UNKNOWN)
         row = rows[0]
         if row.space is None:
             return Visitor(row.class_id, "teacher", row.class_id)
@@ -109,7 +105,7 @@ class Tickets:
                 .returning(tickets.c.class_id, tickets.c.space)
             ).first()
         if row is None:
-            raise NoTicketError(
+            raise WrongCodeError(
                 "This was used already, or is too old. Ask your teacher for a new one."
             )
         return row

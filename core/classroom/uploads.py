@@ -5,12 +5,11 @@ file have the same dataset. Here stands who brought it: a learner reads their ow
 """
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from sqlalchemy import delete, insert, select
 
 from core.data import uploads as datasets
-from core.data.example import Record
 from core.errors import UserError, quote
 from core.runs.schema import Database, learners, runs, uploads
 from core.visitor import Visitor
@@ -22,17 +21,20 @@ class Uploads:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def keep(
-        self, visitor: Visitor, records: list[Record], source: datasets.Source | None = None
-    ) -> str:
-        """Store records for a visitor and return their address. Raises `UserError` on a full disk."""
-        known = set(_addresses())
-        address = datasets.keep(records, source)
-        self.hold(visitor, address, was_new=address not in known)
-        return address
+    def bringing(self, visitor: Visitor) -> Callable[[str], None]:
+        """Before a dataset is kept: what is to be called afterwards with its address, to record who brought it.
 
-    def hold(self, visitor: Visitor, address: str, *, was_new: bool = True) -> None:
-        """Record that a visitor brought a dataset that is kept already, such as pairs that a page changed."""
+        What was kept already before that is somebody else's, too, and outlives the class.
+        """
+        known = {file.stem for file in datasets.folder().glob("*.jsonl")}
+
+        def hold(address: str) -> None:
+            if address:
+                self._hold(visitor, address, was_new=address not in known)
+
+        return hold
+
+    def _hold(self, visitor: Visitor, address: str, *, was_new: bool) -> None:
         row = {
             "space": visitor.space,
             "address": address,
@@ -84,10 +86,6 @@ class Uploads:
             return [visitor.space]
         query = select(learners.c.space).where(learners.c.class_id == visitor.class_id)
         return [visitor.space, *(row[0] for row in self._database.rows(query))]
-
-
-def _addresses() -> list[str]:
-    return [file.name.split(".")[0] for file in datasets.folder().glob("*.jsonl")]
 
 
 def _n_bytes(address: str) -> int:
