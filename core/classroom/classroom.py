@@ -11,7 +11,11 @@ import os
 
 from core.classroom.classes import Classes, SchoolClass
 from core.classroom.codes import WORD_LENGTH, typed
+from core.classroom.guesses import Guesses
 from core.classroom.learners import Learners
+from core.classroom.presence import Presence
+from core.classroom.short_links import ShortLinks
+from core.classroom.steering import Steering
 from core.classroom.tickets import Tickets
 from core.classroom.uploads import Uploads
 from core.errors import UserError
@@ -39,6 +43,10 @@ class Classroom:
         self.learners = Learners(database)
         self.tickets = Tickets(database)
         self.uploads = Uploads(database)
+        self.presence = Presence(database)
+        self.guesses = Guesses(database)
+        self.steering = Steering(database)
+        self.short_links = ShortLinks(database)
 
     def enter(self, code: str, name: str = "") -> str:
         """The cookie of a new learner, or of one who has a one-time word.
