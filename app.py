@@ -13,7 +13,7 @@ from core.course.lessons import LAB, LESSONS
 from core.descriptors import make_room
 from core.errors import UserError
 from join import ROUTES, members_only
-from pages.shared.engine import engine
+from pages.shared.engine import server_engine
 from pages.shared.layout import page_style
 from pages.shared.plain import plain
 from pages.shared.prepare import preparation_corner
@@ -84,7 +84,7 @@ def draw() -> None:
     leave_out_endless_numbers()
     try:
         make_room()
-        engine()  # workers warm up while the reader reads
+        server_engine()  # workers warm up while the reader reads
         preparation_corner()
         navigation.run()
     except UserError as error:

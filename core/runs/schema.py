@@ -28,6 +28,7 @@ from sqlalchemy import (
     Engine,
     Float,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
     Row,
@@ -83,6 +84,9 @@ runs = Table(
     Column("heartbeat_at", Float),
     Column("summary", JSON, nullable=False, default=dict),
     Column("n_events", Integer, nullable=False, default=0),
+    # Its place in the queue (core/runs/queue.py): its turn, and within that small before large.
+    Column("turn", Integer, nullable=False, default=0, server_default="0"),
+    Column("expected_s", Float),
 )
 
 events = Table(
@@ -95,10 +99,47 @@ events = Table(
     Column("payload", JSON, nullable=False),
 )
 
+# Whose a run is: of everyone who pressed Run for its settings. A space is that of a visitor
+# (core/visitor.py), "" the owner's.
+holdings = Table(
+    "holdings",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("space", String(64), primary_key=True),
+    Column("class_id", String(64), nullable=False, index=True),
+    Column("at", Float, nullable=False),
+    Column("hidden", Boolean, nullable=False),  # by the teacher, from what the class sees
+    Index("ix_holdings_space", "space"),
+)
+
+# What a class allows each of its learners; a class without a row has the usual (core/runs/limits.py).
+limits = Table(
+    "limits",
+    metadata,
+    Column("class_id", String(64), primary_key=True),
+    Column("steps", Integer, nullable=False),
+    Column("waiting_runs", Integer, nullable=False),
+    Column("upload_bytes", Integer, nullable=False),
+    Column("questions_a_minute", Integer, nullable=False),
+)
+
+# What learners used of that: questions, and the data sets that they brought.
+uses = Table(
+    "uses",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("space", String(64), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("name", Text, nullable=False),  # the address of a data set
+    Column("amount", Integer, nullable=False),  # its bytes
+    Column("at", Float, nullable=False),
+)
+
 marks = Table(
     "marks",
     metadata,
     Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("space", String(64), primary_key=True),  # of who wrote it
     Column("name", Text, nullable=False),
     Column("tags", JSON, nullable=False),
     Column("note", Text, nullable=False),
