@@ -14,18 +14,13 @@ from dataclasses import asdict, dataclass, field
 from sqlalchemy import select
 
 from core.classroom.rows import put
-from core.errors import UserError
 from core.runs.schema import Database, steering
 from core.typed_json import Json, read
-from core.visitor import Visitor
 
 KEPT_S = 1.0
 """How old the row may be that a page is told."""
 FRESH_S = 60.0
 """Whoever comes later is not moved any more."""
-FROZEN = (
-    "Your teacher has paused the class. You can read on; runs and controls wait until it goes on."
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,11 +71,6 @@ class Steering:
         now = self._read(class_id)
         new = State(number=now.number, look=now.look, look_at=now.look_at, is_frozen=is_frozen)
         self._write(class_id, new)
-
-    def check_not_frozen(self, visitor: Visitor) -> None:
-        """Before a learner starts something. Raises `UserError` while the class is paused."""
-        if visitor.role == "learner" and self.state(visitor.class_id).is_frozen:
-            raise UserError(FROZEN)
 
     def _read(self, class_id: str) -> State:
         rows = self._database.rows(select(steering).where(steering.c.class_id == class_id))

@@ -1,12 +1,13 @@
 """All that one learner of a class did, read from where it is kept."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from core.classroom.classroom import Classroom
 from core.classroom.guesses import Guess
 from core.course.content import Lesson
-from core.course.progress import Progress, progress
+from core.course.progress import Progress, place, progress
 from core.course.quiz import Result, results
 from core.course.report import answered, guessed, report
 from core.course.sources import MeasuredRun
@@ -14,7 +15,10 @@ from core.errors import UserError
 from core.events import Event
 from core.runs.record import Run
 from core.runs.states import RunStatus
+from core.runs.store import RunStore
 
+MOST_RUNS = 5_000
+"""Of a class."""
 EventsOf = Callable[[str], Sequence[Event]]
 
 
@@ -61,16 +65,47 @@ class Pupil:
         return [replace(one, learner=self.name) for one in results(self.progress).values()]
 
 
-def pupil(room: Classroom, *, space: str, name: str, runs: Iterable[Run]) -> Pupil:
-    """`UserError` where the progress cannot be read."""
-    entries = progress(name, space=space)
-    return Pupil(
-        space=space,
-        name=name,
-        progress=entries,
-        guesses=room.guesses.of_learner(space),
-        runs=tuple(runs),
-    )
+def pupils(room: Classroom, store: RunStore, class_id: str) -> list[Pupil]:
+    """All learners of a class, in the order in which they joined. `UserError` where something cannot be read."""
+    runs = {run.id: run for run in store.runs(limit=MOST_RUNS)}
+    held: dict[str, list[Run]] = {}
+    for run_id, spaces in holders(store).items():
+        for space in spaces if run_id in runs else ():
+            held.setdefault(space, []).append(runs[run_id])
+    return [
+        Pupil(
+            space=one.space,
+            name=one.name,
+            progress=progress_of(one.space, one.name),
+            guesses=room.guesses.of_learner(one.space),
+            runs=tuple(sorted(held.get(one.space, ()), key=lambda run: -run.created_at)),
+        )
+        for one in room.learners.of(class_id)
+    ]
+
+
+def holders(store: RunStore, *, with_hidden: bool = True) -> dict[str, list[str]]:
+    """The spaces that have each run, by its id, who pressed first stands first."""
+    found: dict[str, list[str]] = {}
+    for holding in store.holdings():
+        if with_hidden or not holding.hidden:
+            found.setdefault(holding.run_id, []).append(holding.space)
+    return found
+
+
+def progress_of(space: str, name: str) -> Progress:
+    """What a learner did; the file is read again only when it has changed."""
+    try:
+        found = place(space).stat()
+    except OSError:
+        return Progress()
+    return _progress(space, name, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=200)
+def _progress(space: str, name: str, changed_at: int, size: int) -> Progress:
+    del changed_at, size
+    return progress(name, space=space)
 
 
 def report_of(one: Pupil, course: Lesson, events_of: EventsOf) -> str:

@@ -1,5 +1,7 @@
 """The address of the page that is shown: which page, its settings, and which of its controls write into it."""
 
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -9,6 +11,8 @@ from core.course.lessons import LAB, LESSONS
 from core.typed_json import Json
 
 HOME = "pages/home/page.py"
+BEFORE = "before_next_run"
+"""In the session: what is to be done before the page is drawn again, as a control cannot be set once it is drawn."""
 
 
 def paths() -> dict[str, str]:
@@ -54,3 +58,14 @@ def server() -> str:
     """Under which address this browser reaches the server, such as "http://localhost:8501"."""
     parts = urlsplit(st.context.url or "")
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+
+def before_next_run(call: Callable[..., None], *given: Any) -> None:
+    """Have `call(*given)` set controls before the page is drawn again."""
+    st.session_state[BEFORE] = [*st.session_state.get(BEFORE, []), (call, given)]
+
+
+def take_up() -> None:
+    """Set what was to be set; app.py, before each page."""
+    for call, given in st.session_state.pop(BEFORE, []):
+        call(*given)

@@ -12,19 +12,19 @@ from typing import Any
 import streamlit as st
 from streamlit.components import v2
 
-from core.classroom.steering import FROZEN, Look, State
+from core.classroom.steering import Look, State
 from core.classwork.places import page_titles
 from core.errors import UserError
 from core.paths import ASSETS
+from core.runs.limits import PAUSED
 from core.visitor import Visitor
-from pages.shared.address import paths, settings
+from pages.shared.address import before_next_run, paths, settings
 from pages.shared.plain import plain
 from pages.shared.visitor import classroom, visitor
 
 POLL_S = 3.0
-SEEN, VALUES, BACK = "class_look_seen", "class_look_values", "class_look_back"
-"""In the session: the number of the last call that was followed; what the controls there are to say; where the learner
-was before."""
+SEEN, BACK = "class_look_seen", "class_look_back"
+"""In the session: the number of the last call that was followed, and where the learner was before."""
 KINDS = [
     "Button",
     "DownloadButton",
@@ -62,18 +62,10 @@ def hold(name: str, held: str, *, look: int = 0) -> int:
 
 def follow_class(page: str) -> None:
     """Before the page is drawn; `page` is the last part of its address. Nothing where no learner looks at it."""
-    _take_values()
     who = visitor()
     if who.role == "learner":
         with st.container(key="class_screen"):
             st.fragment(_follow, run_every=POLL_S)(who, page)
-
-
-def _take_values() -> None:
-    """What the controls of the page are to say where everyone looks."""
-    values: Mapping[str, Any] = st.session_state.pop(VALUES, {})
-    for name, value in values.items():
-        st.session_state[name] = value
 
 
 def _follow(who: Visitor, page: str) -> None:
@@ -103,7 +95,7 @@ def say(state: State, page: str, *, is_due: bool) -> None:
         return
     with st.container(key="class_said"):
         if state.is_frozen:
-            st.markdown(f"**{FROZEN}**")
+            st.markdown(f"**{PAUSED}**")
         if is_due:
             st.markdown(
                 "Your teacher asks everyone to look at a page. You go there when you stop typing."
@@ -119,10 +111,15 @@ def say(state: State, page: str, *, is_due: bool) -> None:
             )
 
 
+def set_controls(values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        st.session_state[name] = value
+
+
 def go(look: Look, number: int, page: str) -> None:
     """To the page that everyone looks at, with its settings."""
     st.session_state[SEEN] = number
-    st.session_state[VALUES] = look.values
+    before_next_run(set_controls, look.values)
     st.session_state.pop(BACK, None)
     if page in paths() and page != look.page:
         st.session_state[BACK] = (page, settings())
