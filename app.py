@@ -16,11 +16,13 @@ from join import ROUTES, members_only
 from pages.shared.address import take_up
 from pages.shared.class_corner import class_corner
 from pages.shared.class_screen import follow_class
+from core.visitor import Visitor
 from pages.shared.engine import server_engine
 from pages.shared.layout import page_style
 from pages.shared.plain import plain
 from pages.shared.prepare import preparation_corner
 from pages.shared.prepared_link import opened_link
+from pages.shared.visitor import visitor
 from server import own_names_only, serving
 
 LAB_ICONS = {
@@ -35,7 +37,9 @@ LAB_ICONS = {
     "progress": ":material/checklist:",
     "teachers": ":material/school:",
     "wall": ":material/cast_for_education:",
+    "classroom": ":material/groups:",
 }
+TEACHERS_ONLY = ("classroom",)
 SIDEBAR_PX = 256  # a lesson's two columns have room beside it on a screen of 1024 pixels
 
 
@@ -58,11 +62,23 @@ def is_endless(text: str) -> bool:
         return False
 
 
+def say_who(who: Visitor) -> None:
+    """In a class: as whom this browser is there."""
+    if who.role != "owner":
+        st.sidebar.caption(f"In this class you are **{plain(who.name or 'the teacher')}**.")
+
+
 def draw() -> None:
     st.set_page_config(
         page_title="Tuning Fork", page_icon="🎼", layout="wide", initial_sidebar_state=SIDEBAR_PX
     )
     page_style()
+    try:
+        who = visitor()
+    except UserError as error:  # the class is over, or the cookie is no good any more
+        st.error(plain(str(error)))
+        st.html('<a href="/join" target="_self">Go to the entrance</a>')
+        return
 
     navigation = st.navigation(
         {
@@ -83,6 +99,7 @@ def draw() -> None:
                     url_path=page.url_path,
                 )
                 for page in LAB
+                if page.id not in TEACHERS_ONLY or who.role != "learner"
             ],
         }
     )
@@ -91,6 +108,7 @@ def draw() -> None:
     try:
         make_room()
         server_engine()  # workers warm up while the reader reads
+        say_who(who)
         preparation_corner()
         take_up()
         follow_class(page)

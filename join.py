@@ -84,7 +84,7 @@ async def join(request: Request) -> Response:
     """The learner's form, and what it hands in."""
     if not is_classroom():
         return RedirectResponse("/", status_code=303)
-    if request.method == "GET":
+    if request.method != "POST":
         already = await run_in_threadpool(_name_of, request)
         return form(request, code=request.query_params.get("code", ""), already=already)
     given = await _form_of(request)
@@ -103,7 +103,7 @@ async def teach(request: Request) -> Response:
     if not is_classroom():
         return RedirectResponse(TEACHERS_PAGE, status_code=303)
     link = request.query_params.get("link", "")
-    if request.method == "GET" and not link:
+    if request.method != "POST" and not link:
         return form(request, is_teacher=True)
     given = await _form_of(request)
     try:
@@ -213,5 +213,8 @@ async def _form_of(request: Request) -> dict[str, str]:
         body += part
         if len(body) > LARGEST_FORM:
             return {}
-    given = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
+    try:
+        given = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
+    except ValueError:  # more fields than ours
+        return {}
     return {name: values[0] for name, values in given.items()}

@@ -181,16 +181,6 @@ tickets = Table(
     Column("expires_at", Float, nullable=False),
 )
 
-uploads = Table(
-    "uploads",
-    metadata,
-    Column("space", String(32), primary_key=True),
-    Column("address", String(16), primary_key=True),
-    Column("n_bytes", Integer, nullable=False),
-    Column("was_new", Boolean, nullable=False),
-    Column("at", Float, nullable=False),
-)
-
 presence = Table(
     "presence",
     metadata,
