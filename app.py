@@ -12,11 +12,11 @@ from starlette.middleware import Middleware
 from core.course.lessons import LAB, LESSONS
 from core.descriptors import make_room
 from core.errors import UserError
+from core.visitor import Visitor
 from join import ROUTES, members_only
 from pages.shared.address import take_up
 from pages.shared.class_corner import class_corner
 from pages.shared.class_screen import follow_class
-from core.visitor import Visitor
 from pages.shared.engine import server_engine
 from pages.shared.layout import page_style
 from pages.shared.plain import plain
@@ -39,7 +39,7 @@ LAB_ICONS = {
     "wall": ":material/cast_for_education:",
     "classroom": ":material/groups:",
 }
-TEACHERS_ONLY = ("classroom",)
+TEACHERS_ONLY = ("classroom", "wall")
 SIDEBAR_PX = 256  # a lesson's two columns have room beside it on a screen of 1024 pixels
 
 

@@ -14,6 +14,7 @@ from core.classroom.codes import WORD_LENGTH, typed
 from core.classroom.guesses import Guesses
 from core.classroom.learners import Learner, Learners
 from core.classroom.presence import Presence
+from core.classroom.rights import check_teacher
 from core.classroom.short_links import ShortLinks
 from core.classroom.steering import Steering
 from core.classroom.tickets import Tickets
@@ -91,9 +92,3 @@ class Classroom:
         learner = self.learners.get(space)
         check_teacher(who, learner.class_id)
         return self.tickets.word(learner.class_id, space)
-
-
-def check_teacher(who: Visitor, class_id: str) -> None:
-    """Raises `UserError` for who may not run this class."""
-    if who.role != "owner" and (who.role, who.class_id) != ("teacher", class_id):
-        raise UserError("Only the teacher of this class can do that.")

@@ -1,17 +1,20 @@
 """What the learners of a class guessed, from the moment at which they lock it: for the wall.
 
     Guesses(database).lock(visitor, "forgetting", "park", "Amina and Omar")
-    Guesses(database).of("class", "forgetting", "park")      # [Guess(space=…, guess="Amina and Omar")]
+    Guesses(database).of(teacher, class_id, "forgetting", "park")      # [Guess(space=…, guess="Amina and Omar")]
 
 The first one counts. Who guesses again has seen what came, so that changes nothing here.
 """
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
 
+from core.classroom.rights import check_teacher
 from core.classroom.rows import put
 from core.runs.schema import Database, guesses
 from core.visitor import Visitor
@@ -44,11 +47,15 @@ class Guesses:
             "guess": guess if isinstance(guess, str) else [float(height) for height in guess],
             "at": time.time(),
         }
-        with self._database.transaction() as connection:
-            put(connection, guesses, row, replaces=False)
+        with suppress(IntegrityError), self._database.transaction() as connection:
+            put(connection, guesses, row, replaces=False)  # refused for one deleted meanwhile
 
-    def of(self, class_id: str, lesson: str, prediction: str) -> list[Guess]:
-        """The guesses of a class, the oldest first; what cannot be read is left out."""
+    def of(self, who: Visitor, class_id: str, lesson: str, prediction: str) -> list[Guess]:
+        """The guesses of a class, the oldest first; what cannot be read is left out.
+
+        `UserError` for who may not run the class.
+        """
+        check_teacher(who, class_id)
         query = (
             select(guesses)
             .where(guesses.c.class_id == class_id, guesses.c.lesson == lesson)
@@ -59,14 +66,6 @@ class Guesses:
         found = ((row.space, _read(row.guess), row.at) for row in rows)
         return [Guess(space=s, guess=g, at=at) for s, g, at in found if g is not None]
 
-    def counts(self, class_id: str) -> dict[tuple[str, str], int]:
-        """How many guesses there are, by lesson and prediction."""
-        query = select(guesses.c.lesson, guesses.c.prediction)
-        found: dict[tuple[str, str], int] = {}
-        for lesson, prediction in self._database.rows(query.where(guesses.c.class_id == class_id)):
-            found[lesson, prediction] = found.get((lesson, prediction), 0) + 1
-        return found
-
     def of_learner(self, space: str) -> dict[tuple[str, str], Guess]:
         """All of one learner, by lesson and prediction."""
         rows = self._database.rows(select(guesses).where(guesses.c.space == space))
@@ -76,8 +75,9 @@ class Guesses:
             if (guess := _read(row.guess)) is not None
         }
 
-    def clear(self, class_id: str, lesson: str, prediction: str) -> None:
-        """The class guesses this one anew."""
+    def clear(self, who: Visitor, class_id: str, lesson: str, prediction: str) -> None:
+        """The class guesses this one anew. `UserError` for who may not run it."""
+        check_teacher(who, class_id)
         these = (guesses.c.lesson == lesson) & (guesses.c.prediction == prediction)
         with self._database.transaction() as connection:
             connection.execute(delete(guesses).where(guesses.c.class_id == class_id, these))

@@ -1,16 +1,19 @@
 """Where the learners of a class are: the page that each looked at last, and when.
 
     Presence(database).post(visitor, "forgetting")
-    Presence(database).of_class(class_id)          # [Seen(space=…, page="forgetting", at=…)]
+    Presence(database).of_class(teacher, class_id)          # [Seen(space=…, page="forgetting", at=…)]
 
 A page says it at each load and a few times a minute while it stands there; what says nothing new is not written.
 """
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
+from core.classroom.rights import check_teacher
 from core.classroom.rows import put
 from core.runs.schema import Database, presence
 from core.visitor import Visitor
@@ -58,12 +61,13 @@ class Presence:
             "page": page,
             "at": time.time(),
         }
-        with self._database.transaction() as connection:
-            put(connection, presence, row)
+        with suppress(IntegrityError), self._database.transaction() as connection:
+            put(connection, presence, row)  # refused for a learner who was deleted meanwhile
         return True
 
-    def of_class(self, class_id: str) -> list[Seen]:
-        """All who were ever seen, who came last first."""
+    def of_class(self, who: Visitor, class_id: str) -> list[Seen]:
+        """All who were ever seen, who came last first. `UserError` for who may not run the class."""
+        check_teacher(who, class_id)
         query = select(presence).where(presence.c.class_id == class_id)
         rows = self._database.rows(query.order_by(presence.c.at.desc()))
         return [Seen(space=row.space, page=row.page, at=row.at) for row in rows]

@@ -1,6 +1,6 @@
 """Short links: four characters that a pupil can type, for a link that this installation keeps.
 
-    code = ShortLinks(database).shorten(link)          # "k3fm"
+    code = ShortLinks(database).shorten(teacher, link)          # "k3fm"
     ShortLinks(database).get("K3FM")                   # the link again
 
 As the link lies in the database, it needs no signature.
@@ -17,6 +17,7 @@ from core.classroom.links import Link
 from core.errors import UserError, quote
 from core.runs.schema import Database, links
 from core.typed_json import read
+from core.visitor import Visitor
 
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 """Without i, l, o, 0 and 1, which look alike on a board."""
@@ -29,10 +30,15 @@ class ShortLinks:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def shorten(self, link: Link, *, class_id: str = "") -> str:
-        """A new code; the one that there is already where the same link was shortened before."""
+    def shorten(self, who: Visitor, link: Link) -> str:
+        """A new code; the one that there is already where the same link was shortened before.
+
+        It goes with the class of a teacher. `UserError` for a learner.
+        """
+        if who.role == "learner":
+            raise UserError("Only the teacher of this class can do that.")
         stored = asdict(link)
-        owner = class_id or None
+        owner = who.class_id or None
         mine = select(links.c.code, links.c.link).where(
             links.c.class_id.is_not_distinct_from(owner)
         )

@@ -1,8 +1,8 @@
 """What a teacher asks of all screens of a class: look here, and stop for a moment.
 
     steering = Steering(database)
-    steering.look_here(class_id, Look(page="forgetting", settings={"forgetting_steps": ["40"]}))
-    steering.freeze(class_id, True)
+    steering.look_here(teacher, class_id, Look(page="forgetting", settings={"forgetting_steps": ["40"]}))
+    steering.freeze(teacher, class_id, True)
     steering.state(class_id)             # what each learner's page asks for every few seconds
 
 It is one row of a class. Each server reads it at most once a second, however many pages ask.
@@ -13,9 +13,11 @@ from dataclasses import asdict, dataclass, field
 
 from sqlalchemy import select
 
+from core.classroom.rights import check_teacher
 from core.classroom.rows import put
 from core.runs.schema import Database, steering
 from core.typed_json import Json, read
+from core.visitor import Visitor
 
 KEPT_S = 1.0
 """How old the row may be that a page is told."""
@@ -61,13 +63,15 @@ class Steering:
             self._kept[class_id] = (time.monotonic(), kept)
         return kept
 
-    def look_here(self, class_id: str, look: Look) -> None:
-        """All learners' pages go there."""
+    def look_here(self, who: Visitor, class_id: str, look: Look) -> None:
+        """All learners' pages go there. `UserError` for who may not run the class; `freeze` likewise."""
+        check_teacher(who, class_id)
         now = self._read(class_id)
         new = State(number=now.number + 1, look=look, look_at=time.time(), is_frozen=now.is_frozen)
         self._write(class_id, new)
 
-    def freeze(self, class_id: str, is_frozen: bool) -> None:
+    def freeze(self, who: Visitor, class_id: str, is_frozen: bool) -> None:
+        check_teacher(who, class_id)
         now = self._read(class_id)
         new = State(number=now.number, look=now.look, look_at=now.look_at, is_frozen=is_frozen)
         self._write(class_id, new)

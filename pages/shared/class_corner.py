@@ -34,7 +34,7 @@ def class_corner(page: str) -> None:
 
 
 def look_here(class_id: str, look: Look) -> None:
-    classroom().steering.look_here(class_id, look)
+    classroom().steering.look_here(visitor(), class_id, look)
     st.toast(
         "All screens of the class go there within a few seconds.", icon=":material/visibility:"
     )
@@ -50,5 +50,5 @@ def freeze_button(class_id: str, *, key: str) -> None:
         type="primary" if is_frozen else "secondary",
         width="stretch",
         on_click=classroom().steering.freeze,
-        args=(class_id, not is_frozen),
+        args=(visitor(), class_id, not is_frozen),
     )

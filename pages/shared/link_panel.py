@@ -60,7 +60,7 @@ def link_panel(link: Link, names: list[str], *, key: str) -> None:
     st.caption(FIXED if link.is_signed else PLAIN)
     st.code(whole, language=None, wrap_lines=True)
     if st.button("Make it short, with a QR code", key=f"{key}_short", icon=":material/qr_code:"):
-        code = classroom().short_links.shorten(link, class_id=visitor().class_id)
+        code = classroom().short_links.shorten(visitor(), link)
         show_short(f"{base()}/?{SHORT}={code}")
 
 

@@ -76,7 +76,9 @@ def run_in_url(name: str, *, offer_runs: bool = True) -> str:
         if wanted == st.session_state.get(LEFT):
             st.caption("You have stopped following this run. It goes on for others in your class.")
             return ""
-        if recorded_by_id(wanted):  # a lesson that has its settings plays it (pages/shared/answers.py)
+        if recorded_by_id(
+            wanted
+        ):  # a lesson that has its settings plays it (pages/shared/answers.py)
             st.page_link(
                 EXPLORE,
                 label="See this recorded run in Explore",

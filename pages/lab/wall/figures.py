@@ -22,7 +22,12 @@ HEIGHT = 430
 OPTION_PX = 96
 PALETTE = (BLUE, ORANGE, GREEN, AMBER, "#CC79A7", "#56B4E9", GREY, "#882255")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "stroke", "wedge")
-DRAWN, MIDDLE, RECORDED, OWN = "guesses", "middle of the guesses", "recorded run", "runs of the class"
+DRAWN, MIDDLE, RECORDED, OWN = (
+    "guesses",
+    "middle of the guesses",
+    "recorded run",
+    "runs of the class",
+)
 LINES = {DRAWN: AMBER, MIDDLE: AMBER, RECORDED: BLUE, OWN: GREEN}
 Chart = alt.LayerChart
 
@@ -63,7 +68,9 @@ def guess_bars(found: Histogram) -> Chart:
         for option in found.options
     ]
     order = [option.text for option in found.options]
-    y = alt.Y("option:N", sort=order, axis=None, scale=alt.Scale(paddingInner=0.45, paddingOuter=0.4))
+    y = alt.Y(
+        "option:N", sort=order, axis=None, scale=alt.Scale(paddingInner=0.45, paddingOuter=0.4)
+    )
     most = max([4, *(row["n"] for row in rows)])
     x = alt.X("n:Q", axis=None, scale=alt.Scale(domain=[0, most * 1.9]))
     chart = alt.Chart(pd.DataFrame(rows)).encode(y=y)
@@ -105,11 +112,14 @@ def fan_chart(found: Fan) -> Chart:
         legend=legend(symbolType="stroke", symbolStrokeWidth=5),
     )
     y = alt.Y(
-        "height:Q", axis=axis(found.axis, titleLimit=HEIGHT), scale=alt.Scale(domain=[0, found.high])
+        "height:Q",
+        axis=axis(found.axis, titleLimit=HEIGHT),
+        scale=alt.Scale(domain=[0, found.high]),
     )
     base = alt.Chart(frame).encode(x=x, y=y, color=colour, detail="line:N")
-    drawn, others = base.transform_filter(f"datum.what == '{DRAWN}'"), base.transform_filter(
-        f"datum.what != '{DRAWN}'"
+    drawn, others = (
+        base.transform_filter(f"datum.what == '{DRAWN}'"),
+        base.transform_filter(f"datum.what != '{DRAWN}'"),
     )
     if not is_curve:
         marks = drawn.mark_tick(thickness=3, size=60, opacity=0.5)
@@ -118,7 +128,9 @@ def fan_chart(found: Fan) -> Chart:
     thin = drawn.mark_line(strokeWidth=2, opacity=0.45)
     dash = alt.StrokeDash(
         "what:N",
-        scale=alt.Scale(domain=shown, range=[[8, 5] if name == MIDDLE else [1, 0] for name in shown]),
+        scale=alt.Scale(
+            domain=shown, range=[[8, 5] if name == MIDDLE else [1, 0] for name in shown]
+        ),
         legend=None,
     )
     thick = others.mark_line(strokeWidth=5).encode(strokeDash=dash)
@@ -141,7 +153,9 @@ def fan_rows(found: Fan) -> list[dict[str, Any]]:
     ]
 
 
-def plane_chart(found: Sequence[Place], *, names: Mapping[str, str], learned: str, kept: str) -> Chart:
+def plane_chart(
+    found: Sequence[Place], *, names: Mapping[str, str], learned: str, kept: str
+) -> Chart:
     """Right is learned, up is kept; hollow runs still train. A number says how many learners have a run."""
     methods = list(dict.fromkeys(place.method for place in found))
     titles = [method_title(method) for method in methods]
@@ -164,14 +178,18 @@ def plane_chart(found: Sequence[Place], *, names: Mapping[str, str], learned: st
     scale = alt.Scale(domain=[-0.03, 1.06])
     x = alt.X("learned:Q", axis=axis(f"learned: {learned}, score"), scale=scale)
     y = alt.Y("kept:Q", axis=axis(f"kept: {kept}, score"), scale=scale)
-    colours = alt.Scale(domain=titles, range=[PALETTE[n % len(PALETTE)] for n in range(len(titles))])
+    colours = alt.Scale(
+        domain=titles, range=[PALETTE[n % len(PALETTE)] for n in range(len(titles))]
+    )
     shapes = alt.Scale(domain=titles, range=[SHAPES[n % len(SHAPES)] for n in range(len(titles))])
     chart = alt.Chart(frame).encode(x=x, y=y)
     points = chart.mark_point(size=420, strokeWidth=3).encode(
         color=alt.Color("method:N", scale=colours, legend=legend()),
         shape=alt.Shape("method:N", scale=shapes, legend=legend()),
         fill=alt.condition(
-            "datum.is_over", alt.Color("method:N", scale=colours, legend=None), alt.value("transparent")
+            "datum.is_over",
+            alt.Color("method:N", scale=colours, legend=None),
+            alt.value("transparent"),
         ),
         fillOpacity=alt.value(0.75),
         tooltip=[

@@ -23,7 +23,9 @@ def where_list(found: Places, *, with_names: bool) -> str:
 
 def solved_list(found: Sequence[Solved], *, n_learners: int, with_names: bool) -> str:
     """A row for each challenge that somebody tried."""
-    rows = [row(one.title, len(one.names), n_learners, one.names if with_names else ()) for one in found]
+    rows = [
+        row(one.title, len(one.names), n_learners, one.names if with_names else ()) for one in found
+    ]
     return f'<ul class="wall">{"".join(rows)}</ul>'
 
 

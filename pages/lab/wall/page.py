@@ -26,7 +26,7 @@ from pages.lab.wall.steer import steer
 from pages.shared.class_choice import chosen_class
 from pages.shared.engine import events_of, store
 from pages.shared.plain import plain
-from pages.shared.visitor import classroom
+from pages.shared.visitor import classroom, visitor
 
 LIVE_S = 2.0
 KEPT = ("general", "names")
@@ -38,12 +38,19 @@ def choose() -> tuple[Lesson, Prediction, str, bool, bool]:
     titles = {page.id: f"{name_of(page.id)}: {page.title}" for page in LESSONS}
     one, two, three, four = st.columns([3, 4, 2, 3], vertical_alignment="bottom")
     id = one.selectbox(
-        "Lesson", list(titles), format_func=titles.__getitem__, key="wall_lesson", bind="query-params"
+        "Lesson",
+        list(titles),
+        format_func=titles.__getitem__,
+        key="wall_lesson",
+        bind="query-params",
     )
     course = lesson(id)
     asked = {each.id: each for each in course.predictions}
     chosen = two.selectbox(
-        "Guess", list(asked), format_func=lambda id: course.printed(asked[id].ask), key=f"wall_guess_{id}"
+        "Guess",
+        list(asked),
+        format_func=lambda id: course.printed(asked[id].ask),
+        key=f"wall_guess_{id}",
     )
     kept = three.segmented_control(
         "Kept", KEPT, format_func=lambda task: task_title(task).lower(), default=KEPT[0], required=True,
@@ -61,10 +68,10 @@ def board(
 ) -> None:
     """All of it, drawn anew every two seconds."""
     try:
-        learners = classroom().learners.of(class_id)
+        learners = classroom().members(visitor(), class_id)
         runs, held = runs_of(learners)
         names = {each.space: each.name for each in learners} if with_names else {}
-        found = places(learners, classroom().presence.of_class(class_id), now=now())
+        found = places(learners, classroom().presence.of_class(visitor(), class_id), now=now())
         known = {each.name: progress_of(each.space, each.name) for each in learners}
         done = solved(known)
         training = sum(run.status is RunStatus.RUNNING for run in runs)
@@ -103,12 +110,19 @@ def runs_of(learners: list[Learner]) -> tuple[list[Run], dict[str, list[str]]]:
 
 
 def guesses(
-    class_id: str, course: Lesson, one: Prediction, runs: list[Run], with_truth: bool, names: dict[str, str]
+    class_id: str,
+    course: Lesson,
+    one: Prediction,
+    runs: list[Run],
+    with_truth: bool,
+    names: dict[str, str],
 ) -> None:
-    given = classroom().guesses.of(class_id, course.id, one.id)
+    given = classroom().guesses.of(visitor(), class_id, course.id, one.id)
     st.subheader(course.shown(one.ask))
     if not given and not with_truth:
-        st.caption("No guess is locked yet. A guess is locked when its run, or the recorded one, starts.")
+        st.caption(
+            "No guess is locked yet. A guess is locked when its run, or the recorded one, starts."
+        )
         return
     own = finished(runs) if with_truth else []
     if isinstance(one, Chosen):
@@ -125,12 +139,14 @@ def guesses(
 
 def chosen_words(found: Histogram) -> str:
     """Above the bars."""
-    said = count(found.n, "guess", "guesses")
+    said = f"{found.n} guessed"
     if not found.recorded and not found.n_runs:
         return said
     came = next((option for option in found.options if option.is_recorded), None)
     right = f", {came.n} of them so" if came else ""
-    return f"{plain(found.recorded)} {said}{right}." if found.recorded else f"{said}, not recorded yet"
+    return (
+        f"{plain(found.recorded)} {said}{right}." if found.recorded else f"{said}, not recorded yet"
+    )
 
 
 def drawn_words(found: Fan, names: dict[str, str]) -> str:
@@ -139,7 +155,9 @@ def drawn_words(found: Fan, names: dict[str, str]) -> str:
     if (away := found.mean_distance) is None:
         return said
     best = nearest(found.drawn, names)
-    return f"{said}, on average {away:.2f} away from the recorded run" + (f". {plain(best)}" if best else "")
+    return f"{said}, on average {away:.2f} away from the recorded run" + (
+        f". {plain(best)}" if best else ""
+    )
 
 
 def finished(runs: list[Run]) -> list[MeasuredRun]:

@@ -15,7 +15,11 @@ def steer(class_id: str, course: Lesson, one: Prediction) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         titles = page_titles()
         page = st.selectbox(
-            "Everyone looks at", list(titles), format_func=titles.__getitem__, key="wall_page", width=340
+            "Everyone looks at",
+            list(titles),
+            format_func=titles.__getitem__,
+            key="wall_page",
+            width=340,
         )
         if st.button("Everyone look here", key="wall_look", icon=":material/visibility:"):
             look_here(class_id, Look(page=page))
@@ -24,5 +28,5 @@ def steer(class_id: str, course: Lesson, one: Prediction) -> None:
         with st.popover("Guess anew", icon=":material/restart_alt:"):
             st.write("The guesses of the class to this question are deleted, and new ones count.")
             if st.button("Delete these guesses", type="primary", key="wall_clear"):
-                classroom().guesses.clear(class_id, course.id, one.id)
+                classroom().guesses.clear(visitor(), class_id, course.id, one.id)
                 st.toast("The guesses to this question are deleted.")
