@@ -10,8 +10,8 @@ from core.classroom.qr import as_svg
 from core.errors import UserError
 from pages.lab.classroom.ending import ending
 from pages.lab.classroom.hand_in import hand_in
-from pages.shared.class_choice import chosen_class
 from pages.lab.classroom.limits import choose_limits
+from pages.shared.class_choice import chosen_class
 from pages.shared.plain import plain
 from pages.shared.visitor import classroom, visitor
 
