@@ -1,5 +1,7 @@
 """What a teacher has beside every page: everyone looks here, the class is paused, a link is prepared."""
 
+from typing import Literal
+
 import streamlit as st
 
 from core.classroom.steering import Look
@@ -24,7 +26,7 @@ def class_corner(page: str) -> None:
                 width="stretch",
             ):
                 look_here(who.class_id, Look(page=page, settings=settings(), values=values()))
-            freeze_button(who.class_id, key="corner_freeze")
+            freeze_button(who.class_id, key="corner_freeze", width="stretch")
             if st.button(
                 "Prepare a link", key="corner_link", icon=":material/link:", width="stretch"
             ):
@@ -40,7 +42,9 @@ def look_here(class_id: str, look: Look) -> None:
     )
 
 
-def freeze_button(class_id: str, *, key: str) -> None:
+def freeze_button(
+    class_id: str, *, key: str, width: Literal["stretch", "content"] = "content"
+) -> None:
     """Pause the class, or let it go on."""
     is_frozen = classroom().steering.state(class_id).is_frozen
     st.button(
@@ -48,7 +52,7 @@ def freeze_button(class_id: str, *, key: str) -> None:
         key=key,
         icon=":material/play_arrow:" if is_frozen else ":material/pause:",
         type="primary" if is_frozen else "secondary",
-        width="stretch",
+        width=width,
         on_click=classroom().steering.freeze,
         args=(visitor(), class_id, not is_frozen),
     )

@@ -12,6 +12,7 @@ from pages.lab.classroom.ending import ending
 from pages.lab.classroom.hand_in import hand_in
 from pages.lab.classroom.limits import choose_limits
 from pages.shared.class_choice import chosen_class
+from pages.shared.class_corner import freeze_button
 from pages.shared.plain import plain
 from pages.shared.visitor import classroom, visitor
 
@@ -92,6 +93,10 @@ try:
                 let_in_again(school_class.id)
                 choose_limits(school_class)
             hand_in(school_class)
+            if (
+                visitor().role == "owner" and not school_class.is_over
+            ):  # a teacher has it beside every page
+                freeze_button(school_class.id, key="classroom_freeze")
             ending(school_class)
 except UserError as error:
     st.error(plain(str(error)))
