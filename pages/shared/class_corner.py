@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.classroom.steering import Look
 from core.errors import UserError
-from pages.shared.address import settings, values
+from pages.shared.address import paths, settings, values
 from pages.shared.link_panel import link_to_this_page
 from pages.shared.plain import plain
 from pages.shared.visitor import classroom, visitor
@@ -24,6 +24,7 @@ def class_corner(page: str) -> None:
                 key="corner_look",
                 icon=":material/visibility:",
                 width="stretch",
+                disabled=page not in paths(of_learners=True),
             ):
                 look_here(who.class_id, Look(page=page, settings=settings(), values=values()))
             freeze_button(who.class_id, key="corner_freeze", width="stretch")

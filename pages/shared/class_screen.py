@@ -23,8 +23,9 @@ from pages.shared.plain import plain
 from pages.shared.visitor import classroom, visitor
 
 POLL_S = 3.0
-SEEN, BACK = "class_look_seen", "class_look_back"
-"""In the session: the number of the last call that was followed, and where the learner was before."""
+STATE, SEEN, BACK = "class_state", "class_look_seen", "class_look_back"
+"""In the session: what the teacher asked last, the number of the last call that was followed, and where the learner was
+before."""
 KINDS = [
     "Button",
     "DownloadButton",
@@ -72,8 +73,9 @@ def _follow(who: Visitor, page: str) -> None:
     try:
         classroom().presence.post(who, page)
         state = classroom().steering.state(who.class_id)
+        st.session_state[STATE] = state
     except UserError:  # the database is busy: the next look tells
-        state = State()
+        state = st.session_state.get(STATE, State())
     due = calls(state)
     say(state, page, is_due=due)
     called = hold("class", ALL_CONTROLS if state.is_frozen else "", look=state.number if due else 0)
@@ -84,7 +86,11 @@ def _follow(who: Visitor, page: str) -> None:
 def calls(state: State) -> bool:
     """Whether the learner is to go elsewhere. Who has just come follows only a call of the last minute."""
     seen: int = st.session_state.setdefault(SEEN, state.number - state.is_fresh(now()))
-    return state.look is not None and state.number > seen and state.look.page in paths()
+    return (
+        state.look is not None
+        and state.number > seen
+        and state.look.page in paths(of_learners=True)
+    )
 
 
 def say(state: State, page: str, *, is_due: bool) -> None:
