@@ -25,7 +25,7 @@ SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down"
 DRAWN, MIDDLE, RECORDED, OWN = (
     "guesses",
     "middle of the guesses",
-    "recorded run",
+    "recorded runs",
     "runs of the class",
 )
 LINES = {DRAWN: AMBER, MIDDLE: AMBER, RECORDED: BLUE, OWN: GREEN}
@@ -141,8 +141,7 @@ def fan_chart(found: Fan) -> Chart:
 def fan_rows(found: Fan) -> list[dict[str, Any]]:
     """One for each point of each line: "x", "height", "line" and "what" it is."""
     middle = [Line(heights=found.middle)] if found.middle else []
-    recorded = [Line(heights=found.recorded)] if found.recorded else []
-    lines = {DRAWN: found.drawn, MIDDLE: middle, RECORDED: recorded, OWN: found.runs}
+    lines = {DRAWN: found.drawn, MIDDLE: middle, RECORDED: found.recorded, OWN: found.runs}
     points: Sequence[int | str] = found.steps or found.points
     start = [] if found.start is None else [(0, found.start)]
     return [

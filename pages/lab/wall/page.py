@@ -155,7 +155,7 @@ def drawn_words(found: Fan, names: dict[str, str]) -> str:
     if (away := found.mean_distance) is None:
         return said
     best = nearest(found.drawn, names)
-    return f"{said}, on average {away:.2f} away from the recorded run" + (
+    return f"{said}, on average {away:.2f} away from the first recorded run" + (
         f". {plain(best)}" if best else ""
     )
 
