@@ -206,7 +206,7 @@ def plane_chart(
         text="n:N"
     )
     base = sum(place.base for place in found) / len(found)
-    line = alt.Chart(pd.DataFrame([{"kept": base}])).encode(y="kept:Q")
+    line = alt.Chart(pd.DataFrame([{"kept": base}])).encode(y=y)
     rule = line.mark_rule(strokeDash=[6, 5], strokeWidth=2, color=GREY)
     label = line.mark_text(
         align="right", dy=-12, fontSize=SIZE - 2, color=ink(), text=f"base model: {base:.2f}"

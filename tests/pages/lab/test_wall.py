@@ -123,8 +123,9 @@ def test_a_learner_has_no_wall(
     room: Classroom, teacher: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mia = joined(room, teacher, "Mia")
-    with pytest.raises(Exception, match="page"):
-        opened(room, mia, monkeypatch)
+    app = opened(room, mia, monkeypatch)
+    assert [one.value for one in app.title] != ["Wall"]
+    assert not app.metric
 
 
 def test_guesses_are_cleared_by_the_button(
