@@ -12,13 +12,14 @@ from typing import Any
 import streamlit as st
 from streamlit.components import v2
 
+from core.classroom.links import SHORT, SIGNED
 from core.classroom.steering import Look, State
 from core.classwork.places import page_titles
 from core.errors import UserError
 from core.paths import ASSETS
 from core.runs.limits import PAUSED
 from core.visitor import Visitor
-from pages.shared.address import before_next_run, paths, settings
+from pages.shared.address import before_next_run, controls, paths, settings
 from pages.shared.plain import plain
 from pages.shared.visitor import classroom, visitor
 
@@ -127,6 +128,18 @@ def go(look: Look, number: int, page: str) -> None:
     st.session_state[SEEN] = number
     before_next_run(set_controls, look.values)
     st.session_state.pop(BACK, None)
-    if page in paths() and page != look.page:
+    if page == look.page:
+        set_address(look.settings)
+        st.rerun()
+    if page in paths():
         st.session_state[BACK] = (page, settings())
     st.switch_page(paths()[look.page], query_params=look.settings)
+
+
+def set_address(wanted: Mapping[str, list[str]]) -> None:
+    """What no control of this page writes into its address, such as a run; the controls write the rest themselves."""
+    bound = {*controls(), SHORT, SIGNED}
+    for name in {*st.query_params} - bound - wanted.keys():
+        del st.query_params[name]
+    for name in wanted.keys() - bound:
+        st.query_params[name] = wanted[name]
