@@ -153,11 +153,9 @@ def chosen_words(found: Histogram) -> str:
         return said
     came = next((option for option in found.options if option.is_recorded), None)
     right = f", {came.n} of them so" if came and found.n else ""
-    return (
-        f"{plain(' '.join(found.recorded.split()))} {said}{right}."
-        if found.recorded
-        else f"{said}, not recorded yet"
-    )
+    if not found.recorded:
+        return f"{said}, not recorded yet"
+    return f"{plain(' '.join(found.recorded.split()))} {said}{right}."
 
 
 def drawn_words(found: Fan, names: dict[str, str]) -> str:
