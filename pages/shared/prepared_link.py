@@ -9,7 +9,7 @@ or hides gets its value again before each run of the page, whatever the browser 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,7 +39,7 @@ class Opened:
 
 
 @contextmanager
-def opened_link(page: str) -> Iterator[None]:
+def opened_link(page: str) -> Generator[None]:
     """Round a page, of which `page` is the last part of its address."""
     now = _in_address(page)
     if wrong := st.session_state.pop(WRONG, ""):
