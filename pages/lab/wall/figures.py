@@ -136,13 +136,19 @@ def fan_chart(found: Fan) -> Chart:
             of[RECORDED].mark_point(filled=True, size=320, shape="diamond", opacity=1),
         ]
         return alt.layer(*marks).properties(height=HEIGHT)
+    dashes = alt.Scale(domain=shown, range=[[9, 6] if name == MIDDLE else [1, 0] for name in shown])
+    dash = alt.StrokeDash("what:N", scale=dashes, legend=None)
+    ends = alt.OverlayMarkDef(size=130, filled=True)
     lines = [
-        of[DRAWN].mark_line(strokeWidth=2, opacity=0.45),
-        of[MIDDLE].mark_line(strokeWidth=5, strokeDash=[9, 6]),
-        of[OWN].mark_line(strokeWidth=11, opacity=0.45),  # wide: the recorded runs may lie on them
-        of[RECORDED].mark_line(strokeWidth=4, point=alt.OverlayMarkDef(size=130, filled=True)),
+        of[DRAWN].mark_line(strokeWidth=2, strokeOpacity=0.45),
+        of[MIDDLE].mark_line(strokeWidth=5),
+        of[OWN].mark_line(
+            strokeWidth=11, strokeOpacity=0.45
+        ),  # wide: recorded ones may lie on them
+        of[RECORDED].mark_line(strokeWidth=4, point=ends),
     ]
-    return alt.layer(*lines).properties(height=HEIGHT)
+    dashed = [line.encode(strokeDash=dash) for line in lines]
+    return alt.layer(*dashed).properties(height=HEIGHT)
 
 
 def fan_rows(found: Fan) -> list[dict[str, Any]]:
