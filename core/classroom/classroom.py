@@ -13,7 +13,12 @@ import os
 
 from core.classroom.classes import Classes, SchoolClass
 from core.classroom.codes import WORD_LENGTH, typed
+from core.classroom.guesses import Guesses
 from core.classroom.learners import Learner, Learners
+from core.classroom.presence import Presence
+from core.classroom.rights import check_teacher
+from core.classroom.short_links import ShortLinks
+from core.classroom.steering import Steering
 from core.classroom.tickets import Tickets
 from core.errors import UserError
 from core.runs.schema import Database
@@ -40,6 +45,10 @@ class Classroom:
         self.classes = Classes(self.database)
         self.learners = Learners(self.database)
         self.tickets = Tickets(self.database)
+        self.presence = Presence(self.database)
+        self.guesses = Guesses(self.database)
+        self.steering = Steering(self.database)
+        self.short_links = ShortLinks(self.database)
 
     def enter(self, code: str, name: str = "") -> str:
         """The cookie of a new learner, or of one who has a one-time word.
@@ -85,9 +94,3 @@ class Classroom:
         learner = self.learners.get(space)
         check_teacher(who, learner.class_id)
         return self.tickets.word(learner.class_id, space)
-
-
-def check_teacher(who: Visitor, class_id: str) -> None:
-    """Raises `UserError` for who may not run this class."""
-    if who.role != "owner" and (who.role, who.class_id) != ("teacher", class_id):
-        raise UserError("Only the teacher of this class can do that.")
