@@ -24,6 +24,7 @@ from core.cli import (
     faults,
     findings,
     inspect,
+    kit,
     lesson,
     models,
     probe,
@@ -93,6 +94,7 @@ def build_parser() -> argparse.ArgumentParser:
         export.add_parser,
         inspect.add_parsers,
         models.add_parsers,
+        kit.add_parser,
         _add_bench,
     ):
         add(actions)
