@@ -56,6 +56,8 @@ def gather(
         raise UserError(
             "A kit holds a model of the catalogue; a folder of your own can be copied beside it."
         )
+    if not requirements.is_file():
+        raise UserError(f"There is no file {shortened(requirements)}; name one with requirements.")
     _check_place(to)
     with _disk_errors(to):
         to.mkdir(parents=True, exist_ok=True)
@@ -91,7 +93,7 @@ def _check_place(to: Path) -> None:
     """`UserError` for a folder that holds what is no part of a kit."""
     if to.exists() and not to.is_dir():
         raise UserError(f"{shortened(to)} is a file; name a folder for the kit.")
-    if ROOT == to.resolve() or ROOT in to.resolve().parents:
+    if to.resolve() == ROOT or ROOT in to.resolve().parents:
         raise UserError("The kit would hold itself; name a folder outside the app’s own.")
     ours = {PACKAGES, APP, HOME, LIST, *SCRIPTS}
     if to.exists() and (others := sorted({path.name for path in to.iterdir()} - ours - {".venv"})):
@@ -142,9 +144,9 @@ def _copy_model(source: Path, to: Path) -> None:
     """Whole or not at all, and checked against the checksums it was prepared with."""
     verify(source)
     names = [path.name for path in sorted(source.iterdir()) if path.is_file()]
-    if to.is_dir() and not any(not (to / name).is_file() for name in names):
-        if checksums(to, names) == checksums(source, names):
-            return
+    is_whole = all((to / name).is_file() for name in names)
+    if is_whole and checksums(to, names) == checksums(source, names):
+        return
     partial = to.with_name(f"{to.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
