@@ -14,10 +14,14 @@ from core.descriptors import make_room
 from core.errors import UserError
 from core.visitor import Visitor
 from join import ROUTES, members_only
+from pages.shared.address import take_up
+from pages.shared.class_corner import class_corner
+from pages.shared.class_screen import follow_class
 from pages.shared.engine import server_engine
 from pages.shared.layout import page_style
 from pages.shared.plain import plain
 from pages.shared.prepare import preparation_corner
+from pages.shared.prepared_link import opened_link
 from pages.shared.visitor import visitor
 from server import own_names_only, serving
 
@@ -32,9 +36,10 @@ LAB_ICONS = {
     "before_after": ":material/quiz:",
     "progress": ":material/checklist:",
     "teachers": ":material/school:",
+    "wall": ":material/cast_for_education:",
     "classroom": ":material/groups:",
 }
-TEACHERS_ONLY = ("classroom",)
+TEACHERS_ONLY = ("classroom", "wall")
 SIDEBAR_PX = 256  # a lesson's two columns have room beside it on a screen of 1024 pixels
 
 
@@ -99,12 +104,17 @@ def draw() -> None:
         }
     )
     leave_out_endless_numbers()
+    page = navigation.url_path
     try:
         make_room()
         server_engine()  # workers warm up while the reader reads
         say_who(who)
         preparation_corner()
-        navigation.run()
+        take_up()
+        follow_class(page)
+        class_corner(page)
+        with opened_link(page):
+            navigation.run()
     except UserError as error:
         st.error(plain(str(error)))
 

@@ -1,4 +1,4 @@
-"""The classroom of this computer: classes, learners, tickets and uploads in the database of the runs.
+"""The classroom of this computer: classes, learners and tickets in the database of the runs.
 
 room = Classroom()
 school_class, secret = room.classes.begin(name="8b", minutes=90)
@@ -11,9 +11,13 @@ import os
 
 from core.classroom.classes import Classes, SchoolClass
 from core.classroom.codes import WORD_LENGTH, typed
+from core.classroom.guesses import Guesses
 from core.classroom.learners import Learner, Learners
+from core.classroom.presence import Presence
+from core.classroom.rights import check_teacher
+from core.classroom.short_links import ShortLinks
+from core.classroom.steering import Steering
 from core.classroom.tickets import Tickets
-from core.classroom.uploads import Uploads
 from core.errors import UserError
 from core.runs.schema import Database
 from core.visitor import Visitor
@@ -35,11 +39,14 @@ class Classroom:
 
     def __init__(self, url: str | None = None) -> None:
         """Open `url`, else `DATABASE_URL`, else the SQLite file in the data folder."""
-        database = Database(url or os.environ.get("DATABASE_URL", ""))
-        self.classes = Classes(database)
-        self.learners = Learners(database)
-        self.tickets = Tickets(database)
-        self.uploads = Uploads(database)
+        self.database = Database(url or os.environ.get("DATABASE_URL", ""))
+        self.classes = Classes(self.database)
+        self.learners = Learners(self.database)
+        self.tickets = Tickets(self.database)
+        self.presence = Presence(self.database)
+        self.guesses = Guesses(self.database)
+        self.steering = Steering(self.database)
+        self.short_links = ShortLinks(self.database)
 
     def enter(self, code: str, name: str = "") -> str:
         """The cookie of a new learner, or of one who has a one-time word.
@@ -85,9 +92,3 @@ class Classroom:
         learner = self.learners.get(space)
         check_teacher(who, learner.class_id)
         return self.tickets.word(learner.class_id, space)
-
-
-def check_teacher(who: Visitor, class_id: str) -> None:
-    """Raises `UserError` for who may not run this class."""
-    if who.role != "owner" and (who.role, who.class_id) != ("teacher", class_id):
-        raise UserError("Only the teacher of this class can do that.")

@@ -4,6 +4,7 @@ import time
 
 from core.classroom import spaces
 from core.classroom.classroom import Classroom, check_teacher
+from core.classroom.uploads import delete_uploads
 from core.errors import UserError
 from core.export import kept
 from core.runs.rights import store_for
@@ -29,17 +30,19 @@ def delete_everything(
     of it is listed still, and calling this again goes on.
     """
     check_teacher(who, class_id)
-    learners = room.learners.of(class_id)
+    school_class, learners = room.classes.get(class_id), room.learners.of(class_id)
     room.classes.end(class_id)
-    _delete_runs(store_for(Visitor(class_id, "teacher", class_id), everything), everything, wait_s)
+    _delete_runs(store_for(Visitor(class_id, "teacher", class_id), everything), wait_s)
     of_class = [class_id, *(one.space for one in learners)]
-    room.uploads.drop(of_class)
+    delete_uploads(
+        room.database, class_id=class_id, spaces=of_class, began_at=school_class.began_at
+    )
     for space in of_class:
         spaces.remove(space)
     room.classes.delete(class_id)
 
 
-def _delete_runs(of_class: RunStore, everything: RunStore, wait_s: float) -> None:
+def _delete_runs(of_class: RunStore, wait_s: float) -> None:
     for run in of_class.active():
         of_class.request_stop(run.id)
     until = time.monotonic() + wait_s
@@ -47,17 +50,8 @@ def _delete_runs(of_class: RunStore, everything: RunStore, wait_s: float) -> Non
         time.sleep(0.2)
     while runs := [run for run in of_class.runs() if run.status not in ACTIVE]:
         for run in runs:
-            of_class.delete(run.id)
-            if not _is_here(everything, run.id):
+            if of_class.delete(run.id):
                 kept.remove(run.id)
     if active:
         n = "A run is" if len(active) == 1 else f"{len(active)} runs are"
         raise UserError(f"{n} still stopping. Wait a moment, then delete everything again.")
-
-
-def _is_here(everything: RunStore, run_id: str) -> bool:
-    try:
-        everything.get(run_id)
-    except UserError:
-        return False
-    return True

@@ -14,6 +14,7 @@ from core.classroom.classroom import SERVER, Classroom
 from core.classroom.codes import spoken
 from core.classroom.delete import delete_everything
 from core.classroom.qr import as_signs
+from core.cli import class_link, class_results
 from core.cli.options import add_json_option
 from core.cli.output import emit, say
 from core.paths import ROOT
@@ -54,6 +55,8 @@ def add_parser(actions: Any) -> None:
             sub.add_argument("wanted", metavar="CLASS", help="its code or its id")
         add_json_option(sub)
         sub.set_defaults(run=command)
+    class_link.add_parser(what)
+    class_results.add_parser(what)
 
 
 def start_class(arguments: Namespace) -> int:

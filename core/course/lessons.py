@@ -171,6 +171,13 @@ LAB = (
         url_path="classroom",
         summary="A class in one room: its address, code and QR code, who has joined, how long it lasts, and its end.",
     ),
+    Page(
+        id="wall",
+        title="Wall",
+        url_path="wall",
+        summary="For the projector: what a class guesses and what came, its runs on one plane, who is where, and "
+        "which challenges are solved.",
+    ),
 )
 
 

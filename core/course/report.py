@@ -10,7 +10,7 @@ that it can be dropped on another installation, which then offers the same run.
 import html
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.catalog import task_title
@@ -20,6 +20,7 @@ from core.course.content import Lesson
 from core.course.figures import curve
 from core.course.kit import blocks, document, inline
 from core.course.lessons import LESSONS, name_of
+from core.course.predictions import Chosen
 from core.course.sources import MeasuredRun
 from core.errors import UserError
 from core.evaluate.limits import sample_as_shown
@@ -53,15 +54,63 @@ class Answered:
     """Whether it is right, and why."""
 
 
+def guessed(
+    course: Lesson, given: Mapping[str, str | Sequence[float]], run: MeasuredRun | None
+) -> list[Guessed]:
+    """What a reader predicted, by the id of the prediction, beside what a run or the recordings say."""
+    found: list[Guessed] = []
+    for one in course.predictions:
+        if not (guess := given.get(one.id)):
+            continue
+        if isinstance(one, Chosen):
+            if guess not in (option.text for option in one.options):
+                continue  # another version's
+            shown, came = str(guess), one.measured(course.figures, run)
+            words = one.compare(shown, came).words if came else ""
+        else:
+            heights = [height for height in guess if not isinstance(height, str)]
+            if len(heights) != len(one.points):
+                continue
+            pairs = zip(one.points, heights, strict=True)
+            shown = ", ".join(f"{point}: {height:.2g}" for point, height in pairs)
+            points, words = one.measured(course.figures, run), ""
+            if points and len(points) == len(heights):
+                measured = zip(one.points, points, strict=True)
+                words = ", ".join(f"{point}: {figure.words}" for point, figure in measured)
+                words += f". {one.how} Here: {one.compare(heights, points).distance:.2g}."
+        found.append(Guessed(ask=course.printed(one.ask), guess=shown, came=words))
+    return found
+
+
+def answered(course: Lesson, given: Mapping[str, str]) -> list[Answered]:
+    """The questions of a lesson that were answered, by the id of the question."""
+    asked = [*(one.question for one in course.predictions), *course.questions]
+    found: list[Answered] = []
+    for question in asked:
+        for answer in question.answers:
+            if given.get(question.id) == answer.text:
+                verdict = (
+                    "" if answer.right else f"Not quite. The right answer: {question.right.text}. "
+                )
+                found.append(
+                    Answered(
+                        ask=course.printed(question.ask),
+                        answer=course.printed(answer.text),
+                        verdict=course.printed(verdict + answer.explained),
+                    )
+                )
+    return found
+
+
 def report(
     course: Lesson,
-    run: MeasuredRun,
+    run: MeasuredRun | None,
     *,
     guesses: Sequence[Guessed] = (),
-    answered: Sequence[Answered] = (),
+    answers: Sequence[Answered] = (),
     learner: str = "",
 ) -> str:
-    """The HTML of a report, at most 1 MB."""
+    """The HTML of a report, at most 1 MB; without a run, of what was guessed and answered."""
     title = next(page.title for page in LESSONS if page.id == course.id)
     parts = [
         f"<h1>{name_of(course.id)}: {html.escape(title)}</h1>",
@@ -69,17 +118,12 @@ def report(
         f"<p>{inline(course, course.text['question'])}</p>",
         f'<div class="notion">{blocks(course, course.text["notion"])}</div>',
         *_guesses(guesses),
-        "<h2>What was run</h2>",
-        f"<p><code>{html.escape(command_of(run.config))}</code></p>",
-        "<h2>What came</h2>",
-        *_curves(run),
-        *_answers(run),
-        *_answered(answered),
+        *(_what_was_run(run) if run else ["<p>No run of this lesson was finished.</p>"]),
+        *_answered(answers),
         "<h2>What can be said now</h2>",
         blocks(course, course.text["can_say"]),
     ]
-    settings = json.dumps(strict_json(run.config.to_dict())).replace("<", "\\u003c")
-    kept = f'<script type="application/json" id="{KIND}">{settings}</script>'
+    kept = _settings(run) if run else ""
     return document(f"{title}: lab report", "".join(parts) + kept)
 
 
@@ -95,6 +139,21 @@ def config_of_report(text: str) -> RunConfig:
         return RunConfig.from_dict(json.loads(found[1]))
     except (json.JSONDecodeError, TypeError, AttributeError) as error:
         raise UserError(f"The settings in the report are damaged: {error}.") from error
+
+
+def _what_was_run(run: MeasuredRun) -> list[str]:
+    return [
+        "<h2>What was run</h2>",
+        f"<p><code>{html.escape(command_of(run.config))}</code></p>",
+        "<h2>What came</h2>",
+        *_curves(run),
+        *_answers(run),
+    ]
+
+
+def _settings(run: MeasuredRun) -> str:
+    settings = json.dumps(strict_json(run.config.to_dict())).replace("<", "\\u003c")
+    return f'<script type="application/json" id="{KIND}">{settings}</script>'
 
 
 def _guesses(guesses: Sequence[Guessed]) -> list[str]:

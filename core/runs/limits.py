@@ -11,10 +11,13 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from core.checks import check_number
 from core.errors import UserError, quote
-from core.runs.schema import Database, limits, uses
+from core.runs.schema import Database, limits, steering, uses
 from core.visitor import OWNER, Visitor
 
 MINUTE_S = 60.0
+PAUSED = (
+    "Your teacher has paused the class. You can read on; runs and controls wait until it goes on."
+)
 QUESTION, UPLOAD = "question", "upload"
 
 
@@ -78,10 +81,21 @@ class ClassLimits:
             connection.execute(delete(limits).where(limits.c.class_id == class_id))
             connection.execute(insert(limits).values(class_id=class_id, **asdict(wanted)))
 
+    def check_not_paused(self) -> None:
+        """Before a learner starts something: `UserError` while the teacher has paused the class."""
+        if self._visitor.role != "learner":
+            return
+        mine = steering.c.class_id == self._visitor.class_id
+        if any(
+            row.is_frozen for row in self._database.rows(select(steering.c.is_frozen).where(mine))
+        ):
+            raise UserError(PAUSED)
+
     def count_question(self) -> None:
         """They ask a question: `UserError` where it is one too many in this minute."""
         if self._visitor.role != "learner":
             return
+        self.check_not_paused()
         now = time.time()
         mine = (uses.c.space == self._visitor.space) & (uses.c.kind == QUESTION)
         with self._database.transaction(alone=True) as connection:

@@ -114,6 +114,7 @@ class VisitorStore(RunStore):
     ) -> Run:
         """In their own name, whoever is named, and within the limits of the class."""
         del visitor, most_waiting
+        self.limits.check_not_paused()
         self.limits.check_dataset(config.data.dataset)
         most = None
         if self._visitor.role == "learner":

@@ -59,7 +59,7 @@ from core.runs.record import read_json
 
 BUSY_TIMEOUT_S = 30.0
 """How long a writer waits for another one before it gives up."""
-SCHEMA_VERSION = "0004"
+SCHEMA_VERSION = "0005"
 """The newest of `MIGRATIONS`. Versions are numbered: "0002" is newer than "0001"."""
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -181,13 +181,42 @@ tickets = Table(
     Column("expires_at", Float, nullable=False),
 )
 
-uploads = Table(
-    "uploads",
+presence = Table(
+    "presence",
     metadata,
-    Column("space", String(32), primary_key=True),
-    Column("address", String(16), primary_key=True),
-    Column("n_bytes", Integer, nullable=False),
-    Column("was_new", Boolean, nullable=False),
+    Column("space", ForeignKey("learners.space", ondelete="CASCADE"), primary_key=True),
+    Column("class_id", String(32), nullable=False, index=True),
+    Column("page", String(80), nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+guesses = Table(
+    "guesses",
+    metadata,
+    Column("space", ForeignKey("learners.space", ondelete="CASCADE"), primary_key=True),
+    Column("lesson", String(40), primary_key=True),
+    Column("prediction", String(80), primary_key=True),
+    Column("class_id", String(32), nullable=False, index=True),
+    Column("guess", JSON, nullable=False),  # an option's text, or the heights of a drawing
+    Column("at", Float, nullable=False),
+)
+
+steering = Table(
+    "steering",
+    metadata,
+    Column("class_id", ForeignKey("classes.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, nullable=False),  # of "everyone look here": 1, 2, 3, …
+    Column("look", JSON, nullable=False),
+    Column("look_at", Float, nullable=False),
+    Column("is_frozen", Boolean, nullable=False),
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("code", String(16), primary_key=True),
+    Column("class_id", ForeignKey("classes.id", ondelete="CASCADE"), index=True),  # none: the owner
+    Column("link", JSON, nullable=False),
     Column("at", Float, nullable=False),
 )
 

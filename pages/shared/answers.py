@@ -17,9 +17,10 @@ from core.events import Event
 from core.recorded import RecordedRun
 from core.runs.names import differing_words
 from core.runs.store import Run
+from pages.shared.address import before_next_run
 from pages.shared.engine import engine, events_of, store
 from pages.shared.plain import plain
-from pages.shared.recordings import beside_words, look_up
+from pages.shared.recordings import beside_words, look_up, recorded_by_id
 from pages.shared.replay import Draw, replay
 from pages.shared.run_button import start_button
 
@@ -48,6 +49,7 @@ def answer(
     the settings that these turn. `guess` is the reader's ("" before it is given; None where none is asked), and
     `compare` sets it beside what came. `otherwise` draws what stands here while nothing is recorded at all.
     """
+    _turn_to_recorded(name, config, set_controls)
     try:
         found = look_up(config, collections=collections, turned=turned)
         if found.own:
@@ -70,6 +72,17 @@ def answer(
     except UserError as error:  # damaged files: the rest of the page works
         st.caption(plain(str(error)))
     return []
+
+
+def _turn_to_recorded(name: str, config: RunConfig, set_controls: SetControls) -> None:
+    """Where the address names a recorded run: the controls are set as it has them, and it is played."""
+    recorded = recorded_by_id(st.query_params.get(name, ""))
+    if recorded is None:
+        return
+    del st.query_params[name]
+    if recorded.config != config:
+        before_next_run(set_controls, recorded.config)
+    st.rerun()
 
 
 def other_settings(config: RunConfig, run_id: str, *, key: str, name: str) -> None:

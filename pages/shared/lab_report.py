@@ -14,7 +14,14 @@ from core.config import RunConfig
 from core.course.content import Lesson
 from core.course.lessons import number_of
 from core.course.predictions import Chosen
-from core.course.report import Answered, Guessed, config_of_report, report
+from core.course.report import (
+    Answered,
+    Guessed,
+    answered,
+    config_of_report,
+    guessed,
+    report,
+)
 from core.course.sources import MeasuredRun
 from core.errors import UserError
 from core.runs.names import run_name
@@ -38,7 +45,7 @@ def lab_report(course: Lesson, *, name: str, set_controls: SetControls | None = 
                     course,
                     run,
                     guesses=guesses(course, run),
-                    answered=answered(course),
+                    answers=answers(course),
                     learner=learner(),
                 ),
                 f"{number_of(course.id):02}-{course.id}-report.html",
@@ -89,44 +96,18 @@ def own_run(name: str) -> MeasuredRun | None:
 
 def guesses(course: Lesson, run: MeasuredRun) -> list[Guessed]:
     """What the reader predicted, beside what this run or the recordings say."""
-    found: list[Guessed] = []
-    for one in course.predictions:
-        if isinstance(one, Chosen):
-            if not (guess := chosen_of(course, one)):
-                continue
-            came = one.measured(course.figures, run)
-            words = one.compare(guess, came).words if came else ""
-        else:
-            if not (heights := drawn_of(course, one)):
-                continue
-            pairs = zip(one.points, heights, strict=True)
-            guess = ", ".join(f"{point}: {height:.2g}" for point, height in pairs)
-            points = one.measured(course.figures, run)
-            words = ""
-            if points and len(points) == len(heights):
-                measured = zip(one.points, points, strict=True)
-                words = ", ".join(f"{point}: {figure.words}" for point, figure in measured)
-                words += f". {one.how} Here: {one.compare(heights, points).distance:.2g}."
-        found.append(Guessed(ask=course.printed(one.ask), guess=guess, came=words))
-    return found
+    given = {
+        one.id: chosen_of(course, one) if isinstance(one, Chosen) else drawn_of(course, one)
+        for one in course.predictions
+    }
+    return guessed(course, given, run)
 
 
-def answered(course: Lesson) -> list[Answered]:
+def answers(course: Lesson) -> list[Answered]:
     """The questions of this lesson that were answered in this session."""
     kept: dict[str, str] = st.session_state.get(ANSWERED, {})
-    asked = [*(one.question for one in course.predictions), *course.questions]
-    found: list[Answered] = []
-    for question in asked:
-        for answer in question.answers:
-            if kept.get(f"{course.id} {question.id}") == answer.text:
-                verdict = (
-                    "" if answer.right else f"Not quite. The right answer: {question.right.text}. "
-                )
-                found.append(
-                    Answered(
-                        ask=course.printed(question.ask),
-                        answer=course.printed(answer.text),
-                        verdict=course.printed(verdict + answer.explained),
-                    )
-                )
-    return found
+    begin = f"{course.id} "
+    given = {
+        name.removeprefix(begin): text for name, text in kept.items() if name.startswith(begin)
+    }
+    return answered(course, given)

@@ -24,6 +24,7 @@ from pages.shared.ask import ask
 from pages.shared.colours import AMBER, BLUE, GREY
 from pages.shared.layout import ask_guess, show_guess
 from pages.shared.learner import learner, remember
+from pages.shared.visitor import classroom, visitor
 
 STEPS_OF_AXIS = 20
 """Positions of a slider."""
@@ -44,6 +45,7 @@ def predict(course: Lesson, *, name: str) -> str:
     ]
     given = [part for part in parts if part]
     if locked and given:
+        _show_on_the_wall(course)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption("Your guess is locked.")
             st.button(
@@ -69,6 +71,18 @@ def predict_and_look_up(course: Lesson) -> None:
         else:
             st.caption("You made no guess, so there is nothing to compare.")
             st.button("Guess", key=f"{course.id}_again", on_click=_forget, args=(course, ""))
+
+
+def _show_on_the_wall(course: Lesson) -> None:
+    """In a class: the teacher's wall has the guess from the moment at which it is locked."""
+    if (who := visitor()).role != "learner":
+        return
+    shown: set[str] = st.session_state.setdefault("course_guesses_shown", set())
+    for one in course.predictions:
+        guess = chosen_of(course, one) if isinstance(one, Chosen) else drawn_of(course, one)
+        if guess and one.id not in shown:
+            classroom().guesses.lock(who, course.id, one.id, guess)
+            shown.add(one.id)
 
 
 def _let_go_on(course: Lesson) -> str:

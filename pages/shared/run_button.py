@@ -12,9 +12,11 @@ from pages.shared.learner import remember_run
 from pages.shared.live import LEFT
 from pages.shared.plain import plain
 from pages.shared.prepare import compute_button
+from pages.shared.recordings import recorded_by_id
 from pages.shared.waiting import queue_words
 
 RUNS = "pages/lab/runs/page.py"
+EXPLORE = "pages/lab/explore/page.py"
 LOOK_S = 5.0
 """Between two looks at what a new run would wait for."""
 
@@ -73,6 +75,16 @@ def run_in_url(name: str, *, offer_runs: bool = True) -> str:
     except UserError:
         if wanted == st.session_state.get(LEFT):
             st.caption("You have stopped following this run. It goes on for others in your class.")
+            return ""
+        if recorded_by_id(
+            wanted
+        ):  # a lesson that has its settings plays it (pages/shared/answers.py)
+            st.page_link(
+                EXPLORE,
+                label="See this recorded run in Explore",
+                icon=":material/bubble_chart:",
+                query_params={"run": wanted},
+            )
             return ""
         st.caption(
             f"The run “{plain(shortened(wanted))}” in this page’s address is not on this machine; it may have been "

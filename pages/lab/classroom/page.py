@@ -9,35 +9,13 @@ from core.classroom.codes import spoken
 from core.classroom.qr import as_svg
 from core.errors import UserError
 from pages.lab.classroom.ending import ending
+from pages.lab.classroom.hand_in import hand_in
+from pages.shared.class_choice import chosen_class
 from pages.shared.plain import plain
 from pages.shared.visitor import classroom, visitor
 
-BIG = "font-size: {rem}rem; font-weight: 700; line-height: 1.2; margin: 0; overflow-wrap: anywhere"
 COMMAND = 'python -m core class start --name "8b" --minutes 90'
-
-
-def chosen_class() -> SchoolClass | None:
-    """A teacher's own class; the person at this computer chooses."""
-    who = visitor()
-    if who.role == "teacher":
-        return classroom().classes.get(who.class_id)
-    if who.role == "learner":
-        st.info("This page is for your teacher.")
-        return None
-    known = {one.id: one for one in classroom().classes.all()}
-    st.markdown(
-        "A class begins in a terminal of this computer, and the room can reach it from then on:"
-    )
-    st.code(COMMAND, language="bash")
-    if not known:
-        return None
-    id = st.selectbox(
-        "Classes on this computer",
-        list(known),
-        format_func=lambda id: f"{known[id].name or 'no name'} ({spoken(known[id].code)})",
-        key="classroom_class",
-    )
-    return known[id]
+BIG = "font-size: {rem}rem; font-weight: 700; line-height: 1.2; margin: 0; overflow-wrap: anywhere"
 
 
 def way_in(school_class: SchoolClass) -> None:
@@ -93,7 +71,12 @@ def let_in_again(class_id: str) -> None:
 
 st.title("Classroom")
 try:
-    if school_class := chosen_class():
+    if visitor().role == "owner":
+        st.markdown(
+            "A class begins in a terminal of this computer, and the room can reach it from then on:"
+        )
+        st.code(COMMAND, language="bash")
+    if school_class := chosen_class(key="classroom_class"):
         if school_class.name:
             st.header(plain(school_class.name))
         if school_class.is_over:
@@ -106,6 +89,7 @@ try:
         with st.container(horizontal=True):
             if not school_class.is_over:
                 let_in_again(school_class.id)
+            hand_in(school_class)
             ending(school_class)
 except UserError as error:
     st.error(plain(str(error)))

@@ -27,7 +27,7 @@ def made(config: RunConfig | None = None) -> str:
         lesson("forgetting"),
         MeasuredRun(config=config or collapse(), events=EVENTS),
         guesses=[Guessed(ask="What?", guess="nothing </script>", came="It answered “negative”.")],
-        answered=[Answered(ask="Why?", answer="The loss", verdict="Yes.")],
+        answers=[Answered(ask="Why?", answer="The loss", verdict="Yes.")],
         learner="Mia <i>",
     )
 

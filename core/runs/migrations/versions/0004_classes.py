@@ -1,4 +1,4 @@
-"""Classes, their learners, what proves who somebody is, and who uploaded what."""
+"""Classes, their learners, and what proves who somebody is."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -48,11 +48,3 @@ def upgrade() -> None:
         ("tickets", "space"),
     ):
         op.create_index(f"ix_{table}_{column}", table, [column])
-    op.create_table(
-        "uploads",
-        sa.Column("space", sa.String(32), primary_key=True),
-        sa.Column("address", sa.String(16), primary_key=True),
-        sa.Column("n_bytes", sa.Integer, nullable=False),
-        sa.Column("was_new", sa.Boolean, nullable=False),
-        sa.Column("at", sa.Float, nullable=False),
-    )

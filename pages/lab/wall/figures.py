@@ -1,0 +1,215 @@
+"""The wall's charts: readable from the back row, light and dark, and without telling colours apart.
+
+Altair draws what changes every two seconds without flicker. Guesses are amber and dashed, what was recorded is blue and
+solid, what the class measured is green.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from core.classwork.guessed import Fan, Histogram, Line
+from core.classwork.plane import Place
+from core.config import method_title
+from pages.shared.colours import AMBER, BLUE, GREEN, GREY, ORANGE
+
+SIZE, LARGE = 20, 26
+"""Of texts, in pixels."""
+HEIGHT = 430
+OPTION_PX = 96
+PALETTE = (BLUE, ORANGE, GREEN, AMBER, "#CC79A7", "#56B4E9", GREY, "#882255")
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "stroke", "wedge")
+DRAWN, MIDDLE, RECORDED, OWN = (
+    "guesses",
+    "middle of the guesses",
+    "recorded run",
+    "runs of the class",
+)
+LINES = {DRAWN: AMBER, MIDDLE: AMBER, RECORDED: BLUE, OWN: GREEN}
+Chart = alt.LayerChart
+
+
+def ink() -> str:
+    """Of texts in a chart."""
+    return "#f3f1ec" if st.context.theme.type == "dark" else "#101418"
+
+
+def axis(title: str | None, **more: Any) -> alt.Axis:
+    return alt.Axis(
+        title=title,
+        labelFontSize=SIZE,
+        titleFontSize=SIZE,
+        titleFontWeight="normal",
+        labelColor=ink(),
+        titleColor=ink(),
+        **more,
+    )
+
+
+def legend(**more: Any) -> alt.Legend:
+    return alt.Legend(
+        title=None, orient="top", labelFontSize=SIZE - 2, labelLimit=420, symbolSize=220,
+        labelColor=ink(), **more,
+    )  # fmt: skip
+
+
+def guess_bars(found: Histogram) -> Chart:
+    """A bar for each option, its text above it, and beside it how many chose it and whether it came."""
+    rows = [
+        {
+            "option": option.text,
+            "n": option.n,
+            "said": said(option.n, option.is_recorded, option.n_runs, found.n_runs),
+            "came": option.is_recorded,
+        }
+        for option in found.options
+    ]
+    order = [option.text for option in found.options]
+    y = alt.Y(
+        "option:N", sort=order, axis=None, scale=alt.Scale(paddingInner=0.45, paddingOuter=0.4)
+    )
+    most = max([4, *(row["n"] for row in rows)])
+    x = alt.X("n:Q", axis=None, scale=alt.Scale(domain=[0, most * 1.9]))
+    chart = alt.Chart(pd.DataFrame(rows)).encode(y=y)
+    outline = alt.condition("datum.came", alt.value(BLUE), alt.value(AMBER))
+    bars = chart.mark_bar(color=AMBER, strokeWidth=5).encode(x=x, stroke=outline)
+    options = chart.mark_text(
+        align="left", baseline="bottom", dy=-OPTION_PX * 0.3, fontSize=SIZE, color=ink(), limit=760
+    ).encode(text="option:N", x=alt.value(0))
+    counts = chart.mark_text(
+        align="left", dx=10, fontSize=LARGE, fontWeight="bold", color=ink()
+    ).encode(text="said:N", x=x)
+    return alt.layer(bars, options, counts).properties(height=OPTION_PX * len(rows))
+
+
+def said(n: int, is_recorded: bool, n_runs: int, of_runs: int) -> str:
+    """Beside a bar.
+
+    >>> said(12, True, 3, 4)
+    '12  ✔ recorded, 3 of 4 class runs'
+    """
+    parts = ["recorded"] * is_recorded + [f"{n_runs} of {of_runs} class runs"] * bool(n_runs)
+    return f"{n}  ✔ {', '.join(parts)}" if parts else str(n)
+
+
+def fan_chart(found: Fan) -> Chart:
+    """All drawings as thin lines, their median, and over them what came; bars side by side as marks."""
+    rows = fan_rows(found)
+    frame = pd.DataFrame(rows)
+    shown = [name for name in LINES if any(row["what"] == name for row in rows)]
+    is_curve = bool(found.steps)
+    x = (
+        alt.X("x:Q", axis=axis("optimizer step", tickMinStep=1))
+        if is_curve
+        else alt.X("x:N", sort=list(found.points), axis=axis(None, labelAngle=0, labelLimit=240))
+    )
+    colour = alt.Color(
+        "what:N",
+        scale=alt.Scale(domain=shown, range=[LINES[name] for name in shown]),
+        legend=legend(symbolType="stroke", symbolStrokeWidth=5),
+    )
+    y = alt.Y(
+        "height:Q",
+        axis=axis(found.axis, titleLimit=HEIGHT),
+        scale=alt.Scale(domain=[0, found.high]),
+    )
+    base = alt.Chart(frame).encode(x=x, y=y, color=colour, detail="line:N")
+    drawn, others = (
+        base.transform_filter(f"datum.what == '{DRAWN}'"),
+        base.transform_filter(f"datum.what != '{DRAWN}'"),
+    )
+    if not is_curve:
+        marks = drawn.mark_tick(thickness=3, size=60, opacity=0.5)
+        points = others.mark_point(filled=True, size=420, shape="diamond", opacity=1)
+        return alt.layer(marks, points).properties(height=HEIGHT)
+    thin = drawn.mark_line(strokeWidth=2, opacity=0.45)
+    dash = alt.StrokeDash(
+        "what:N",
+        scale=alt.Scale(
+            domain=shown, range=[[8, 5] if name == MIDDLE else [1, 0] for name in shown]
+        ),
+        legend=None,
+    )
+    thick = others.mark_line(strokeWidth=5).encode(strokeDash=dash)
+    ends = others.mark_point(filled=True, size=140, opacity=1)
+    return alt.layer(thin, thick, ends).properties(height=HEIGHT)
+
+
+def fan_rows(found: Fan) -> list[dict[str, Any]]:
+    """One for each point of each line: "x", "height", "line" and "what" it is."""
+    middle = [Line(heights=found.middle)] if found.middle else []
+    recorded = [Line(heights=found.recorded)] if found.recorded else []
+    lines = {DRAWN: found.drawn, MIDDLE: middle, RECORDED: recorded, OWN: found.runs}
+    points: Sequence[int | str] = found.steps or found.points
+    start = [] if found.start is None else [(0, found.start)]
+    return [
+        {"x": at, "height": height, "line": f"{what} {n}", "what": what}
+        for what, every in lines.items()
+        for n, line in enumerate(every)
+        for at, height in [*start, *zip(points, line.heights, strict=True)]
+    ]
+
+
+def plane_chart(
+    found: Sequence[Place], *, names: Mapping[str, str], learned: str, kept: str
+) -> Chart:
+    """Right is learned, up is kept; hollow runs still train. A number says how many learners have a run."""
+    methods = list(dict.fromkeys(place.method for place in found))
+    titles = [method_title(method) for method in methods]
+    rows = [
+        {
+            "learned": place.learned.value,
+            "kept": place.kept.value,
+            "method": method_title(place.method),
+            "n": str(len(place.spaces)) if len(place.spaces) > 1 else "",
+            "state": "finished" if place.is_over else f"training, step {place.step}",
+            "is_over": place.is_over,
+            "rate": place.rate,
+            "who": ", ".join(names[space] for space in place.spaces if space in names) or "–",
+            "low": place.kept.interval[0],
+            "high": place.kept.interval[1],
+        }
+        for place in found
+    ]
+    frame = pd.DataFrame(rows)
+    scale = alt.Scale(domain=[-0.03, 1.06])
+    x = alt.X("learned:Q", axis=axis(f"learned: {learned}, score"), scale=scale)
+    y = alt.Y("kept:Q", axis=axis(f"kept: {kept}, score"), scale=scale)
+    colours = alt.Scale(
+        domain=titles, range=[PALETTE[n % len(PALETTE)] for n in range(len(titles))]
+    )
+    shapes = alt.Scale(domain=titles, range=[SHAPES[n % len(SHAPES)] for n in range(len(titles))])
+    chart = alt.Chart(frame).encode(x=x, y=y)
+    points = chart.mark_point(size=420, strokeWidth=3).encode(
+        color=alt.Color("method:N", scale=colours, legend=legend()),
+        shape=alt.Shape("method:N", scale=shapes, legend=legend()),
+        fill=alt.condition(
+            "datum.is_over",
+            alt.Color("method:N", scale=colours, legend=None),
+            alt.value("transparent"),
+        ),
+        fillOpacity=alt.value(0.75),
+        tooltip=[
+            alt.Tooltip("method:N"),
+            alt.Tooltip("rate:Q", title="learning rate"),
+            alt.Tooltip("learned:Q", format=".2f"),
+            alt.Tooltip("kept:Q", format=".2f"),
+            alt.Tooltip("low:Q", format=".2f", title="kept, 95 % from"),
+            alt.Tooltip("high:Q", format=".2f", title="to"),
+            alt.Tooltip("state:N"),
+            alt.Tooltip("who:N", title="learners"),
+        ],
+    )
+    counts = chart.mark_text(dx=20, dy=-14, fontSize=SIZE, fontWeight="bold", color=ink()).encode(
+        text="n:N"
+    )
+    base = sum(place.base for place in found) / len(found)
+    line = alt.Chart(pd.DataFrame([{"kept": base}])).encode(y="kept:Q")
+    rule = line.mark_rule(strokeDash=[6, 5], strokeWidth=2, color=GREY)
+    label = line.mark_text(
+        align="right", dy=-12, fontSize=SIZE - 2, color=ink(), text=f"base model: {base:.2f}"
+    ).encode(x=alt.value("width"))
+    return alt.layer(rule, label, points, counts).properties(height=HEIGHT)
