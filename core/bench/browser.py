@@ -180,7 +180,7 @@ class Page:
             return not getattr(self.widget(key)[1], "disabled", False)
         return False
 
-    def keys(self) -> list[str]:
+    def widget_keys(self) -> list[str]:
         """Those of all widgets."""
         ids = (getattr(element, "id", "") for _, element, _ in self._elements())
         return [id.split("-", 2)[2] for id in ids if id.startswith("$$ID-") and id.count("-") > 1]

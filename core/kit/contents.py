@@ -21,6 +21,7 @@ SCRIPTS = ("README.txt", "start.sh", "start.bat")
 """Made of assets/kit; they lie at the top."""
 PARTS = (
     "app.py",
+    "join.py",
     "server.py",
     ".streamlit/config.toml",
     "core",
