@@ -15,7 +15,8 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 import torch
@@ -31,14 +32,16 @@ from core.models.load import LoadedModel
 from core.models.probe import probe, resolve_dtype
 from core.paths import data_dir
 from core.runs.backoff import Backoff
+from core.runs.compute_lock import in_turns
 from core.runs.execute import execute, explain
 from core.runs.identity import remember_machine
 from core.runs.inference_session import InferenceSession
 from core.runs.memory_ceiling import Growth, watch_memory
-from core.runs.messages import ELSEWHERE, Ready, Warm, request_from_json
+from core.runs.messages import ELSEWHERE, Generate, Ready, Warm, request_from_json
 from core.runs.pipe import AnswerLine, RequestLine, answer_line, line_of
 from core.runs.states import IllegalTransition
 from core.runs.store import RunStore, worker_identity
+from core.runs.together import MOST, answer_together, are_alike
 from core.typed_json import Json, read
 
 log = logging.getLogger(__name__)
@@ -180,22 +183,53 @@ def answer_forever(store: RunStore) -> None:
     if is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
         list(session.warm(Warm(model=catalog.DEFAULT_MODEL)))
     say_ready()
+    waiting: deque[RequestLine] = deque()
     while True:
-        request = requests.get()
-        torch.set_num_threads(_threads_for(request.op))
-        answering[:] = [request.request]
-        _answer(session, request, lambda number=request.request: number in cancelled)
+        lines = next_lines(requests, waiting)
+        answering[:] = [line.request for line in lines]
+        torch.set_num_threads(_threads_for(lines))
+        if len(lines) == 1:
+            _answer(session, lines[0], lambda number=answering[0]: number in cancelled)
+        else:
+            _answer_together(session, lines, cancelled.__contains__)
+        cancelled.difference_update(answering)
         answering.clear()
-        cancelled.discard(request.request)
-        if requests.empty():
+        if requests.empty() and not waiting:
             _exit_when_grown(growth)
 
 
-def _threads_for(operation: str) -> int:
+def next_lines(
+    requests: "queue.Queue[RequestLine]", waiting: deque[RequestLine]
+) -> list[RequestLine]:
+    """The request that has waited longest, with all that can be answered together with it.
+
+    `waiting` are those that have been taken out of the queue and go on waiting.
+    """
+    while line := _taken(requests, may_wait=not waiting):
+        waiting.append(line)
+    first = waiting.popleft()
+    if first.op != Generate.operation:
+        return [first]
+    alike = [line for line in waiting if line.op == first.op and are_alike(first.args, line.args)][
+        : MOST - 1
+    ]
+    for line in alike:
+        waiting.remove(line)
+    return [first, *alike]
+
+
+def _taken(requests: "queue.Queue[RequestLine]", *, may_wait: bool) -> RequestLine | None:
+    try:
+        return requests.get(block=may_wait)
+    except queue.Empty:
+        return None
+
+
+def _threads_for(lines: Sequence[RequestLine]) -> int:
     """One thread for an answer to one prompt: reading the weights is what limits it, so a second gains little
     (14.5 instead of 13.5 tokens a second on two idle cores), and other programs disturb it less.
     """
-    return 1 if operation in ("generate", "switch") else ALL_CORES
+    return 1 if len(lines) == 1 and lines[0].op in ("generate", "switch") else ALL_CORES
 
 
 def _answer(session: InferenceSession, line: RequestLine, is_cancelled: Callable[[], bool]) -> None:
@@ -215,6 +249,43 @@ def _answer(session: InferenceSession, line: RequestLine, is_cancelled: Callable
         log.exception("request failed")
         answer(AnswerLine(request=number, error=f"Something we did not foresee: {error}"))
     answer(AnswerLine(request=number, done=True))
+
+
+def _answer_together(
+    session: InferenceSession, lines: Sequence[RequestLine], is_cancelled: Callable[[int], bool]
+) -> None:
+    """Questions that are alike; each is done as soon as it is answered."""
+    left = {place: line.request for place, line in enumerate(lines)}
+
+    def should_stop(place: int) -> bool:
+        return is_cancelled(lines[place].request)
+
+    try:
+        asked = [read(Generate, line.args) for line in lines]
+        for step in in_turns(answer_together(session, asked, should_stop), session.lock):
+            for place, message in step:
+                number = lines[place].request
+                if message is None:
+                    if left.pop(place, None):
+                        answer(AnswerLine(request=number, done=True))
+                elif isinstance(message, UserError):
+                    answer(AnswerLine(request=number, error=str(message)))
+                elif not should_stop(place):
+                    answer(answer_line(number, message))
+    except UserError as error:
+        reason = str(error)
+    except (MemoryError, RuntimeError) as error:
+        log.exception("requests failed")
+        reason = explain(error)
+    except Exception as error:
+        log.exception("requests failed")
+        reason = f"Something we did not foresee: {error}"
+    else:
+        reason = ""
+    for number in left.values():
+        if reason:
+            answer(AnswerLine(request=number, error=reason))
+        answer(AnswerLine(request=number, done=True))
 
 
 def main(role: str) -> None:
