@@ -27,7 +27,7 @@ from core.config import RunConfig
 from core.errors import UserError, quote
 from core.events import Event, event_from_dict
 from core.probes import kept as probes
-from core.runs import artifacts, queue
+from core.runs import artifacts, attempts, queue
 from core.runs.endings import Ending
 from core.runs.healing import Healer
 from core.runs.identity import identity_of
@@ -180,6 +180,10 @@ class RunStore:
         """
         return self._healer.heal(stale_s=stale_s, given_up=given_up)
 
+    def start_again(self, worker: str) -> list[Run]:
+        """`worker` is lost with its machine: the run that it carried out waits again (core/runs/attempts.py)."""
+        return attempts.start_again(self._database, worker)
+
     # Events
 
     def append(self, run_id: str, event: Event) -> int:
@@ -208,9 +212,11 @@ class RunStore:
             )
         return seq
 
-    def events(self, run_id: str, *, after: int = 0) -> list[Event]:
-        """All events but the first `after`, in order."""
-        return [event_from_dict(message) for message in self.messages(run_id, after=after)]
+    def events(self, run_id: str, *, after: int | None = None) -> list[Event]:
+        """The events of a run's last attempt, in order (core/runs/attempts.py); with `after`, all that were ever
+        recorded but the first `after`."""
+        found = [event_from_dict(message) for message in self.messages(run_id, after=after or 0)]
+        return attempts.of_last_attempt(found) if after is None else found
 
     def messages(self, run_id: str, *, after: int = 0) -> list[dict[str, Any]]:
         """The events with seq > `after` as they are stored, each with its "seq" and "at" (a time)."""

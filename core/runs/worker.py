@@ -39,6 +39,7 @@ from core.runs.messages import ELSEWHERE, Ready, Warm, request_from_json
 from core.runs.pipe import AnswerLine, RequestLine, answer_line, line_of
 from core.runs.states import IllegalTransition
 from core.runs.store import RunStore, worker_identity
+from core.runs.worker_store import WorkerStore
 from core.typed_json import Json, read
 
 log = logging.getLogger(__name__)
@@ -221,8 +222,10 @@ def main(role: str) -> None:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )
-    store = RunStore()
-    {"train": train_forever, "ask": answer_forever}[role](store)
+    if role == "train":
+        train_forever(WorkerStore(worker=worker_identity()))
+    else:
+        answer_forever(RunStore())
 
 
 if __name__ == "__main__":
