@@ -292,12 +292,12 @@ class RunStore:
     # Artifacts
 
     def artifact_dir(self, run_id: str) -> Path:
-        """Where the run's weights lie, or will; not created here."""
-        return artifacts.folder_of(run_id)
+        """Where the run's weights lie, or will; not created here. From a storage for all machines they are fetched."""
+        return artifacts.fetched(run_id)
 
     def size_bytes(self, run_id: str) -> int:
         """Disk space of the run's artifacts; 0 when it has none."""
-        return artifacts.size_bytes(artifacts.folder_of(run_id))
+        return artifacts.size_of(run_id)
 
     def delete(self, run_id: str) -> None:
         """Remove a run with its events and artifacts. `UserError` while it is active."""

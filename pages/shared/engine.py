@@ -10,7 +10,9 @@ from core.data.tokenizer import ChatTokenizer
 from core.events import Event
 from core.export import kept
 from core.models.acquire import is_ready, model_dir
+from core.runs.engines.engine import Engine, is_ray_wanted
 from core.runs.engines.local import LocalEngine
+from core.runs.engines.ray_engine import RayEngine
 from core.runs.event_cache import EventCache
 from core.runs.messages import M, Request
 from core.runs.store import RunStore
@@ -23,8 +25,8 @@ def store() -> RunStore:
 
 
 @st.cache_resource(show_spinner=False, on_release=lambda engine: engine.close())
-def engine() -> LocalEngine:
-    return LocalEngine(store())
+def engine() -> Engine:
+    return RayEngine(store()) if is_ray_wanted() else LocalEngine(store())
 
 
 def current_model() -> catalog.ModelEntry:
