@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import create_engine, text
+
 PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 
 
@@ -37,6 +39,15 @@ def server() -> Iterator[str]:
             stop(folder)
     finally:
         shutil.rmtree(folder)
+
+
+def empty(address: str) -> None:
+    """Drop all that the database holds."""
+    engine = create_engine(address)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
 
 
 def folder_of(address: str) -> Path:

@@ -1,9 +1,11 @@
 """Which engine a server has, and what it says where a cluster cannot be used."""
 
 import importlib
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -107,6 +109,20 @@ def test_an_actor_gets_what_the_server_was_told_and_threads_as_local_workers(
     assert not {"TUNING_FORK_HOME", "TUNING_FORK_ENGINE", "SOMETHING_ELSE"} & {*told}
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert ray_cluster._settings(4)["OMP_NUM_THREADS"] == "1"
+
+
+def test_an_actor_has_its_settings_before_anything_is_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+
+    def load(name: str) -> Any:
+        seen = os.environ["GOMP_SPINCOUNT"]
+        return SimpleNamespace(ROLES={"train": lambda: seen}, hello=lambda: {"threads": name})
+
+    monkeypatch.setattr(ray_cluster, "import_module", load)
+    actor = ray_cluster.Hosted("train", {"GOMP_SPINCOUNT": "10000"})
+    assert actor._work == "10000"
 
 
 def test_the_nodes_get_the_code_and_not_the_rest() -> None:
