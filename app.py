@@ -12,10 +12,13 @@ from starlette.middleware import Middleware
 from core.course.lessons import LAB, LESSONS
 from core.descriptors import make_room
 from core.errors import UserError
-from pages.shared.engine import engine
+from core.visitor import Visitor
+from join import ROUTES, members_only
+from pages.shared.engine import server_engine
 from pages.shared.layout import page_style
 from pages.shared.plain import plain
 from pages.shared.prepare import preparation_corner
+from pages.shared.visitor import visitor
 from server import own_names_only, serving
 
 LAB_ICONS = {
@@ -29,7 +32,9 @@ LAB_ICONS = {
     "before_after": ":material/quiz:",
     "progress": ":material/checklist:",
     "teachers": ":material/school:",
+    "classroom": ":material/groups:",
 }
+TEACHERS_ONLY = ("classroom",)
 SIDEBAR_PX = 256  # a lesson's two columns have room beside it on a screen of 1024 pixels
 
 
@@ -52,11 +57,23 @@ def is_endless(text: str) -> bool:
         return False
 
 
+def say_who(who: Visitor) -> None:
+    """In a class: as whom this browser is there."""
+    if who.role != "owner":
+        st.sidebar.caption(f"In this class you are **{plain(who.name or 'the teacher')}**.")
+
+
 def draw() -> None:
     st.set_page_config(
         page_title="Tuning Fork", page_icon="🎼", layout="wide", initial_sidebar_state=SIDEBAR_PX
     )
     page_style()
+    try:
+        who = visitor()
+    except UserError as error:  # the class is over, or the cookie is no good any more
+        st.error(plain(str(error)))
+        st.html('<a href="/join" target="_self">Go to the entrance</a>')
+        return
 
     navigation = st.navigation(
         {
@@ -77,13 +94,15 @@ def draw() -> None:
                     url_path=page.url_path,
                 )
                 for page in LAB
+                if page.id not in TEACHERS_ONLY or who.role != "learner"
             ],
         }
     )
     leave_out_endless_numbers()
     try:
         make_room()
-        engine()  # workers warm up while the reader reads
+        server_engine()  # workers warm up while the reader reads
+        say_who(who)
         preparation_corner()
         navigation.run()
     except UserError as error:
@@ -93,4 +112,5 @@ def draw() -> None:
 if __name__ == "__main__":  # at every interaction
     draw()
 else:  # once, when the server starts
-    app = st.App(__file__, lifespan=serving, middleware=[Middleware(own_names_only)])
+    gates = [Middleware(own_names_only), Middleware(members_only)]
+    app = st.App(__file__, lifespan=serving, routes=ROUTES, middleware=gates)

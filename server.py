@@ -15,7 +15,7 @@ from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
 from core.descriptors import make_room
 from core.errors import UserError
-from pages.shared.engine import engine
+from pages.shared.engine import server_engine
 
 FOREIGN_NAME = "This server does not answer under this name. To share it, start it with --server.allowedHosts, as README.md says."
 
@@ -31,9 +31,9 @@ async def serving(app: st.App) -> AsyncGenerator[None]:
     PagesManager.uses_pages_directory = False  # else known only after the first `st.navigation`
     with suppress(UserError):  # the pages say it
         make_room()
-        engine()
+        server_engine()
     yield
-    engine.clear()
+    server_engine.clear()
 
 
 def each_error_seldom() -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:

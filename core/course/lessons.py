@@ -165,6 +165,12 @@ LAB = (
         summary="Notes and worksheets to print, what each lesson asks, and plans for 45 minutes, 90 minutes and "
         "three weeks.",
     ),
+    Page(
+        id="classroom",
+        title="Classroom",
+        url_path="classroom",
+        summary="A class in one room: its address, code and QR code, who has joined, how long it lasts, and its end.",
+    ),
 )
 
 

@@ -82,6 +82,12 @@ def drop_copy(run_id: str) -> None:
         _sums_of(folder_of(run_id)).unlink(missing_ok=True)
 
 
+def is_kept(run_id: str) -> bool:
+    """Whether the run left weights, here or in the storage for all machines."""
+    place = storage()
+    return folder_of(run_id).is_dir() or bool(place and place.size_of_run(run_id))
+
+
 def size_of(run_id: str) -> int:
     """Bytes that a run's files take, here or in the storage for all machines; 0 when it has none."""
     if here := size_bytes(folder_of(run_id)):

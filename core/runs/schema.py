@@ -28,6 +28,7 @@ from sqlalchemy import (
     Engine,
     Float,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
     Row,
@@ -35,6 +36,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     create_engine,
     event,
     inspect,
@@ -58,7 +60,7 @@ from core.runs.record import read_json
 
 BUSY_TIMEOUT_S = 30.0
 """How long a writer waits for another one before it gives up."""
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0004"
 """The newest of `MIGRATIONS`. Versions are numbered: "0002" is newer than "0001"."""
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -91,6 +93,9 @@ runs = Table(
     Column("heartbeat_at", Float),
     Column("summary", JSON, nullable=False, default=dict),
     Column("n_events", Integer, nullable=False, default=0),
+    # Its place in the queue (core/runs/queue.py): its turn, and within that small before large.
+    Column("turn", Integer, nullable=False, default=0, server_default="0"),
+    Column("expected_s", Float),
 )
 
 events = Table(
@@ -103,13 +108,86 @@ events = Table(
     Column("payload", JSON, nullable=False),
 )
 
+# Whose a run is: of everyone who pressed Run for its settings. A space is that of a visitor
+# (core/visitor.py), "" the owner's.
+holdings = Table(
+    "holdings",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("space", String(64), primary_key=True),
+    Column("class_id", String(64), nullable=False, index=True),
+    Column("at", Float, nullable=False),
+    Column("hidden", Boolean, nullable=False),  # by the teacher, from what the class sees
+    Index("ix_holdings_space", "space"),
+)
+
+# What a class allows each of its learners; a class without a row has the usual (core/runs/limits.py).
+limits = Table(
+    "limits",
+    metadata,
+    Column("class_id", String(64), primary_key=True),
+    Column("steps", Integer, nullable=False),
+    Column("waiting_runs", Integer, nullable=False),
+    Column("upload_bytes", Integer, nullable=False),
+    Column("questions_a_minute", Integer, nullable=False),
+)
+
+# What learners used of that: questions, and the data sets that they brought.
+uses = Table(
+    "uses",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("space", String(64), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("name", Text, nullable=False),  # the address of a data set
+    Column("amount", Integer, nullable=False),  # its bytes
+    Column("at", Float, nullable=False),
+)
+
 marks = Table(
     "marks",
     metadata,
     Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("space", String(64), primary_key=True),  # of who wrote it
     Column("name", Text, nullable=False),
     Column("tags", JSON, nullable=False),
     Column("note", Text, nullable=False),
+)
+
+classes = Table(
+    "classes",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("code", String(16), unique=True, nullable=False),
+    Column("secret_hash", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("began_at", Float, nullable=False),
+    Column("ends_at", Float, nullable=False),
+    Column("ended_at", Float),
+)
+
+learners = Table(
+    "learners",
+    metadata,
+    Column("space", String(32), primary_key=True),
+    Column("class_id", ForeignKey("classes.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False),
+    Column("joined_at", Float, nullable=False),
+    UniqueConstraint("class_id", "name_key", name="uq_learners_class_id_name_key"),
+)
+
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("kind", String(8), nullable=False),
+    Column("class_id", ForeignKey("classes.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column(
+        "space", ForeignKey("learners.space", ondelete="CASCADE"), index=True
+    ),  # none: a teacher
+    Column("expires_at", Float, nullable=False),
 )
 
 

@@ -20,6 +20,7 @@ from core.data.intake import Mapping, UnknownColumnsError
 from core.datafile import FILE_TYPES, read
 from core.errors import UserError
 from pages.shared.plain import plain
+from pages.shared.uploads import bringing, keep_pairs
 
 State = dict[str, Any]
 
@@ -49,7 +50,7 @@ def choose_file(*, key: str, url: str) -> str:
             data = read(file.getvalue(), name=file.name, mapping=wanted, skip_bad_lines=skip)
             source = uploads.Source(name=data.name, lines=data.lines)
             state |= {"data": data, "mapping": data.mapping, "columns": data.columns}
-            state["address"] = st.query_params[url] = uploads.keep(data.records, source)
+            state["address"] = st.query_params[url] = keep_pairs(data.records, source)
         except UnknownColumnsError as error:
             said = (
                 f"{file.name}: choose the columns. Their names do not say which holds the prompt and which "
@@ -155,8 +156,10 @@ def edit_pairs(data: DataConfig) -> None:
 
 def _use(rows: Sequence[EditedRow], splits: Splits, table: State, data: DataConfig) -> None:
     """Make the table's rows the dataset in use; when none are left, the last ones stay in use."""
+    hold = bringing()
     try:
         address, table["left_out"] = keep_edited(rows, splits)
+        hold(address)
     except UserError as error:
         st.error(plain(str(error)))
         return

@@ -23,8 +23,8 @@ from streamlit.components import v2
 from core.events import Evaluation, Event, Sample, Step
 from core.paths import ASSETS
 from core.recorded import RecordedRun, as_run
+from core.runs.duration import n_steps
 from core.runs.store import Run
-from pages.shared.live import planned_steps
 from pages.shared.plain import plain
 
 FOLDER = ASSETS / "components"
@@ -81,7 +81,7 @@ def time_line(recorded: RecordedRun, *, seconds: float | None = None) -> TimeLin
 
     return TimeLine(
         seconds=round(lasted * scale, 3),
-        n_steps=planned_steps(recorded.config),
+        n_steps=n_steps(recorded.config),
         frames=[Frame(at=at(end - 1), step=step, n_events=end) for step, end in ends],
         points=[
             Point(at=at(n), step=e.step, loss=e.loss)

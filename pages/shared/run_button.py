@@ -7,8 +7,9 @@ from core.config import RunConfig
 from core.errors import UserError, shortened
 from core.runs import duration
 from core.runs.states import RunStatus
-from pages.shared.engine import engine, model_ready, store
+from pages.shared.engine import engine, forecast, model_ready, store
 from pages.shared.learner import remember_run
+from pages.shared.live import LEFT
 from pages.shared.plain import plain
 from pages.shared.prepare import compute_button
 from pages.shared.waiting import queue_words
@@ -38,7 +39,8 @@ def run_button(config: RunConfig, label: str, *, key: str, name: str) -> str:
 def start_button(config: RunConfig, label: str, *, key: str) -> bool:
     """Whether it was clicked. A run that takes long says first how long, and asks."""
     entry = catalog.find_model(config.model)
-    warning = duration.warning(config, store()) if model_ready(entry) else ""
+    expected = forecast().expected_s(config)
+    warning = duration.warning(config, expected) if model_ready(entry) else ""
     if not warning:
         return compute_button(label, key=key, is_primary=True, width="stretch", entry=entry)
     with st.popover(label, width="stretch"):
@@ -69,6 +71,9 @@ def run_in_url(name: str, *, offer_runs: bool = True) -> str:
     try:
         return store().get(wanted).id
     except UserError:
+        if wanted == st.session_state.get(LEFT):
+            st.caption("You have stopped following this run. It goes on for others in your class.")
+            return ""
         st.caption(
             f"The run “{plain(shortened(wanted))}” in this page’s address is not on this machine; it may have been "
             "deleted. Start a new one."

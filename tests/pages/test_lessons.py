@@ -55,7 +55,7 @@ def engine(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEng
     monkeypatch.setattr(pages.shared.engine, "LocalEngine", FakeEngine)
     made: Any = pages.shared.engine.engine()
     yield made
-    pages.shared.engine.engine.clear()
+    pages.shared.engine.server_engine.clear()
 
 
 def opened(lesson: str, **address: str) -> AppTest:

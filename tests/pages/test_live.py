@@ -85,7 +85,7 @@ def test_who_waits_sees_place_and_seconds_and_then_what_is_left(
     assert said_of(second).startswith("Waiting. 1 run before yours, about 20 s.")
     claimed = store.claim(worker=ME)
     assert claimed
-    monkeypatch.setattr("pages.shared.waiting.now", lambda: claimed.started_at)
+    monkeypatch.setattr("core.runs.forecast.now", lambda: claimed.started_at)
     assert said_of(first) == "Measuring the base model first, about 20 s left."
     for number in range(1, 8):
         store.append(first, step(number, 0.5, step_s=0.4))

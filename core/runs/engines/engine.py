@@ -19,9 +19,11 @@ ENGINES = ("local", "ray")
 
 
 class Engine(Protocol):
-    """Thread-safe; a server has one. Runs and what they record lie in `store`, whoever computes them."""
+    """What a page has, in the name of who looks at it. Runs and what they record lie in `store`, whoever
+    computes them."""
 
-    store: RunStore
+    @property
+    def store(self) -> RunStore: ...
 
     @property
     def preparations(self) -> Mapping[str, Preparation]:
@@ -32,7 +34,9 @@ class Engine(Protocol):
         """Put a run in the queue. `UserError` when the model is not prepared, or the data do not fit."""
         ...
 
-    def cancel(self, run_id: str) -> None: ...
+    def cancel(self, run_id: str) -> bool:
+        """Whether the run ends; see `RunStore.request_stop`."""
+        ...
 
     @overload
     def ask(self, request: Request[M]) -> Iterator[M]: ...
@@ -67,6 +71,14 @@ class Engine(Protocol):
         ...
 
     def stop_preparing(self, model: str) -> None: ...
+
+
+class ServerEngine(Engine, Protocol):
+    """What a server has one of, for all visitors. Thread-safe."""
+
+    def submit(self, config: RunConfig, *, store: RunStore | None = None) -> Run:
+        """`store` is the one that a visitor has (core/runs/rights.py); without one the run is the owner's."""
+        ...
 
     def close(self) -> None:
         """End all that the engine started."""

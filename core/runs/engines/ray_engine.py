@@ -69,12 +69,12 @@ class RayEngine:
 
     # Runs
 
-    def submit(self, config: RunConfig) -> Run:
+    def submit(self, config: RunConfig, *, store: RunStore | None = None) -> Run:
         check(config)
-        return self.store.submit(config)
+        return (store or self.store).submit(config)
 
-    def cancel(self, run_id: str) -> None:
-        self.store.request_stop(run_id)
+    def cancel(self, run_id: str) -> bool:
+        return self.store.request_stop(run_id)
 
     # Questions
 

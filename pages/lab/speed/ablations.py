@@ -191,5 +191,5 @@ def loss_words(messages: Sequence[TimedStep]) -> str:
 
 def _losses(messages: Sequence[TimedStep]) -> None:
     st.caption(loss_words(messages))
-    if store().active():
+    if store().n_active():
         st.caption("A run is training on the same cores, so these times are longer than alone.")

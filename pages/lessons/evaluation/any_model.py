@@ -40,6 +40,7 @@ from pages.shared.engine import current_model, engine, model_ready, store, token
 from pages.shared.own_pairs import choose_file
 from pages.shared.plain import plain
 from pages.shared.prepare import compute_button
+from pages.shared.uploads import load_pairs
 
 BASE_MODEL = "the base model"
 MOST_RUNS = 30
@@ -179,7 +180,7 @@ def choose_test_set(run: str) -> ModelOnTestSet | None:
 
 def check_file(dataset: str) -> None:
     """`UserError` when a prompt of an uploaded file leaves no room for its answer."""
-    source, examples = uploads.source(dataset), examples_of("custom", uploads.load(dataset))
+    source, examples = uploads.source(dataset), examples_of("custom", load_pairs(dataset))
     numbers = source.lines or range(1, len(examples) + 1)
     numbered = [replace(e, number=n) for e, n in zip(examples, numbers, strict=False)]
     if model_ready():
@@ -190,7 +191,7 @@ def examples_asked(asked: ModelOnTestSet) -> list[Example]:
     """The examples of a test set."""
     if asked.pairs_of:
         return own_examples(store().get(asked.pairs_of).config, asked.task)
-    records = uploads.load(asked.dataset) if asked.dataset else ()
+    records = load_pairs(asked.dataset) if asked.dataset else ()
     return examples_of(asked.task, records, template=asked.template)
 
 
