@@ -16,6 +16,7 @@ from core.visitor import Visitor
 from join import ROUTES, members_only
 from pages.shared.engine import server_engine
 from pages.shared.layout import page_style
+from pages.shared.login import ask_to_log_in, is_logged_in, is_login_wanted
 from pages.shared.plain import plain
 from pages.shared.prepare import preparation_corner
 from pages.shared.visitor import visitor
@@ -61,6 +62,8 @@ def say_who(who: Visitor) -> None:
     """In a class: as whom this browser is there."""
     if who.role != "owner":
         st.sidebar.caption(f"In this class you are **{plain(who.name or 'the teacher')}**.")
+    if is_login_wanted():
+        st.sidebar.button("Log out", on_click=st.logout, key="login_out")
 
 
 def draw() -> None:
@@ -69,10 +72,16 @@ def draw() -> None:
     )
     page_style()
     try:
+        if is_login_wanted() and not is_logged_in():
+            ask_to_log_in()
+            return
         who = visitor()
     except UserError as error:  # the class is over, or the cookie is no good any more
         st.error(plain(str(error)))
-        st.html('<a href="/join" target="_self">Go to the entrance</a>')
+        if is_login_wanted():
+            st.button("Log out", on_click=st.logout, key="login_out")
+        else:
+            st.html('<a href="/join" target="_self">Go to the entrance</a>')
         return
 
     navigation = st.navigation(
