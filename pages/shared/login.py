@@ -1,7 +1,7 @@
 """Logging in with an account (OpenID Connect), an option for a server that is open to many.
 
 `TUNING_FORK_LOGIN=1`, an [auth] section in .streamlit/secrets.toml as `st.login` wants it, and
-`TUNING_FORK_TEACHER_CLAIM` for who is a teacher; docs/deploying.md has an example.
+`TUNING_FORK_TEACHER_CLAIM` for who is a teacher; docs/cluster.md has an example.
 """
 
 import os
