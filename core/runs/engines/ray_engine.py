@@ -60,6 +60,8 @@ class RayEngine:
         self.store = store
         self._preparing = Preparations(spawn)
         self.preparations = self._preparing.known
+        self._lost: list[str] = []
+        """Workers that are gone, whose runs are to start again as soon as the database takes it."""
         self._numbers = itertools.count(1)
         self._lock = threading.RLock()
         self._closed = threading.Event()
@@ -209,10 +211,12 @@ class RayEngine:
         is_waiting = any(run.status is RunStatus.QUEUED for run in active)
         if active or is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
             self._cluster.cover_nodes()
-        for actor in self._cluster.look():
-            if actor.role == "train" and actor.hello:
-                for run in self.store.start_again(actor.hello["worker"]):
-                    log.warning("the run %s lost its machine and is now %s", run.id, run.status)
+        gone = [actor for actor in self._cluster.look() if actor.role == "train" and actor.hello]
+        self._lost += [actor.hello["worker"] for actor in gone]
+        while self._lost:
+            for run in self.store.start_again(self._lost[0]):
+                log.warning("the run %s lost its machine and is now %s", run.id, run.status)
+            self._lost.pop(0)  # once it is recorded
         for actor in self._cluster.actors("train"):
             if is_waiting and actor.is_ready and not actor.is_busy:
                 remember_machine(**self._measured(actor))

@@ -76,6 +76,10 @@ def running(folder: Path, patch: pytest.MonkeyPatch, address: str) -> Generator[
             )
             cluster.remove_node(nodes[actor.node], allow_graceful=False)
 
+        with made._lock:
+            made._cluster.cover_nodes()  # also where the default model is not prepared
+        for role in ("train", "ask"):
+            wait_for(lambda: sum(a.is_ready for a in made._cluster.actors(role)) == 2)  # noqa: B023
         yield Place(made, lose)
     finally:
         if engine:
@@ -166,7 +170,8 @@ def test_a_run_whose_node_is_killed_starts_again_and_finishes_with_every_event(
     place: Place, config: Callable[..., RunConfig]
 ) -> None:
     engine, store = place.engine, place.store
-    run = engine.submit(config(steps=N_STEPS, seed=3))
+    n_steps = 4 * N_STEPS
+    run = engine.submit(config(steps=n_steps, seed=3))
     wait_for(lambda: has_steps(store, run.id, 20))
     lost = store.get(run.id).worker
     place.lose(lost)
@@ -177,7 +182,7 @@ def test_a_run_whose_node_is_killed_starts_again_and_finishes_with_every_event(
     notice, *events = store.events(run.id)
     assert isinstance(notice, Notice)
     assert notice.message.startswith(LOST)
-    assert [e.step for e in events if isinstance(e, Step)] == list(range(1, N_STEPS + 1))
+    assert [e.step for e in events if isinstance(e, Step)] == list(range(1, n_steps + 1))
     assert sum(isinstance(e, Started) for e in events) == 1
     assert isinstance(events[-1], Finished)
     everything = store.messages(run.id)
