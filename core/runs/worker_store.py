@@ -118,7 +118,7 @@ class WorkerStore(RunStore):
     def _end(
         self, run_id: str, status: RunStatus, *, reason: str = "", summary: Any = None
     ) -> None:
-        with suppress(LostConnectionError):  # the ending is kept, too, and the events go first
+        with suppress(StoreError):  # then the ending is kept, too, and the events go first
             self._record_kept()
         ending = Ending(status=status, ended_at=time.time(), reason=reason, summary=summary or {})
         if not self._healer.end(run_id, replace(ending, by=self._me)):
