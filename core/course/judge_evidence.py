@@ -69,15 +69,14 @@ class Measured:
         return cls(value=value, low=value, high=value)
 
 
-def evidence(run_id: str, store: RunStore | None = None) -> Evidence:
-    """Of a run of this machine, or of a recorded one.
+def evidence(run_id: str, store: RunStore) -> Evidence:
+    """Of a run in a store, or of a recorded one.
 
     Raises `UserError` for a run that is not there, is not over, or whose settings no longer work.
     """
     try:
         return of_recorded(shipped.find_run(run_id))
     except UserError:
-        store = store or RunStore()
         return of_run(store.get(run_id), store)
 
 

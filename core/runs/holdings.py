@@ -49,7 +49,12 @@ def of(visitor: Visitor) -> ColumnElement[bool]:
 
 def is_held(visitor: Visitor) -> ColumnElement[bool]:
     """Of the rows of `runs`, those that a learner or a teacher may see."""
-    return select(holdings.c.run_id).where(holdings.c.run_id == runs.c.id, of(visitor)).exists()
+    return exists(holdings.c.run_id == runs.c.id, visitor)
+
+
+def exists(where: ColumnElement[bool], visitor: Visitor) -> ColumnElement[bool]:
+    """Whether there is such a holding among those over which a learner or a teacher decides."""
+    return select(holdings.c.run_id).where(where, of(visitor)).exists()
 
 
 def hold(connection: Connection, run_id: str, visitor: Visitor) -> None:

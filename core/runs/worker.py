@@ -11,14 +11,12 @@ import contextlib
 import json
 import logging
 import os
-import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 
-import torch
 from filelock import FileLock, Timeout
 
 from core import catalog
@@ -30,7 +28,7 @@ from core.models.acquire import is_ready
 from core.models.load import LoadedModel
 from core.models.probe import probe, resolve_dtype
 from core.paths import data_dir
-from core.runs.answering import answers
+from core.runs.answering import Questions
 from core.runs.backoff import Backoff
 from core.runs.execute import execute
 from core.runs.identity import remember_machine
@@ -47,7 +45,6 @@ from core.typed_json import Json, read
 log = logging.getLogger(__name__)
 IDLE_S = 0.5
 """Pause between two looks at an empty queue, for runs of other servers: our own says when it queues one."""
-ALL_CORES = torch.get_num_threads()
 say_lock = threading.Lock()
 
 
@@ -163,53 +160,29 @@ def answer_forever(store: RunStore) -> None:
 
     One with `cancel` stops a request that is running or waiting. A mistake of the user comes back as `error`.
     """
-    requests: queue.Queue[RequestLine] = queue.Queue()
-    cancelled: set[int] = set()
-    answering: list[int] = []
-    """The request that is being answered."""
+    session, growth = InferenceSession(store), Growth()
+    questions = Questions(session, answer)
 
     def listen() -> None:
         for line in sys.stdin:
-            message = read(RequestLine, json.loads(line))
-            if message.cancel:
-                cancelled.add(message.cancel)
-            else:
-                requests.put(message)
+            questions.put(read(RequestLine, json.loads(line)))
         os._exit(0)
 
     def exit_over_ceiling(reason: str) -> None:
         log.warning("answering worker ends: %s", reason)
-        for number in answering:
+        for number in questions.under_way:
             answer(AnswerLine(request=number, error=reason))
         os._exit(0)
 
-    session, growth = InferenceSession(store), Growth()
     threading.Thread(target=listen, daemon=True).start()
     watch_memory(exit_over_ceiling)
     if is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
         list(session.warm(Warm(model=catalog.DEFAULT_MODEL)))
     say_ready()
     while True:
-        request = requests.get()
-        torch.set_num_threads(threads_for(request.op))
-        answering[:] = [request.request]
-        _answer(session, request, lambda number=request.request: number in cancelled)
-        answering.clear()
-        cancelled.discard(request.request)
-        if requests.empty():
+        questions.answer_next()
+        if questions.none_waits:
             _exit_when_grown(growth)
-
-
-def threads_for(operation: str) -> int:
-    """One thread for an answer to one prompt: reading the weights is what limits it, so a second gains little
-    (14.5 instead of 13.5 tokens a second on two idle cores), and other programs disturb it less.
-    """
-    return 1 if operation in ("generate", "switch") else ALL_CORES
-
-
-def _answer(session: InferenceSession, line: RequestLine, is_cancelled: Callable[[], bool]) -> None:
-    for said in answers(session, line, is_cancelled):
-        answer(said)
 
 
 def main(role: str) -> None:

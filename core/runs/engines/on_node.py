@@ -5,6 +5,10 @@ that the node lacks is prepared when it is first wanted.
 """
 
 import logging
+import os
+import queue
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -17,7 +21,7 @@ from core.errors import UserError
 from core.memory import memory_mb, release_memory
 from core.models.acquire import is_ready, prepare
 from core.models.load import LoadedModel
-from core.runs.answering import answers
+from core.runs.answering import Questions
 from core.runs.artifacts import drop_copy
 from core.runs.execute import execute
 from core.runs.identity import code_digest
@@ -28,7 +32,7 @@ from core.runs.messages import request_from_json
 from core.runs.needs import needs_of
 from core.runs.pipe import AnswerLine, RequestLine, line_of
 from core.runs.store import RunStore
-from core.runs.worker import BaseKeeper, exit_failing_own, measured, threads_for
+from core.runs.worker import BaseKeeper, exit_failing_own, measured
 from core.runs.worker_store import WorkerStore
 from core.typed_json import Json, read
 
@@ -80,27 +84,53 @@ class Trainer:
 
 
 class Answerer:
+    """One thread answers; those that ask wait in threads of their own, so that alike questions meet."""
+
     def __init__(self) -> None:
-        self._session = InferenceSession(RunStore())
-        self._cancelled = set[int]()
+        self._store = RunStore()
+        self._questions = Questions(InferenceSession(self._store), self._said)
+        self._inboxes: dict[int, queue.Queue[AnswerLine]] = {}
+        watch_memory(self._end)
+        threading.Thread(target=self._answer_forever, daemon=True, name="answering").start()
 
     def answer(self, line: dict[str, Json]) -> Iterator[dict[str, Json]]:
         """Lines as those of core/runs/pipe.py."""
         asked = read(RequestLine, line)
-        torch.set_num_threads(threads_for(asked.op))
+        inbox = self._inboxes[asked.request] = queue.Queue()
         try:
             request = request_from_json({"op": asked.op, "args": asked.args})
-            for model in needs_of(request, self._session.store).models:
+            for model in needs_of(request, self._store).models:
                 _have_model(model)
+            self._questions.put(asked)
+            while True:
+                said = inbox.get()
+                yield line_of(said)
+                if said.done:
+                    return
         except UserError as error:
             yield line_of(AnswerLine(request=asked.request, error=str(error)))
-            return
-        for said in answers(self._session, asked, lambda: asked.request in self._cancelled):
-            yield line_of(said)
-        self._cancelled.discard(asked.request)
+        finally:
+            self._inboxes.pop(asked.request, None)
 
     def cancel(self, number: int) -> None:
-        self._cancelled.add(number)
+        self._questions.put(RequestLine(cancel=number))
+
+    def _said(self, line: AnswerLine) -> None:
+        if inbox := self._inboxes.get(line.request):
+            inbox.put(line)
+
+    def _answer_forever(self) -> None:
+        while True:
+            self._questions.answer_next()
+            if self._questions.none_waits:
+                release_memory()
+
+    def _end(self, reason: str) -> None:
+        """It uses too much memory: who waits is told, and another takes its place."""
+        for number in [*self._inboxes]:
+            self._said(AnswerLine(request=number, error=reason, done=True))
+        time.sleep(1)  # so that Ray sends it
+        os._exit(0)
 
 
 def _have_model(model: str) -> None:

@@ -29,6 +29,8 @@ SHIPPED = ("core", "assets")
 NOT_PASSED = ("TUNING_FORK_HOME", "TUNING_FORK_ENGINE")
 """A node has a home of its own."""
 PASSED = ("TUNING_FORK_", "DATABASE_URL", "AWS_", "FSSPEC_", "OMP_", "GOMP_", "KMP_", "MKL_")
+AT_ONCE = 64
+"""Questions that may wait at one actor, which sees them all: so alike ones are answered together."""
 ENDS_S = 5.0
 
 
@@ -161,6 +163,7 @@ class Cluster:
         kind = self._ray.remote(Hosted).options(
             num_cpus=n_cpus if role == "train" else 0,
             num_gpus=0.5 if resources.get("GPU") else 0,
+            max_concurrency=1 if role == "train" else AT_ONCE,
             max_restarts=0,
             max_task_retries=0,
             concurrency_groups={"control": 1, "life": 1},

@@ -39,7 +39,7 @@ class VisitorEngine:
     def ask(self, request: Request[M], *, beat: bool = False) -> Iterator[M | None]:
         """See `ServerEngine.ask`; `UserError` for the runs and data of others, and for one question too many."""
         check_request(request, self.store)
-        if not isinstance(request, Warm):
+        if request.operation != Warm.operation:
             self.store.limits.count_question()
         return self._engine.ask(request, beat=True) if beat else self._engine.ask(request)
 

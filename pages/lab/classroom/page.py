@@ -9,6 +9,7 @@ from core.classroom.codes import spoken
 from core.classroom.qr import as_svg
 from core.errors import UserError
 from pages.lab.classroom.ending import ending
+from pages.lab.classroom.limits import choose_limits
 from pages.shared.plain import plain
 from pages.shared.visitor import classroom, visitor
 
@@ -106,6 +107,7 @@ try:
         with st.container(horizontal=True):
             if not school_class.is_over:
                 let_in_again(school_class.id)
+                choose_limits(school_class)
             ending(school_class)
 except UserError as error:
     st.error(plain(str(error)))

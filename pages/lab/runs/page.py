@@ -15,6 +15,7 @@ from pages.lab.runs.compare import MOST_COMPARED, compare_runs
 from pages.lab.runs.deletions import delete_button, deletions, offer_undo
 from pages.lab.runs.doctor import doctor_panel
 from pages.lab.runs.filters import wanted_runs
+from pages.lab.runs.of_class import of_class
 from pages.lab.runs.tables import COLUMNS, run_table
 from pages.lab.runs.writing import show_mark, tag_all, write_on
 from pages.shared.engine import engine, store
@@ -58,6 +59,7 @@ def show(run: Run, marks: Marked) -> None:
     st.header(plain(name))
     st.caption(f"Run {run.id}" + (f" · {plain(by_settings)}" if name != by_settings else ""))
     show_mark(run)
+    of_class(run)
     again, write, delete = st.columns(3)
     with again:
         run_again(run)

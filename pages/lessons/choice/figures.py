@@ -1,6 +1,7 @@
 """Prompting against tuning in pictures: whose figures are shown, scores, costs, and where lines cross."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -46,21 +47,20 @@ def own_rows(task: str) -> list[Row]:
     for kept in prompt_evaluation.everything():
         if kept.asking.task != task:
             continue
-        run_id = kept.asking.run
-        row = own_tuned(run_id, kept.measured_at) if run_id else prompt_row(kept)
-        if row:
-            found.append(row)
+        if not kept.asking.run:
+            found.append(prompt_row(kept))
+            continue
+        with suppress(UserError):  # the run was deleted, or is another learner's
+            run = store().get(kept.asking.run)
+            found.append(own_tuned(run.id, kept.measured_at))
     return found
 
 
 @st.cache_data(show_spinner=False, max_entries=500)
-def own_tuned(run_id: str, measured_at: float) -> Row | None:
-    """The row of a measured run; None when the run was deleted."""
+def own_tuned(run_id: str, measured_at: float) -> Row:
+    """The row of a measured run."""
     kept = [k for k in prompt_evaluation.everything() if k.measured_at == measured_at]
-    try:
-        return tuned_row(kept[0], store().get(run_id).config, events_of(run_id))
-    except UserError:
-        return None
+    return tuned_row(kept[0], store().get(run_id).config, events_of(run_id))
 
 
 def recorded(task: str) -> RecordedRows | None:

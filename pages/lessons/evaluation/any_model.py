@@ -34,6 +34,7 @@ from core.runs.messages import (
     ModelOnTestSet,
 )
 from core.runs.names import run_name
+from core.runs.rights import check_request
 from core.runs.store import Run
 from pages.shared.cards import shared_words
 from pages.shared.engine import current_model, engine, model_ready, store, tokenizer
@@ -204,6 +205,7 @@ def collect(request: Evaluate | AskLabels, *, label: str, key: str) -> Found[Any
 
     Any click stops it; what has come by then is shown.
     """
+    check_request(request, store())
     if request in kept():
         return kept()[request]
     partial: Partial | None = st.session_state.get(f"{key}_partial")

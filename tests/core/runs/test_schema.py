@@ -56,7 +56,8 @@ CREATE TABLE events (
 """
 """What was made before the database had a version: frozen, never to be brought up to date."""
 RUNS = """
-INSERT INTO runs VALUES
+INSERT INTO runs (number, id, config, config_hash, version, status, stop_requested, reason, created_at,
+ started_at, ended_at, worker, heartbeat_at, summary, n_events) VALUES
  (1, '20261101-090000-aaaaaa', '{"seed": 7, "data": {}, "method": {}}', 'abc', 'code model cpu float32', 'finished', 0, '',
   1793523600.0, 1793523601.0, 1793523630.0, 'host:1:1.00', 1793523630.0, '{"scores": {"names": 0.9}}', 2),
  (2, '20261101-091000-bbbbbb', '{"seed": 8, "data": {}, "method": {}}', 'abd', 'code model cpu float32', 'queued', 0, '',

@@ -58,8 +58,8 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> Browser:
 
 
 def text_of(app: AppTest) -> str:
-    elements = (*app.main.markdown, *app.main.caption, *app.get("html"), *app.header)
-    return "\n".join(str(getattr(one, "value", "") or one.proto.body) for one in elements)
+    elements = (*app.main.markdown, *app.main.caption, *app.header)
+    return "\n".join([*(e.value for e in elements), *(e.proto.body for e in app.get("html"))])
 
 
 def test_the_teacher_sees_the_way_in_and_who_has_joined(
