@@ -15,7 +15,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, Literal, overload
 
@@ -44,6 +44,8 @@ log = logging.getLogger(__name__)
 WATCH_S = 0.5
 MOST_TRIES = 3
 """Nodes that a question is put to, one after another, while each is lost before it says anything."""
+PATIENCE_S = 60.0
+"""How long a question waits for the first machine to be ready."""
 NO_NODE = (
     "No machine of the Ray cluster can answer now; try again in a moment. If that lasts, see "
     "whether the cluster has nodes with processors: ray status"
@@ -87,10 +89,12 @@ class RayEngine:
     def ask(self, request: Request[M], *, beat: bool = False) -> Iterator[M | None]:
         for address in needs_of(request, self.store).datasets:
             share_dataset(address)
+        tried: list[Actor] = []
         for _ in range(MOST_TRIES):
+            tried.append(self._answerer(request, tried))
             said_any = False
             try:
-                for message in self._ask(request):
+                for message in self._ask(request, tried[-1]):
                     said_any |= message is not None
                     if message is not None or beat:
                         yield message
@@ -101,9 +105,9 @@ class RayEngine:
                     break
         raise UserError(LOST)
 
-    def _ask(self, request: Request[M]) -> Iterator[M | None]:
-        """From one node. Ray's own errors when that is lost."""
-        actor, number = self._answerer(request), next(self._numbers)
+    def _ask(self, request: Request[M], actor: Actor) -> Iterator[M | None]:
+        """Ray's own errors when the actor is lost."""
+        number = next(self._numbers)
         line = line_of(request_line(number, request))
         done = False
         actor.pending += 1
@@ -138,13 +142,18 @@ class RayEngine:
             probes.keep(identity, found.before)
             probes.keep(identity, found.after, run=run.id)
 
-    def _answerer(self, request: Request[Any]) -> Actor:
-        """The one with the least to do; of equals the one that had this run before, whose model is warm there."""
+    def _answerer(self, request: Request[Any], tried: Sequence[Actor]) -> Actor:
+        """The one with the least to do; of equals the one that had this run before, whose model is warm there.
+        None of those that were tried: one that is lost may seem ready for a while."""
         about = str(getattr(request, "run", "")) or str(getattr(request, "model", ""))
-        end_s = time.monotonic() + 60
+        end_s = time.monotonic() + PATIENCE_S
         while not self._closed.is_set():
             with self._lock:
-                ready = [a for a in self._cluster.actors("ask") if a.is_ready]
+                ready = [
+                    actor
+                    for actor in self._cluster.actors("ask")
+                    if actor.is_ready and not any(actor is one for one in tried)
+                ]
             if ready:
                 found = min(ready, key=lambda a: (a.pending, about not in a.warm_for, a.node))
                 found.warm_for = {*sorted(found.warm_for)[:50], about}
