@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import create_engine, text
+
 PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 
 
@@ -23,22 +25,60 @@ def find(program: str) -> str | None:
 @contextmanager
 def server() -> Iterator[str]:
     """Start a server of its own that listens on a socket in a new folder; yields its address."""
-    user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None  # it refuses to run as root
+    user = _user()
     folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: the path of a socket may have 107 bytes
     try:
         if user:
             os.chown(folder, user.pw_uid, user.pw_gid)
         data = str(folder / "data")
         _run(user, "initdb", "-D", data, "-A", "trust", "-U", "tester", "--no-sync", "-E", "UTF8")
-        options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off -c max_connections=300"
-        log = str(folder / "log")
-        _run(user, "pg_ctl", "-D", data, "-w", "-o", options, "-l", log, "start")
+        start(folder)
         try:
             yield f"postgresql://tester@/postgres?host={folder}"
         finally:
-            _run(user, "pg_ctl", "-D", data, "-m", "immediate", "stop")
+            stop(folder)
     finally:
         shutil.rmtree(folder)
+
+
+def empty(address: str) -> None:
+    """Drop all that the database holds."""
+    engine = create_engine(address)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+
+
+def folder_of(address: str) -> Path:
+    """Where the server of an address lies."""
+    return Path(address.rpartition("host=")[2])
+
+
+def start(folder: Path) -> None:
+    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off -c max_connections=300"
+    log = str(folder / "log")
+    _run(_user(), "pg_ctl", "-D", str(folder / "data"), "-w", "-o", options, "-l", log, "start")
+
+
+def stop(folder: Path) -> None:
+    """At once, as when its machine loses power."""
+    _run(_user(), "pg_ctl", "-D", str(folder / "data"), "-m", "immediate", "stop")
+
+
+@contextmanager
+def away(address: str) -> Iterator[None]:
+    """The server is stopped inside, and started again."""
+    stop(folder_of(address))
+    try:
+        yield
+    finally:
+        start(folder_of(address))
+
+
+def _user() -> pwd.struct_passwd | None:
+    """It refuses to run as root."""
+    return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
 
 def _run(user: pwd.struct_passwd | None, program: str, *arguments: str) -> None:
