@@ -11,11 +11,13 @@ from typing import Any
 from core.bench.faults import (
     addresses,
     campaign,
+    connections,
     damage,
     disk,
     kills,
     options,
     recorded_files,
+    servers,
     uploads,
 )
 from core.bench.faults.tries import BAD, NOT_TRIED, Try
@@ -50,6 +52,8 @@ def kinds(main: Main, parser: ArgumentParser) -> dict[str, campaign.Kind]:
     """What is tried, in order."""
     return {
         "kills": kills.trying,
+        "servers": servers.trying,
+        "connections": connections.trying,
         "uploads": uploads.trying,
         "options": partial(options.trying, main=main, parser=parser),
         "addresses": addresses.trying,

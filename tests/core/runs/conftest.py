@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.runs import postgresql as installed
+from core.bench.faults import postgresql as installed
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from core.bench.faults import postgresql as installed
 from core.config import DataConfig, EvaluationConfig, OptimizerConfig, RunConfig
 from core.data import uploads
 from core.errors import UserError
@@ -23,7 +24,6 @@ from core.runs.engines.ray_engine import RayEngine
 from core.runs.messages import Generate
 from core.runs.states import RunStatus
 from core.runs.store import RunStore
-from tests.core.runs import postgresql as installed
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 N_STEPS = 400

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from core.bench.faults import postgresql as installed
 from core.config import DataConfig, EvaluationConfig, OptimizerConfig, RunConfig
 from core.data import uploads
 from core.events import Event, Finished, Step
@@ -17,7 +18,6 @@ from core.runs.schema import Database, LostConnectionError
 from core.runs.states import IllegalTransition, RunStatus
 from core.runs.store import RunStore, RunSummary
 from core.runs.worker_store import WorkerStore
-from tests.core.runs import postgresql as installed
 from tests.core.runs.processes import spawn
 from tests.core.runs.runs_in_states import ME
 from tests.events import step

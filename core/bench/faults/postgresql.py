@@ -1,4 +1,4 @@
-"""A real PostgreSQL server for the tests of the run store, from the system's package."""
+"""A real PostgreSQL server of our own, from the system's package: for the campaign of faults and for tests."""
 
 import os
 import pwd
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_engine, text
+
+from core.errors import UserError
 
 PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 
@@ -83,7 +85,8 @@ def _user() -> pwd.struct_passwd | None:
 
 def _run(user: pwd.struct_passwd | None, program: str, *arguments: str) -> None:
     path = find(program)
-    assert path, f"{program} is missing"
+    if not path:
+        raise UserError(f"PostgreSQL’s program {program} is not installed on this machine.")
     who: Any = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
     done = subprocess.run(
         [path, *arguments],
@@ -95,4 +98,5 @@ def _run(user: pwd.struct_passwd | None, program: str, *arguments: str) -> None:
         timeout=120,
         **who,
     )
-    assert done.returncode == 0, done.stderr
+    if done.returncode:
+        raise UserError(f"PostgreSQL’s {program} failed: {done.stderr.strip()[-500:]}")
