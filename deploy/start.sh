@@ -12,6 +12,8 @@
 #   STREAMLIT_SERVER_ADDRESS         127.0.0.1 is this computer only, 0.0.0.0 everybody who can reach it
 #   STREAMLIT_SERVER_PORT            8501 without it
 #   STREAMLIT_SERVER_ALLOWED_HOSTS   the names under which readers reach the server, with spaces between them
+#   TUNING_FORK_CLASSROOM            1: the server lets in members of a class and nobody else
+#   TUNING_FORK_ENGINE, RAY_ADDRESS  ray, auto: a Ray cluster begins on this machine, which computes nothing itself
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -25,5 +27,9 @@ fi
 
 # Recorded runs are there without the model, and the home page offers to prepare it: so a failure ends nothing.
 "$PYTHON" -m core prepare || echo "The app starts without the model." >&2
+
+if [ "${TUNING_FORK_ENGINE:-local}" = ray ] && [ "${RAY_ADDRESS:-}" = auto ]; then
+  "$PYTHON" -m ray.scripts.scripts start --head --num-cpus=0 --port=6379
+fi
 
 exec "$PYTHON" -m streamlit run app.py "$@"
