@@ -32,6 +32,7 @@ PARTS = (
     "README.md",
     "CHANGELOG.md",
     "requirements.txt",
+    "requirements-cluster.txt",
     "pyproject.toml",
 )
 """Of this folder, what the app needs to run, and what people read. Nothing else: a secret of this machine may
