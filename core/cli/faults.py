@@ -15,6 +15,7 @@ from core.bench.faults import (
     damage,
     disk,
     kills,
+    nodes,
     options,
     recorded_files,
     servers,
@@ -54,6 +55,7 @@ def kinds(main: Main, parser: ArgumentParser) -> dict[str, campaign.Kind]:
         "kills": kills.trying,
         "servers": servers.trying,
         "connections": connections.trying,
+        **({"nodes": nodes.trying} if nodes.is_possible() else {}),
         "uploads": uploads.trying,
         "options": partial(options.trying, main=main, parser=parser),
         "addresses": addresses.trying,
@@ -71,9 +73,13 @@ def run_faults(
     only = names(arguments.only)
     if arguments.record and (only or arguments.n):
         raise UserError("A record holds the whole campaign: give --record without --only and --n.")
+    every = kinds(main, build_parser())
     for kind in only:
         check_choice("The kind", kind, tuple(campaign.USUAL))
-    every = kinds(main, build_parser())
+        if kind not in every:
+            raise UserError(
+                f"The kind {kind} takes packages that are not installed: pip install -r requirements-cluster.txt"
+            )
 
     def show(one: Try) -> None:
         if arguments.json:
