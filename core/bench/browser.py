@@ -228,6 +228,8 @@ class Browser:
         self.address = address
         self.page = Page()
         self.n_bytes = 0
+        self.trouble = ""
+        """Why nothing comes any more."""
         self._headers = {"Cookie": cookie} if cookie else {}
         self._on_payload = on_payload
         self._states: dict[str, WidgetState] = {}
@@ -240,7 +242,7 @@ class Browser:
         """Load a page as its address typed into a browser; returns when it is whole."""
         begun = time.monotonic()
         await self.close()
-        self.page, self._states = Page(query=query), {}
+        self.page, self._states, self.trouble = Page(query=query), {}, ""
         await asyncio.to_thread(self._load, f"{page}?{query}" if query else page)
         stream = f"{self.address.replace('http', 'ws', 1)}/_stcore/stream"
         self._socket = await connect(
@@ -280,10 +282,6 @@ class Browser:
             await self._socket.close()
             self._socket = None
 
-    @property
-    def is_open(self) -> bool:
-        return self._socket is not None and self._socket.close_code is None
-
     async def _act(
         self,
         action: str,
@@ -294,6 +292,7 @@ class Browser:
         once: Sequence[WidgetState] = (),
         at: float | None = None,
     ) -> Reaction:
+        """`UserError` where the connection is gone."""
         reaction = Reaction(action, time.monotonic() if at is None else at)
         waiting = Waiting(reaction, fragment, self.page.run)
         self._waiting.append(waiting)
@@ -302,6 +301,8 @@ class Browser:
             await asyncio.wait_for(waiting.done.wait(), PATIENCE_S)
         except TimeoutError:
             self._waiting.remove(waiting)
+        if self.trouble:
+            raise UserError(self.trouble)
         return reaction
 
     async def _rerun(
@@ -336,12 +337,12 @@ class Browser:
                 try:
                     kind = self.page.take(payload)
                 except (DecodeError, KeyError) as error:
-                    raise UserError(
-                        f"The server sent what no browser understands: {error}"
-                    ) from error
+                    self.trouble = f"The server sent what no browser understands: {error!r}"
+                    break
                 self._tell(kind, now)
+        self.trouble = self.trouble or "The server closed the connection."
         for waiting in self._waiting:
-            waiting.done.set()  # the connection is gone
+            waiting.done.set()
 
     def _tell(self, kind: str, now: float) -> None:
         """Let those know who wait for what came."""

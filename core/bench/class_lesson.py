@@ -42,8 +42,6 @@ def mark(random: Random) -> str:
 class Wall:
     """What the teacher's wall has shown, and what it has yet to show."""
 
-    begun: float
-    names: frozenset[str]
     waiting: dict[tuple[str, str], float] = field(default_factory=dict[tuple[str, str], float])
     """(what, of whom or what) -> since when it should be there."""
     shown: list[Shown] = field(default_factory=list[Shown])

@@ -68,7 +68,7 @@ def measure(
         school_class, secret = room.classes.begin(name="bench", minutes=minutes + LATER_MIN)
         random = Random(SEED)
         names = [mark(random) for _ in range(n_learners)]
-        lesson = Class(begun=time.monotonic(), wall=Wall(time.monotonic(), frozenset(names)))
+        lesson = Class(begun=time.monotonic(), wall=Wall())
         held: list[Held] = []
         teacher = Browser(
             address, cookie=enter(address, "teach", {"secret": secret}), on_payload=lesson.wall.take
@@ -148,8 +148,6 @@ async def _lesson(
             learner = Learner(name, browser, lesson, random)
             learners.append(learner)
             await learner.learn(until)
-            if not browser.is_open:
-                lesson.broken.append(f"{name}: the server closed the connection")
         except Exception as error:  # one learner's trouble is a finding and does not end the lesson
             lesson.broken.append(f"{name}: {type(error).__name__}: {error}")
 

@@ -104,9 +104,7 @@ def test_a_record_is_read_back_as_it_was() -> None:
 
 @pytest.fixture
 def lesson() -> Class:
-    return Class(
-        begun=0.0, wall=Wall(0.0, frozenset(), titles={"lora": "Lesson 7: LoRA & more", "": "Home"})
-    )
+    return Class(begun=0.0, wall=Wall(titles={"lora": "Lesson 7: LoRA & more", "": "Home"}))
 
 
 def test_the_wall_is_behind_by_the_time_until_it_shows_what_is_due(
