@@ -11,6 +11,10 @@ if not exist .venv\installed (
   echo. > .venv\installed
 )
 cd app
+if "%~1"=="class" (
+  "%~dp0.venv\Scripts\python" -m core %*
+  exit /b
+)
 "%~dp0.venv\Scripts\python" -m streamlit run app.py %*
 exit /b %errorlevel%
 

@@ -3,6 +3,7 @@
 #
 #   sh start.sh                        http://localhost:8501, on this computer only
 #   sh start.sh --server.port 8600     what stands behind it goes to Streamlit
+#   sh start.sh class start --name 8b  for a class in the room
 #   sh start.sh --check                looks at every file
 set -eu
 cd "$(dirname "$0")"
@@ -35,8 +36,14 @@ if [ ! -e .venv/installed ]; then
 fi
 
 export TUNING_FORK_HOME="$kit/home" PYTHON="$kit/.venv/bin/python"
-if [ "${1:-}" = "--check" ]; then
-  cd app
-  exec "$PYTHON" -m core kit check "$kit"
-fi
+case "${1:-}" in
+  class)
+    cd app
+    exec "$PYTHON" -m core "$@"
+    ;;
+  --check)
+    cd app
+    exec "$PYTHON" -m core kit check "$kit"
+    ;;
+esac
 exec app/deploy/start.sh "$@"

@@ -1,6 +1,7 @@
 """An offline kit: whole, resumed, checked; and the sentences where it cannot be made. With a package of a few bytes."""
 
 import json
+import re
 import shutil
 import subprocess
 import zipfile
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from core.catalog import ModelEntry
-from core.cli.main import main
+from core.cli.main import build_parser, main
 from core.errors import UserError
 from core.kit import gather as gathering
 from core.kit.check import check
@@ -117,6 +118,8 @@ def test_a_kit_is_whole_goes_on_and_tells_what_is_wrong(
     assert b"\r\n" in (to / "start.bat").read_bytes()
     assert b"\r" not in (to / "start.sh").read_bytes()
     assert check(to).problems == ()
+    (words,) = re.findall(r"sh start\.sh (class .*?) {2,}", read_me)
+    assert build_parser().parse_args(words.split()).name == "8b"
 
     # What use leaves beside it is no part of it
     (to / "home" / "data").mkdir()
