@@ -153,7 +153,7 @@ class Page:
 
     def _begin(self, message: ForwardMsg) -> None:
         self.run += 1
-        self.fragments = tuple(message.new_session.fragment_ids_this_run)
+        self.fragments = tuple(message.metadata.run.fragment_ids)
         if not self.fragments:
             self.reruns.clear()
 

@@ -13,7 +13,7 @@ from core.bench.browser import Browser, Page, Reaction, Waiting, widget_state
 
 def new_session(*fragments: str) -> ForwardMsg:
     message = ForwardMsg()
-    message.new_session.fragment_ids_this_run.extend(fragments)
+    message.metadata.run.fragment_ids.extend(fragments)
     message.new_session.name = "run"
     return message
 
