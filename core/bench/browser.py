@@ -42,6 +42,7 @@ VALUES = {
     "text_area": "string_value",
     "button_group": "string_array_value",
     "slider": "double_array_value",
+    "select_slider": "string_array_value",
     "number_input": "double_value",
     "checkbox": "bool_value",
     "multiselect": "string_array_value",
@@ -198,7 +199,9 @@ class Page:
         for placed in list(self.elements.values()):
             element = placed.delta.new_element
             if kind := element.WhichOneof("type"):
-                yield kind, getattr(element, kind), placed.delta.fragment_id
+                widget = getattr(element, kind)
+                is_select = kind == "slider" and len(widget.options) > 0
+                yield "select_slider" if is_select else kind, widget, placed.delta.fragment_id
 
 
 def widget_state(kind: str, id: str, value: object) -> WidgetState:

@@ -120,6 +120,15 @@ def test_the_page_knows_its_address_its_menu_and_what_runs_again() -> None:
     assert page.reruns == {}
 
 
+def test_a_slider_over_words_tells_words() -> None:
+    page, slider = Page(), placed(0)
+    slider.delta.new_element.slider.id = "$$ID-00-rate"
+    slider.delta.new_element.slider.options.extend(["0.1", "0.2"])
+    take(page, new_session(), slider)
+    kind, widget, _ = page.widget("rate")
+    assert list(widget_state(kind, widget.id, "0.2").string_array_value.data) == ["0.2"]
+
+
 def test_a_disabled_button_cannot_be_pressed() -> None:
     page = Page()
     take(page, new_session(), button("go", 0, disabled=True))
