@@ -40,7 +40,6 @@ LAB_ICONS = {
     "wall": ":material/cast_for_education:",
     "classroom": ":material/groups:",
 }
-TEACHERS_ONLY = ("classroom", "wall")
 SIDEBAR_PX = 256  # a lesson's two columns have room beside it on a screen of 1024 pixels
 
 
@@ -108,7 +107,7 @@ def draw() -> None:
                     url_path=page.url_path,
                 )
                 for page in LAB
-                if page.id not in TEACHERS_ONLY or who.role != "learner"
+                if not page.for_teachers or who.role != "learner"
             ],
         }
     )

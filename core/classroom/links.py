@@ -12,7 +12,7 @@ together and is no secret: the page itself is open to everybody.
 import os
 import re
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from secrets import token_hex
@@ -104,12 +104,6 @@ def opened(token: str) -> Link:
         return read(Link, _serializer().loads(token))
     except (BadData, ValueError, TypeError, UnicodeError) as error:
         raise UserError(CHANGED) from error
-
-
-def with_changes(link: Link, current: dict[str, list[str]]) -> Link:
-    """A link as it stands after a reader turned what it leaves free: the rest stays."""
-    free = {name: values for name, values in current.items() if name not in link.fixes}
-    return replace(link, settings=link.settings | free)
 
 
 def key_file() -> Path:

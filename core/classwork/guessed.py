@@ -73,7 +73,8 @@ class Fan:
     drawn: tuple[Line, ...]
     middle: tuple[float, ...]
     """The median of the drawings at each point; () without drawings."""
-    recorded: tuple[float, ...] = ()
+    recorded: tuple[Line, ...] = ()
+    """The recorded runs, a seed each; distances are those from the first, as a learner's page has them."""
     runs: tuple[Line, ...] = ()
     """What the class's own runs measured."""
 
@@ -146,9 +147,20 @@ def fan(
         high=one.high,
         drawn=tuple(drawn),
         middle=tuple(median(column) for column in columns),
-        recorded=tuple(point.value for point in found or ()),
+        recorded=_recorded(course, one, found) if found else (),
         runs=tuple(own),
     )
+
+
+def _recorded(course: Lesson, one: Drawn, found: Sequence[Figure]) -> tuple[Line, ...]:
+    """All seeds of a curve; bars are means of them already."""
+    first = Line(heights=tuple(point.value for point in found))
+    source = course.figures.get(one.curve.partition(".")[0])
+    if not isinstance(source, Runs):
+        return (first,)
+    every = [one.measured(course.figures, run) for run in source.measured()[1:]]
+    others = [Line(heights=tuple(point.value for point in line)) for line in every if line]
+    return (first, *others)
 
 
 def option_of(one: Chosen, found: Figure) -> str:
@@ -165,8 +177,9 @@ def about(course: Lesson, one: Prediction, runs: Iterable[MeasuredRun]) -> list[
         if one.curve
         else [b.figure for b in one.bars]
     )
-    sources = {course.figures.get(reference.partition(".")[0]) for reference in references}
-    if len(sources) != 1 or not isinstance(source := sources.pop(), Runs):
+    names = {reference.partition(".")[0] for reference in references}
+    source = course.figures.get(names.pop()) if len(names) == 1 else None
+    if not isinstance(source, Runs):
         return []
     asked = source.configs[0]
     return [run for run in runs if replace(run.config, seed=asked.seed) == asked]

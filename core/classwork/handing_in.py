@@ -19,6 +19,7 @@ from core.course.challenges import challenges
 from core.course.content import lesson
 from core.course.kit import stem
 from core.course.lessons import LESSONS
+from core.course.predictions import Came, Chosen
 from core.course.quiz import as_csv
 from core.errors import UserError, shortened
 from core.evaluate.examples import to_csv
@@ -80,37 +81,55 @@ def file_name(name: str) -> str:
 
 
 def guess_rows(pupils: Iterable[Pupil]) -> Rows:
-    """Each guess that was compared, and those that were locked and never compared."""
+    """Each guess that a learner saw compared, then those that were locked only: compared with the recordings here."""
     found: Rows = []
     for one in pupils:
-        compared: set[tuple[str, str]] = set()
+        seen: set[tuple[str, str]] = set()
         for entry in one.progress.of("predicted"):
-            compared.add((entry.lesson, entry.item))
+            seen.add((entry.lesson, entry.item))
+            guess = guess_words(as_guess(entry.detail.get("guess")))
+            row = _guess_row(one, entry.lesson, entry.item, guess, at=entry.at)
             found.append(
-                {
-                    "learner": one.name,
-                    "lesson": entry.lesson,
-                    "prediction": entry.item,
-                    "guess": guess_words(as_guess(entry.detail.get("guess"))),
-                    "distance": entry.detail.get("distance"),
-                    "is_right": entry.detail.get("right"),
-                    "at": entry.at,
-                }
+                row
+                | {"distance": entry.detail.get("distance"), "is_right": entry.detail.get("right")}
             )
-        for (where, id), guess in one.guesses.items():
-            if (where, id) not in compared:
+        for (where, id), locked in one.guesses.items():
+            if (where, id) not in seen:
+                row = _guess_row(one, where, id, guess_words(locked.guess), saw_it=False)
+                came = _came(where, id, locked.guess)
                 found.append(
-                    {
-                        "learner": one.name,
-                        "lesson": where,
-                        "prediction": id,
-                        "guess": guess_words(guess.guess),
-                        "distance": None,
-                        "is_right": None,
-                        "at": "",
-                    }
+                    row | {"distance": came.distance, "is_right": came.is_right} if came else row
                 )
     return found
+
+
+def _guess_row(
+    one: Pupil, lesson: str, prediction: str, guess: str, *, at: str = "", saw_it: bool = True
+) -> dict[str, Any]:
+    return {
+        "learner": one.name,
+        "lesson": lesson,
+        "prediction": prediction,
+        "guess": guess,
+        "distance": None,
+        "is_right": None,
+        "saw_what_came": saw_it,
+        "at": at,
+    }
+
+
+def _came(where: str, id: str, guess: str | tuple[float, ...]) -> Came | None:
+    """None where nothing is recorded, and for a guess of another version."""
+    try:
+        course = lesson(where)
+        one = course.prediction(id)
+        if isinstance(one, Chosen):
+            found = one.measured(course.figures)
+            return one.compare(guess, found) if found and isinstance(guess, str) else None
+        points = one.measured(course.figures)
+        return one.compare(guess, points) if points and not isinstance(guess, str) else None
+    except ValueError:
+        return None
 
 
 def guess_words(guess: str | tuple[float, ...] | None) -> str:

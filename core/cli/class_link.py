@@ -21,7 +21,9 @@ def add_parser(what: Any) -> None:
     parser.add_argument(
         "page", help='its address with the settings, such as "forgetting?forgetting_steps=40"'
     )
-    parser.add_argument("--run", default="", metavar="ID", help="a recorded run to show there")
+    parser.add_argument(
+        "--run", dest="recorded", default="", metavar="ID", help="a recorded run to show there"
+    )
     parser.add_argument(
         "--lock",
         action="append",
@@ -72,12 +74,12 @@ def make_link(arguments: Namespace) -> int:
 
 def wanted(arguments: Namespace) -> Link:
     """Raises `UserError` for a page, a run or a setting that is not there."""
-    link = link_to(arguments.page, run=arguments.run)
+    link = link_to(arguments.page, run=arguments.recorded)
     if link.page not in page_titles():
         known = ", ".join(filter(None, page_titles()))
         raise UserError(f"{quote(link.page)} is not a page of this app; its pages are: {known}.")
-    if arguments.run:
-        find_run(arguments.run)
+    if arguments.recorded:
+        find_run(arguments.recorded)
     return replace(link, locked=tuple(arguments.lock), hidden=tuple(arguments.hide))
 
 

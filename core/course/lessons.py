@@ -15,6 +15,8 @@ class Page:
     url_path: str
     summary: str
     """What a reader finds there, in one sentence."""
+    for_teachers: bool = False
+    """In a class its learners do not have it."""
 
 
 LESSONS = (
@@ -170,6 +172,7 @@ LAB = (
         title="Classroom",
         url_path="classroom",
         summary="A class in one room: its address, code and QR code, who has joined, how long it lasts, and its end.",
+        for_teachers=True,
     ),
     Page(
         id="wall",
@@ -177,6 +180,7 @@ LAB = (
         url_path="wall",
         summary="For the projector: what a class guesses and what came, its runs on one plane, who is where, and "
         "which challenges are solved.",
+        for_teachers=True,
     ),
 )
 

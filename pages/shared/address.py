@@ -15,10 +15,14 @@ BEFORE = "before_next_run"
 """In the session: what is to be done before the page is drawn again, as a control cannot be set once it is drawn."""
 
 
-def paths() -> dict[str, str]:
-    """The script of each page, by the last part of its address."""
+def paths(*, of_learners: bool = False) -> dict[str, str]:
+    """The script of each page, by the last part of its address; only those that learners of a class have."""
     lessons = {page.url_path: f"pages/lessons/{page.id}/page.py" for page in LESSONS}
-    lab = {page.url_path: f"pages/lab/{page.id}/page.py" for page in LAB}
+    lab = {
+        page.url_path: f"pages/lab/{page.id}/page.py"
+        for page in LAB
+        if not (of_learners and page.for_teachers)
+    }
     return {"": HOME, **lessons, **lab}
 
 

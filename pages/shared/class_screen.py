@@ -12,19 +12,21 @@ from typing import Any
 import streamlit as st
 from streamlit.components import v2
 
+from core.classroom.links import SHORT, SIGNED
 from core.classroom.steering import Look, State
 from core.classwork.places import page_titles
 from core.errors import UserError
 from core.paths import ASSETS
 from core.runs.limits import PAUSED
 from core.visitor import Visitor
-from pages.shared.address import before_next_run, paths, settings
+from pages.shared.address import before_next_run, controls, paths, settings
 from pages.shared.plain import plain
 from pages.shared.visitor import classroom, visitor
 
 POLL_S = 3.0
-SEEN, BACK = "class_look_seen", "class_look_back"
-"""In the session: the number of the last call that was followed, and where the learner was before."""
+STATE, SEEN, BACK = "class_state", "class_look_seen", "class_look_back"
+"""In the session: what the teacher asked last, the number of the last call that was followed, and where the learner was
+before."""
 KINDS = [
     "Button",
     "DownloadButton",
@@ -72,8 +74,9 @@ def _follow(who: Visitor, page: str) -> None:
     try:
         classroom().presence.post(who, page)
         state = classroom().steering.state(who.class_id)
+        st.session_state[STATE] = state
     except UserError:  # the database is busy: the next look tells
-        state = State()
+        state = st.session_state.get(STATE, State())
     due = calls(state)
     say(state, page, is_due=due)
     called = hold("class", ALL_CONTROLS if state.is_frozen else "", look=state.number if due else 0)
@@ -84,7 +87,11 @@ def _follow(who: Visitor, page: str) -> None:
 def calls(state: State) -> bool:
     """Whether the learner is to go elsewhere. Who has just come follows only a call of the last minute."""
     seen: int = st.session_state.setdefault(SEEN, state.number - state.is_fresh(now()))
-    return state.look is not None and state.number > seen and state.look.page in paths()
+    return (
+        state.look is not None
+        and state.number > seen
+        and state.look.page in paths(of_learners=True)
+    )
 
 
 def say(state: State, page: str, *, is_due: bool) -> None:
@@ -121,6 +128,18 @@ def go(look: Look, number: int, page: str) -> None:
     st.session_state[SEEN] = number
     before_next_run(set_controls, look.values)
     st.session_state.pop(BACK, None)
-    if page in paths() and page != look.page:
+    if page == look.page:
+        set_address(look.settings)
+        st.rerun()
+    if page in paths():
         st.session_state[BACK] = (page, settings())
     st.switch_page(paths()[look.page], query_params=look.settings)
+
+
+def set_address(wanted: Mapping[str, list[str]]) -> None:
+    """What no control of this page writes into its address, such as a run; the controls write the rest themselves."""
+    bound = {*controls(), SHORT, SIGNED}
+    for name in {*st.query_params} - bound - wanted.keys():
+        del st.query_params[name]
+    for name in wanted.keys() - bound:
+        st.query_params[name] = wanted[name]

@@ -22,7 +22,7 @@ from core.errors import UserError
 from pages.shared.address import paths, settings
 from pages.shared.class_screen import hold
 from pages.shared.plain import plain
-from pages.shared.visitor import classroom
+from pages.shared.visitor import classroom, visitor
 
 STATE, WRONG = "prepared_link", "prepared_link_wrong"
 
@@ -67,10 +67,8 @@ def _in_address(page: str) -> Opened | None:
     if now is None or (now.name, now.said) != (name, said):
         try:
             link = classroom().short_links.get(said) if name == SHORT else opened(said)
-            if link.page not in paths():
-                raise UserError(
-                    "This link leads to a page that this version of the app does not have."
-                )
+            if link.page not in paths(of_learners=visitor().role == "learner"):
+                raise UserError("This link leads to a page that is not there for you.")
         except UserError as error:
             st.session_state[WRONG] = str(error)
             st.switch_page(paths()[page])  # nothing that stands beside it is used

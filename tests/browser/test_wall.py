@@ -52,7 +52,7 @@ def test_a_class_looks_where_its_teacher_looks(
         expect(pupil.get_by_role("heading", name="Catastrophic forgetting")).to_be_visible()
         pupils.append(pupil)
 
-    teacher.goto(f"{app}/wall?wall_lesson=forgetting")
+    teacher.goto(f"{app}/wall")
     where = teacher.get_by_role("listitem").filter(has_text="Lesson 3: Catastrophic forgetting")
     for learner in learners[:2]:
         expect(where).to_contain_text(learner.name)

@@ -140,7 +140,7 @@ def test_a_paused_class_reads_on_and_starts_nothing(
     assert "Your teacher has paused the class" in said(learner)
     assert "stSlider" in holds[-1]["held"]
     assert "stButton" in holds[-1]["held"]
-    app.button(key="corner_freeze").click().run()
+    room.steering.freeze(teacher, teacher.class_id, False)
     forget_the_row(room)
     learner.run()
     assert "paused" not in said(learner)

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.classroom.classroom import Classroom
 from core.classroom.links import Link, address_of
+from core.config import method_title
 from core.experiments.collapse import collapse
 from core.recorded import find
 from core.visitor import OWNER
@@ -17,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.thorough
 LINK = Link(
     page="forgetting",
-    settings={"forgetting_steps": ["40"], "forgetting_method": ["lora"]},
+    settings={"forgetting_steps": ["40"], "forgetting_method": [method_title("lora")]},
     locked=("forgetting_steps", "forgetting_seed"),
     hidden=("forgetting_method",),
 )

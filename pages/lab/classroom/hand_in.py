@@ -7,14 +7,19 @@ import streamlit as st
 from core.classroom.classes import SchoolClass
 from core.classwork.handing_in import handed_in, zipped
 from core.classwork.pupils import pupils
-from pages.shared.engine import events_of, store
+from pages.shared.engine import store
 from pages.shared.visitor import classroom
 
 
 def hand_in(school_class: SchoolClass) -> None:
+    room, mine = (
+        classroom(),
+        store(),
+    )  # the file is made later, where nobody knows whose browser asks
+
     def made() -> bytes:
-        found = pupils(classroom(), store(), school_class.id)
-        return zipped(handed_in(found, events_of, marks=store().marks.all()))
+        found = pupils(room, mine, school_class.id)
+        return zipped(handed_in(found, mine.events, marks=mine.marks.all()))
 
     name = re.sub(r"[^\w-]+", "_", school_class.name, flags=re.ASCII).strip("_") or "class"
     st.download_button(

@@ -12,6 +12,7 @@ from pages.lab.classroom.ending import ending
 from pages.lab.classroom.hand_in import hand_in
 from pages.lab.classroom.limits import choose_limits
 from pages.shared.class_choice import chosen_class
+from pages.shared.class_corner import freeze_button
 from pages.shared.plain import plain
 from pages.shared.visitor import classroom, visitor
 
@@ -59,12 +60,14 @@ def who_is_here(class_id: str) -> None:
 def let_in_again(class_id: str) -> None:
     """A one-time word for a learner whose browser forgot them."""
     members = {one.space: one.name for one in classroom().members(visitor(), class_id)}
-    with st.popover("Let a learner in again", icon=":material/key:", disabled=not members):
+    if not members:
+        return
+    with st.popover("Let a learner in again", icon=":material/key:"):
         st.write("For one whose browser was closed or changed: all they have is kept.")
         space = st.selectbox(
             "Who", list(members), format_func=members.__getitem__, key="classroom_who"
         )
-        if st.button("Make a word", key="classroom_word", disabled=space is None):
+        if st.button("Make a word", key="classroom_word"):
             word = classroom().let_in_again(visitor(), space)
             st.markdown("To be entered as the class code, once, within 15 minutes:")
             st.code(spoken(word), language=None)
@@ -92,6 +95,10 @@ try:
                 let_in_again(school_class.id)
                 choose_limits(school_class)
             hand_in(school_class)
+            if (
+                visitor().role == "owner" and not school_class.is_over
+            ):  # a teacher has it beside every page
+                freeze_button(school_class.id, key="classroom_freeze")
             ending(school_class)
 except UserError as error:
     st.error(plain(str(error)))

@@ -14,6 +14,7 @@ import streamlit as st
 from core.classwork.guessed import Fan, Histogram, Line
 from core.classwork.plane import Place
 from core.config import method_title
+from core.runs.names import decimals
 from pages.shared.colours import AMBER, BLUE, GREEN, GREY, ORANGE
 
 SIZE, LARGE = 20, 26
@@ -25,7 +26,7 @@ SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down"
 DRAWN, MIDDLE, RECORDED, OWN = (
     "guesses",
     "middle of the guesses",
-    "recorded run",
+    "recorded runs",
     "runs of the class",
 )
 LINES = {DRAWN: AMBER, MIDDLE: AMBER, RECORDED: BLUE, OWN: GREEN}
@@ -141,8 +142,7 @@ def fan_chart(found: Fan) -> Chart:
 def fan_rows(found: Fan) -> list[dict[str, Any]]:
     """One for each point of each line: "x", "height", "line" and "what" it is."""
     middle = [Line(heights=found.middle)] if found.middle else []
-    recorded = [Line(heights=found.recorded)] if found.recorded else []
-    lines = {DRAWN: found.drawn, MIDDLE: middle, RECORDED: recorded, OWN: found.runs}
+    lines = {DRAWN: found.drawn, MIDDLE: middle, RECORDED: found.recorded, OWN: found.runs}
     points: Sequence[int | str] = found.steps or found.points
     start = [] if found.start is None else [(0, found.start)]
     return [
@@ -156,28 +156,14 @@ def fan_rows(found: Fan) -> list[dict[str, Any]]:
 def plane_chart(
     found: Sequence[Place], *, names: Mapping[str, str], learned: str, kept: str
 ) -> Chart:
-    """Right is learned, up is kept; hollow runs still train. A number says how many learners have a run."""
+    """Right is learned, up is kept; hollow runs still train. A number says how many learners have runs at a place."""
     methods = list(dict.fromkeys(place.method for place in found))
     titles = [method_title(method) for method in methods]
-    rows = [
-        {
-            "learned": place.learned.value,
-            "kept": place.kept.value,
-            "method": method_title(place.method),
-            "n": str(len(place.spaces)) if len(place.spaces) > 1 else "",
-            "state": "finished" if place.is_over else f"training, step {place.step}",
-            "is_over": place.is_over,
-            "rate": place.rate,
-            "who": ", ".join(names[space] for space in place.spaces if space in names) or "–",
-            "low": place.kept.interval[0],
-            "high": place.kept.interval[1],
-        }
-        for place in found
-    ]
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(plane_rows(found, names))
     scale = alt.Scale(domain=[-0.03, 1.06])
-    x = alt.X("learned:Q", axis=axis(f"learned: {learned}, score"), scale=scale)
-    y = alt.Y("kept:Q", axis=axis(f"kept: {kept}, score"), scale=scale)
+    tenths = {"format": ".1f", "tickCount": 6}
+    x = alt.X("learned:Q", axis=axis(f"learned: {learned}, score", **tenths), scale=scale)
+    y = alt.Y("kept:Q", axis=axis(f"kept: {kept}, score", **tenths), scale=scale)
     colours = alt.Scale(
         domain=titles, range=[PALETTE[n % len(PALETTE)] for n in range(len(titles))]
     )
@@ -194,7 +180,7 @@ def plane_chart(
         fillOpacity=alt.value(0.75),
         tooltip=[
             alt.Tooltip("method:N"),
-            alt.Tooltip("rate:Q", title="learning rate"),
+            alt.Tooltip("rate:N", title="learning rate"),
             alt.Tooltip("learned:Q", format=".2f"),
             alt.Tooltip("kept:Q", format=".2f"),
             alt.Tooltip("low:Q", format=".2f", title="kept, 95 % from"),
@@ -207,9 +193,36 @@ def plane_chart(
         text="n:N"
     )
     base = sum(place.base for place in found) / len(found)
-    line = alt.Chart(pd.DataFrame([{"kept": base}])).encode(y="kept:Q")
+    line = alt.Chart(pd.DataFrame([{"kept": base}])).encode(y=y)
     rule = line.mark_rule(strokeDash=[6, 5], strokeWidth=2, color=GREY)
     label = line.mark_text(
-        align="right", dy=-12, fontSize=SIZE - 2, color=ink(), text=f"base model: {base:.2f}"
-    ).encode(x=alt.value("width"))
+        align="left", dy=14, fontSize=SIZE - 2, color=ink(), text=f"base model: {base:.2f}"
+    ).encode(x=alt.value(8))
     return alt.layer(rule, label, points, counts).properties(height=HEIGHT)
+
+
+def plane_rows(found: Sequence[Place], names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """A row for each place: runs of one method that came out alike would hide one another."""
+    at: dict[tuple[object, ...], list[Place]] = {}
+    for place in found:
+        key = (place.method, place.learned.value, place.kept.value, place.is_over)
+        at.setdefault(key, []).append(place)
+    rows: list[dict[str, Any]] = []
+    for same in at.values():
+        one, spaces = same[0], list(dict.fromkeys(space for run in same for space in run.spaces))
+        low, high = one.kept.interval
+        rows.append(
+            {
+                "learned": one.learned.value,
+                "kept": one.kept.value,
+                "low": low,
+                "high": high,
+                "method": method_title(one.method),
+                "n": str(len(spaces)) if len(spaces) > 1 else "",
+                "state": "finished" if one.is_over else f"training, step {one.step}",
+                "is_over": one.is_over,
+                "rate": ", ".join(dict.fromkeys(decimals(run.rate) for run in same)),
+                "who": ", ".join(names[space] for space in spaces if space in names) or "–",
+            }
+        )
+    return rows

@@ -33,9 +33,18 @@ KEPT = ("general", "names")
 MOST_RUNS = 400
 
 
-def choose() -> tuple[Lesson, Prediction, str, bool, bool]:
+def most_visited(class_id: str) -> str:
+    """The lesson at which most of the class are; the first one where nobody is."""
+    seen = classroom().presence.of_class(visitor(), class_id)
+    pages = [one.page for one in seen if one.is_here(now())]
+    return max(LESSONS, key=lambda page: pages.count(page.url_path)).id
+
+
+def choose(class_id: str) -> tuple[Lesson, Prediction, str, bool, bool]:
     """Lesson, prediction, the task that is kept, whether to show what came, and whether to show names."""
     titles = {page.id: f"{name_of(page.id)}: {page.title}" for page in LESSONS}
+    if "wall_lesson" not in st.session_state and "wall_lesson" not in st.query_params:
+        st.session_state["wall_lesson"] = most_visited(class_id)
     one, two, three, four = st.columns([3, 4, 2, 3], vertical_alignment="bottom")
     id = one.selectbox(
         "Lesson",
@@ -143,10 +152,10 @@ def chosen_words(found: Histogram) -> str:
     if not found.recorded and not found.n_runs:
         return said
     came = next((option for option in found.options if option.is_recorded), None)
-    right = f", {came.n} of them so" if came else ""
-    return (
-        f"{plain(found.recorded)} {said}{right}." if found.recorded else f"{said}, not recorded yet"
-    )
+    right = f", {came.n} of them so" if came and found.n else ""
+    if not found.recorded:
+        return f"{said}, not recorded yet"
+    return f"{plain(' '.join(found.recorded.split()))} {said}{right}."
 
 
 def drawn_words(found: Fan, names: dict[str, str]) -> str:
@@ -155,7 +164,7 @@ def drawn_words(found: Fan, names: dict[str, str]) -> str:
     if (away := found.mean_distance) is None:
         return said
     best = nearest(found.drawn, names)
-    return f"{said}, on average {away:.2f} away from the recorded run" + (
+    return f"{said}, on average {away:.2f} away from the first recorded run" + (
         f". {plain(best)}" if best else ""
     )
 
@@ -205,8 +214,9 @@ def place_at_end(run_id: str, kept: str, _run: Run) -> Place | None:
 st.title("Wall")
 try:
     if school_class := chosen_class(key="wall_class"):
-        course, one, kept, with_truth, with_names = choose()
+        course, one, kept, with_truth, with_names = choose(school_class.id)
         steer(school_class.id, course, one)
-        board(school_class.id, course, one, kept, with_truth, with_names)
+        with st.container(key="wall_board"):
+            board(school_class.id, course, one, kept, with_truth, with_names)
 except UserError as error:
     st.error(plain(str(error)))

@@ -6,6 +6,7 @@ from core.classroom.steering import Look
 from core.classwork.places import page_titles
 from core.course.content import Lesson
 from core.course.predictions import Prediction
+from pages.shared.address import paths
 from pages.shared.class_corner import freeze_button, look_here
 from pages.shared.visitor import classroom, visitor
 
@@ -13,7 +14,7 @@ from pages.shared.visitor import classroom, visitor
 def steer(class_id: str, course: Lesson, one: Prediction) -> None:
     """In a row. A teacher has the first two beside every page; the person at this computer has them here."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        titles = page_titles()
+        titles = {page: page_titles()[page] for page in paths(of_learners=True)}
         page = st.selectbox(
             "Everyone looks at",
             list(titles),

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.classroom.classroom import Classroom
@@ -53,12 +53,13 @@ def test_what_locks_nothing_is_a_plain_address() -> None:
     assert link_to("explore", run="20261128-1").settings == {"run": ["20261128-1"]}
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # one key for all
 @given(
-    settings=st.dictionaries(names, st.lists(texts, min_size=1, max_size=3), max_size=4),
+    said=st.dictionaries(names, st.lists(texts, min_size=1, max_size=3), max_size=4),
     locked=st.lists(names, max_size=3),
 )
-def test_a_link_comes_back_as_it_was(settings: dict[str, list[str]], locked: list[str]) -> None:
-    link = Link(page="lora", settings=settings, locked=tuple(locked), hidden=("lora_x",))
+def test_a_link_comes_back_as_it_was(said: dict[str, list[str]], locked: list[str]) -> None:
+    link = Link(page="lora", settings=said, locked=tuple(locked), hidden=("lora_x",))
     assert opened(token_of(link)) == link
 
 

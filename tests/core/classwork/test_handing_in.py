@@ -13,6 +13,8 @@ from core.classwork.handing_in import file_name, handed_in, write, zipped
 from core.classwork.pupils import Pupil, pupils
 from core.cli.main import main
 from core.course.challenges import challenges
+from core.course.content import lesson
+from core.course.predictions import Drawn
 from core.course.progress import Entry, keep
 from core.course.quiz import BEFORE, items, score
 from core.errors import UserError
@@ -108,10 +110,16 @@ def test_reports_and_tables(teacher: Visitor, recorded: RecordedRun) -> None:
     assert "No run of this lesson was finished." in omars
     assert "step 5: 0.8" in omars
     guesses = table(made["guesses.csv"])
-    assert [(row["learner"], row["guess"], row["distance"]) for row in guesses] == [
-        ("Mia Lou", "something else", "1.0"),
-        ("Omar", "0.8 0.4 0.2 0.1", ""),
+    assert [(row["learner"], row["guess"], row["saw_what_came"]) for row in guesses] == [
+        ("Mia Lou", "something else", "True"),
+        ("Omar", "0.8 0.4 0.2 0.1", "False"),
     ]
+    one = lesson("forgetting").prediction("names_curve")
+    assert isinstance(one, Drawn)
+    came = one.measured(lesson("forgetting").figures)
+    assert came
+    assert float(guesses[0]["distance"]) == 1.0
+    assert float(guesses[1]["distance"]) == one.compare([0.8, 0.4, 0.2, 0.1], came).distance
     (run,) = table(made["runs.csv"])
     assert (run["learner"], run["lesson"], run["status"]) == ("Mia Lou", "forgetting", "finished")
     assert float(run["names after"]) == recorded.summary.scores["names"]
@@ -137,7 +145,8 @@ def test_the_same_as_a_zip_and_by_the_command(
         assert {name: archive.read(name).decode() for name in archive.namelist()} == made
     assert main(["class", "results", "--to", str(tmp_path / "out"), "--json"]) == 0
     written = [json.loads(line)["file"] for line in capsys.readouterr().out.splitlines()]
-    assert [Path(file).read_text("utf-8") for file in written[1:]] == list(made.values())[1:]
+    texts = [Path(file).read_bytes().decode() for file in written]
+    assert texts == list(made.values())
     assert main(["class", "results", "--to", str(tmp_path / "out")]) == 2
     assert "is not empty" in capsys.readouterr().err
     assert main(["class", "results", "nobody", "--to", str(tmp_path / "new")]) == 2

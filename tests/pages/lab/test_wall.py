@@ -123,7 +123,7 @@ def test_a_learner_has_no_wall(
     room: Classroom, teacher: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mia = joined(room, teacher, "Mia")
-    with pytest.raises(Exception, match="page"):
+    with pytest.raises(ValueError, match="Could not find a navigation page"):
         opened(room, mia, monkeypatch)
 
 
@@ -148,12 +148,12 @@ def test_a_fan_has_a_row_for_each_point_of_each_line() -> None:
     found = Fan(
         points=("step 5", "step 10"), steps=(5, 10), start=0.8, axis="names", high=1.0,
         drawn=(Line(heights=(0.5, 0.2), space="a"), Line(heights=(0.6, 0.4), space="b")),
-        middle=(0.55, 0.3), recorded=(0.3, 0.1),
+        middle=(0.55, 0.3), recorded=(Line(heights=(0.3, 0.1)),),
     )  # fmt: skip
     rows = fan_rows(found)
     assert len(rows) == 4 * 3
     assert {row["line"] for row in rows} == {
-        "guesses 0", "guesses 1", "middle of the guesses 0", "recorded run 0",
+        "guesses 0", "guesses 1", "middle of the guesses 0", "recorded runs 0",
     }  # fmt: skip
     assert [row["x"] for row in rows[:3]] == [0, 5, 10]
     assert lesson("forgetting").prediction("names_curve")
