@@ -20,7 +20,7 @@ from pages.shared.login import ask_to_log_in, is_logged_in, is_login_wanted
 from pages.shared.plain import plain
 from pages.shared.prepare import preparation_corner
 from pages.shared.visitor import visitor
-from server import own_names_only, serving
+from server import own_names_only, say_sentence, serving
 
 LAB_ICONS = {
     "findings": ":material/fact_check:",
@@ -122,4 +122,6 @@ if __name__ == "__main__":  # at every interaction
     draw()
 else:  # once, when the server starts
     gates = [Middleware(own_names_only), Middleware(members_only)]
-    app = st.App(__file__, lifespan=serving, routes=ROUTES, middleware=gates)
+    app = st.App(
+        __file__, lifespan=serving, routes=ROUTES, middleware=gates, on_script_error=say_sentence
+    )

@@ -28,8 +28,8 @@ class Limits:
     """That wait at the same time."""
     upload_bytes: int = 2_000_000
     """Of all own data sets together."""
-    questions_a_minute: int = 12
-    """To any model."""
+    questions_a_minute: int = 20
+    """To any model, and looks into its weights."""
 
     def __post_init__(self) -> None:
         for what, value, most in (

@@ -48,7 +48,14 @@ class NotAllowedError(UserError):
 
 
 def store_for(visitor: Visitor, everything: RunStore) -> RunStore:
-    """The store with the rights of `visitor`: the whole one for the owner alone."""
+    """The store with the rights of `visitor`: the whole one for the owner alone.
+
+    `ValueError` for one who is nobody, and where `everything` is what another visitor has.
+    """
+    if isinstance(everything, VisitorStore):
+        if everything.visitor != visitor:
+            raise ValueError("Of one visitor's store no other one can be made.")
+        return everything
     if visitor.role == "owner":
         return everything
     return VisitorStore(everything, visitor)
@@ -62,7 +69,7 @@ class VisitorStore(RunStore):
         self._everything = everything
         self._database = everything._database
         self._scope = holdings.is_held(visitor)
-        self._visitor = visitor
+        self.visitor = visitor
         seen = marks.c.space == visitor.space
         if visitor.role == "teacher":
             of_class = (held.c.run_id == marks.c.run_id) & (held.c.space == marks.c.space)
@@ -81,7 +88,7 @@ class VisitorStore(RunStore):
     n_active = RunStore.n_active
 
     def holdings(self) -> list[Holding]:
-        return holdings.read(self._database, holdings.of(self._visitor))
+        return holdings.read(self._database, holdings.of(self.visitor))
 
     # What is done with one of them
 
@@ -116,19 +123,19 @@ class VisitorStore(RunStore):
         del visitor, most_waiting
         self.limits.check_dataset(config.data.dataset)
         most = None
-        if self._visitor.role == "learner":
-            allowed = self.limits.of(self._visitor.class_id)
+        if self.visitor.role == "learner":
+            allowed = self.limits.of(self.visitor.class_id)
             allowed.check_steps(n_steps(config))
             most = allowed.waiting_runs
-        return self._everything.submit(config, visitor=self._visitor, most_waiting=most)
+        return self._everything.submit(config, visitor=self.visitor, most_waiting=most)
 
     def request_stop(self, run_id: str) -> bool:
         """Stop it; where others hold it, it goes on without them. Whether it ends."""
         self._check(run_id)
         with self._database.transaction(alone=True) as connection:
-            if holdings.is_held_by_others(connection, run_id, self._visitor):
+            if holdings.is_held_by_others(connection, run_id, self.visitor):
                 if self._status(connection, run_id) in ACTIVE:
-                    holdings.let_go(connection, run_id, self._visitor)
+                    holdings.let_go(connection, run_id, self.visitor)
                     return False
             else:
                 self._ask_to_stop(connection, run_id)
@@ -138,8 +145,8 @@ class VisitorStore(RunStore):
         """Let go of it, and remove it where nobody else holds it. Whether it is gone."""
         self._check(run_id)
         with self._database.transaction(alone=True) as connection:
-            if holdings.is_held_by_others(connection, run_id, self._visitor):
-                holdings.let_go(connection, run_id, self._visitor)
+            if holdings.is_held_by_others(connection, run_id, self.visitor):
+                holdings.let_go(connection, run_id, self.visitor)
                 return False
             self._check_over(run_id, self._status(connection, run_id))
             self._remove(connection, run_id)
@@ -148,11 +155,11 @@ class VisitorStore(RunStore):
 
     def hide(self, run_id: str, *, hidden: bool = True) -> None:
         """For the teacher: take it out of what the class sees, or put it back."""
-        if self._visitor.role != "teacher":
+        if self.visitor.role != "teacher":
             raise NotAllowedError("Only the teacher can hide a run.")
         self._check(run_id)
         with self._database.transaction(alone=True) as connection:
-            holdings.hide(connection, run_id, holdings.of(self._visitor), hidden=hidden)
+            holdings.hide(connection, run_id, holdings.of(self.visitor), hidden=hidden)
 
     # Shared steps
 

@@ -7,11 +7,13 @@ from core.config import RunConfig
 from core.errors import UserError, shortened
 from core.runs import duration
 from core.runs.states import RunStatus
+from core.runs.store import Run
 from pages.shared.engine import engine, forecast, model_ready, store
 from pages.shared.learner import remember_run
 from pages.shared.live import LEFT
 from pages.shared.plain import plain
 from pages.shared.prepare import compute_button
+from pages.shared.visitor import visitor
 from pages.shared.waiting import queue_words
 
 RUNS = "pages/lab/runs/page.py"
@@ -24,7 +26,7 @@ def run_button(config: RunConfig, label: str, *, key: str, name: str) -> str:
     done = store().find_finished(config)
     text = f"{label} again" if done else label
     with st.container(horizontal=True):
-        if start_button(config, text, key=f"{key}_start"):
+        if computes_anew(done) and start_button(config, text, key=f"{key}_start"):
             run_id = engine().submit(config).id
             remember_run(run_id, key=key)
             st.query_params[name] = run_id
@@ -34,6 +36,12 @@ def run_button(config: RunConfig, label: str, *, key: str, name: str) -> str:
             st.rerun()
     say_active(config)
     return run_in_url(name)
+
+
+def computes_anew(done: Run | None) -> bool:
+    """Whether to start settings of which a run has finished makes another one: for the owner. In a class equal
+    settings are computed once, unless the weights are gone."""
+    return visitor().role == "owner" or done is None or not store().size_bytes(done.id)
 
 
 def start_button(config: RunConfig, label: str, *, key: str) -> bool:

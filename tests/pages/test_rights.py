@@ -114,7 +114,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[Visitor]:
     """Who looks at the pages: the last one in this list."""
     found = [BEN]
-    for module in ("engine", "waiting"):
+    for module in ("engine", "waiting", "run_button"):
         monkeypatch.setattr(f"pages.shared.{module}.visitor", lambda: found[-1])
     monkeypatch.setattr("pages.lab.runs.deletions.visitor", lambda: found[-1])
     return found
@@ -246,6 +246,21 @@ def test_the_second_press_joins_the_first_and_sees_its_curves(
     assert len(store.runs()) == 1
     assert "Step 1 of" in str(app.main)
     assert "1.25" in str(app.main)
+
+
+def test_what_has_finished_is_not_computed_again_in_a_class(
+    store: RunStore, looks: list[Visitor]
+) -> None:
+    run_id = of(ANNA, store)
+    (store.artifact_dir(run_id) / "weights").write_bytes(b"1")
+    app = lesson(RunConfig())
+    app.button(key="page_start").click().run()  # Ben has not pressed it before
+    assert app.query_params["run"] == run_id
+    app = lesson(RunConfig())
+    assert [button.label for button in app.button] == ["Show the finished run"]
+    app.button(key="page_show").click().run()
+    assert "Finished after 1 steps" in said(app)
+    assert len(store.runs()) == 1
 
 
 def test_place_and_time_of_a_waiting_run_are_shown(store: RunStore, looks: list[Visitor]) -> None:

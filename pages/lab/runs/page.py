@@ -21,7 +21,7 @@ from pages.lab.runs.writing import show_mark, tag_all, write_on
 from pages.shared.engine import engine, store
 from pages.shared.live import run_view
 from pages.shared.plain import plain
-from pages.shared.run_button import run_in_url, start_button
+from pages.shared.run_button import computes_anew, run_in_url, start_button
 from pages.shared.take_home import take_home
 
 
@@ -99,7 +99,9 @@ def run_again(run: Run) -> None:
         config = run.config
     except UserError:  # said in place of the command
         return
-    if start_button(config, "Run again", key="runs_again"):
+    if computes_anew(store().find_finished(config)) and start_button(
+        config, "Run again", key="runs_again"
+    ):
         st.query_params["run"] = engine().submit(config).id
         st.rerun()
 

@@ -217,6 +217,11 @@ def test_nobody_is_not_the_owner(store: RunStore) -> None:
         with pytest.raises(ValueError, match="has no runs"):
             store_for(nobody, store)
     assert store_for(OWNER, store) is store
+    anna = store_for(ANNA, store)
+    assert store_for(ANNA, anna) is anna
+    for more in (OWNER, TEACHER, BEN):  # from a page that has only hers
+        with pytest.raises(ValueError, match="no other one"):
+            store_for(more, anna)
 
 
 # Runs that several hold
