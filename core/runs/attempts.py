@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from core.events import Event, Notice
 from core.runs.record import Run
-from core.runs.rows import as_runs
+from core.runs.rows import as_runs, stored_message
 from core.runs.schema import Database, events, runs
 from core.runs.states import RunStatus
 from core.typed_json import strict_json
@@ -64,7 +64,7 @@ def _start_again(connection: Connection, row: Row[Any]) -> list[Row[Any]]:
         .order_by(events.c.seq)
     )
     n_lost, last_step = 0, 0
-    for payload in payloads:
+    for payload in map(stored_message, payloads):
         if str(payload.get("message", "")).startswith(LOST):
             n_lost, last_step = n_lost + 1, 0
         last_step = int(payload.get("step") or 0) if payload.get("type") == "step" else last_step

@@ -120,10 +120,13 @@ class Answerer:
             inbox.put(line)
 
     def _answer_forever(self) -> None:
+        growth = Growth()
         while True:
             self._questions.answer_next()
             if self._questions.none_waits:
                 release_memory()
+                if growth.is_too_much(memory_mb()) and not self._inboxes:
+                    os._exit(0)  # another takes its place
 
     def _end(self, reason: str) -> None:
         """It uses too much memory: who waits is told, and another takes its place."""

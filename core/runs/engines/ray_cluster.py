@@ -160,7 +160,7 @@ class Cluster:
         """One that trains takes all processors of its node, as at home; one that answers computes by turns with it."""
         strategies = import_module("ray.util.scheduling_strategies")
         n_cpus = int(resources["CPU"])
-        kind = self._ray.remote(Hosted).options(
+        kind = self._ray.remote(
             num_cpus=n_cpus if role == "train" else 0,
             num_gpus=0.5 if resources.get("GPU") else 0,
             max_concurrency=1 if role == "train" else AT_ONCE,
@@ -168,7 +168,7 @@ class Cluster:
             max_task_retries=0,
             concurrency_groups={"control": 1, "life": 1},
             scheduling_strategy=strategies.NodeAffinitySchedulingStrategy(node, soft=False),
-        )
+        )(Hosted)
         handle = kind.remote(role, _settings(n_cpus))
         return Actor(
             role=role,

@@ -66,6 +66,7 @@ class RayEngine:
         """Workers that are gone, whose runs are to start again as soon as the database takes it."""
         self._numbers = itertools.count(1)
         self._lock = threading.RLock()
+        self._counting = threading.Lock()
         self._closed = threading.Event()
         self._watching = threading.Thread(target=self._watch, daemon=True, name="engine watch")
         self._watching.start()
@@ -110,7 +111,7 @@ class RayEngine:
         number = next(self._numbers)
         line = line_of(request_line(number, request))
         done = False
-        actor.pending += 1
+        self._count(actor, 1)
         try:
             for said in actor.stream("answer", line):
                 if said is None:
@@ -128,9 +129,13 @@ class RayEngine:
                 self._keep_here(request, found)
                 yield found
         finally:
-            actor.pending -= 1
+            self._count(actor, -1)
             if not done:
                 actor.call("cancel", number)
+
+    def _count(self, actor: Actor, more: int) -> None:
+        with self._counting:
+            actor.pending += more
 
     def _keep_here(self, request: Request[Any], found: object) -> None:
         """What the node kept, pages read from this machine."""
@@ -148,12 +153,11 @@ class RayEngine:
         about = str(getattr(request, "run", "")) or str(getattr(request, "model", ""))
         end_s = time.monotonic() + PATIENCE_S
         while not self._closed.is_set():
-            with self._lock:
-                ready = [
-                    actor
-                    for actor in self._cluster.actors("ask")
-                    if actor.is_ready and not any(actor is one for one in tried)
-                ]
+            ready = [
+                actor
+                for actor in self._cluster.actors("ask")
+                if actor.is_ready and not any(actor is one for one in tried)
+            ]
             if ready:
                 found = min(ready, key=lambda a: (a.pending, about not in a.warm_for, a.node))
                 found.warm_for = {*sorted(found.warm_for)[:50], about}

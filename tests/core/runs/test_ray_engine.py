@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,13 @@ from core.runs.messages import Generate
 from core.runs.states import RunStatus
 from core.runs.store import RunStore
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.timeout(400),
+    pytest.mark.skipif(
+        find_spec("ray") is None, reason="ray is not installed (requirements-cluster.txt)"
+    ),
+]
 N_STEPS = 400
 """Enough to be killed amid."""
 
@@ -45,7 +52,6 @@ class Place:
 
 @contextmanager
 def running(folder: Path, patch: pytest.MonkeyPatch, address: str) -> Generator[Place]:
-    pytest.importorskip("ray", reason="ray is not installed (requirements-cluster.txt)")
     from ray.cluster_utils import Cluster
 
     cache = cache_dir().resolve()
