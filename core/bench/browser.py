@@ -67,7 +67,7 @@ class Reaction:
     at: float
     """When, by the clock that only goes forward."""
     first_s: float | None = None
-    """Until the first change of the page."""
+    """Until the first change of the page; where nothing changes, until it was whole again."""
     done_s: float | None = None
     """Until the page was whole again."""
 
@@ -116,7 +116,8 @@ class Page:
     """Of the run that is under way; none where all of the page runs."""
 
     def take(self, payload: bytes) -> str:
-        """Take a message in; returns what kind it is, "interrupted" for the end of a run that another follows at once.
+        """Take a message in; returns what kind it is: "same" for an element that was there already as it is now,
+        "interrupted" for the end of a run that another follows at once.
 
         Raises `DecodeError` for what is no message, and `KeyError` for one that says what came before, and did not.
         """
@@ -133,7 +134,10 @@ class Page:
             self._begin(message)
         elif kind == "delta":
             place = tuple(message.metadata.delta_path)
+            before = self.elements.get(place)
             self.elements[place] = Placed(message.delta, self.run)
+            if before and before.delta == message.delta:
+                return "same"
         elif kind == "navigation":
             self.script = message.navigation.page_script_hash
             self.pages = {

@@ -131,7 +131,8 @@ async def _lesson(
 ) -> tuple[list[Told], int]:
     """Returns what learners were told, and how many bytes the server sent."""
     until = lesson.begun + 60 * minutes
-    await teacher.open("wall", f"wall_lesson={LESSON}")
+    await teacher.open("wall")
+    await teacher.choose("wall_lesson", lesson.wall.titles[LESSON])
     learners: list[Learner] = []
     browsers = [teacher]
     looking = asyncio.create_task(_look(lesson, server, held, watch, on_progress))

@@ -62,6 +62,12 @@ def test_what_a_run_does_not_draw_again_is_gone() -> None:
         page.widget("go")
 
 
+def test_what_stays_as_it_was_is_no_change() -> None:
+    page = Page()
+    take(page, new_session(), text("one", 0), text("two", 1), finished())
+    assert take(page, new_session(), text("one", 0), text("three", 1))[1:] == ["same", "delta"]
+
+
 def test_a_fragment_replaces_its_own_elements_only() -> None:
     page = Page()
     take(page, new_session(), text("page", 0), text("old", 1, 0, fragment="f"), text("more", 1, 1, fragment="f"), finished())  # fmt: skip
