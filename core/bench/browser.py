@@ -413,5 +413,9 @@ def enter(address: str, path: str, fields: dict[str, str]) -> str:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: object) -> None:
-        """The cookie stands in the answer itself."""
+    """The cookie stands in the answer itself."""
+
+    def redirect_request(
+        self, req: object, fp: object, code: object, msg: object, headers: object, newurl: object
+    ) -> None:
+        del req, fp, code, msg, headers, newurl

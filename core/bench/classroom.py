@@ -5,6 +5,7 @@ browser.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -128,6 +129,8 @@ class ClassLoad:
         return float(np.mean(half[-fifth:]) - np.mean(half[:fifth])) if half else 0.0
 
 
+QUESTION = re.compile(r"forgetting_ask_\w+")
+"""Each of the lesson's questions has a key of its own."""
 CHROMIUM = "chromium"
 """A real browser beside the others."""
 
@@ -193,7 +196,8 @@ def kinds(found: ClassLoad) -> dict[str, list[float]]:
     for one in found.actions:
         seconds = one.done_s if one.what.startswith("open") else one.first_s
         if seconds is not None:
-            kind = one.what if one.who != CHROMIUM else f"{one.what}, as Chromium shows it"
+            what = QUESTION.sub("forgetting_ask", one.what)
+            kind = what if one.who != CHROMIUM else f"{what}, as Chromium shows it"
             by_kind.setdefault(kind, []).append(seconds)
     return by_kind
 
@@ -259,10 +263,11 @@ def save(found: ClassLoad, folder: Path) -> None:
 
 def summary(found: ClassLoad) -> dict[str, object]:
     """For a program: without the single measurements."""
-    values = asdict(found)
+    values: dict[str, object] = asdict(found)
     for name in ("actions", "shown", "held"):
         values.pop(name)
-    return values | {"aims": [asdict(one) | {"verdict": one.verdict} for one in aims(found)]}
+    values["aims"] = [asdict(one) | {"verdict": one.verdict} for one in aims(found)]
+    return values
 
 
 @cache

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
@@ -33,6 +33,7 @@ from core.bench.measure_lesson import own_home
 from core.classroom.classroom import SERVER, Classroom
 from core.classwork.pupils import Pupil, pupils
 from core.errors import UserError
+from core.events import Started
 from core.models.acquire import is_ready
 from core.paths import ROOT, data_dir
 from core.quiet import Watch
@@ -111,7 +112,7 @@ def measure(
             n_guesses=lesson.n_locked,
             n_questions=lesson.n_questions,
             sent_mb=sent / MB,
-            stamp=Stamp.now(dtype="", device="", quiet=watch.found),
+            stamp=Stamp.now(**_computed_on(store, runs), quiet=watch.found),
         )
 
 
@@ -234,6 +235,15 @@ def look_up(told: Sequence[Told], known: Sequence[Pupil], store: RunStore) -> tu
         if run.status is RunStatus.FAILED:
             lost.append(f"the run {run_id} failed: {run.reason}")
     return n_events, lost
+
+
+def _computed_on(store: RunStore, runs: Iterable[str]) -> dict[str, str]:
+    """Precision and device of the runs; empty where none began."""
+    for run_id in runs:
+        for event in store.events(run_id):
+            if isinstance(event, Started):
+                return {"dtype": event.dtype, "device": event.device}
+    return {"dtype": "", "device": ""}
 
 
 def _calm(store: RunStore) -> None:

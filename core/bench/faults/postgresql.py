@@ -5,7 +5,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ def find(program: str) -> str | None:
 
 
 @contextmanager
-def server() -> Iterator[str]:
+def server() -> Generator[str]:
     """Start a server of its own that listens on a socket in a new folder; yields its address."""
     user = _user()
     folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: the path of a socket may have 107 bytes
@@ -69,7 +69,7 @@ def stop(folder: Path) -> None:
 
 
 @contextmanager
-def away(address: str) -> Iterator[None]:
+def away(address: str) -> Generator[None]:
     """The server is stopped inside, and started again."""
     stop(folder_of(address))
     try:

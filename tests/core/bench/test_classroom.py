@@ -17,6 +17,7 @@ from core.bench.classroom import (
     Shown,
     aims,
     finding,
+    kinds,
     markdown,
     percentile,
     read_back,
@@ -70,6 +71,10 @@ def test_opening_a_page_and_a_real_browser_count_apart() -> None:
     assert found.clicks(CHROMIUM) == [3.0]
     assert found.opened() == [9.0]
     assert "choose before_task, as Chromium shows it" in markdown(found)
+    asked = [
+        replace(found.actions[0], what=f"choose forgetting_ask_{id}_run") for id in ("why", "what")
+    ]
+    assert set(kinds(replace(found, actions=tuple(asked)))) == {"choose forgetting_ask"}
 
 
 def test_verdicts_follow_what_was_measured() -> None:
