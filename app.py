@@ -19,6 +19,7 @@ from pages.shared.class_corner import class_corner
 from pages.shared.class_screen import follow_class
 from pages.shared.engine import server_engine
 from pages.shared.layout import page_style
+from pages.shared.login import ask_to_log_in, is_logged_in, is_login_wanted
 from pages.shared.plain import plain
 from pages.shared.prepare import preparation_corner
 from pages.shared.prepared_link import opened_link
@@ -65,6 +66,8 @@ def say_who(who: Visitor) -> None:
     """In a class: as whom this browser is there."""
     if who.role != "owner":
         st.sidebar.caption(f"In this class you are **{plain(who.name or 'the teacher')}**.")
+    if is_login_wanted():
+        st.sidebar.button("Log out", on_click=st.logout, key="login_out")
 
 
 def draw() -> None:
@@ -73,10 +76,16 @@ def draw() -> None:
     )
     page_style()
     try:
+        if is_login_wanted() and not is_logged_in():
+            ask_to_log_in()
+            return
         who = visitor()
     except UserError as error:  # the class is over, or the cookie is no good any more
         st.error(plain(str(error)))
-        st.html('<a href="/join" target="_self">Go to the entrance</a>')
+        if is_login_wanted():
+            st.button("Log out", on_click=st.logout, key="login_out")
+        else:
+            st.html('<a href="/join" target="_self">Go to the entrance</a>')
         return
 
     navigation = st.navigation(

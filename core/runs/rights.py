@@ -100,7 +100,7 @@ class VisitorStore(RunStore):
         self._check(run_id)
         return self._everything.messages(run_id, after=after)
 
-    def events(self, run_id: str, *, after: int = 0) -> list[Event]:
+    def events(self, run_id: str, *, after: int | None = None) -> list[Event]:
         self._check(run_id)
         return self._everything.events(run_id, after=after)
 

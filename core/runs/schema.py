@@ -49,6 +49,7 @@ from sqlalchemy.exc import (
     DBAPIError,
     IntegrityError,
     NoSuchModuleError,
+    OperationalError,
     ProgrammingError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -62,6 +63,14 @@ BUSY_TIMEOUT_S = 30.0
 SCHEMA_VERSION = "0005"
 """The newest of `MIGRATIONS`. Versions are numbered: "0002" is newer than "0001"."""
 MIGRATIONS = Path(__file__).with_name("migrations")
+
+AWAY = {
+    "connect_timeout": 10,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+"""In seconds: a server that is switched off, or behind a cut cable, is noticed within half a minute."""
 
 metadata = MetaData()
 
@@ -231,6 +240,10 @@ class StoreError(UserError):
     """The database can do nothing now, such as on a full disk; what was recorded before stays."""
 
 
+class LostConnectionError(StoreError):
+    """The server of the database cannot be reached now, or has just gone; SQLite has none."""
+
+
 class Database:
     """An open database. Errors of the machine leave it as `StoreError`."""
 
@@ -333,6 +346,8 @@ def _engine(url: URL) -> Engine:
         options["connect_args"] = {"timeout": BUSY_TIMEOUT_S}
     else:
         options["pool_pre_ping"] = True  # the database's server may have been restarted
+    if url.get_driver_name().startswith("psycopg"):
+        options["connect_args"] = AWAY
     try:
         engine = create_engine(url, **options)
     except ModuleNotFoundError as error:
@@ -405,7 +420,25 @@ def explain(error: DBAPIError | PoolTimeout, url: URL) -> StoreError:
     if isinstance(error, PoolTimeout):
         return StoreError("Too many requests wait for the run database; try again in a moment.")
     cause = str(error.orig)
+    if is_lost(error, url):
+        return LostConnectionError(
+            f"The run database {describe(url)} cannot be reached: {cause.strip().splitlines()[0]}"
+        )
     for said, sentence in SENTENCES:
         if said in cause:
             return StoreError(sentence.format(where=describe(url)))
     return StoreError(f"The run database {describe(url)} cannot be used: {cause.strip()}.")
+
+
+GONE_STATES = ("08", "57P", "53300")
+"""Of PostgreSQL: connection trouble, a server that shuts down or starts, one with too many clients."""
+
+
+def is_lost(error: DBAPIError, url: URL) -> bool:
+    """Whether the server is away, so that the same may work later; not whether it refuses something."""
+    if url.get_backend_name() == "sqlite":
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:  # no server said it
+        return isinstance(error, OperationalError) or error.connection_invalidated
+    return state.startswith(GONE_STATES)

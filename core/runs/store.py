@@ -30,7 +30,7 @@ from core.config import RunConfig
 from core.errors import UserError, quote
 from core.events import Event, event_from_dict
 from core.probes import kept as probes
-from core.runs import artifacts, holdings, queue
+from core.runs import artifacts, attempts, holdings, queue
 from core.runs.endings import Ending
 from core.runs.healing import Healer
 from core.runs.holdings import Holding
@@ -200,6 +200,10 @@ class RunStore:
         """
         return self._healer.heal(stale_s=stale_s, given_up=given_up)
 
+    def start_again(self, worker: str) -> list[Run]:
+        """`worker` is lost with its machine: the run that it carried out waits again (core/runs/attempts.py)."""
+        return attempts.start_again(self._database, worker)
+
     # Events
 
     def append(self, run_id: str, event: Event) -> int:
@@ -228,9 +232,11 @@ class RunStore:
             )
         return seq
 
-    def events(self, run_id: str, *, after: int = 0) -> list[Event]:
-        """All events but the first `after`, in order."""
-        return [event_from_dict(message) for message in self.messages(run_id, after=after)]
+    def events(self, run_id: str, *, after: int | None = None) -> list[Event]:
+        """The events of a run's last attempt, in order (core/runs/attempts.py); with `after`, all that were ever
+        recorded but the first `after`."""
+        found = [event_from_dict(message) for message in self.messages(run_id, after=after or 0)]
+        return attempts.of_last_attempt(found) if after is None else found
 
     def messages(self, run_id: str, *, after: int = 0) -> list[dict[str, Any]]:
         """The events with seq > `after` as they are stored, each with its "seq" and "at" (a time)."""
@@ -320,12 +326,12 @@ class RunStore:
     # Artifacts
 
     def artifact_dir(self, run_id: str) -> Path:
-        """Where the run's weights lie, or will; not created here."""
-        return artifacts.folder_of(run_id)
+        """Where the run's weights lie, or will; not created here. From a storage for all machines they are fetched."""
+        return artifacts.fetched(run_id)
 
     def size_bytes(self, run_id: str) -> int:
         """Disk space of the run's artifacts; 0 when it has none."""
-        return artifacts.size_bytes(artifacts.folder_of(run_id))
+        return artifacts.size_of(run_id)
 
     def delete(self, run_id: str) -> bool:
         """Remove a run with its events and artifacts, whoever holds it. `UserError` while it is active.
@@ -374,7 +380,7 @@ class RunStore:
         """The newest; an experiment's run leaves none, and who joined it could not ask its model anything."""
         newest_first = self._equal_finished(config).order_by(runs.c.number.desc())
         for row in connection.execute(newest_first):
-            if artifacts.folder_of(row.id).is_dir():
+            if artifacts.is_kept(row.id):
                 return row
         return None
 

@@ -11,15 +11,12 @@ import contextlib
 import json
 import logging
 import os
-import queue
 import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 
-import torch
 from filelock import FileLock, Timeout
 
 from core import catalog
@@ -31,23 +28,23 @@ from core.models.acquire import is_ready
 from core.models.load import LoadedModel
 from core.models.probe import probe, resolve_dtype
 from core.paths import data_dir
+from core.runs.answering import Questions
 from core.runs.backoff import Backoff
-from core.runs.compute_lock import in_turns
-from core.runs.execute import execute, explain
+from core.runs.execute import execute
 from core.runs.identity import remember_machine
 from core.runs.inference_session import InferenceSession
 from core.runs.memory_ceiling import Growth, watch_memory
-from core.runs.messages import ELSEWHERE, Generate, Ready, Warm, request_from_json
-from core.runs.pipe import AnswerLine, RequestLine, answer_line, line_of
+from core.runs.messages import ELSEWHERE, Ready, Warm
+from core.runs.pipe import AnswerLine, RequestLine, line_of
 from core.runs.states import IllegalTransition
+from core.runs.storage import fetch_dataset
 from core.runs.store import RunStore, worker_identity
-from core.runs.together import MOST, answer_together, are_alike
+from core.runs.worker_store import WorkerStore
 from core.typed_json import Json, read
 
 log = logging.getLogger(__name__)
 IDLE_S = 0.5
 """Pause between two looks at an empty queue, for runs of other servers: our own says when it queues one."""
-ALL_CORES = torch.get_num_threads()
 say_lock = threading.Lock()
 
 
@@ -61,12 +58,16 @@ def answer(line: AnswerLine) -> None:
     say(line_of(line))
 
 
-def say_ready() -> None:
-    """Tell the server what this machine is, as the probe found it."""
+def measured() -> Ready:
+    """What this machine is, as the probe found it."""
     found = probe()
     remember_machine(device=found.device.partition(":")[0], dtype=found.dtype)
-    ready = Ready(device=found.device, dtype=found.dtype, gflops=found.gflops)
-    say({"state": "ready", **asdict(ready)})
+    return Ready(device=found.device, dtype=found.dtype, gflops=found.gflops)
+
+
+def say_ready() -> None:
+    """Tell the server."""
+    say({"state": "ready", **asdict(measured())})
 
 
 class BaseKeeper:
@@ -76,6 +77,8 @@ class BaseKeeper:
         self.base: LoadedModel | None = None
 
     def __call__(self, config: RunConfig) -> LoadedModel:
+        """The base of a run, whose upload is then here, too."""
+        fetch_dataset(config.data.dataset)
         dtype = resolve_dtype(config.dtype)
         wanted = catalog.find_model(config.model).id
         if self.base is None or (self.base.id, self.base.dtype) != (wanted, dtype):
@@ -88,7 +91,7 @@ def train_forever(store: RunStore) -> None:
     keeper, me, growth = BaseKeeper(), worker_identity(), Growth()
     is_queued = threading.Event()
     threading.Thread(target=_heed_parent, args=(store, me, is_queued), daemon=True).start()
-    watch_memory(lambda said: _exit_failing_own(store, me, said))
+    watch_memory(lambda said: exit_failing_own(store, me, said))
     lease = FileLock(data_dir() / "training.lock")  # of two servers on one home, one trains
     try:
         lease.acquire(timeout=0)
@@ -123,12 +126,12 @@ def _heed_parent(store: RunStore, me: str, is_queued: threading.Event) -> None:
     progress, and go."""
     for _ in sys.stdin:
         is_queued.set()
-    _exit_failing_own(
+    exit_failing_own(
         store, me, "The app was closed during this run. What it recorded is kept; run it again."
     )
 
 
-def _exit_failing_own(store: RunStore, me: str, reason: str) -> None:
+def exit_failing_own(store: RunStore, me: str, reason: str) -> None:
     log.warning("training worker ends: %s", reason)
     try:
         for run in store.active():
@@ -157,143 +160,39 @@ def answer_forever(store: RunStore) -> None:
 
     One with `cancel` stops a request that is running or waiting. A mistake of the user comes back as `error`.
     """
-    requests: queue.Queue[RequestLine] = queue.Queue()
-    cancelled: set[int] = set()
-    answering: list[int] = []
-    """The request that is being answered."""
+    session, growth = InferenceSession(store), Growth()
+    questions = Questions(session, answer)
 
     def listen() -> None:
         for line in sys.stdin:
-            message = read(RequestLine, json.loads(line))
-            if message.cancel:
-                cancelled.add(message.cancel)
-            else:
-                requests.put(message)
+            questions.put(read(RequestLine, json.loads(line)))
         os._exit(0)
 
     def exit_over_ceiling(reason: str) -> None:
         log.warning("answering worker ends: %s", reason)
-        for number in answering:
+        for number in questions.under_way:
             answer(AnswerLine(request=number, error=reason))
         os._exit(0)
 
-    session, growth = InferenceSession(store), Growth()
     threading.Thread(target=listen, daemon=True).start()
     watch_memory(exit_over_ceiling)
     if is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
         list(session.warm(Warm(model=catalog.DEFAULT_MODEL)))
     say_ready()
-    waiting: deque[RequestLine] = deque()
     while True:
-        lines = next_lines(requests, waiting)
-        answering[:] = [line.request for line in lines]
-        torch.set_num_threads(_threads_for(lines))
-        if len(lines) == 1:
-            _answer(session, lines[0], lambda number=answering[0]: number in cancelled)
-        else:
-            _answer_together(session, lines, cancelled.__contains__)
-        cancelled.difference_update(answering)
-        answering.clear()
-        if requests.empty() and not waiting:
+        questions.answer_next()
+        if questions.none_waits:
             _exit_when_grown(growth)
-
-
-def next_lines(
-    requests: "queue.Queue[RequestLine]", waiting: deque[RequestLine]
-) -> list[RequestLine]:
-    """The request that has waited longest, with all that can be answered together with it.
-
-    `waiting` are those that have been taken out of the queue and go on waiting.
-    """
-    while line := _taken(requests, may_wait=not waiting):
-        waiting.append(line)
-    first = waiting.popleft()
-    if first.op != Generate.operation:
-        return [first]
-    alike = [line for line in waiting if line.op == first.op and are_alike(first.args, line.args)][
-        : MOST - 1
-    ]
-    for line in alike:
-        waiting.remove(line)
-    return [first, *alike]
-
-
-def _taken(requests: "queue.Queue[RequestLine]", *, may_wait: bool) -> RequestLine | None:
-    try:
-        return requests.get(block=may_wait)
-    except queue.Empty:
-        return None
-
-
-def _threads_for(lines: Sequence[RequestLine]) -> int:
-    """One thread for an answer to one prompt: reading the weights is what limits it, so a second gains little
-    (14.5 instead of 13.5 tokens a second on two idle cores), and other programs disturb it less.
-    """
-    return 1 if len(lines) == 1 and lines[0].op in ("generate", "switch") else ALL_CORES
-
-
-def _answer(session: InferenceSession, line: RequestLine, is_cancelled: Callable[[], bool]) -> None:
-    number = line.request
-    try:
-        request = request_from_json({"op": line.op, "args": line.args})
-        for message in session.answer(request, is_cancelled):
-            if is_cancelled():
-                break
-            answer(answer_line(number, message))
-    except UserError as error:
-        answer(AnswerLine(request=number, error=str(error)))
-    except (MemoryError, RuntimeError) as error:
-        log.exception("request failed")
-        answer(AnswerLine(request=number, error=explain(error)))
-    except Exception as error:
-        log.exception("request failed")
-        answer(AnswerLine(request=number, error=f"Something we did not foresee: {error}"))
-    answer(AnswerLine(request=number, done=True))
-
-
-def _answer_together(
-    session: InferenceSession, lines: Sequence[RequestLine], is_cancelled: Callable[[int], bool]
-) -> None:
-    """Questions that are alike; each is done as soon as it is answered."""
-    left = {place: line.request for place, line in enumerate(lines)}
-
-    def should_stop(place: int) -> bool:
-        return is_cancelled(lines[place].request)
-
-    try:
-        asked = [read(Generate, line.args) for line in lines]
-        for step in in_turns(answer_together(session, asked, should_stop), session.lock):
-            for place, message in step:
-                number = lines[place].request
-                if message is None:
-                    if left.pop(place, None):
-                        answer(AnswerLine(request=number, done=True))
-                elif isinstance(message, UserError):
-                    answer(AnswerLine(request=number, error=str(message)))
-                elif not should_stop(place):
-                    answer(answer_line(number, message))
-    except UserError as error:
-        reason = str(error)
-    except (MemoryError, RuntimeError) as error:
-        log.exception("requests failed")
-        reason = explain(error)
-    except Exception as error:
-        log.exception("requests failed")
-        reason = f"Something we did not foresee: {error}"
-    else:
-        reason = ""
-    for number in left.values():
-        if reason:
-            answer(AnswerLine(request=number, error=reason))
-        answer(AnswerLine(request=number, done=True))
 
 
 def main(role: str) -> None:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )
-    store = RunStore()
-    {"train": train_forever, "ask": answer_forever}[role](store)
+    if role == "train":
+        train_forever(WorkerStore(worker=worker_identity()))
+    else:
+        answer_forever(RunStore())
 
 
 if __name__ == "__main__":

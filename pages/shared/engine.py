@@ -14,7 +14,9 @@ from core.data.tokenizer import ChatTokenizer
 from core.events import Event
 from core.export import kept
 from core.models.acquire import is_ready, model_dir
+from core.runs.engines.engine import Engine, ServerEngine, is_ray_wanted
 from core.runs.engines.local import LocalEngine
+from core.runs.engines.ray_engine import RayEngine
 from core.runs.engines.visitors import VisitorEngine
 from core.runs.event_cache import EventCache
 from core.runs.forecast import Forecast
@@ -31,9 +33,10 @@ def _every_run() -> RunStore:
 
 
 @st.cache_resource(show_spinner=False, on_release=lambda engine: engine.close())
-def server_engine() -> LocalEngine:
+def server_engine() -> ServerEngine:
     """For the server alone, which starts and ends it; pages use `engine`."""
-    return LocalEngine(_every_run())
+    kind = RayEngine if is_ray_wanted() else LocalEngine
+    return kind(_every_run())
 
 
 def store() -> RunStore:
@@ -41,7 +44,7 @@ def store() -> RunStore:
     return store_for(visitor(), _every_run())
 
 
-def engine() -> LocalEngine | VisitorEngine:
+def engine() -> Engine:
     """What starts, stops and asks in the name of who looks at this page."""
     who = visitor()
     return server_engine() if who.role == "owner" else VisitorEngine(server_engine(), who)

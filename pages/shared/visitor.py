@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.classroom.classroom import Classroom, is_classroom
 from core.visitor import OWNER, Visitor
+from pages.shared.login import is_login_wanted, logged_in
 
 COOKIE = "tuning_fork_class"
 
@@ -19,6 +20,8 @@ def visitor() -> Visitor:
 
     Raises `UserError` for a browser that is in no class any more, and for a learner whose class is over.
     """
+    if is_login_wanted():
+        return logged_in(classroom())
     if not is_classroom():
         return OWNER
     return classroom().tickets.visitor(st.context.cookies.get(COOKIE, ""))

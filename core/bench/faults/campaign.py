@@ -28,6 +28,9 @@ OF_A_MACHINE = re.compile(r"(?:/[\w.@+-]+)+/(?=(?:core|pages|site-packages|homes
 Kind = Callable[[Path], AbstractContextManager[Callable[[int, Random], Try]]]
 USUAL = {
     "kills": 22,
+    "servers": 14,
+    "connections": 14,
+    "nodes": 10,
     "uploads": 475,
     "options": 1_464,
     "addresses": 598,

@@ -8,7 +8,7 @@ from typing import Literal, overload
 
 from core.config import RunConfig
 from core.errors import UserError
-from core.runs.engines.local import LocalEngine
+from core.runs.engines.engine import ServerEngine
 from core.runs.engines.preparation import Preparation
 from core.runs.messages import M, Ready, Request, Warm
 from core.runs.record import Run
@@ -19,13 +19,13 @@ from core.visitor import Visitor
 class VisitorEngine:
     """Made for each request of a page; it holds nothing."""
 
-    def __init__(self, engine: LocalEngine, visitor: Visitor) -> None:
+    def __init__(self, engine: ServerEngine, visitor: Visitor) -> None:
         self._engine = engine
         self._visitor = visitor
         self.store = store_for(visitor, engine.store)
 
     def submit(self, config: RunConfig) -> Run:
-        """See `LocalEngine.submit`; `UserError` beyond the limits of the class, too."""
+        """See `ServerEngine.submit`; `UserError` beyond the limits of the class, too."""
         return self._engine.submit(config, store=self.store)
 
     def cancel(self, run_id: str) -> bool:
@@ -37,7 +37,7 @@ class VisitorEngine:
     @overload
     def ask(self, request: Request[M], *, beat: Literal[True]) -> Iterator[M | None]: ...
     def ask(self, request: Request[M], *, beat: bool = False) -> Iterator[M | None]:
-        """See `LocalEngine.ask`; `UserError` for the runs and data of others, and for one question too many."""
+        """See `ServerEngine.ask`; `UserError` for the runs and data of others, and for one question too many."""
         check_request(request, self.store)
         if request.operation != Warm.operation:
             self.store.limits.count_question()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from core.bench.faults import postgresql
 from core.classroom.classroom import Classroom
 from core.classroom.codes import WrongCodeError
 from core.classroom.delete import delete_everything
@@ -10,7 +11,6 @@ from core.errors import UserError
 from core.runs.rights import store_for
 from core.runs.store import RunStore
 from core.visitor import OWNER
-from tests.core.runs import postgresql
 
 
 @pytest.mark.thorough

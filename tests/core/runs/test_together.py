@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from core.generate.settings import SamplingSettings
-from core.runs import inference_session, together, worker
+from core.runs import inference_session, together
+from core.runs.answering import Questions, next_lines
 from core.runs.inference_session import InferenceSession
 from core.runs.messages import Generate, NextTokensAfter
 from core.runs.pipe import AnswerLine, RequestLine, request_line
 from core.runs.store import RunStore
 from core.runs.together import MOST, answer_together
-from core.runs.worker import next_lines
 from tests.core.runs.test_inference_session import answer, finished
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -151,15 +151,19 @@ def test_what_is_alike_is_taken_together_and_the_rest_keeps_its_order() -> None:
 
 
 def test_the_worker_says_to_each_what_is_theirs(
-    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_folder: Path,
 ) -> None:
     said: list[AnswerLine] = []
-    monkeypatch.setattr(worker, "answer", said.append)
     session = InferenceSession(RunStore())
     good = questions(tiny_folder)[0]
     asked = [good, replace(good, text="a dog"), replace(good, text=" ")]
     numbered = [request_line(number, one) for number, one in enumerate(asked, start=7)]
-    worker._answer_together(session, numbered, lambda number: number == 8)
+    asking = Questions(session, said.append)
+    asking.put(RequestLine(cancel=8))
+    for line in numbered:
+        asking.put(line)
+    asking.answer_next()
+    assert asking.none_waits
     of = {number: [line for line in said if line.request == number] for number in (7, 8, 9)}
     assert [line.done for line in of[7]] == [False] * (len(of[7]) - 1) + [True]
     assert of[7][-2].message["token"]["text"] == answer(session, tiny_folder)  # type: ignore[index,call-overload]
@@ -168,13 +172,13 @@ def test_the_worker_says_to_each_what_is_theirs(
     assert of[9][1:] == [AnswerLine(request=9, done=True)]
 
 
-def test_when_the_model_cannot_be_loaded_all_are_told(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_when_the_model_cannot_be_loaded_all_are_told(home: Path) -> None:
     said: list[AnswerLine] = []
-    monkeypatch.setattr(worker, "answer", said.append)
+    asking = Questions(InferenceSession(RunStore()), said.append)
     gone = [request_line(n, Generate(model=str(home / "gone"), text=f"{n}")) for n in (1, 2)]
-    worker._answer_together(InferenceSession(RunStore()), gone, lambda number: False)
+    for line in gone:
+        asking.put(line)
+    asking.answer_next()
     assert [line.request for line in said if line.done] == [1, 2]
     assert all(line.error for line in said if not line.done)
     assert {line.request for line in said if line.error} == {1, 2}
