@@ -15,7 +15,6 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core.classroom.classes import ClassOverError
 from core.classroom.classroom import is_classroom
 from core.classroom.codes import WrongCodeError
 from core.classroom.nicknames import LONGEST
@@ -74,9 +73,11 @@ def refusal(scope: Scope, error: UserError) -> ASGIApp:
     opens_page = scope["type"] == "http" and "text/html" in connection.headers.get("accept", "")
     if not opens_page:
         return PlainTextResponse(str(error), status_code=403)
-    if isinstance(error, ClassOverError):
+    if not isinstance(error, WrongCodeError):  # the class is over, or the disk is full
         return form(connection, wrong=str(error))
-    wanted = scope["path"] + (f"?{scope['query_string'].decode()}" if scope["query_string"] else "")
+    wanted = scope["path"] + (
+        f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
+    )
     return RedirectResponse(f"/join?{urlencode({'next': wanted})}", status_code=303)
 
 

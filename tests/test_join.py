@@ -143,6 +143,7 @@ def test_the_teacher_opens_the_page_with_the_secret_or_the_link_once(room: Class
     again = browser().get(link)
     assert again.status_code == 403
     assert "used already" in said(again.text)
+    assert 'action="/teach"' in again.text
 
 
 @pytest.mark.parametrize(
@@ -201,6 +202,7 @@ def test_a_class_that_is_over_says_so(room: Classroom) -> None:
     shut = mia.get("/lora", headers=PAGE)
     assert shut.status_code == 403
     assert said(shut.text).startswith("This class is over.")
+    assert 'action="/join"' in shut.text  # from every address, for the next class
     assert mia.get("/media/x").text.startswith("This class is over.")
     late = browser().post("/join", data={"code": school_class.code, "nickname": "Omar"})
     assert said(late.text).startswith("This class is over.")

@@ -1,12 +1,14 @@
 """Under which addresses the room reaches this computer, and which ports are free."""
 
 import ipaddress
+import re
 import socket
 
 import psutil
 
-from core.errors import UserError
+from core.errors import UserError, quote
 
+URL = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?(/[A-Za-z0-9/._-]{0,100})?")
 LOOPBACK = ("localhost", "127.0.0.1")
 
 
@@ -30,10 +32,23 @@ def names(more: str = "") -> list[str]:
     return list(dict.fromkeys(filter(None, known)))
 
 
-def check_port(port: int) -> None:
-    """Raises `UserError` for one that no server can take now."""
+def url_of(given: str, port: int) -> str:
+    """What the room opens: "http://192.168.1.20:8501". Raises `UserError` for what is no address or port.
+
+    Nothing, a host, or a whole URL may be given; without one it is this computer's own address.
+    """
     if not 1 <= port <= 65535:
         raise UserError(f"A port is a whole number from 1 to 65535; got {port}.")
+    url = given if "://" in given else f"http://{given or of_this_machine()[0]}:{port}"
+    if not URL.fullmatch(url):
+        raise UserError(
+            f"An address is a name or a URL, such as https://school.example; got {quote(given)}."
+        )
+    return url.rstrip("/")
+
+
+def check_free(port: int) -> None:
+    """Raises `UserError` for a port that no server can take now."""
     with socket.socket() as tried:
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

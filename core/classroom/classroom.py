@@ -1,10 +1,12 @@
 """The classroom of this computer: classes, learners and tickets in the database of the runs.
 
-room = Classroom()
-school_class, secret = room.classes.begin(name="8b", minutes=90)
-cookie = room.enter(school_class.code, "Mia")
-room.tickets.visitor(cookie)                 # Visitor(space="…", role="learner", …)
-room.tickets.visitor(room.teach(secret))     # Visitor(…, role="teacher", …)
+    room = Classroom()
+    school_class, secret = room.classes.begin(name="8b", minutes=90)
+    cookie = room.enter(school_class.code, "Mia")
+    room.tickets.visitor(cookie)                 # Visitor(space="…", role="learner", …)
+    room.tickets.visitor(room.teach(secret))     # Visitor(…, role="teacher", …)
+
+Of what proves who somebody is, only hashes are kept (`core/classroom/tickets.py`).
 """
 
 import os

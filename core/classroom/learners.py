@@ -51,13 +51,17 @@ class Learners:
             try:
                 with self._database.transaction() as connection:
                     connection.execute(insert(learners).values(row))
-            except IntegrityError as error:  # another one was faster, or the class is gone
-                if not wanted and any(one.name == learner.name for one in self.of(class_id)):
-                    continue
-                raise UserError(
-                    f"{quote(learner.name)} is in this class already; take another nickname. If it is you, "
-                    "your teacher can let you in again."
-                ) from error
+            except IntegrityError as error:
+                if same_name(learner.name) not in {
+                    same_name(one.name) for one in self.of(class_id)
+                }:
+                    raise UserError("This class was deleted.") from error
+                if wanted:
+                    raise UserError(
+                        f"{quote(learner.name)} is in this class already; take another nickname. If it is "
+                        "you, your teacher can let you in again."
+                    ) from error
+                continue  # another one got this animal at the same time
             return learner
 
     def of(self, class_id: str) -> list[Learner]:
@@ -75,8 +79,8 @@ class Learners:
 
     def counts(self) -> dict[str, int]:
         """How many each class has, by its id."""
-        query = select(learners.c.class_id, func.count()).group_by(learners.c.class_id)
-        return {row[0]: row[1] for row in self._database.rows(query)}
+        query = select(learners.c.class_id, func.count().label("n")).group_by(learners.c.class_id)
+        return {row.class_id: row.n for row in self._database.rows(query)}
 
 
 def _learner(row: Row[Any]) -> Learner:

@@ -95,7 +95,7 @@ class Tickets:
         with self._database.transaction() as connection:
             connection.execute(insert(tickets).values(row))
 
-    def _use(self, secret: str, kind: Kind) -> Row[Any]:
+    def _use(self, secret: str, kind: Kind) -> Row[Any, Any]:
         """Take a one-time ticket out: of two who use it at once, one gets it."""
         mine = (tickets.c.hash == hash_of_token(secret)) & (tickets.c.kind == kind)
         with self._database.transaction() as connection:

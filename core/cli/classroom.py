@@ -7,6 +7,7 @@ import time
 from argparse import Namespace
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from core.classroom import addresses
 from core.classroom.classes import USUAL_MINUTES, SchoolClass
@@ -58,9 +59,9 @@ def add_parser(actions: Any) -> None:
 
 def start_class(arguments: Namespace) -> int:
     """Begin a class, say how the room and the teacher get in, and serve until interrupted."""
+    address = addresses.url_of(arguments.address, arguments.port)
     if not arguments.no_server:
-        addresses.check_port(arguments.port)
-    address = address_of(arguments.address, arguments.port)
+        addresses.check_free(arguments.port)
     room, secret = Classroom(), ""
     if arguments.resume:
         school_class = room.the_open_one()
@@ -77,13 +78,6 @@ def start_class(arguments: Namespace) -> int:
     else:
         show(school_class, secret, link)
     return 0 if arguments.no_server else serve(address, arguments.port)
-
-
-def address_of(given: str, port: int) -> str:
-    """What the room opens: "http://192.168.1.20:8501"."""
-    if "://" in given:
-        return given.rstrip("/")
-    return f"http://{given or addresses.of_this_machine()[0]}:{port}"
 
 
 def show(school_class: SchoolClass, secret: str, link: str) -> None:
@@ -106,7 +100,7 @@ def clock(at: float) -> str:
 
 def serve(address: str, port: int) -> int:
     """The app for the room, under the names of this computer, until it is interrupted."""
-    host = address.split("://")[1].rsplit(":", 1)[0].split("/")[0]
+    host = urlsplit(address).hostname or ""
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
     command += [f"--server.port={port}", "--server.address=0.0.0.0"]
     command += [f"--server.allowedHosts={name}" for name in addresses.names(host)]

@@ -81,12 +81,14 @@ def who_is_here(class_id: str) -> None:
 def let_in_again(class_id: str) -> None:
     """A one-time word for a learner whose browser forgot them."""
     members = {one.space: one.name for one in classroom().members(visitor(), class_id)}
-    with st.popover("Let a learner in again", icon=":material/key:", disabled=not members):
+    if not members:
+        return
+    with st.popover("Let a learner in again", icon=":material/key:"):
         st.write("For one whose browser was closed or changed: all they have is kept.")
         space = st.selectbox(
             "Who", list(members), format_func=members.__getitem__, key="classroom_who"
         )
-        if st.button("Make a word", key="classroom_word", disabled=space is None):
+        if st.button("Make a word", key="classroom_word"):
             word = classroom().let_in_again(visitor(), space)
             st.markdown("To be entered as the class code, once, within 15 minutes:")
             st.code(spoken(word), language=None)

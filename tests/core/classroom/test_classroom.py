@@ -177,3 +177,6 @@ def test_a_deleted_class_lets_nobody_in(room: Classroom) -> None:
             room.tickets.visitor(cookie)
     with pytest.raises(UserError, match="There is no class"):
         room.classes.get(school_class.id)
+    for name in ("Mia", ""):
+        with pytest.raises(UserError, match="This class was deleted"):
+            room.learners.join(school_class.id, name)

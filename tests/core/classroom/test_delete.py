@@ -87,13 +87,13 @@ def test_what_others_hold_too_stays_theirs(
 ) -> None:
     mia = learner(room, school_class, "Mia")
     other = learner(room, room.classes.begin()[0], "Omar")
+    owned = brought(mia, store, "owner")
+    trained(OWNER, store, 6, task=catalog.CUSTOM_TASK, dataset=owned)
     run = store_for(mia, store).submit(RunConfig(seed=5))
     assert store_for(other, store).submit(RunConfig(seed=5)).id == run.id
     same = brought(mia, store, "cat")
     assert brought(other, store, "cat") == same
     before = brought(mia, store, "old", at=school_class.began_at - 60)
-    owned = brought(mia, store, "owner")
-    trained(OWNER, store, 6, task=catalog.CUSTOM_TASK, dataset=owned)
     delete_everything(room, store, OWNER, school_class.id)
     assert store_for(other, store).get(run.id).status == "queued"
     assert [uploads.is_here(address) for address in (same, before, owned)] == [True] * 3

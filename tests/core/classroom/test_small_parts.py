@@ -58,10 +58,38 @@ def test_this_machine_has_names_and_a_taken_port_is_told() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(UserError, match=f"Port {port} cannot be used"):
-            addresses.check_port(port)
-    addresses.check_port(port)
-    with pytest.raises(UserError, match="from 1 to 65535"):
-        addresses.check_port(70_000)
+            addresses.check_free(port)
+    addresses.check_free(port)
+
+
+@pytest.mark.parametrize(
+    ("given", "port", "url"),
+    [
+        ("", 8501, f"http://{addresses.of_this_machine()[0]}:8501"),
+        ("school.local", 80, "http://school.local:80"),
+        ("https://school.example/fork/", 8501, "https://school.example/fork"),
+    ],
+)
+def test_the_room_opens_an_address(given: str, port: int, url: str) -> None:
+    assert addresses.url_of(given, port) == url
+
+
+@pytest.mark.parametrize(
+    ("given", "port", "said"),
+    [
+        ("", 70_000, "from 1 to 65535"),
+        ("", 0, "from 1 to 65535"),
+        ("a b", 8501, "An address is a name"),
+        ("<b>", 8501, "An address is a name"),
+        ("javascript://x", 8501, "An address is a name"),
+        ("https://x@evil.example", 8501, "An address is a name"),
+        ("x" * 5_000, 8501, "An address is a name"),
+    ],
+)
+def test_what_is_no_address_is_one_sentence(given: str, port: int, said: str) -> None:
+    with pytest.raises(UserError, match=said) as caught:
+        addresses.url_of(given, port)
+    assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize("space", ["..", "../..", "a" * 31, "A" * 32, "/etc", "a" * 32 + "/.."])
