@@ -28,6 +28,7 @@ from tests.core.runs import postgresql as installed
 
 pytestmark = [
     pytest.mark.cluster,
+    pytest.mark.thorough,
     pytest.mark.timeout(400),
     pytest.mark.skipif(
         find_spec("ray") is None, reason="ray is not installed (requirements-cluster.txt)"
