@@ -18,6 +18,7 @@ from core.errors import quote
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """What `json.loads` may give, where nothing more is known of it: cells of an upload, a recorded config."""
+JsonObject: TypeAlias = "dict[str, Json]"
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
 

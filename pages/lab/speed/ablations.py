@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from core.bench.speedups import NOT_DECIDED
+from core.bench.growth import NOT_DECIDED
 from core.errors import UserError
 from core.evaluate.uncertainty import median_interval
 from core.runs.messages import TimeAblations

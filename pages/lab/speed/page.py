@@ -96,7 +96,7 @@ def beside(report: Report) -> None:
         )
         if said := failed_words(report):
             st.caption(said)
-    axes = [axis for axis in AXES if any(point["axis"] == axis for point in report.growth)]
+    axes = [axis for axis in AXES if any(point.axis == axis for point in report.growth)]
     if axes:
         st.header("How the cost of a step grows")
         if few := few_steps_words(report):
