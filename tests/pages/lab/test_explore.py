@@ -145,7 +145,7 @@ def test_two_runs_are_told_apart_by_what_differs(planted: Planted) -> None:
     first, second, _ = plant(planted)
     rows = recorded_rows()
     known = columns(rows)
-    two = [row for row in rows if row["run_id"] in (first, second)]
+    two = [row for row in rows if row.run_id in (first, second)]
     found = difference_table(two, known, {first: "a", second: "b"}).set_index("")
     assert dict(found.loc["method"]) == {"a": "LoRA", "b": "Full fine-tuning"}
     assert dict(found.loc["Sentiment"]) == {"a": "0.90", "b": "0.80"}
