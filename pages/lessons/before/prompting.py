@@ -1,7 +1,7 @@
 """Ask the model: sampling settings, a streamed answer that can be stopped, the next-token view."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, field
 
 import altair as alt
 import pandas as pd
@@ -119,25 +119,35 @@ def answer(
         )
 
 
+@dataclass
+class Ahead:
+    """Of one look ahead: the tokens taken so far, and what could come next."""
+
+    forced: list[int] = field(default_factory=list[int])
+    is_open: bool = False
+    asked: NextTokensAfter | None = None
+    rows: list[NextToken] = field(default_factory=list[NextToken])
+
+
 def look_ahead(name: str, *, text: str, raw: bool, settings: SamplingSettings) -> None:
     """The twenty likeliest next tokens before and after the settings; choose one and go on."""
-    memory: dict[str, Any] = st.session_state.setdefault(f"{name}_memory", {"forced": []})
-    forced: list[int] = memory["forced"]
+    ahead: Ahead = st.session_state.setdefault(f"{name}_ahead", Ahead())
+    forced = ahead.forced
     asked = NextTokensAfter(
         model=current_model().id, text=text, raw=raw, settings=settings, forced=tuple(forced)
     )
     if compute_button("Show the next-token probabilities", key=f"{name}_show"):
-        memory["open"] = True
-    if not memory.get("open"):
+        ahead.is_open = True
+    if not ahead.is_open:
         return
-    if memory.get("asked") != asked:
+    if ahead.asked != asked:
         try:
             (found,) = engine().ask(asked)
         except UserError as error:
             st.error(plain(str(error)))
             return
-        memory |= {"asked": asked, "rows": found.rows}
-    rows: list[NextToken] = memory["rows"]
+        ahead.asked, ahead.rows = asked, found.rows
+    rows = ahead.rows
     steps = sampling_steps(settings)
     st.altair_chart(chain_chart(rows, steps), width="content")
     st.caption("Step by step, from left to right. A grey step is off: it changes nothing.")

@@ -17,6 +17,7 @@ from core.experiments.prompting_record import RecordedRows
 from core.runs import prompt_evaluation
 from pages.shared.colours import BLUE, GREY, ORANGE
 from pages.shared.engine import events_of, store
+from pages.shared.error_bars import error_bars
 from pages.shared.two_lines import line_cells
 
 FORM_TITLES = {"chat": "as turns of the chat", "text": "in one message"}
@@ -132,12 +133,7 @@ def score_figure(found: Sequence[Way]) -> go.Figure:
         figure.add_scatter(
             x=at,
             y=[w.score for w in mine],
-            error_y={
-                "array": [w.interval[1] - w.score for w in mine],
-                "arrayminus": [w.score - w.interval[0] for w in mine],
-                "thickness": 1.5,
-                "width": 0,
-            },
+            error_y=error_bars([w.score for w in mine], [w.interval for w in mine], width=0),
             mode="markers",
             marker={"color": colour, "symbol": symbol, "size": 12},
             name=name,

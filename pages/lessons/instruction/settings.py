@@ -1,7 +1,5 @@
 """The settings of a run of this lesson: the rate in sight, the rest in a popover; values live in the URL."""
 
-from typing import Any
-
 import streamlit as st
 
 from core import catalog
@@ -122,7 +120,7 @@ def _evaluation(data: DataConfig) -> tuple[EvaluationConfig, int]:
 def set_controls(config: RunConfig) -> None:
     """Put a config of a built-in task into the widgets of the lesson."""
     method, task = config.method, config.data.task
-    values: dict[str, Any] = {
+    values: dict[str, str | float | list[str]] = {
         "task": task,
         f"template_{task}": config.data.template or catalog.find_task(task).template,
         "validation": config.data.validation_share,

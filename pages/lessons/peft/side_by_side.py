@@ -2,7 +2,6 @@
 their formulas."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -19,6 +18,7 @@ from core.recorded.spread import seeds_of
 from core.shape import ModelShape
 from pages.shared.colours import BLUE, GREEN, GREY, ORANGE
 from pages.shared.engine import events_of, store
+from pages.shared.error_bars import error_bars
 from pages.shared.two_lines import line_cells
 
 COLOURS = {
@@ -112,7 +112,7 @@ def side_table(found: Sequence[MethodSetting]) -> pd.DataFrame:
     )
 
 
-SIDE_COLUMNS: dict[str, Any] = {
+SIDE_COLUMNS = {
     "method": st.column_config.TextColumn(pinned=True),
     "runs": st.column_config.TextColumn(help="Recorded with the app or yours, and how many seeds"),
     "trained": st.column_config.NumberColumn("trained parameters", format="localized"),
@@ -234,17 +234,12 @@ def _trace(
 ) -> go.Scatter:
     unit = MB if measure == "total_bytes" else 1.0
     means = [(s.mean(measure) or 0.0) / unit for s in mine]
-    values = [s.values(measure) for s in mine]
+    ranges = [(min(v) / unit, max(v) / unit) for v in (s.values(measure) for s in mine)]
     title = METHODS[method].title
     return go.Scatter(
         x=[100 * s.rows[0].share for s in mine],
         y=means,
-        error_y={
-            "array": [max(v) / unit - m for v, m in zip(values, means, strict=True)],
-            "arrayminus": [m - min(v) / unit for v, m in zip(values, means, strict=True)],
-            "thickness": 1,
-            "width": 3,
-        },
+        error_y=error_bars(means, ranges, thickness=1, width=3),
         mode="markers",
         marker={
             "symbol": METHODS[method].symbol,

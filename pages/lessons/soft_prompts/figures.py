@@ -4,7 +4,6 @@ import html
 from collections.abc import Sequence
 from dataclasses import asdict
 from statistics import fmean
-from typing import Any
 
 import altair as alt
 import numpy as np
@@ -31,6 +30,7 @@ from core.runs.messages import TextScore
 from core.runs.store import Run
 from pages.shared.colours import BLUE, GREY, ORANGE
 from pages.shared.engine import events_of, store
+from pages.shared.error_bars import error_bars
 from pages.shared.forgetting import curves
 from pages.shared.live import follow, loss_chart, planned_steps, recorded_behind
 
@@ -159,8 +159,9 @@ def map_chart(events: Sequence[Event], step: int) -> alt.LayerChart | alt.FacetC
     every = pd.DataFrame(rows)
     until = every[every.step <= step]
     now = every[every.step == step]
-    x = alt.X("x:Q", **_axis([*words.x, *every.x], plane, 0))
-    y = alt.Y("y:Q", **_axis([*words.y, *every.y], plane, 1))
+    axis = alt.Axis(tickCount=5, format="~g")
+    x = alt.X("x:Q", title=_direction(plane, 0), scale=_fixed([*words.x, *every.x]), axis=axis)
+    y = alt.Y("y:Q", title=_direction(plane, 1), scale=_fixed([*words.y, *every.y]), axis=axis)
     heading = heading_of(looks, step)
     words["is_shown"] = without_overlap(words)
     named = alt.Chart(words[words.is_shown])
@@ -196,15 +197,15 @@ def without_overlap(words: pd.DataFrame) -> list[bool]:
     return shown
 
 
-def _axis(values: Sequence[float], plane: VocabularyMap, number: int) -> dict[str, Any]:
-    """Fixed over the whole run, so that only the tokens move."""
+def _direction(plane: VocabularyMap, number: int) -> str:
+    return f"direction {number + 1} ({100 * plane.explained[number]:.0f} % of the words’ variance)"
+
+
+def _fixed(values: Sequence[float]) -> alt.Scale:
+    """The same over the whole run, so that only the tokens move."""
     low, high = min(values), max(values)
     pad = 0.05 * (high - low)
-    return {
-        "title": f"direction {number + 1} ({100 * plane.explained[number]:.0f} % of the words’ variance)",
-        "scale": alt.Scale(domain=[low - pad, high + pad], nice=False),
-        "axis": alt.Axis(tickCount=5, format="~g"),
-    }
+    return alt.Scale(domain=[low - pad, high + pad], nice=False)
 
 
 def heading_of(looks: Sequence[VirtualTokens], step: int) -> str:
@@ -278,11 +279,9 @@ def size_figure(found: Sequence[SizeRun]) -> go.Figure:
             figure.add_scatter(
                 x=[r.virtual_tokens for r in mine],
                 y=[r.score for r in mine],
-                error_y={
-                    "array": [r.interval[1] - r.score for r in mine],
-                    "arrayminus": [r.score - r.interval[0] for r in mine],
-                    "thickness": 1,
-                },
+                error_y=error_bars(
+                    [r.score for r in mine], [r.interval for r in mine], thickness=1
+                ),
                 mode="markers",
                 marker={"color": colour, "symbol": symbol, "size": size},
                 name=name,

@@ -68,7 +68,7 @@ def test_a_disturbed_run_is_refused_and_only_it_is_run_again(home: Path, tiny_fo
     assert second[0].id == runs[0].id
     assert second[1].id != runs[1].id
     stamps = again.stamps([run.id for run in second])
-    made = record.record("cures", second, store, untouched=[], command="c", stamps=stamps)
+    made = record.record("cures", second, store, base=[], command="c", stamps=stamps)
     assert (made.stamp.dtype, made.stamp.device) == ("float32", "cpu")
     assert made.stamp.disturbed == ()
     assert all(run.stamp and run.stamp.quiet.during is not None for run in made.runs)
@@ -91,12 +91,17 @@ def test_a_record_and_its_stamp_are_read_back(
     load = Load(seconds=9.0, others=0.01, steal=None, load=0.0)
     stamp = Stamp.now(dtype="float32", device="cpu", quiet=Quietness(before=load, during=load))
     made = replace(
-        record.record("x", [], RunStore(), untouched=[], command="c"), stamp=Stamp.of_all([stamp])
+        record.record("x", [], RunStore(), base=[], command="c"), stamp=Stamp.of_all([stamp])
     )
     record.save(made, tmp_path / "x.json")
     monkeypatch.setattr(record, "FOLDER", tmp_path)
     record.recorded.cache_clear()
     assert record.recorded("x") == made
+    record.recorded.cache_clear()
+    (tmp_path / "x.json").write_text(
+        (tmp_path / "x.json").read_text().replace('"base"', '"untouched"')
+    )
+    assert record.recorded("x") == made  # older records call it so
     record.recorded.cache_clear()
 
 
