@@ -65,6 +65,21 @@ class TrainingRow(TypedDict):
     labels: list[int]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What a trainer is made of."""
+
+    model: Any
+    rows: list[TrainingRow]
+    folder: Path
+    """Of the base, with its tokenizer."""
+    arguments: "SharedArguments"
+    is_packed: bool
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    callbacks: list[Any]
+
+
 @dataclass
 class Fitted:
     """The tuned model, and the seconds and the loss of each step."""
@@ -128,10 +143,17 @@ def fit(
     ]
     with TemporaryDirectory() as scratch:
         make = {"trainer": _trainer, "sft": _sft_trainer}[side]
-        trainer = make(
-            model, rows, config, setting, scratch, folder, (optimizer, schedule), [Watch()]
+        job = Job(
+            model=model,
+            rows=rows,
+            folder=folder,
+            arguments=shared_arguments(config, setting, scratch),
+            is_packed=setting.is_packed,
+            optimizer=optimizer,
+            schedule=schedule,
+            callbacks=[Watch()],
         )
-        trainer.train()
+        make(job).train()
     return found
 
 
@@ -204,7 +226,7 @@ class SharedArguments(TypedDict):
 
 
 def shared_arguments(config: RunConfig, setting: Setting, scratch: str) -> SharedArguments:
-    """In the batches' own order, on the device that we take, without what a run of ours does not do either."""
+    """What both are told: the batches in their own order, on the device that we take; nothing is saved or reported."""
     return {
         "output_dir": scratch,
         "per_device_train_batch_size": config.optimizer.batch_size,
@@ -224,26 +246,17 @@ def shared_arguments(config: RunConfig, setting: Setting, scratch: str) -> Share
     }
 
 
-def _trainer(
-    model: Any,
-    rows: list[TrainingRow],
-    config: RunConfig,
-    setting: Setting,
-    scratch: str,
-    folder: Path,
-    optimizers: Any,
-    callbacks: list[Any],
-) -> Any:
+def _trainer(job: Job) -> Any:
     from transformers import Trainer, TrainingArguments
 
-    pad_id = ChatTokenizer.load(folder).eos_id
+    pad_id = ChatTokenizer.load(job.folder).eos_id
     return Trainer(
-        model=model,
-        args=TrainingArguments(**shared_arguments(config, setting, scratch)),
-        train_dataset=rows,  # pyright: ignore[reportArgumentType]
+        model=job.model,
+        args=TrainingArguments(**job.arguments),
+        train_dataset=job.rows,  # pyright: ignore[reportArgumentType]
         data_collator=partial(_pad, pad_id=pad_id),
-        optimizers=optimizers,
-        callbacks=callbacks,
+        optimizers=(job.optimizer, job.schedule),
+        callbacks=job.callbacks,
     )
 
 
@@ -262,32 +275,23 @@ def _pad(rows: Sequence[TrainingRow], *, pad_id: int) -> dict[str, torch.Tensor]
     }
 
 
-def _sft_trainer(
-    model: Any,
-    rows: list[TrainingRow],
-    config: RunConfig,
-    setting: Setting,
-    scratch: str,
-    folder: Path,
-    optimizers: Any,
-    callbacks: list[Any],
-) -> Any:
+def _sft_trainer(job: Job) -> Any:
     from datasets import Dataset  # pyright: ignore
     from transformers import AutoTokenizer
     from trl import SFTConfig, SFTTrainer  # pyright: ignore
 
     arguments: Any = SFTConfig(
-        **shared_arguments(config, setting, scratch),
+        **job.arguments,
         max_length=None,
-        padding_free=setting.is_packed,
+        padding_free=job.is_packed,
         dataset_kwargs={"skip_prepare_dataset": True},
     )
     trainer: Any = SFTTrainer(
-        model=model,
+        model=job.model,
         args=arguments,
-        train_dataset=Dataset.from_list(rows),
-        processing_class=AutoTokenizer.from_pretrained(str(folder)),
-        optimizers=optimizers,
-        callbacks=callbacks,
+        train_dataset=Dataset.from_list(job.rows),
+        processing_class=AutoTokenizer.from_pretrained(str(job.folder)),
+        optimizers=(job.optimizer, job.schedule),
+        callbacks=job.callbacks,
     )
     return trainer

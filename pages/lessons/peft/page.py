@@ -7,7 +7,6 @@ import streamlit as st
 from core.config import FAMILIES, METHODS, MethodConfig, RunConfig, of_family
 from core.course import content
 from core.evaluate.apart import runs_words
-from core.events import Memory
 from core.experiments import record
 from core.experiments.method_rows import MethodSetting, method_settings
 from core.experiments.methods import method_config
@@ -115,10 +114,8 @@ def shrink(config: RunConfig, found: Sequence[MethodSetting]) -> None:
         st.caption("This setting is not recorded. Run it to measure it.")
         return
     (setting,) = alike
-    all_bytes = [total_bytes(row.memory) for row in setting.rows]
-    figures.metric(
-        "Memory to train", f"{sum(all_bytes) / len(all_bytes) / 1e6:,.0f} MB", width="content"
-    )
+    memory = setting.mean("total_bytes") or 0.0
+    figures.metric("Memory to train", f"{memory / 1e6:,.0f} MB", width="content")
     general = setting.mean("general")
     shipped = record.recorded("methods")
     base = shipped.base_score("general") if shipped else None
@@ -134,17 +131,6 @@ def shrink(config: RunConfig, found: Sequence[MethodSetting]) -> None:
             else ""
         )
         + (f"Recorded on {shipped.date}, {runs_words(len(setting.rows))}." if shipped else "")
-    )
-
-
-def total_bytes(memory: Memory) -> int:
-    """Frozen and trained weights, and what training keeps besides."""
-    return (
-        memory.frozen_bytes
-        + memory.trained_bytes
-        + memory.gradient_bytes
-        + memory.optimizer_bytes
-        + memory.activation_bytes
     )
 
 

@@ -48,29 +48,30 @@ def soft_prompt_view(run_id: str) -> None:
 
 def _view(run: Run, events: list[Event]) -> None:
     n_steps = planned_steps(run.unchecked_config)
-    looks = [e for e in events if isinstance(e, VirtualTokens)]
-    scores = [e for e in events if isinstance(e, Evaluation) and e.task == LEARNED]
-    if scores:
-        st.markdown(f"**{score_words(scores[-1])}**")
-    if looks:
-        answers = [e for e in events if isinstance(e, Sample) and e.task == LEARNED]
-        token_row(looks[-1].tokens, answers[-1] if answers else None)
+    _score_and_tokens(events)
     if any(isinstance(e, Evaluation) for e in events):
         chart = curves(events, n_steps, behind=recorded_behind(run))
         st.altair_chart(chart, width="stretch")
 
 
-def draw(run: Run, events: list[Event]) -> None:
-    """What a replay shows of a check: the score, what the model reads, and where its virtual tokens went."""
-    looks = [e for e in events if isinstance(e, VirtualTokens)]
+def _score_and_tokens(events: Sequence[Event]) -> tuple[VirtualTokens | None, Evaluation | None]:
+    """Draw what the model scores and reads by now, where that is known; both are returned."""
+    look = next((e for e in reversed(events) if isinstance(e, VirtualTokens)), None)
+    answers = [e for e in events if isinstance(e, Sample) and e.task == LEARNED]
     scores = [e for e in events if isinstance(e, Evaluation) and e.task == LEARNED]
     if scores:
         st.markdown(f"**{score_words(scores[-1])}**")
-    if looks:
-        answers = [e for e in events if isinstance(e, Sample) and e.task == LEARNED]
-        token_row(looks[-1].tokens, answers[-1] if answers else None)
-        st.altair_chart(map_chart(events, looks[-1].step), width="stretch")
-    elif scores:  # a prefix has no place on the map
+    if look:
+        token_row(look.tokens, answers[-1] if answers else None)
+    return look, scores[-1] if scores else None
+
+
+def draw(run: Run, events: list[Event]) -> None:
+    """What a replay shows of a check: the score, what the model reads, and where its virtual tokens went."""
+    look, score = _score_and_tokens(events)
+    if look:
+        st.altair_chart(map_chart(events, look.step), width="stretch")
+    elif score:  # a prefix has no place on the map
         st.altair_chart(curves(events, planned_steps(run.unchecked_config)), width="stretch")
 
 
