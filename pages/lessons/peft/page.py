@@ -114,8 +114,10 @@ def shrink(config: RunConfig, found: Sequence[MethodSetting]) -> None:
         st.caption("This setting is not recorded. Run it to measure it.")
         return
     (setting,) = alike
-    memory = setting.mean("total_bytes") or 0.0
-    figures.metric("Memory to train", f"{memory / 1e6:,.0f} MB", width="content")
+    all_bytes = [row.total_bytes for row in setting.rows]
+    figures.metric(
+        "Memory to train", f"{sum(all_bytes) / len(all_bytes) / 1e6:,.0f} MB", width="content"
+    )
     general = setting.mean("general")
     shipped = record.recorded("methods")
     base = shipped.base_score("general") if shipped else None
