@@ -1,18 +1,11 @@
-"""Virtual tokens on a map of words, their learning curve, and a hand-written prompt beside them."""
+"""A run of this lesson: what the model reads by now, its scores and the map of its virtual tokens."""
 
 import html
 from collections.abc import Sequence
-from dataclasses import asdict
-from statistics import fmean
 
-import altair as alt
-import numpy as np
-import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from core.data.examples import task_examples
-from core.evaluate.apart import are_apart, interval_words, runs_words
 from core.evaluate.limits import sample_as_shown
 from core.events import (
     Evaluation,
@@ -21,22 +14,14 @@ from core.events import (
     Step,
     VirtualToken,
     VirtualTokens,
-    VocabularyMap,
 )
 from core.experiments import record
 from core.experiments.mitigations import LEARNED
-from core.experiments.soft_prompts import SIZES, SizeRun, Wandering, size_run, wandering
-from core.runs.messages import TextScore
 from core.runs.store import Run
-from pages.shared.colours import BLUE, GREY, ORANGE
-from pages.shared.engine import events_of, store
-from pages.shared.error_bars import error_bars
+from pages.lessons.soft_prompts.word_map import map_chart
 from pages.shared.forgetting import curves
 from pages.shared.live import follow, loss_chart, planned_steps, recorded_behind
 
-MAP_PX = (620, 400)
-"""The plane of the map where the window is narrow; where it is wide, words lie further apart."""
-LETTER_PX, LINE_PX = 6.5, 13
 MOST_TOKENS = 10
 """In a row; of more, the first ones."""
 
@@ -137,201 +122,3 @@ def recorded_tokens(n: int) -> Sequence[VirtualToken | None]:
         if looks and len(looks[-1].tokens) == n:
             return looks[-1].tokens
     return [None] * n
-
-
-def map_chart(events: Sequence[Event], step: int) -> alt.LayerChart | alt.FacetChart:
-    """The task's words in grey, the virtual tokens at `step` with their way from the start."""
-    plane = next(e for e in events if isinstance(e, VocabularyMap))
-    looks = [e for e in events if isinstance(e, VirtualTokens)]
-    words = pd.DataFrame(map(asdict, plane.words))
-    rows = [
-        {
-            "step": look.step,
-            "virtual token": number + 1,
-            "x": token.x,
-            "y": token.y,
-            "nearest words": ", ".join(
-                f"“{near.token.strip()}” {near.cosine:.2f}" for near in token.nearest
-            ),
-        }
-        for look in looks
-        for number, token in enumerate(look.tokens)
-    ]
-    every = pd.DataFrame(rows)
-    until = every[every.step <= step]
-    now = every[every.step == step]
-    axis = alt.Axis(tickCount=5, format="~g")
-    x = alt.X("x:Q", title=_direction(plane, 0), scale=_fixed([*words.x, *every.x]), axis=axis)
-    y = alt.Y("y:Q", title=_direction(plane, 1), scale=_fixed([*words.y, *every.y]), axis=axis)
-    heading = heading_of(looks, step)
-    words["is_shown"] = without_overlap(words)
-    named = alt.Chart(words[words.is_shown])
-    text = named.mark_text(color=GREY, fontSize=11).encode(x=x, y=y, text="token")
-    others = alt.Chart(words[~words.is_shown]).mark_circle(color=GREY, size=16)
-    dots = others.encode(x=x, y=y, tooltip=alt.Tooltip("token", title="word"))
-    ways = (
-        alt.Chart(until)
-        .mark_line(color=ORANGE, opacity=0.5, strokeWidth=1.5)
-        .encode(x=x, y=y, detail="virtual token", order="step")
-    )
-    points = (
-        alt.Chart(now)
-        .mark_circle(color=ORANGE, size=110, opacity=1)
-        .encode(x=x, y=y, tooltip=["virtual token", "step", "nearest words"])
-    )
-    layers = dots + text + ways + points
-    return layers.properties(title=heading, height=460, description=heading)
-
-
-def without_overlap(words: pd.DataFrame) -> list[bool]:
-    """Which words can be written on the map without covering one before them; the others become dots."""
-    spans = [max(np.ptp(words[axis].to_numpy()), 1e-9) for axis in ("x", "y")]
-    boxes: list[tuple[float, float, float]] = []
-    shown: list[bool] = []
-    for word, x, y in zip(words.token, words.x, words.y, strict=True):
-        at = (MAP_PX[0] * x / spans[0], MAP_PX[1] * y / spans[1], LETTER_PX * len(word) / 2)
-        fits = all(
-            abs(at[0] - box[0]) > at[2] + box[2] or abs(at[1] - box[1]) > LINE_PX for box in boxes
-        )
-        boxes += [at] if fits else []
-        shown.append(fits)
-    return shown
-
-
-def _direction(plane: VocabularyMap, number: int) -> str:
-    return f"direction {number + 1} ({100 * plane.explained[number]:.0f} % of the words’ variance)"
-
-
-def _fixed(values: Sequence[float]) -> alt.Scale:
-    """The same over the whole run, so that only the tokens move."""
-    low, high = min(values), max(values)
-    pad = 0.05 * (high - low)
-    return alt.Scale(domain=[low - pad, high + pad], nice=False)
-
-
-def heading_of(looks: Sequence[VirtualTokens], step: int) -> str:
-    """What the map shows at a step, in one line."""
-    look = next(e for e in looks if e.step == step)
-    cosines = [token.nearest[0].cosine for token in look.tokens]
-    mean = sum(cosines) / len(cosines)
-    return f"After step {step}, {len(cosines)} virtual tokens: mean cosine to the nearest word {mean:.2f}"
-
-
-def wandering_words(events: Sequence[Event]) -> str:
-    """Whether a finished run's tokens stayed near words; "" where that was not watched."""
-    found = wandering(events)
-    return said(found) if found else ""
-
-
-def said(found: Wandering) -> str:
-    stayed = found.n_same_word
-    return (
-        f"At the start the {found.n} virtual tokens had a mean cosine of {found.start_cosine:.2f} to "
-        f"their nearest words, at the end {found.end_cosine:.2f}. {stayed} of {found.n} still lie "
-        f"nearest to the word they began as, and {found.n_near_task} of {found.n} nearest to a word of "
-        "the task. So read as its nearest words, this prompt does not name the task it was trained for "
-        "(Khashabi et al. 2022 call it prompt waywardness). Nearness of embeddings says nothing about how "
-        "the model uses them."
-        if found.n_near_task <= found.n / 2
-        else f"{found.n_near_task} of {found.n} virtual tokens ended nearest to a word of the task "
-        f"(mean cosine {found.end_cosine:.2f}, {found.start_cosine:.2f} at the start; {stayed} kept "
-        "the word they began as)."
-    )
-
-
-@st.cache_data(show_spinner=False)
-def recorded_sizes() -> list[SizeRun]:
-    """Recorded points of the learning curve; the methods' table has one of them."""
-    found: list[SizeRun] = []
-    for name in ("soft_prompts", "methods"):
-        shipped = record.recorded(name)
-        for run in shipped.runs if shipped else ():
-            made = size_run(run.config, run.events, is_recorded=True)
-            if made and (name == "soft_prompts" or not record.recorded("soft_prompts")):
-                found.append(made)
-    return found
-
-
-@st.cache_data(show_spinner=False, max_entries=500)
-def own_size(run_id: str) -> SizeRun | None:
-    run = store().get(run_id)
-    return size_run(run.valid_config, events_of(run_id), is_recorded=False)
-
-
-def own_sizes() -> list[SizeRun]:
-    """The reader's points, newest first."""
-    ended = [run for run in store().runs() if run.status == "finished"]
-    return [found for run in ended if (found := own_size(run.id))]
-
-
-def size_figure(found: Sequence[SizeRun]) -> go.Figure:
-    """Sentiment over the number of virtual tokens: a mark a run, with its interval over examples."""
-    figure = go.Figure()
-    looks = {
-        (False, "prompt"): ("your runs: prompt tuning", ORANGE, "circle", 12),
-        (False, "prefix"): ("your runs: prefix tuning", BLUE, "square", 12),
-        (True, "prompt"): ("recorded: prompt tuning", ORANGE, "circle-open", 8),
-        (True, "prefix"): ("recorded: prefix tuning", BLUE, "square-open", 8),
-    }
-    for (is_recorded, method), (name, colour, symbol, size) in looks.items():
-        mine = [r for r in found if (r.is_recorded, r.method) == (is_recorded, method)]
-        mine.sort(key=lambda r: (r.virtual_tokens, r.seed))
-        if mine:
-            figure.add_scatter(
-                x=[r.virtual_tokens for r in mine],
-                y=[r.score for r in mine],
-                error_y=error_bars(
-                    [r.score for r in mine], [r.interval for r in mine], thickness=1
-                ),
-                mode="markers",
-                marker={"color": colour, "symbol": symbol, "size": size},
-                name=name,
-                text=[f"seed {r.seed}, n = {r.n}" for r in mine],
-                hovertemplate="%{x} virtual tokens: %{y:.2f}<br>%{text}<extra></extra>",
-            )
-    return figure.update_layout(
-        xaxis={"title": "virtual tokens (log scale)", "type": "log"}
-        | {"tickvals": list(SIZES), "range": [-0.15, 1.85]},
-        yaxis={"title": "sentiment: share right", "range": [-0.02, 1.02]},
-        height=300,
-        margin={"l": 10, "r": 10, "t": 10},
-        legend={"orientation": "h", "y": -0.3},
-    )
-
-
-def size_finding(found: Sequence[SizeRun]) -> str:
-    """Where the curve of prompt tuning is highest, and whether that size is shown to be the best.
-
-    Runs share their test reviews, so more of them do not narrow an interval: it is averaged.
-    """
-    by_size: dict[int, list[SizeRun]] = {}
-    for r in found:
-        if r.method == "prompt":
-            by_size.setdefault(r.virtual_tokens, []).append(r)
-    if len(by_size) < 2:
-        return "Run more sizes to see what more virtual tokens bring"
-    means = {n: fmean(r.score for r in runs) for n, runs in by_size.items()}
-    intervals = {
-        n: (fmean(r.interval[0] for r in runs), fmean(r.interval[1] for r in runs))
-        for n, runs in by_size.items()
-    }
-    best = max(sorted(means), key=lambda n: means[n])
-    near = [n for n in sorted(means) if n != best and not are_apart(intervals[n], intervals[best])]
-    top = (
-        f"{best} virtual token{'s' if best > 1 else ''} scored highest, {means[best]:.2f} "
-        f"({runs_words(len(by_size[best]))})"
-    )
-    if not near:
-        return f"{top}; the 95 % intervals of all other sizes lie below"
-    sizes = ", ".join(map(str, near))
-    return f"No best size is shown: {top}, but its 95 % interval overlaps with that of size {sizes}"
-
-
-def against_words(soft: Evaluation, hand: TextScore, virtual_tokens: int) -> str:
-    """A soft prompt's last score beside that of a written one."""
-    one, other = soft.interval, hand.interval
-    return (
-        f"{virtual_tokens} virtual tokens: {soft.score:.2f} [{one[0]:.2f}, {one[1]:.2f}] on "
-        f"{soft.n} reviews. Your {hand.n_tokens} written tokens: {hand.score:.2f} "
-        f"[{other[0]:.2f}, {other[1]:.2f}] on {hand.n}: {interval_words(one, other)}."
-    )

@@ -13,18 +13,20 @@ from core.experiments.soft_prompts import SIZES, TEXT, prompt_config, token_conf
 from core.formulas.parameters import trainable_parameters
 from core.runs.messages import ScoreText, TakeAway
 from pages.lessons.soft_prompts.figures import (
-    against_words,
     draw,
     moving_view,
-    own_sizes,
-    recorded_sizes,
     recorded_tokens,
-    size_figure,
-    size_finding,
     soft_prompt_view,
     token_row,
-    wandering_words,
 )
+from pages.lessons.soft_prompts.sizes import (
+    against_words,
+    own_sizes,
+    recorded_sizes,
+    size_figure,
+    size_finding,
+)
+from pages.lessons.soft_prompts.word_map import wandering_words
 from pages.shared.answers import answer, other_settings
 from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import (
