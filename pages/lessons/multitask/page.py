@@ -21,15 +21,13 @@ from core.experiments.mixtures import (
 )
 from pages.lessons.multitask.held_out import what_was_learned
 from pages.lessons.multitask.live_scores import draw, mixture_view, shares
+from pages.lessons.multitask.mixture_charts import GROUPS, dot_chart, group_chart
 from pages.lessons.multitask.mixtures import (
-    GROUPS,
     alone_finding,
     alone_rows,
     carry_finding,
     carry_rows,
-    dot_chart,
     forgetting_finding,
-    group_chart,
     group_rows,
     own_mixtures,
     recorded_mixtures,

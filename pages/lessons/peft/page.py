@@ -12,6 +12,7 @@ from core.experiments.method_rows import MethodSetting, method_settings
 from core.experiments.methods import method_config
 from core.formulas.parameters import count, trained_share
 from pages.lessons.peft.calculator import calculator
+from pages.lessons.peft.memory_table import memory_finding, memory_shown, memory_table
 from pages.lessons.peft.network import network_picture
 from pages.lessons.peft.pictures import layer_picture
 from pages.lessons.peft.shares import (
@@ -27,9 +28,6 @@ from pages.lessons.peft.side_by_side import (
     SIDE_COLUMNS,
     SIDE_TABLES,
     headline,
-    memory_finding,
-    memory_shown,
-    memory_table,
     own_rows,
     recorded_rows,
     recorded_rows_of,

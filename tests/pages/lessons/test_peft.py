@@ -7,12 +7,11 @@ from core.events import Memory
 from core.experiments.method_rows import MethodRow, method_settings
 from core.shape import PUBLISHED
 from pages.lessons.peft.calculator import calculator_heading, fits, parts_figure
+from pages.lessons.peft.memory_table import memory_finding, memory_table
 from pages.lessons.peft.pictures import layer_picture
 from pages.lessons.peft.shares import band_heading, share_rows, size_heading, size_rows
 from pages.lessons.peft.side_by_side import (
     headline,
-    memory_finding,
-    memory_table,
     side_table,
     trade_off_figure,
 )
