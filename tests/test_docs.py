@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,16 @@ def test_the_tree_is_whole() -> None:
     ignored = {"core/__init__.py", "core/__main__.py", "core/__pycache__"}
     found = {f"core/{path.name}" for path in (ROOT / "core").iterdir()} - ignored
     assert set(tree) == found
+
+
+def test_the_arrows_are_those_that_the_linter_checks() -> None:
+    """Layer by layer, from the top."""
+    table = ARCHITECTURE.partition("| layer | may use")[2].partition("\n\n")[0]
+    said = [set(re.findall(r"`(\w+)`", row.split("|")[1])) for row in table.splitlines()[2:]]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    (layers,) = (c["layers"] for c in contracts["contracts"] if c.get("containers") == ["core"])
+    checked = [set(re.findall(r"\w+", layer)) for layer in layers]
+    assert said == [layer for layer in checked if layer != {"__main__"}]
 
 
 def test_from_the_page_to_the_formula_in_few_hops() -> None:
