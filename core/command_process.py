@@ -18,7 +18,6 @@ from typing import IO
 
 from core.openmp import with_brief_spin
 from core.paths import ROOT
-from core.typed_json import JsonObject
 
 ENDS_S = 5
 """Seconds that a command has to clear up after it was stopped."""
@@ -30,7 +29,7 @@ class CommandProcess:
     def __init__(self, arguments: Sequence[str]) -> None:
         self.arguments = list(arguments)
         self.started_at = time.time()
-        self.messages: list[JsonObject] = []
+        self.messages: list[dict[str, object]] = []
         """The objects it wrote to standard output."""
         self.said: list[str] = []
         """The lines it wrote to standard error: its progress."""
