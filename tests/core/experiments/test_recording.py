@@ -11,29 +11,11 @@ from core.errors import UserError
 from core.experiments import record, recording
 from core.experiments.recording import Recorder
 from core.experiments.runner import carry_out
-from core.quiet import Load, Quietness, Reading, Watch
+from core.quiet import Load, Quietness
 from core.runs.store import RunStore
 from core.runs.worker import BaseKeeper
 from core.stamp import Stamp
-
-BUSY, QUIET = 1.0, 0.0
-
-
-def watch(*others: float) -> Watch:
-    """Of a machine on which other programs use so many of two processors before, and at each look."""
-    readings = [Reading(at_s=0.0, busy_s=0.0, own_s=0.0, steal_s=0.0, load=0.0, n_cores=2)]
-    for share in others:
-        last = readings[-1]
-        readings.append(replace(last, at_s=last.at_s + 10, busy_s=last.busy_s + 10 * share))
-
-    def reader() -> Reading:
-        last = readings[0]
-        if len(readings) > 1:
-            return readings.pop(0)
-        readings[0] = replace(last, at_s=last.at_s + 10)
-        return last
-
-    return Watch(reader=reader, wait=lambda seconds: None)
+from tests.watches import BUSY, QUIET, watch
 
 
 def config(folder: Path, *, seed: int = 0) -> RunConfig:

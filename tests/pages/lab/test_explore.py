@@ -3,11 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import DataConfig, MethodConfig, MitigationConfig, OptimizerConfig, RunConfig
-from core.recorded import files
 from core.runs.record import RunSummary
 from core.runs.store import RunStore, worker_identity
 from pages.lab.explore.figures import parallel, scatter
@@ -27,17 +25,6 @@ CONFIGS = (
         cure=MitigationConfig(regularizer="l2sp", strength=3.0),
     ),
 )
-
-
-@pytest.fixture
-def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planted:
-    import streamlit as st
-
-    monkeypatch.setenv("TUNING_FORK_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(files, "FOLDER", tmp_path / "recorded")
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    return Planted(tmp_path / "recorded")
 
 
 def plant(planted: Planted) -> list[str]:
