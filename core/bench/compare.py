@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import product
 
 from core.bench.process_results import Choice, Peak, Scaling, WarmStart
 from core.bench.report import Measured, Report, check_one_device
@@ -154,34 +155,16 @@ def measure(
         for side in wanted:
             if side != "ours" and with_trials:
                 _try(side, workload, usual, trials, settings, on_progress)
-        order = [
-            (seed, side)
-            for seed in seeds or workload.seeds
-            for _ in range(repeats)
-            for side in wanted
-        ]
-        for seed, side in order:
+        for seed, side in product(seeds or workload.seeds, wanted * repeats):
             options = [*usual, "--seed", str(seed), "--steps", str(steps)]
             if workload.is_scored:
                 options += ["--scored", str(n_scored)]
             if setting := settings.get((side, workload.tried_with or workload.id)):
                 options += ["--setting", setting]
-            found, first_s = run_side(side, workload.id, *options)
+            measured.append(_measured(side, workload, seed, options))
             watch.look()
-            one = read(
-                Measured,
-                {
-                    **found,
-                    "workload": workload.id,
-                    "side": side,
-                    "seed": seed,
-                    "batch_size": workload.batch_size if workload.trains else N_PROMPTS,
-                    "first_loss_s": first_s,
-                },
-            )
-            measured.append(one)
             check_one_device(measured)
-            on_measured(one)
+            on_measured(measured[-1])
     gflops = peak.gflops
     if workloads:
         again = _peak(on_progress).gflops
@@ -209,6 +192,18 @@ def measure(
             quiet=watch.found,
         ),
     )
+
+
+def _measured(side: str, workload: Workload, seed: int, options: Sequence[str]) -> Measured:
+    found, first_s = run_side(side, workload.id, *options)
+    more: JsonObject = {
+        "workload": workload.id,
+        "side": side,
+        "seed": seed,
+        "batch_size": workload.batch_size if workload.trains else N_PROMPTS,
+        "first_loss_s": first_s,
+    }
+    return read(Measured, found | more)
 
 
 def _peak(on_progress: Callable[[str], None]) -> Peak:
