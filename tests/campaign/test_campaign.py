@@ -181,6 +181,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.thorough
 def test_damaged_uploads_end_in_sentences(home: Path) -> None:
     with uploads.trying(home) as one:
         tries = [one(number, Random(number)) for number in range(60)]

@@ -161,7 +161,7 @@ def in_browser(timed: RecordedRun, tmp_path: Path, *expressions: str) -> list[An
     parts = ("player", "replay")
     source = "\n".join((ASSETS / "components" / f"{part}.js").read_text("utf-8") for part in parts)
     script = tmp_path / "player.mjs"
-    data = f"const data = {json.dumps(time_line(timed).to_dict())};\n"
+    data = f"const data = {json.dumps(asdict(time_line(timed)))};\n"
     asked = f"console.log(JSON.stringify([{', '.join(expressions)}]));\n"
     script.write_text(f"{source}\n{data}{asked}")
     done = subprocess.run([node, str(script)], capture_output=True, text=True)

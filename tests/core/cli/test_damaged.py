@@ -284,6 +284,7 @@ def test_a_damaged_dataset_is_one_sentence() -> None:
         uploads.load(address)
 
 
+@pytest.mark.thorough
 def test_the_damaged_home_is_a_real_one(place: Place) -> None:
     assert place.weights.is_file()
     assert {run.id for run in RunStore().runs()} == {place.run, place.good}

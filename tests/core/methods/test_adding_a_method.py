@@ -151,7 +151,10 @@ def sources() -> Iterator[Path]:
 def test_no_other_file_has_a_table_of_methods() -> None:
     found: dict[str, set[str]] = {}
     for path in sources():
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        text = path.read_text("utf-8")
+        if sum(f'"{name}"' in text for name in METHODS) < 2:
+            continue
+        for node in ast.walk(ast.parse(text)):
             if len(names := named(node)) > 1:
                 found.setdefault(path.relative_to(ROOT).as_posix(), set()).update(names)
     assert found.keys() <= ALLOWED.keys(), found
