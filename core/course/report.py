@@ -20,7 +20,7 @@ from core.course.content import Lesson
 from core.course.figures import curve
 from core.course.kit import blocks, document, inline
 from core.course.lessons import LESSONS, name_of
-from core.course.sources import MeasuredRun
+from core.course.measured_run import MeasuredRun
 from core.errors import UserError
 from core.evaluate.limits import sample_as_shown
 from core.events import Evaluation, Sample

@@ -13,9 +13,9 @@ import streamlit as st
 from core.config import RunConfig
 from core.course.content import Lesson
 from core.course.lessons import number_of
+from core.course.measured_run import MeasuredRun
 from core.course.predictions import Chosen
 from core.course.report import Answered, Guessed, config_of_report, report
-from core.course.sources import MeasuredRun
 from core.errors import UserError
 from core.runs.names import run_name
 from pages.shared.ask import ANSWERED

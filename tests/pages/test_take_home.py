@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from core.config import RunConfig
 from core.course.content import lesson
+from core.course.measured_run import MeasuredRun
 from core.course.report import report
-from core.course.sources import MeasuredRun
 from core.experiments.collapse import collapse
 from tests.pages.fake_engine import FakeEngine
 from tests.pages.test_any_run import keep, store

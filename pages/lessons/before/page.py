@@ -14,7 +14,7 @@ from pages.lessons.before.prompting import answer, look_ahead, sampling_panel
 from pages.lessons.before.three_answers import three_answers
 from pages.shared.engine import current_model, model_ready, tokenizer
 from pages.shared.plain import plain
-from pages.shared.predict import predict_and_look_up
+from pages.shared.predict import predict_above, show_outcome
 from pages.shared.prepare import ask_for_model
 from pages.shared.thread import begin, end
 from pages.shared.tokens import show_marked
@@ -124,8 +124,10 @@ def terms() -> None:
 
 
 begin(COURSE)
-predict_and_look_up(COURSE)
-three_answers()
+told = predict_above(COURSE)
+three_answers(with_raw=told)
+if told:
+    show_outcome(COURSE)
 terms()
 st.header("Tasks you could tune for")
 task = choose_task()

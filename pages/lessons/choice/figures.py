@@ -264,19 +264,22 @@ def break_even_figure(prompted: Way, tuned: Sequence[Way], *, unit: str, cached:
     )
 
 
-def cheaper_words(prompted: Way, tuned: Way, requests: int, *, unit: str, cached: bool) -> str:
+def cheaper_words(
+    prompted: Way, tuned: Way, requests: int, *, unit: str, cached: bool, with_scores: bool
+) -> str:
     """What a number of requests costs either way, how good both are, and what follows."""
     costs = [way.cost(unit, cached=cached).total(requests) for way in (prompted, tuned)]
     less = name_of(tuned if costs[1] < costs[0] else prompted)
     said = [
-        f"{name_of(way)}: {amount(cost, unit)}, score {way.score:.2f}"
+        f"{name_of(way)}: {amount(cost, unit)}"
+        + (f", score {way.score:.2f}" if with_scores else "")
         for way, cost in zip((prompted, tuned), costs, strict=True)
     ]
     asked = f"{requests:,} request" + ("" if requests == 1 else "s")
-    return (
-        f"{asked}: {'; '.join(said)}. {less} costs less. As for the scores, "
-        f"{interval_words(prompted.interval, tuned.interval)}."
-    )
+    found = f"{asked}: {'; '.join(said)}. {less} costs less."
+    if not with_scores:
+        return found
+    return f"{found} As for the scores, {interval_words(prompted.interval, tuned.interval)}."
 
 
 def amount(value: float, unit: str) -> str:

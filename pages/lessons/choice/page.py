@@ -54,7 +54,7 @@ from pages.lessons.choice.measure import measure_button, trained
 from pages.shared.engine import model_ready, tokenizer
 from pages.shared.layout import experiment
 from pages.shared.plain import plain
-from pages.shared.predict import predict_and_look_up
+from pages.shared.predict import is_locked, predict_above, show_outcome
 from pages.shared.prepare import ask_for_model
 from pages.shared.queue import run_all
 from pages.shared.recordings import known_answer
@@ -87,7 +87,13 @@ def which_costs_less(found: Sequence[Way]) -> int:
         left.caption("Measure a prompt and a tuned model below, and their costs are drawn here.")
         return requests
     with left:
-        st.markdown(f"**{cheaper_words(prompted, tuned, requests, unit='seconds', cached=False)}**")
+        told = is_locked(COURSE)
+        words = cheaper_words(
+            prompted, tuned, requests, unit="seconds", cached=False, with_scores=told
+        )
+        st.markdown(f"**{words}**")
+        if not told:
+            st.caption("Their scores are what you are asked to guess below.")
         st.caption(
             "A prompt carries its examples in every request; training is paid once, before the first."
         )
@@ -287,9 +293,8 @@ def when_it_pays(found: Sequence[Way]) -> tuple[str, bool]:
     costs = {way: way.cost(unit, cached=cached) for way in (prompted, *tuned)}
     met = {way: break_even(costs[way], costs[prompted]) for way in tuned}
     for way in tuned:
-        st.markdown(
-            f"**{name_of(way)} {pay_words(met[way], unit)}.** {score_beside(prompted, way)}"
-        )
+        beside = score_beside(prompted, way) if is_locked(COURSE) else ""
+        st.markdown(f"**{name_of(way)} {pay_words(met[way], unit)}.** {beside}")
     figure = break_even_figure(prompted, tuned, unit=unit, cached=cached)
     st.plotly_chart(figure, width="stretch", key="choice_break_even")
     st.caption(
@@ -325,7 +330,6 @@ def neither(task: str) -> None:
 
 
 begin(COURSE)
-predict_and_look_up(COURSE)
 task = choose_task()
 found = figures_of(task)
 requests = which_costs_less(found)
@@ -335,7 +339,10 @@ st.header("What it brings and what it costs")
 if not found:
     st.caption("Nothing is measured yet. Measure a prompt above, and it lands here.")
 else:
-    scores(found)
+    told = predict_above(COURSE)
+    if told:
+        show_outcome(COURSE)
+        scores(found)
 if {way.is_tuned for way in found} == {True, False}:
     unit, cached = when_it_pays(found)
     st.header("Which one for you?")

@@ -1,6 +1,7 @@
 """Lesson: evaluation. What a score counts, where it lies, and how sure one can be."""
 
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
@@ -32,7 +33,7 @@ from pages.shared.answers import answer, other_settings
 from pages.shared.ask import ask_while_waiting
 from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
-from pages.shared.predict import predict_and_look_up
+from pages.shared.predict import lock, predict_above, show_outcome
 from pages.shared.run_button import run_button
 from pages.shared.thread import begin, end
 
@@ -43,7 +44,9 @@ def count_words() -> None:
     """Two boxes and what the measures make of them; no model is needed."""
     same_score()
     st.header("More pairs that fool the score")
-    metric_failures()
+    if predict_above(COURSE):
+        show_outcome(COURSE)
+    metric_failures(on_look=partial(lock, COURSE))
     found = compared()
     st.header("Break the metric")
     challenges(found)
@@ -170,10 +173,8 @@ def two_models(asked: ModelOnTestSet, measure: str, found: Found[Judged]) -> Non
 begin(COURSE)
 if "run" in st.query_params:  # who follows a run sees it first
     while_it_trains()
-    predict_and_look_up(COURSE)
     count_words()
 else:
-    predict_and_look_up(COURSE)
     count_words()
     while_it_trains()
 measured = any_model()

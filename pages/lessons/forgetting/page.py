@@ -1,13 +1,10 @@
 """Lesson: catastrophic forgetting. Tune on one task and watch the others go."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from core import catalog
 from core.config import RunConfig, default_learning_rate, method_title
 from core.course.content import lesson
-from core.course.sources import MeasuredRun
 from core.evaluate.forgetting import forgetting_from_events
 from core.events import Event
 from core.experiments.collapse import SEQUENCE, STEPS, TEXTBOOK_RATE, collapse, in_sequence
@@ -17,7 +14,7 @@ from pages.shared.engine import events_of, store
 from pages.shared.forgetting import draw, forgetting_view, how_sure, matrix_figure, scrub
 from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
-from pages.shared.predict import is_locked, predict, show_outcome
+from pages.shared.predict import predict, show_outcome_of
 from pages.shared.recordings import recorded_run
 from pages.shared.run_button import run_button
 from pages.shared.settings import RATES, decimals, rate_slider
@@ -63,7 +60,7 @@ def one_task() -> RunConfig:
     """The textbook's experiment; returns its settings for the sequence below."""
     left, right = experiment()
     with left:
-        guess = predict(COURSE, name="run")
+        predict(COURSE, name="run")
         button = st.container()
         config = settings()
         with button:
@@ -71,10 +68,6 @@ def one_task() -> RunConfig:
         if run_id:
             other_settings(config, run_id, key="forgetting", name="run")
             ask_while_waiting(COURSE, run_id)
-
-    def compare(events: Sequence[Event]) -> None:
-        if events:
-            show_outcome(COURSE, MeasuredRun(config=config, events=tuple(events)))
 
     with right:
         if not run_id:
@@ -86,12 +79,11 @@ def one_task() -> RunConfig:
                 collections=("forgetting",),
                 turned=TURNED,
                 set_controls=set_controls,
-                guess=guess if is_locked(COURSE, "run") else "",
-                compare=compare,
+                course=COURSE,
             )
         else:
             shown = events_of(run_id) if store().get(run_id).status.is_over else []
-            compare(shown)
+            show_outcome_of(COURSE, run_id)
             forgetting_view(run_id)
     if shown:
         why()
@@ -173,5 +165,5 @@ def what_is_left(events: list[Event]) -> None:
 
 begin(COURSE)
 sequence(one_task())
-end(COURSE)
+end(COURSE, name="run")
 lab_report(COURSE, name="run", set_controls=set_controls)

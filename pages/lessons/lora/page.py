@@ -37,7 +37,7 @@ from pages.shared.forgetting import draw, forgetting_view
 from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
 from pages.shared.plain import quoted
-from pages.shared.predict import predict_and_look_up
+from pages.shared.predict import predict, show_outcome_of
 from pages.shared.prepare import compute_button
 from pages.shared.recordings import known_answer, recorded_run
 from pages.shared.run_button import run_button
@@ -285,6 +285,7 @@ def train() -> tuple[RunConfig, str]:
     with right:
         result = st.container()
     with left:
+        predict(COURSE, name="run")
         place = st.container()
         wanted = choose()
         with place:
@@ -294,6 +295,7 @@ def train() -> tuple[RunConfig, str]:
             ask_while_waiting(COURSE, run_id)
     with result:
         if run_id:
+            show_outcome_of(COURSE, run_id)
             forgetting_view(run_id)
         else:
             answer(
@@ -304,18 +306,14 @@ def train() -> tuple[RunConfig, str]:
                 collections=COLLECTIONS,
                 turned=TURNED,
                 set_controls=set_controls,
+                course=COURSE,
             )
             low_rank()
     return wanted, run_id
 
 
 begin(COURSE)
-if "run" in st.query_params:  # who follows a run sees it first
-    wanted, run_id = train()
-    predict_and_look_up(COURSE)
-else:
-    predict_and_look_up(COURSE)
-    wanted, run_id = train()
+wanted, run_id = train()
 st.markdown(
     r"As a formula: "
     r"$W' = W + \frac{\alpha}{r}\, B A$, with $B$ of $d_\text{out} \times r$ parameters and $A$ of "
@@ -338,5 +336,5 @@ else:
 start_is_the_base(wanted)
 over_ranks(wanted)
 sweep()
-end(COURSE)
+end(COURSE, name="run")
 lab_report(COURSE, name="run", set_controls=set_controls)

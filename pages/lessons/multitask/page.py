@@ -1,14 +1,11 @@
 """Lesson: multi-task tuning. Several tasks in every batch, and what that keeps."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from core import catalog
 from core.config import RunConfig, default_learning_rate, method_title
 from core.course import content
-from core.course.sources import MeasuredRun
-from core.events import Event
+from core.course.measured_run import MeasuredRun
 from core.experiments import record
 from core.experiments.mixtures import (
     CHECK_EVERY,
@@ -40,7 +37,7 @@ from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import events_of, store
 from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
-from pages.shared.predict import is_locked, predict, show_outcome
+from pages.shared.predict import predict, show_outcome, show_outcome_of
 from pages.shared.run_button import run_button, run_in_url
 from pages.shared.settings import rate_slider
 from pages.shared.thread import begin, end
@@ -82,9 +79,8 @@ def mixing_weights(tasks: list[str]) -> tuple[float, ...]:
     return () if len(set(weights)) == 1 else tuple(map(float, weights))
 
 
-def mix() -> tuple[RunConfig | None, str, str]:
-    """Tasks, a guess and Run in sight, the rest in a popover; returns settings, guess and the run in the address,
-    or ""."""
+def mix() -> tuple[RunConfig | None, str]:
+    """Tasks, a guess and Run in sight, the rest in a popover; returns settings and the run in the address, or ""."""
     chosen = st.pills(
         "Tasks in every batch",
         TRAINED,
@@ -98,9 +94,9 @@ def mix() -> tuple[RunConfig | None, str, str]:
     tasks = [task for task in TRAINED if task in chosen]
     if not tasks:
         st.caption("Choose at least one task.")
-        return None, "", run_in_url("mix")
+        return None, run_in_url("mix")
     batch = st.container()
-    guess = predict(COURSE, name="mix")
+    predict(COURSE, name="mix")
     button = st.container()
     with more_settings("Weights, method, rate"):
         method = st.segmented_control(
@@ -137,8 +133,7 @@ def mix() -> tuple[RunConfig | None, str, str]:
     if run_id:
         other_settings(config, run_id, key="multitask", name="mix")
         ask_while_waiting(COURSE, run_id)
-    is_of_these_settings = not run_id or store().get(run_id).config_hash == config.hash
-    return config, guess if is_of_these_settings else "", run_id
+    return config, run_id
 
 
 def set_controls(config: RunConfig) -> None:
@@ -157,17 +152,17 @@ def set_controls(config: RunConfig) -> None:
 def live() -> None:
     left, right = experiment()
     with left:
-        config, guess, run_id = mix()
+        config, run_id = mix()
 
-    def compare(events: Sequence[Event]) -> None:
-        if config and events and guess:
-            show_outcome(COURSE, MeasuredRun(config=config, events=tuple(events)))
-            st.caption(what_was_learned(events))
+    def compare(run: MeasuredRun) -> None:
+        show_outcome(COURSE, run)
+        st.caption(what_was_learned(run.events))
 
     with right:
         if run_id:
-            if store().get(run_id).status.is_over:
-                compare(events_of(run_id))
+            show_outcome_of(COURSE, run_id)
+            if store().get(run_id).status.is_over and (events := events_of(run_id)):
+                st.caption(what_was_learned(events))
             mixture_view(run_id)
         else:
             if config:
@@ -179,7 +174,7 @@ def live() -> None:
                     collections=("mixtures",),
                     turned=TURNED,
                     set_controls=set_controls,
-                    guess=guess if is_locked(COURSE, "mix") else "",
+                    course=COURSE,
                     compare=compare,
                 )
             first_screen()
@@ -257,5 +252,5 @@ live()
 number_of_tasks()
 all_at_once()
 carry_over()
-end(COURSE)
+end(COURSE, name="mix")
 lab_report(COURSE, name="mix", set_controls=set_controls)

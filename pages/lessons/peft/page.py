@@ -43,7 +43,7 @@ from pages.shared.engine import model_shape
 from pages.shared.forgetting import draw, forgetting_view
 from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
-from pages.shared.predict import predict_and_look_up
+from pages.shared.predict import is_locked, predict, show_outcome_of
 from pages.shared.run_button import run_button
 from pages.shared.thread import begin, end
 
@@ -119,11 +119,14 @@ def shrink(config: RunConfig, found: Sequence[MethodSetting]) -> None:
     figures.metric(
         "Memory to train", f"{sum(all_bytes) / len(all_bytes) / 1e6:,.0f} MB", width="content"
     )
-    general = setting.mean("general")
+    told = is_locked(COURSE, "run")
+    general = setting.mean("general") if told else None
     shipped = record.recorded("methods")
     base = shipped.base_score("general") if shipped else None
     figures.metric(
-        "General questions kept", "–" if general is None else f"{general:.2f}", width="content"
+        "General questions kept",
+        ("–" if told else "?") if general is None else f"{general:.2f}",
+        width="content",
     )
     st.caption(
         "Memory: weights, gradients, optimizer state and activations of the first step. "
@@ -133,6 +136,7 @@ def shrink(config: RunConfig, found: Sequence[MethodSetting]) -> None:
             if base is not None
             else ""
         )
+        + ("" if told else "The question mark stands there until your guess is locked. ")
         + (f"Recorded on {shipped.date}, {runs_words(len(setting.rows))}." if shipped else "")
     )
 
@@ -176,6 +180,7 @@ def try_it(found: Sequence[MethodSetting]) -> MethodConfig:
     """The first screen: the method and Run at the left, the network and a run of it at the right."""
     left, right = experiment()
     with left:
+        predict(COURSE, name="run")
         place = st.container()
         method = choose()
         rest = st.container()
@@ -191,6 +196,7 @@ def try_it(found: Sequence[MethodSetting]) -> MethodConfig:
             other_settings(config, run_id, key="peft", name="run")
             ask_while_waiting(COURSE, run_id)
         with right:
+            show_outcome_of(COURSE, run_id)
             forgetting_view(run_id)
         return method
     with right:
@@ -203,6 +209,7 @@ def try_it(found: Sequence[MethodSetting]) -> MethodConfig:
             collections=("methods",),
             turned=(f"method.{knob.field}" if knob else "method.name", "seed"),
             set_controls=set_controls,
+            course=COURSE,
         )
     left.caption(
         f"Every method is measured the same way: {config.optimizer.steps} steps on reviews at its usual "
@@ -302,7 +309,6 @@ def folklore(found: list[MethodSetting]) -> None:
 
 
 begin(COURSE)
-predict_and_look_up(COURSE)
 settings = method_settings([*recorded_rows(), *own_rows()])
 method = try_it(settings)
 what_it_adds(method)
@@ -310,5 +316,5 @@ side_by_side(settings)
 folklore(settings)
 st.header("How much memory would it take?")
 calculator()
-end(COURSE)
+end(COURSE, name="run")
 lab_report(COURSE, name="run", set_controls=set_controls)

@@ -38,7 +38,7 @@ from pages.shared.engine import (
 from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
 from pages.shared.plain import plain
-from pages.shared.predict import predict_and_look_up
+from pages.shared.predict import predict, show_outcome_of, waits_for_guess
 from pages.shared.prepare import compute_button
 from pages.shared.queue import run_all
 from pages.shared.run_button import run_button
@@ -110,6 +110,7 @@ def train() -> str:
     """The first screen: the soft prompt's size and Run at the left; what the model reads at the right."""
     left, right = experiment()
     with left:
+        predict(COURSE, name="run")
         place = st.container()
         config = choose()
     with place:
@@ -124,16 +125,21 @@ def train() -> str:
                 collections=("soft_prompts", "methods"),
                 turned=TURNED,
                 set_controls=set_controls,
+                course=COURSE,
                 otherwise=lambda: not_trained(config),
             )
             wandered(shown)
-            if "run" not in st.query_params:  # else it stands below
+            what = "**How much is learned with each number of virtual tokens.**"
+            if "run" not in st.query_params and not waits_for_guess(  # else it stands below
+                COURSE, what, label="Show the scores", key="soft_prompts_sizes"
+            ):
                 size_curve()
         return ""
     with left:
         other_settings(config, run_id, key="soft_prompts", name="run")
         ask_while_waiting(COURSE, run_id)
     with right:
+        show_outcome_of(COURSE, run_id)
         soft_prompt_view(run_id)
     moving_view(run_id)
     if store().get(run_id).config.method.name not in of_family("soft prompts"):
@@ -256,10 +262,9 @@ def take_away(run_id: str) -> None:
 
 
 begin(COURSE)
-predict_and_look_up(COURSE)
 shown = train()
 sizes()
 by_hand(shown)
 take_away(shown)
-end(COURSE)
+end(COURSE, name="run")
 lab_report(COURSE, name="run", set_controls=set_controls)

@@ -6,8 +6,8 @@ import pytest
 
 from core.config import RunConfig
 from core.course.content import lesson
+from core.course.measured_run import MeasuredRun
 from core.course.report import MOST_BYTES, Answered, Guessed, config_of_report, report
-from core.course.sources import MeasuredRun
 from core.errors import UserError
 from core.experiments.collapse import LEAD, collapse
 from tests.events import evaluation, sample, step
