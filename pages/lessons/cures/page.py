@@ -28,7 +28,7 @@ from pages.shared.layout import experiment, more_settings
 from pages.shared.predict import predict, show_outcome_of
 from pages.shared.recordings import recorded_run
 from pages.shared.run_button import run_button
-from pages.shared.settings import decimals
+from pages.shared.settings import SEEDS, decimals
 from pages.shared.thread import begin, end
 
 COURSE = content.lesson("cures")
@@ -82,6 +82,15 @@ def set_controls(config: RunConfig) -> None:
                 st.session_state[f"cures_{mitigation.id}"] = value
                 st.session_state["cures_seed"] = config.seed
                 return
+
+
+def spells(config: RunConfig) -> bool:
+    """Whether a config is a cure at a stop of its knob."""
+    return config.seed in SEEDS and any(
+        mitigation_config(mitigation.id, value, seed=config.seed) == config
+        for mitigation in MITIGATIONS.values()
+        for value in mitigation.values
+    )
 
 
 def choose_and_run() -> tuple[str, RunConfig, str]:
@@ -248,4 +257,4 @@ plane(run)
 if recorded_points():
     what_held()
 end(COURSE, name="run")
-lab_report(COURSE, name="run", set_controls=set_controls)
+lab_report(COURSE, name="run", set_controls=set_controls, spells=spells)

@@ -17,11 +17,13 @@ from pages.shared.layout import experiment, more_settings
 from pages.shared.predict import predict, show_outcome_of
 from pages.shared.recordings import recorded_run
 from pages.shared.run_button import run_button
-from pages.shared.settings import RATES, decimals, rate_slider
+from pages.shared.settings import RATES, SEEDS, decimals, rate_slider, within
 from pages.shared.thread import begin, end
 
 GENTLE_RATE = 2e-5
 COURSE = lesson("forgetting")
+OFFERED = ("full", "lora", "top_layers", "prompt")
+WIDE_RATES = (*RATES, 3e-2, 1e-1)
 TURNED = ("method.name", "optimizer.learning_rate", "optimizer.steps", "seed")
 TRAINABLE = [t.id for t in catalog.TASKS.values() if "train" in t.splits]
 
@@ -32,7 +34,7 @@ def settings() -> RunConfig:
     with more_settings():
         method = st.segmented_control(
             "Method",
-            ["full", "lora", "top_layers", "prompt"],
+            OFFERED,
             format_func=method_title,
             default="full",
             required=True,
@@ -43,7 +45,7 @@ def settings() -> RunConfig:
         seed = st.number_input("Seed", 0, 9999, 0, key="forgetting_seed", bind="query-params")
     usual = TEXTBOOK_RATE if method == "full" else default_learning_rate(method)
     with place:
-        rate = rate_slider(usual, key=f"forgetting_rate_{method}", rates=(*RATES, 3e-2, 1e-1))
+        rate = rate_slider(usual, key=f"forgetting_rate_{method}", rates=WIDE_RATES)
     return collapse(method=method, rate=rate, steps=steps, seed=seed)
 
 
@@ -54,6 +56,20 @@ def set_controls(config: RunConfig) -> None:
     st.session_state[f"forgetting_rate_{method}"] = config.optimizer.learning_rate
     st.session_state["forgetting_steps"] = config.optimizer.steps
     st.session_state["forgetting_seed"] = config.seed
+
+
+def spells(config: RunConfig) -> bool:
+    """Whether the controls of `settings` can be set to a config."""
+    method, optimizer = config.method.name, config.optimizer
+    reached = {
+        "method.name": OFFERED,
+        "optimizer.learning_rate": WIDE_RATES,
+        "optimizer.steps": range(1, 501),
+        "seed": SEEDS,
+    }
+    return within(config, reached) and config == collapse(
+        method=method, rate=optimizer.learning_rate, steps=optimizer.steps, seed=config.seed
+    )
 
 
 def one_task() -> RunConfig:
@@ -166,4 +182,4 @@ def what_is_left(events: list[Event]) -> None:
 begin(COURSE)
 sequence(one_task())
 end(COURSE, name="run")
-lab_report(COURSE, name="run", set_controls=set_controls)
+lab_report(COURSE, name="run", set_controls=set_controls, spells=spells)

@@ -18,7 +18,7 @@ from pages.lessons.instruction.results import (
     trained_task_prompt,
     usual_run,
 )
-from pages.lessons.instruction.settings import run_settings, set_controls
+from pages.lessons.instruction.settings import run_settings, set_controls, spells
 from pages.lessons.instruction.stepping import FORWARD, source_of, step_through
 from pages.lessons.instruction.training_data import choose_dataset, epochs, pairs
 from pages.shared.answers import answer, other_settings
@@ -181,4 +181,4 @@ def sources() -> None:
 begin(COURSE)
 lesson()
 end(COURSE, name="run")
-lab_report(COURSE, name="run", set_controls=set_controls)
+lab_report(COURSE, name="run", set_controls=set_controls, spells=spells)

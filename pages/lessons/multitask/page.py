@@ -39,7 +39,7 @@ from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
 from pages.shared.predict import predict, show_outcome, show_outcome_of
 from pages.shared.run_button import run_button, run_in_url
-from pages.shared.settings import rate_slider
+from pages.shared.settings import RATES, SEEDS, rate_slider, within
 from pages.shared.thread import begin, end
 from pages.shared.two_lines import CAPTION, are_measured
 
@@ -149,6 +149,28 @@ def set_controls(config: RunConfig) -> None:
         st.session_state[f"multitask_weight_{task}"] = int(weight)
 
 
+def spells(config: RunConfig) -> bool:
+    """Whether the controls of `mix` can be set to a config."""
+    optimizer, weights = config.optimizer, config.data.weights
+    reached = {
+        "method.name": ("full", "lora"),
+        "optimizer.learning_rate": RATES,
+        "optimizer.steps": range(1, 501),
+        "seed": SEEDS,
+    }
+    if not within(config, reached) or not {*config.data.tasks} <= {*TRAINED}:
+        return False
+    return all(weight in range(1, 11) for weight in weights) and config == mixture_config(
+        config.data.tasks,
+        weights=weights,
+        method=config.method.name,
+        rate=optimizer.learning_rate,
+        steps=optimizer.steps,
+        seed=config.seed,
+        every=max(CHECK_EVERY, optimizer.steps // 5),
+    )
+
+
 def live() -> None:
     left, right = experiment()
     with left:
@@ -253,4 +275,4 @@ number_of_tasks()
 all_at_once()
 carry_over()
 end(COURSE, name="mix")
-lab_report(COURSE, name="mix", set_controls=set_controls)
+lab_report(COURSE, name="mix", set_controls=set_controls, spells=spells)

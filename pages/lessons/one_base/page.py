@@ -27,6 +27,7 @@ from pages.lessons.one_base.adapters import (
     told,
     weights_words,
 )
+from pages.lessons.one_base.report import lab_report
 from pages.shared.cards import Card, show_cards
 from pages.shared.engine import current_model, model_shape, store
 from pages.shared.layout import experiment, more_settings
@@ -235,3 +236,4 @@ if len(loaded) > 1 and texts:
     both(loaded, texts[0])
 memory(known)
 end(COURSE)
+lab_report(COURSE, loaded, texts)

@@ -6,14 +6,11 @@ import streamlit as st
 
 from core.config import FAMILIES, METHODS, MethodConfig, RunConfig, of_family
 from core.course import content
-from core.evaluate.apart import runs_words
-from core.events import Memory
 from core.experiments import record
 from core.experiments.method_rows import MethodSetting, method_settings
 from core.experiments.methods import method_config
 from core.formulas.parameters import count, trained_share
 from pages.lessons.peft.calculator import calculator
-from pages.lessons.peft.network import network_picture
 from pages.lessons.peft.pictures import layer_picture
 from pages.lessons.peft.shares import (
     band_heading,
@@ -23,6 +20,7 @@ from pages.lessons.peft.shares import (
     size_heading,
     size_rows,
 )
+from pages.lessons.peft.shrink import shrink
 from pages.lessons.peft.side_by_side import (
     MEASURES,
     SIDE_COLUMNS,
@@ -33,7 +31,6 @@ from pages.lessons.peft.side_by_side import (
     memory_table,
     own_rows,
     recorded_rows,
-    recorded_rows_of,
     side_table,
     trade_off_figure,
 )
@@ -45,6 +42,7 @@ from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
 from pages.shared.predict import is_locked, predict, show_outcome_of
 from pages.shared.run_button import run_button
+from pages.shared.settings import SEEDS
 from pages.shared.thread import begin, end
 
 COURSE = content.lesson("peft")
@@ -98,65 +96,6 @@ def choose() -> MethodConfig:
     return MethodConfig(name=method, **knob.settings(value))
 
 
-def shrink(config: RunConfig, found: Sequence[MethodSetting]) -> None:
-    """The network with what is trained in blue; share, memory, and what was kept."""
-    method = config.method
-    shape, spec = model_shape(), METHODS[method.name]
-    share = 100 * trained_share(method, shape)
-    st.markdown(f"**{spec.title} trains {share:.3g} % of {shape.title}: the blue**")
-    st.markdown(network_picture(method, shape), unsafe_allow_html=True)
-    figures = st.container(horizontal=True)
-    figures.metric("Trained parameters", short_number(count(method, shape).n), width="content")
-    known = [*found, *method_settings(recorded_rows_of(config, config.hash))]
-    alike = [s for s in known if s.is_recorded and s.rows[0].method == method][:1]
-    if not alike:
-        figures.metric("Memory to train", "–", width="content")
-        figures.metric("General questions kept", "–", width="content")
-        st.caption("This setting is not recorded. Run it to measure it.")
-        return
-    (setting,) = alike
-    all_bytes = [total_bytes(row.memory) for row in setting.rows]
-    figures.metric(
-        "Memory to train", f"{sum(all_bytes) / len(all_bytes) / 1e6:,.0f} MB", width="content"
-    )
-    told = is_locked(COURSE, "run")
-    general = setting.mean("general") if told else None
-    shipped = record.recorded("methods")
-    base = shipped.base_score("general") if shipped else None
-    figures.metric(
-        "General questions kept",
-        ("–" if told else "?") if general is None else f"{general:.2f}",
-        width="content",
-    )
-    st.caption(
-        "Memory: weights, gradients, optimizer state and activations of the first step. "
-        + (
-            f"Kept: the share of general questions answered right, which no method trained on; the base model "
-            f"scores {base:.2f}. "
-            if base is not None
-            else ""
-        )
-        + ("" if told else "The question mark stands there until your guess is locked. ")
-        + (f"Recorded on {shipped.date}, {runs_words(len(setting.rows))}." if shipped else "")
-    )
-
-
-def total_bytes(memory: Memory) -> int:
-    """Frozen and trained weights, and what training keeps besides."""
-    return (
-        memory.frozen_bytes
-        + memory.trained_bytes
-        + memory.gradient_bytes
-        + memory.optimizer_bytes
-        + memory.activation_bytes
-    )
-
-
-def short_number(n: int) -> str:
-    """460,800 as it is, 134,515,008 as 134.5 million."""
-    return f"{n / 1e6:,.1f} million" if n >= 1e6 else f"{n:,}"
-
-
 def what_it_adds(config: MethodConfig) -> None:
     """The method's formula, its count, and its place in a decoder layer."""
     card, shape = METHODS[config.name], model_shape()
@@ -200,7 +139,7 @@ def try_it(found: Sequence[MethodSetting]) -> MethodConfig:
             forgetting_view(run_id)
         return method
     with right:
-        shrink(config, found)
+        shrink(config, found, told=is_locked(COURSE, "run"))
         answer(
             config,
             draw,
@@ -227,6 +166,18 @@ def set_controls(config: RunConfig) -> None:
     if spec.knob:
         st.session_state[f"peft_{name}"] = getattr(config.method, spec.knob.field)
     st.session_state["peft_seed"] = config.seed
+
+
+def spells(config: RunConfig) -> bool:
+    """Whether the controls of `choose` can be set to a config."""
+    method = config.method
+    knob = METHODS[method.name].knob
+    settings = knob.settings(getattr(method, knob.field)) if knob else {}
+    return (
+        config.seed in SEEDS
+        and (not knob or getattr(method, knob.field) in knob.values)
+        and config == method_config(method.name, seed=config.seed, **settings)
+    )
 
 
 def side_by_side(found: list[MethodSetting]) -> None:
@@ -317,4 +268,4 @@ folklore(settings)
 st.header("How much memory would it take?")
 calculator()
 end(COURSE, name="run")
-lab_report(COURSE, name="run", set_controls=set_controls)
+lab_report(COURSE, name="run", set_controls=set_controls, spells=spells)

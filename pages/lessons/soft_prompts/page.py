@@ -16,15 +16,12 @@ from pages.lessons.soft_prompts.figures import (
     against_words,
     draw,
     moving_view,
-    own_sizes,
-    recorded_sizes,
     recorded_tokens,
-    size_figure,
-    size_finding,
     soft_prompt_view,
     token_row,
     wandering_words,
 )
+from pages.lessons.soft_prompts.sizes import own_sizes, recorded_sizes, size_figure, size_finding
 from pages.shared.answers import answer, other_settings
 from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import (
@@ -42,7 +39,7 @@ from pages.shared.predict import predict, show_outcome_of, waits_for_guess
 from pages.shared.prepare import compute_button
 from pages.shared.queue import run_all
 from pages.shared.run_button import run_button
-from pages.shared.settings import rate_slider
+from pages.shared.settings import SEEDS, rate_slider, within
 from pages.shared.thread import begin, end
 
 COURSE = content.lesson("soft_prompts")
@@ -161,6 +158,28 @@ def set_controls(config: RunConfig) -> None:
     st.session_state["soft_prompts_seed"] = config.seed
 
 
+def spells(config: RunConfig) -> bool:
+    """Whether the controls of `choose` can be set to a config."""
+    method, optimizer = config.method, config.optimizer
+    reached = {
+        "method.name": of_family("soft prompts"),
+        "method.virtual_tokens": SIZES,
+        "method.prompt_start": STARTS,
+        "optimizer.learning_rate": RATES,
+        "optimizer.steps": range(1, 201),
+        "seed": SEEDS,
+    }
+    return within(config, reached) and config == prompt_config(
+        method.virtual_tokens,
+        method=method.name,
+        start=method.prompt_start,
+        text=method.prompt_text,
+        seed=config.seed,
+        learning_rate=optimizer.learning_rate,
+        steps=optimizer.steps,
+    )
+
+
 def not_trained(config: RunConfig) -> None:
     """The virtual tokens of a record that kept no more than these, or as they are before any training."""
     st.markdown("**What the model reads: vectors that stand for no word, then the review**")
@@ -267,4 +286,4 @@ sizes()
 by_hand(shown)
 take_away(shown)
 end(COURSE, name="run")
-lab_report(COURSE, name="run", set_controls=set_controls)
+lab_report(COURSE, name="run", set_controls=set_controls, spells=spells)

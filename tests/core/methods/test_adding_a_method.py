@@ -123,7 +123,7 @@ ALLOWED = {
     "pages/lessons/lora/page.py": "the variants that the lesson offers",
     "pages/lessons/multitask/page.py": "the two that the lesson offers",
     "core/findings/low_rank.py": "three that train few parameters, compared with full fine-tuning",
-    "pages/lessons/soft_prompts/figures.py": "how the two that the chart compares look",
+    "pages/lessons/soft_prompts/sizes.py": "how the two that the chart compares look",
     "pages/lessons/instruction/settings.py": "the two that the lesson offers",
     "pages/lessons/instruction/stepping.py": "those whose B starts at 0",
 }

@@ -34,7 +34,8 @@ from pages.lessons.peft.side_by_side import (
     side_table,
     trade_off_figure,
 )
-from pages.lessons.soft_prompts.figures import against_words, map_chart, size_finding
+from pages.lessons.soft_prompts.figures import against_words, map_chart
+from pages.lessons.soft_prompts.sizes import size_finding
 from tests.events import evaluation
 
 SHAPE = PUBLISHED["SmolLM2-135M"]
