@@ -18,6 +18,7 @@ from core.course.challenges import PairAnswer, PairChallenge, RunChallenge
 from core.course.conditions import Condition, Limit, Setting, Smallest, Trend, Untrained
 from core.course.measured_run import MeasuredRun
 from core.course.measures import LOSSES, UNITS, measured, what_words, words_of
+from core.course.sources import value_at
 from core.course.verdict import (
     MET,
     MISSED,
@@ -148,7 +149,7 @@ def _must(goes: str) -> str:
 
 
 def _of_setting(setting: Setting, run: MeasuredRun) -> Finding:
-    value = _value(run.config, setting.setting)
+    value = value_at(run.config, setting.setting)
     title = _setting_words(setting.setting)
     if setting.one_of:
         allowed = [_plain(one) for one in setting.one_of]
@@ -201,12 +202,6 @@ def _setting_words(path: str) -> str:
     """ "Learning rate" of `optimizer.learning_rate`, "Method" of `method.name`."""
     part, _, name = path.rpartition(".")
     return capital((part if name == "name" else name).replace("_", " "))
-
-
-def _value(config: Any, path: str) -> Any:
-    for name in path.split("."):
-        config = getattr(config, name)
-    return config
 
 
 def _plain(value: Any) -> Any:
