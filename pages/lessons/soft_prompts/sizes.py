@@ -1,4 +1,4 @@
-"""How much is learned with each number of virtual tokens, and a hand-written prompt beside them."""
+"""Lesson, sizes: the score over the number of virtual tokens, of recorded runs and the reader's."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -6,13 +6,9 @@ from statistics import fmean
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.evaluate.apart import are_apart, interval_words, runs_words
-from core.events import (
-    Evaluation,
-)
+from core.evaluate.apart import are_apart, runs_words
 from core.experiments import record
 from core.experiments.soft_prompts import SIZES, SizeRun, size_run
-from core.runs.messages import TextScore
 from pages.shared.colours import BLUE, ORANGE
 from pages.shared.engine import events_of, store
 from pages.shared.error_bars import error_bars
@@ -104,13 +100,3 @@ def size_finding(found: Sequence[SizeRun]) -> str:
         return f"{top}; the 95 % intervals of all other sizes lie below"
     sizes = ", ".join(map(str, near))
     return f"No best size is shown: {top}, but its 95 % interval overlaps with that of size {sizes}"
-
-
-def against_words(soft: Evaluation, hand: TextScore, virtual_tokens: int) -> str:
-    """A soft prompt's last score beside that of a written one."""
-    one, other = soft.interval, hand.interval
-    return (
-        f"{virtual_tokens} virtual tokens: {soft.score:.2f} [{one[0]:.2f}, {one[1]:.2f}] on "
-        f"{soft.n} reviews. Your {hand.n_tokens} written tokens: {hand.score:.2f} "
-        f"[{other[0]:.2f}, {other[1]:.2f}] on {hand.n}: {interval_words(one, other)}."
-    )

@@ -5,8 +5,8 @@ from dataclasses import replace
 from core.events import NearWord, VirtualToken, VirtualTokens, VocabularyMap, Word
 from core.experiments.soft_prompts import SizeRun
 from core.runs.messages import TextScore
-from pages.lessons.soft_prompts.sizes import against_words, size_finding
-from pages.lessons.soft_prompts.word_map import map_chart
+from pages.lessons.soft_prompts.figures import against_words, map_chart
+from pages.lessons.soft_prompts.sizes import size_finding
 from tests.events import evaluation
 
 
