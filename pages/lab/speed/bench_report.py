@@ -75,7 +75,7 @@ def speed_figure(report: Report) -> go.Figure:
 
 
 def comparison_table(report: Report) -> pd.DataFrame:
-    """Ours against the fastest other side, a row per workload."""
+    """Tuning Fork against the fastest other side, a row per workload."""
     rows = [
         {
             "workload": c.workload.title,
@@ -84,7 +84,7 @@ def comparison_table(report: Report) -> pd.DataFrame:
             "we aim at": c.workload.least,
             "memory %": 100 * c.memory_share,
             "loss gap %": None if c.loss_gap is None else 100 * c.loss_gap,
-            "score, ours": c.ours.mean_score,
+            "score, Tuning Fork": c.ours.mean_score,
             "score, other": c.other.mean_score,
             "same answers %": None if c.same_answers is None else 100 * c.same_answers,
             "utilisation %": None if c.utilisation is None else 100 * c.utilisation,

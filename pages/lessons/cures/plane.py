@@ -240,7 +240,7 @@ def setting_table(found: Sequence[Setting]) -> pd.DataFrame:
     rows = [
         {
             "cure": MITIGATIONS[s.mitigation].title,
-            "knob": f"{MITIGATIONS[s.mitigation].knob} {decimals(s.value)}",
+            "setting": f"{MITIGATIONS[s.mitigation].knob} {decimals(s.value)}",
             "seeds": len(s.points),
             "sentiment learned": _with_range(s, "learned"),
             **line_cells(s.lines),
