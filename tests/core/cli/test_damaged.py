@@ -45,11 +45,26 @@ class Place:
         connection.close()
 
 
+@pytest.fixture(scope="module")
+def whole(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Trained once; `place` brings it back to where it was, since settings name their model's folder."""
+    home = tmp_path_factory.mktemp("damaged") / "home"
+    shutil.copytree(tiny_folder, home / "model")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("TUNING_FORK_HOME", str(home))
+        runs = [finished(home / "model", seed=seed) for seed in (0, 1)]
+    found = Place(home, home / "model", *runs)
+    found.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    shutil.copytree(home, home.with_name("kept"))
+    return found
+
+
 @pytest.fixture
-def place(home: Path, tiny_folder: Path) -> Place:
-    model = home / "model"
-    shutil.copytree(tiny_folder, model)
-    return Place(home, model, finished(model), finished(model, seed=1))
+def place(whole: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+    shutil.rmtree(whole.home)
+    shutil.copytree(whole.home.with_name("kept"), whole.home)
+    monkeypatch.setenv("TUNING_FORK_HOME", str(whole.home))
+    return whole
 
 
 def row(column: str, value: str) -> Callable[[Place], None]:

@@ -25,7 +25,7 @@ def exact(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("method", [m for m in METHODS if m not in WITHOUT])
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("tuned_home")
 def test_it_answers_as_the_app(method: str, tiny_folder: Path, tmp_path: Path) -> None:
     run = finished(method, tiny_folder)
     folder = export_peft(RunStore(), run.id, tmp_path / "adapter")
@@ -38,7 +38,7 @@ def test_it_answers_as_the_app(method: str, tiny_folder: Path, tmp_path: Path) -
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("method", SOFT)
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("tuned_home")
 def test_the_usual_way_is_as_wrong_as_the_card_says(
     method: str, tiny_folder: Path, tmp_path: Path
 ) -> None:
