@@ -76,7 +76,7 @@ class Job:
     arguments: "SharedArguments"
     is_packed: bool
     optimizer: torch.optim.Optimizer
-    schedule: torch.optim.lr_scheduler.LRScheduler
+    schedule: torch.optim.lr_scheduler.LambdaLR
     callbacks: list[Any]
 
 
@@ -289,7 +289,7 @@ def _sft_trainer(job: Job) -> Any:
     trainer: Any = SFTTrainer(
         model=job.model,
         args=arguments,
-        train_dataset=Dataset.from_list(job.rows),
+        train_dataset=Dataset.from_list(job.rows),  # pyright: ignore[reportArgumentType]
         processing_class=AutoTokenizer.from_pretrained(str(job.folder)),
         optimizers=(job.optimizer, job.schedule),
         callbacks=job.callbacks,

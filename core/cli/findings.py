@@ -64,7 +64,7 @@ class Side:
     """One side of a comparison; no mean and no interval where nothing is recorded."""
 
     title: str
-    values: list[float]
+    values: tuple[float, ...]
     mean: float | None
     interval: tuple[float, float] | None
     runs: list[str]

@@ -1,7 +1,7 @@
 """Lab: all runs, recorded and the reader's own, as points on any two axes."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -89,7 +89,10 @@ def points_and_table(rows: Sequence[Row], axes: tuple[Column, Column, Column]) -
     """The chart and the table beside it; returns the runs chosen in either, else the one in the address."""
     x, y, colour = axes
     left, right = st.columns([3, 2], gap="medium")
-    place: Callable[[Row], Any] = lambda row: row.values[y.name]  # noqa: E731
+
+    def place(row: Row) -> Any:
+        return row.values[y.name]
+
     shown = sorted(having(rows, x.name, y.name), key=place, reverse=True)
     with left:
         event: Any = st.plotly_chart(

@@ -21,7 +21,7 @@ from core.data import uploads
 from core.errors import UserError
 from core.events import Evaluation
 from core.export.card import model_card
-from core.export.peft_adapter import export_peft
+from core.export.export import export
 from core.paths import data_dir
 from core.runs.execute import execute
 from core.runs.inference_session import InferenceSession
@@ -62,7 +62,7 @@ def finished(method: str, folder: Path) -> Run:
 @pytest.mark.usefixtures("tuned_home")
 def test_plain_peft_gives_the_same_logits(method: str, tiny_folder: Path, tmp_path: Path) -> None:
     run = finished(method, tiny_folder)
-    folder = export_peft(RunStore(), run.id, tmp_path / "exported")
+    folder = export(RunStore(), run.id, tmp_path / "exported", is_checked=False).folder
     session = InferenceSession(RunStore())
     session.model_for(run.config.model)
     ours, base = session.model_for(run.config.model, run.id)
@@ -86,7 +86,7 @@ def test_what_peft_has_no_format_for_is_said(
 ) -> None:
     run = finished(method, tiny_folder)
     with pytest.raises(UserError, match=f"tuned with {method}, which peft has no format for"):
-        export_peft(RunStore(), run.id, tmp_path / "exported")
+        export(RunStore(), run.id, tmp_path / "exported", is_checked=False)
     assert not (tmp_path / "exported").exists()
 
 
@@ -96,7 +96,7 @@ def test_the_adapter_names_its_base_by_what_others_call_it(
     tiny_folder: Path, tmp_path: Path
 ) -> None:
     run = finished("lora", tiny_folder)
-    folder = export_peft(RunStore(), run.id, tmp_path / "exported")
+    folder = export(RunStore(), run.id, tmp_path / "exported", is_checked=False).folder
     named = json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"]
     assert named == catalog.find_model(str(tiny_folder)).id
     assert catalog.MODELS[catalog.DEFAULT_MODEL].hub_name == "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -108,7 +108,7 @@ def test_the_card_says_base_settings_scores_and_how_to_load(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = finished("lora", tiny_folder)
-    folder = export_peft(RunStore(), run.id, tmp_path / "exported")
+    folder = export(RunStore(), run.id, tmp_path / "exported", is_checked=False).folder
     card = (folder / "README.md").read_text("utf-8")
     assert str(tiny_folder) not in card  # no folder of this machine
     assert f"base_model: {tiny_folder.name}" in card
