@@ -1,39 +1,50 @@
 """A lab report: what a reader guessed, ran, saw and answered in one lesson, as one HTML file to take home.
 
-    text = report(lesson("forgetting"), run, guesses=(…), answered=(…))
-    config_of_report(text)                   # the settings, on another installation
+    text = report(lesson("forgetting"), Done(settings=Settings(runs=(config,)), run=run), guesses=(…), answers=(…))
+    settings_of(text)                        # on another installation
 
-The file holds its own style and pictures, needs no network and no script, and prints. The settings lie in it as JSON, so
-that it can be dropped on another installation, which then offers the same run.
+The file holds its own style and pictures, needs no network and no script, and prints. What was set lies in it
+(core/course/report_settings.py), so that it can be dropped on another installation, which then offers the same.
 """
 
 import html
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.catalog import task_title
-from core.config import RunConfig
-from core.config.command import command_of
 from core.course.content import Lesson
 from core.course.figures import curve
 from core.course.kit import blocks, document, inline
 from core.course.lessons import LESSONS, name_of
+from core.course.measured_run import MeasuredRun
 from core.course.predictions import Chosen
-from core.course.sources import MeasuredRun
-from core.errors import UserError
+from core.course.report_settings import Settings, element_of
 from core.evaluate.limits import sample_as_shown
 from core.events import Evaluation, Sample
-from core.typed_json import strict_json
 
-MOST_BYTES = 2**20
-"""Of a report that is read."""
-KIND = "tuning-fork/settings"
-SETTINGS = re.compile(rf'<script type="application/json" id="{KIND}">(.*?)</script>', re.DOTALL)
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#7e2afc", "#E69F00", "#555555")
 DASHES = ("", "7 4", "2 3", "9 3 2 3", "1 4", "12 4")
 WIDTH, HEIGHT, LEFT, BOTTOM = 560, 220, 44, 36
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """What was asked and answered, or measured, where that is no course of a run."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What a report is about."""
+
+    settings: Settings
+    run: MeasuredRun | None = None
+    """The one whose curves are drawn."""
+    tables: tuple[Table, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,13 +115,13 @@ def answered(course: Lesson, given: Mapping[str, str]) -> list[Answered]:
 
 def report(
     course: Lesson,
-    run: MeasuredRun | None,
+    done: Done | None,
     *,
     guesses: Sequence[Guessed] = (),
     answers: Sequence[Answered] = (),
     learner: str = "",
 ) -> str:
-    """The HTML of a report, at most 1 MB; without a run, of what was guessed and answered."""
+    """The HTML of a report, at most 1 MB; where nothing is done, of what was guessed and answered."""
     title = next(page.title for page in LESSONS if page.id == course.id)
     parts = [
         f"<h1>{name_of(course.id)}: {html.escape(title)}</h1>",
@@ -118,42 +129,24 @@ def report(
         f"<p>{inline(course, course.text['question'])}</p>",
         f'<div class="notion">{blocks(course, course.text["notion"])}</div>',
         *_guesses(guesses),
-        *(_what_was_run(run) if run else ["<p>No run of this lesson was finished.</p>"]),
+        *(_what_was_done(done) if done else ["<p>No run of this lesson was finished.</p>"]),
         *_answered(answers),
         "<h2>What can be said now</h2>",
         blocks(course, course.text["can_say"]),
     ]
-    kept = _settings(run) if run else ""
+    kept = element_of(done.settings) if done else ""
     return document(f"{title}: lab report", "".join(parts) + kept)
 
 
-def config_of_report(text: str) -> RunConfig:
-    """The settings that a report holds. Raises `UserError` for a file that is no report, or of settings that are
-    not valid here."""
-    if len(text.encode()) > MOST_BYTES:
-        raise UserError("The file is larger than 1 MB, so it is no lab report of this app.")
-    found = SETTINGS.search(text)
-    if not found:
-        raise UserError("The file holds no settings of a run: it is no lab report of this app.")
-    try:
-        return RunConfig.from_dict(json.loads(found[1]))
-    except (json.JSONDecodeError, TypeError, AttributeError) as error:
-        raise UserError(f"The settings in the report are damaged: {error}.") from error
-
-
-def _what_was_run(run: MeasuredRun) -> list[str]:
+def _what_was_done(done: Done) -> list[str]:
     return [
-        "<h2>What was run</h2>",
-        f"<p><code>{html.escape(command_of(run.config))}</code></p>",
+        "<h2>What was done</h2>",
+        *(f"<p><code>{html.escape(one)}</code></p>" for one in done.settings.commands),
         "<h2>What came</h2>",
-        *_curves(run),
-        *_answers(run),
+        *(_curves(done.run) if done.run else ()),
+        *(_answers(done.run) if done.run else ()),
+        *(part for table in done.tables for part in _table(table)),
     ]
-
-
-def _settings(run: MeasuredRun) -> str:
-    settings = json.dumps(strict_json(run.config.to_dict())).replace("<", "\\u003c")
-    return f'<script type="application/json" id="{KIND}">{settings}</script>'
 
 
 def _guesses(guesses: Sequence[Guessed]) -> list[str]:
@@ -167,6 +160,16 @@ def _guesses(guesses: Sequence[Guessed]) -> list[str]:
     return [
         "<h2>What was predicted</h2>",
         f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>",
+    ]
+
+
+def _table(table: Table) -> list[str]:
+    head = "".join(f"<th>{_plain(text)}</th>" for text in table.head)
+    rows = ["".join(f"<td>{_plain(text)}</td>" for text in row) for row in table.rows]
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return [
+        f"<h3>{html.escape(table.title)}</h3>",
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>",
     ]
 
 

@@ -64,9 +64,6 @@ class TimeLine:
         told = next((frame.at for frame in self.frames if frame.step), self.seconds)
         return max((point.at for point in self.points if point.at < told), default=0.0)
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 def time_line(recorded: RecordedRun, *, seconds: float | None = None) -> TimeLine:
     """Of a recorded run, as long as it took, or in so many seconds."""
@@ -115,7 +112,7 @@ def replay(
     if hold:
         st.session_state[held] = recorded.run_id
     was_held = not hold and st.session_state.get(held) == recorded.run_id
-    data = line.to_dict() | {
+    data = asdict(line) | {
         "key": key,
         "autoplay": autoplay,
         "until": line.before_it_tells if hold else line.seconds,

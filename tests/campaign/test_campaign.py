@@ -132,7 +132,7 @@ def test_the_report_names_the_code_that_was_tried_and_no_folder_of_this_machine(
     ]
     found = campaign.report(tries, seed=0)
     assert found.stamp.commit == "commit0, commit1"
-    assert [row["times"] for row in found.found] == [2]
+    assert [alike.times for alike in found.found] == [2]
     shown = json.dumps(asdict(found))
     assert str(ROOT) not in shown
     assert "/home/me" not in shown
@@ -193,6 +193,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.thorough
 def test_damaged_uploads_end_in_sentences(home: Path) -> None:
     with uploads.trying(home) as one:
         tries = [one(number, Random(number)) for number in range(60)]

@@ -11,9 +11,9 @@ from core.course.challenges import (
     RunChallenge,
     challenges,
 )
-from core.course.judge import MET, MISSED, UNKNOWN, UNSURE, Verdict
 from core.course.lessons import LESSONS, name_of
 from core.course.progress import Entry, Progress
+from core.course.verdict import MET, MISSED, UNKNOWN, UNSURE, Verdict
 from core.errors import UserError
 from pages.lab.challenges.attempts import try_pair, try_prompt, try_run
 from pages.shared.learner import ask_learner, learner, my_progress, remember

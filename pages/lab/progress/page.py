@@ -1,7 +1,5 @@
 """Lab: what a learner predicted, ran and solved so far."""
 
-from typing import Any
-
 import streamlit as st
 
 from core.course.challenges import challenges
@@ -16,7 +14,7 @@ CHALLENGES = "pages/lab/challenges/page.py"
 BEFORE_AFTER = "pages/lab/before_after/page.py"
 
 
-def row(lesson: str, title: str, found: Progress) -> dict[str, Any]:
+def row(lesson: str, title: str, found: Progress) -> dict[str, str | int]:
     """What a lesson's line says."""
     mine = challenges(lesson)
     solved = sum(one.id in found.solved for one in mine)

@@ -43,11 +43,15 @@ WAYS = {
     ),
 }
 NO_TEXT = "(it ends at once)"
+NOT_GUESSED = "Guess first: what does it write?"
 SETTINGS = SamplingSettings(max_new_tokens=ANSWER_TOKENS)
 
 
-def three_answers() -> None:
-    """The recorded answers, as they came, and a button that asks the model that is here."""
+def three_answers(*, with_raw: bool) -> None:
+    """The recorded answers, as they came, and a button that asks the model that is here.
+
+    Raw completion is what the reader is asked to guess: it waits until `with_raw`.
+    """
     st.markdown("**Same model. What changed?** " + REVIEW.replace("\n\n", " "))
     own, known, where = own_run(), *recorded_answers()
     places = {}
@@ -55,7 +59,9 @@ def three_answers() -> None:
         with column.container(border=True, height="stretch"):
             st.markdown(f"**{title}**")
             places[way] = st.empty()
-            if way in known:
+            if way == "raw" and not with_raw:
+                places[way].html(f'<p class="said">{NOT_GUESSED}</p>')
+            elif way in known:
                 places[way].html(f'<p class="said">{typed(known[way]) or NO_TEXT}</p>')
             else:
                 show(places[way], None)
@@ -64,7 +70,7 @@ def three_answers() -> None:
     note.caption(where)
     if compute_button("Ask the model on this machine", key="before_three"):
         for way, run in (("raw", None), ("chat", None), ("tuned", own)):
-            if way != "tuned" or run:
+            if {"raw": with_raw, "tuned": bool(run)}.get(way, True):
                 ask(places[way], raw=way == "raw", run=run)
         mine = (
             f"Ours is your run {own.id}."

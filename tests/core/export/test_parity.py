@@ -44,7 +44,7 @@ def test_a_difference_is_a_near_tie_only_where_rounding_decides() -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("tuned_home")
 def test_the_command_shows_and_keeps_the_answers_of_a_fresh_process(
     tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -65,7 +65,7 @@ def test_the_command_shows_and_keeps_the_answers_of_a_fresh_process(
 
 
 @pytest.mark.thorough
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("tuned_home")
 def test_other_weights_are_found_out(tiny_folder: Path, tmp_path: Path) -> None:
     run, store = finished("full", tiny_folder), RunStore()
     to = export(store, run.id, tmp_path / "merged", "merged", is_checked=False).folder
@@ -77,7 +77,7 @@ def test_other_weights_are_found_out(tiny_folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("tuned_home")
 def test_what_cannot_be_loaded_afresh_is_one_sentence_and_leaves_nothing(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

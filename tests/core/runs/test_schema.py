@@ -232,6 +232,7 @@ def test_a_database_of_a_newer_version_is_left_as_it_is(
     assert content(file) == before
 
 
+@pytest.mark.thorough
 def test_opening_a_database_of_this_version_costs_no_alembic(file: Path) -> None:
     RunStore()
     code = "import sys; from core.runs.store import RunStore; RunStore(); print('alembic' in sys.modules)"
