@@ -35,7 +35,7 @@ def add_parser(actions: Any) -> None:
 
 def train(arguments: Namespace) -> int:
     """Train, print what happens and leave the run in the store."""
-    config = _config(arguments)
+    config = config_with_data(arguments)
     if arguments.dry_run:
         return _describe(config, json_wanted=arguments.json)
     if config.data.dataset:
@@ -62,7 +62,7 @@ def train(arguments: Namespace) -> int:
     return 0 if ended.status == "finished" else 1
 
 
-def _config(arguments: Namespace) -> RunConfig:
+def config_with_data(arguments: Namespace) -> RunConfig:
     """The config of the options, after a data file was kept under its content address."""
     if arguments.data:
         if any(option in arguments for option in SOURCES):

@@ -1,4 +1,7 @@
-"""The Workbench: own pairs looked through, any model, method and setting, the run, and the result to take home."""
+"""The Workbench: own pairs looked through, any model, method and setting, the run, what it did and broke, and the
+result to take home."""
+
+from functools import partial
 
 import streamlit as st
 
@@ -13,7 +16,10 @@ from core.runs.store import Run
 from pages.lab.workbench.data_in import choose_pairs
 from pages.lab.workbench.findings import show_findings, tokens_of
 from pages.lab.workbench.model import choose_model, tokenizer_of
-from pages.lab.workbench.settings_form import choose_settings
+from pages.lab.workbench.rates import rate_finder
+from pages.lab.workbench.settings_form import choose_settings, put_rate
+from pages.shared.broke import broke_panel
+from pages.shared.doctor import doctor_panel
 from pages.shared.engine import model_ready, store
 from pages.shared.live import run_view
 from pages.shared.plain import plain
@@ -43,9 +49,13 @@ def workbench() -> None:
         show_run(run_in_url("run"))
         return
     tokenizer = tokenizer_of(entry) if model_ready(entry) else None
+    finder = st.container()
     with check:
         st.header("2 · Data check")
         can_start = show_findings(config, tokenizer)
+    if can_start and tokenizer:
+        with finder:
+            rate_finder(config, use=partial(put_rate, config.method.name))
     st.header("5 · Run")
     show_run(start(config, tokenizer) if can_start else held_back())
 
@@ -71,13 +81,16 @@ def start(config: RunConfig, tokenizer: ChatTokenizer | None) -> str:
 
 
 def show_run(run_id: str) -> None:
-    """The run as it happens; once it is over, what it took beside what was expected, and the ways out."""
+    """The run as it happens; once it is over, what it took beside what was expected, why it went so, what it broke,
+    and the ways out."""
     if not run_id:
         return
     run_view(run_id)
     run = store().get(run_id)
     if run.status is RunStatus.FINISHED and (said := beside_expected(run)):
         st.caption(said)
+    doctor_panel(run_id, key="workbench_doctor")
+    broke_panel(run_id, key="workbench_broke")
     take_home(run)
 
 

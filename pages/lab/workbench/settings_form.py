@@ -150,9 +150,7 @@ def _reason(
 
 def _drawn(path: str, usual: Any, method: str) -> Any:
     """A setting as the widget that its declaration asks for; its value."""
-    one = SETTINGS[path]
-    # What is usual depends on the method: another one has widgets of its own.
-    key = f"workbench_{path.replace('.', '_')}_{method}_{_spelled(usual)}"
+    one, key = SETTINGS[path], _key(path, usual, method)
     title = one.title[:1].upper() + one.title[1:]
     if one.is_list:
         return _list(one, usual, title, key)
@@ -170,6 +168,17 @@ def _drawn(path: str, usual: Any, method: str) -> Any:
     if one.kind is str:
         return st.text_area(title, usual, key=key, bind="query-params", help=one.help, height=80)
     return _number(one, usual, title, key)
+
+
+def put_rate(method: str, rate: float) -> None:
+    """Write a learning rate into the form; for a button's callback, which comes before the form is drawn anew."""
+    key = _key("optimizer.learning_rate", default_learning_rate(method), method)
+    st.session_state[key] = rate
+
+
+def _key(path: str, usual: Any, method: str) -> str:
+    """What is usual depends on the method: another one has widgets of its own."""
+    return f"workbench_{path.replace('.', '_')}_{method}_{_spelled(usual)}"
 
 
 def _spelled(usual: Any) -> str:
