@@ -16,6 +16,7 @@ from core.events import Memory
 from core.formulas.memory import in_this_app
 from core.formulas.parameters import trainable_parameters
 from core.models.acquire import model_dir
+from core.percent import percent
 from core.runs.duration import expected_s, in_words
 from core.runs.store import Run, RunStore
 from core.shape import PUBLISHED, ModelShape, of_folder, total_parameters
@@ -78,7 +79,7 @@ def looking_back(expected: Expected, run: Run) -> str:
 
 def _off(ratio: float) -> str:
     share = abs(ratio - 1)
-    return "as expected" if share < 0.01 else f"{share:.0%} {'more' if ratio > 1 else 'less'}"
+    return "as expected" if share < 0.01 else f"{percent(share)} {'more' if ratio > 1 else 'less'}"
 
 
 def shape_of(model: str) -> ModelShape:

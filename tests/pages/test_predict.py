@@ -47,8 +47,9 @@ def test_a_guess_is_locked_then_compared_and_explained() -> None:
     assert "Your guess" not in outcome(app)
     clicked(app, "one_base_look_up_guess")
     assert app.radio(key=GUESS).disabled
-    assert "Your guess: About a tenth. Measured: 0.34 %. Distance: 4.66. It came otherwise." in (
-        outcome(app)
+    assert (
+        "Your guess: About a tenth. Measured: 0.34\u00a0%. Distance: 4.66. It came otherwise."
+        in (outcome(app))
     )
     (kept,) = progress().of("predicted", lesson="one_base")
     assert (kept.item, kept.detail["guess"]) == ("adapter_size", "About a tenth")
@@ -122,7 +123,7 @@ def test_the_thread_of_a_lesson() -> None:
     assert not app.exception
     said = " ".join(m.value for m in app.markdown)
     assert "{{" not in said
-    assert "LoRA of rank 8 on two matrices of every layer trains 0.34 %" in said
+    assert "LoRA of rank 8 on two matrices of every layer trains 0.34\u00a0%" in said
     assert "See [Soft prompts](soft)." in said
     questions = lesson("lora").questions
     assert {f"lora_ask_{q.id}_end" for q in questions} <= {radio.key for radio in app.radio}

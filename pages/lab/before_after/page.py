@@ -18,6 +18,7 @@ from core.course.quiz import (
     score,
 )
 from core.errors import UserError
+from core.percent import percent
 from pages.shared.learner import ask_learner, learner, remember
 from pages.shared.plain import plain
 from pages.shared.terms import FirstUses
@@ -66,7 +67,7 @@ def show_result(result: Result) -> None:
     st.metric(TITLES[result.moment], f"{result.n_right} of {n}")
     st.caption(
         f"{result.n_held} misconceptions chosen. With {n} questions, what you know may be anywhere from "
-        f"{low:.0%} to {high:.0%} (95 % interval)."
+        f"{percent(low)} to {percent(high)} (95 % interval)."
     )
 
 

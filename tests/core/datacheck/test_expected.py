@@ -100,6 +100,6 @@ def test_looking_back(store: RunStore) -> None:
     said = looking_back(Expected(seconds=30, memory_mb=1_000), run)
     assert (
         said
-        == "It took 33 s instead of about 30 s (10% more) and 950 MB instead of 1,000 MB (5% less)."
+        == "It took 33 s instead of about 30 s (10\u00a0% more) and 950 MB instead of 1,000 MB (5\u00a0% less)."
     )
     assert looking_back(Expected(seconds=None, memory_mb=None), run) == ""

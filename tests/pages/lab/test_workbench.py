@@ -398,4 +398,4 @@ def test_what_was_expected_stands_beside_what_it_took(engine: FakeEngine, store:
     step_by_step(store, "finished")
     time.sleep(0.01)
     app = opened(run=step_by_step(store, "finished"))
-    assert "It took 3 s instead of about 12 s (76% less)." in said(app)
+    assert "It took 3 s instead of about 12 s (76\u00a0% less)." in said(app)
