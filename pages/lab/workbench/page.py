@@ -14,7 +14,7 @@ from core.errors import UserError
 from core.runs.states import RunStatus
 from core.runs.store import Run
 from pages.lab.workbench.data_in import choose_pairs
-from pages.lab.workbench.findings import show_findings, tokens_of
+from pages.lab.workbench.findings import batch_tokens, show_findings
 from pages.lab.workbench.model import choose_model, tokenizer_of
 from pages.lab.workbench.rates import rate_finder
 from pages.lab.workbench.settings_form import choose_settings, put_rate
@@ -76,7 +76,7 @@ def held_back() -> str:
 def start(config: RunConfig, tokenizer: ChatTokenizer | None) -> str:
     """What the run is expected to take, and its button; the run in the address."""
     if tokenizer:
-        st.caption(expect(config, store(), pair_tokens=tokens_of(config, tokenizer)).in_words)
+        st.caption(expect(config, store(), batch_tokens=batch_tokens(config, tokenizer)).in_words)
     return run_button(config, "Run", key="workbench_run", name="run")
 
 
@@ -100,11 +100,11 @@ def beside_expected(run: Run) -> str:
         entry = catalog.find_model(run.config.model)
         if run.config.data.task != catalog.CUSTOM_TASK or not model_ready(entry):
             return ""
-        tokens = tokens_of(run.config, tokenizer_of(entry))
-        expected = expect(run.config, store(), pair_tokens=tokens, before=run.created_at)
+        tokens = batch_tokens(run.config, tokenizer_of(entry))
+        expected = expect(run.config, store(), batch_tokens=tokens, before=run.created_at)
     except UserError:
         return ""
-    return looking_back(expected, run)
+    return looking_back(expected, run, store())
 
 
 st.title("Workbench")
