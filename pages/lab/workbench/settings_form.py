@@ -23,6 +23,7 @@ from core.config import (
     method_title,
 )
 from core.config.settings import Setting
+from core.course.lessons import name_of
 from core.runs.names import decimals
 
 ELSEWHERE = {
@@ -136,7 +137,7 @@ def _reason(
         other = "" if model == measured_on.id else " Another model may want another rate."
         return (
             f"Usual for this method: {decimals(value)}. With it, 20 steps learn the sentiment task on "
-            f"{measured_on.title} (measured: assets/recorded/methods.json).{other}"
+            f"{measured_on.title} (measured in {name_of('peft')}).{other}"
         )
     if path == "optimizer.steps":
         return (
@@ -207,17 +208,24 @@ def _number(one: Setting, usual: Any, title: str, key: str) -> Any:
     kind = one.kind
     low, high = (kind(n) if math.isfinite(n) else None for n in (one.low, one.high))
     step: Any = 1 if kind is int else _step(usual)
+    shown = st.session_state.get(key, usual)
     return st.number_input(
         title,
         low,
         high,
         kind(usual),
         step=step,
-        format="%d" if kind is int else "%g",
+        format="%d" if kind is int else _format(shown),
         key=key,
         bind="query-params",
         help=one.help,
     )
+
+
+def _format(value: float) -> str:
+    """Decimals, where "%g" would write an exponent."""
+    digits = len(decimals(value).partition(".")[2])
+    return f"%.{digits}f" if 0 < value < 1e-3 else "%g"
 
 
 def _step(usual: float) -> float:

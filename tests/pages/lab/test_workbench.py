@@ -317,7 +317,8 @@ def test_a_learning_rate_is_found_and_put_into_the_form(
     assert "the lowest, 0.20, takes 0.003" in said(app)
     app.button(key="workbench_rates_use").click().run()
     assert not app.exception
-    assert number(app, "optimizer_learning_rate").value == 3e-4
+    rate = number(app, "optimizer_learning_rate")
+    assert (rate.value, rate.proto.format) == (3e-4, "%.4f")  # no exponent
     assert "The form has this rate: 0.0003." in said(app)
     app.button(key="workbench_run_start").click().run()
     assert store.runs()[0].config.optimizer.learning_rate == 3e-4
