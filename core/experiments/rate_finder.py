@@ -101,8 +101,9 @@ class Tried:
 def tried(configs: Sequence[RunConfig], store: RunStore) -> list[Tried]:
     """What is known by now, from the smallest rate to the largest; a run that diverged counts."""
     found: list[Tried] = []
+    lost = {run.config_hash: run for run in reversed(store.runs()) if _has_diverged(run)}
     for config in configs:
-        run = store.find_finished(config) or _diverged_run(config, store)
+        run = store.find_finished(config) or lost.get(config.hash)
         if one := _measured(run, store) if run else None:
             found.append(one)
     return sorted(found, key=lambda one: one.rate)
@@ -114,12 +115,8 @@ def left(configs: Sequence[RunConfig], known: Sequence[Tried]) -> list[RunConfig
     return [c for c in configs if c.optimizer.learning_rate not in rates_known]
 
 
-def _diverged_run(config: RunConfig, store: RunStore) -> Run | None:
-    """The newest run of a config, where it failed because its loss was lost."""
-    run = next((run for run in store.runs() if run.config_hash == config.hash), None)
-    if run and run.status is RunStatus.FAILED and "diverged" in run.reason:
-        return run
-    return None
+def _has_diverged(run: Run) -> bool:
+    return run.status is RunStatus.FAILED and "diverged" in run.reason
 
 
 def _measured(run: Run, store: RunStore) -> Tried | None:
