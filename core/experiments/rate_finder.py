@@ -161,7 +161,7 @@ def suggestion(found: Sequence[Tried]) -> Suggestion:
     one = next(one for one in sound if one.loss <= limit)
     said = f"With {decimals(one.rate)}, {STEPS} steps bring the loss from {one.start:.2f} to {one.loss:.2f}"
     if one is not best:
-        said += f"; the lowest, {best.loss:.2f}, takes {decimals(best.rate)}"
+        said += f"; the lowest, {best.loss:.2f}, comes with {decimals(best.rate)}"
     return Suggestion(rate=one.rate, said=f"{said}. {_above(found, best, limit)}")
 
 

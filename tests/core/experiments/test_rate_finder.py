@@ -70,7 +70,7 @@ def test_a_sequence_is_refused() -> None:
 def test_the_smallest_rate_that_gets_nearly_everything_is_picked() -> None:
     picked = suggestion(found(**{"1e_5": 1.9, "1e_4": 1.2, "1e_3": 0.3, "3e_3": 0.2, "1e_2": 1.1}))
     assert picked.rate == 1e-3  # nine tenths of 1.8 are 1.62: it reaches 1.7
-    assert "from 2.00 to 0.30; the lowest, 0.20, takes 0.003" in picked.said
+    assert "from 2.00 to 0.30; the lowest, 0.20, comes with 0.003" in picked.said
     assert "At 0.01 the loss is higher again: 1.10." in picked.said
 
 

@@ -314,7 +314,7 @@ def test_a_learning_rate_is_found_and_put_into_the_form(
             store.finish(run.id, RunSummary())
     app.run()
     assert not app.exception
-    assert "the lowest, 0.20, takes 0.003" in said(app)
+    assert "the lowest, 0.20, comes with 0.003" in said(app)
     app.button(key="workbench_rates_use").click().run()
     assert not app.exception
     rate = number(app, "optimizer_learning_rate")
