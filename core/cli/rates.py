@@ -5,11 +5,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from core import catalog
 from core.cli.data import add_data_options
 from core.cli.options import add_json_option
 from core.cli.output import emit, emit_event, say
-from core.cli.train import config_with_data
+from core.cli.train import check_ready, config_with_data
 from core.config import RunConfig
 from core.config.command import add_options, command_of
 from core.errors import UserError
@@ -24,7 +23,6 @@ from core.experiments.rate_finder import (
     tidy,
     tried,
 )
-from core.models import acquire
 from core.runs.names import decimals
 from core.runs.store import RunStore
 
@@ -45,8 +43,7 @@ def find_rate(arguments: Namespace) -> int:
     """Carry out the runs whose rate is not known yet, print what each came to and the command with the suggested rate."""
     config = config_with_data(arguments)
     configs = rate_configs(config)
-    if not acquire.is_ready(catalog.find_model(config.model)):
-        raise UserError("The model is not prepared yet; run: python -m core prepare")
+    check_ready(config)
     store = RunStore()
     _carry_out(left(configs, tried(configs, store)), store, json_wanted=arguments.json)
     found = tried(configs, store)

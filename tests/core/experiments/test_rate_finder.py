@@ -115,6 +115,16 @@ def test_runs_are_read_from_the_store_and_left_tidy(home: Path) -> None:
     assert store.marks.of(done.id).tags == (TAG,)
 
 
+def test_what_is_not_here_is_refused_before_a_run_is_made(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["rates", "--dataset", "0123456789abcdef"]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+    assert main(["rates", "--tasks", "names,topic", "--sequential"]) == 2
+    assert "not with a sequence" in capsys.readouterr().err
+    assert not RunStore().runs()
+
+
 @pytest.mark.thorough
 def test_the_command_tries_the_rates_once_and_names_the_next_command(
     home: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]
