@@ -16,7 +16,7 @@ from statistics import fmean
 
 from core.config import EvaluationConfig, RunConfig, default_learning_rate
 from core.errors import UserError
-from core.events import Failed, Step
+from core.events import Step
 from core.runs import artifacts
 from core.runs.names import decimals
 from core.runs.states import RunStatus
@@ -120,12 +120,11 @@ def _has_diverged(run: Run) -> bool:
 
 
 def _measured(run: Run, store: RunStore) -> Tried | None:
-    events = store.events(run.id)
-    losses = [e.loss for e in events if isinstance(e, Step)]
+    losses = [e.loss for e in store.events(run.id) if isinstance(e, Step)]
     if not losses:
         return None
     last = losses[-LAST:]
-    is_lost = any(isinstance(e, Failed) for e in events) or not all(map(isfinite, losses))
+    is_lost = _has_diverged(run) or not all(map(isfinite, losses))
     return Tried(
         rate=run.config.optimizer.learning_rate,
         run_id=run.id,
