@@ -47,7 +47,7 @@ def lengths_of(examples: Sequence[Example], tokenizer: ChatTokenizer) -> Lengths
     )
 
 
-def _shared(prompts: Sequence[Sequence[int]]) -> int:
+def _shared(prompts: list[list[int]]) -> int:
     """How many tokens all begin with alike; of lists in order, the first and the last tell."""
     if not prompts:
         return 0

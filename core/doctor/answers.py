@@ -37,7 +37,7 @@ def format_only(case: Case) -> Diagnosis | None:
         return None
     return Diagnosis(
         cause="learned the format only",
-        sentence=f"It learned the format only: {percent(last.right_form)} of the answers are labels, but the "
+        sentence=f"It learned the format only: {percent(last.right_form or 0)} of the answers are labels, but the "
         f"likeliest label is right in {percent(right)} [{percent(low)}, {percent(high)}], which is not shown to be better "
         f"than always giving the most frequent one ({percent(usual)}).",
         measure="share of right labels, the lower end of its interval",

@@ -59,9 +59,11 @@ def _show(
         if len(found) == n_wanted
         else Suggestion(rate=None, said=f"{len(found)} of {n_wanted} rates are tried.")
     )
-    figure = rate_figure(found, suggested)
     st.plotly_chart(
-        figure, width="stretch", key="workbench_rates_picture", alt=figure.layout.title.text
+        rate_figure(found, suggested),
+        width="stretch",
+        key="workbench_rates_picture",
+        alt=_title(found, suggested),
     )
     st.markdown(suggested.said)
     st.caption(
@@ -79,6 +81,11 @@ def _show(
             on_click=use,
             args=(suggested.rate,),
         )
+
+
+def _title(found: Sequence[Tried], suggested: Suggestion) -> str:
+    said = f"Suggested rate: {decimals(suggested.rate)}" if suggested.rate else "No rate suggested"
+    return f"{said} ({STEPS} steps at each of {len(found)})"
 
 
 def rate_figure(found: Sequence[Tried], suggested: Suggestion) -> go.Figure:
@@ -126,9 +133,8 @@ def rate_figure(found: Sequence[Tried], suggested: Suggestion) -> go.Figure:
             hoverinfo="skip",
         )
     rates = [one.rate for one in found]
-    title = f"Suggested rate: {decimals(suggested.rate)}" if suggested.rate else "No rate suggested"
     return figure.update_layout(
-        title=f"{title} ({STEPS} steps at each of {len(found)})",
+        title=_title(found, suggested),
         xaxis={
             "title": "learning rate",
             "type": "log",
