@@ -1,9 +1,10 @@
 """Answer a run's prompts again with what was exported: plain transformers and peft, nothing of Tuning Fork.
 
-    python answer.py [--base FOLDER]
+    python answer.py [--base FOLDER] [--rounded]
 
 The prompts and the app's answers stand in parity.json beside this file; it prints which answers are equal.
 --base is a folder with the very weights that an adapter was trained on, where their name fetches others.
+--rounded rounds an adapter to the model's precision, as Tuning Fork does; peft keeps it in float32.
 """
 
 import argparse
@@ -85,11 +86,15 @@ def answer(model, tokenizer, prompt, *, max_new_tokens, end_ids):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", help="a folder with the weights of the base model")
+    parser.add_argument("--rounded", action="store_true", help="round an adapter as the app does")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     chosen = parser.parse_args()
     folder = Path(__file__).resolve().parent
     known = json.loads((folder / "parity.json").read_text("utf-8"))
-    model, tokenizer = load(folder, chosen.base, getattr(torch, known["dtype"]))
+    dtype = getattr(torch, known["dtype"])
+    model, tokenizer = load(folder, chosen.base, dtype)
+    if chosen.rounded:
+        model = model.to(dtype)
     n_equal = 0
     for row in known["rows"]:
         found = answer(

@@ -3,8 +3,9 @@
 It repeats a run of Tuning Fork with plain transformers, peft and datasets: the same pairs in the same batches,
 the same method, rate and seed. Needs: pip install torch transformers peft datasets accelerate
 
-    python train.py                  on a CPU or one GPU
-    accelerate launch train.py       on several
+    python train.py                              on a CPU or one GPU
+    accelerate launch train.py                   on all GPUs, each with its part of every batch
+    torchrun --nproc_per_node 2 train.py         the same in two processes, on CPUs too
 
 data/ holds the pairs and which of them each step saw. The result is written to trained/, the loss of each step
 to losses.jsonl, the answers to the test pairs to answers.jsonl. The last line says the last loss and the score.
@@ -39,6 +40,8 @@ END_IDS = [0]
 HERE = Path(__file__).resolve().parent if "__file__" in globals() else Path()
 MODEL = os.environ.get("BASE_MODEL", MODEL)
 N_PROCESSES = int(os.environ.get("WORLD_SIZE", "1"))
+if N_PROCESSES == 1:  # alone, the Trainer would give each of several GPUs a whole batch
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
 
 
 # %% The method
@@ -114,7 +117,7 @@ def train(model, callbacks, rows, steps):
     arguments = TrainingArguments(
         output_dir=str(HERE / "trained"),
         max_steps=len(steps),
-        per_device_train_batch_size=max(1, BATCH_SIZE // N_PROCESSES),
+        per_device_train_batch_size=BATCH_SIZE // N_PROCESSES,
         max_grad_norm=CLIP_NORM,
         bf16=DTYPE == "bfloat16",
         use_cpu=not torch.accelerator.is_available(),
@@ -192,6 +195,8 @@ def answer(model, tokenizer, pair):
 
 # %% All of it
 def main():
+    if BATCH_SIZE % N_PROCESSES:
+        raise SystemExit(f"{N_PROCESSES} processes cannot share batches of {BATCH_SIZE} evenly.")
     set_seed(SEED)
     tokenizer = AutoTokenizer.from_pretrained(HERE)
     model = AutoModelForCausalLM.from_pretrained(MODEL, dtype=getattr(torch, DTYPE))
@@ -204,7 +209,7 @@ def main():
     losses = []
     for steps in json.loads((HERE / "data" / "order.json").read_text("utf-8")):
         losses += train(model, callbacks, rows, steps)  # one task after another: each begins anew
-    if int(os.environ.get("RANK", "0")):
+    if int(os.environ.get("RANK", "0")):  # one process writes
         return
     model.eval()
     save(model, HERE / "trained")

@@ -138,8 +138,9 @@ def check(data: Dataset, arguments: Namespace) -> None:
     if tokenizer is None:
         say(f"Lengths are not counted: {entry.title} is not prepared.")
         return
-    tokens = lengths_of(numbered_examples(config), tokenizer).pair_tokens
-    expected = expect(config, RunStore(), pair_tokens=tokens)
+    lengths = lengths_of(numbered_examples(config), tokenizer)
+    tokens = lengths.batch_tokens(config.optimizer.batch_size)
+    expected = expect(config, RunStore(), batch_tokens=tokens)
     if arguments.json:
         known = {"seconds": expected.seconds, "memory_mb": expected.memory_mb}
         emit({"type": "expected", **known, "said": expected.in_words})

@@ -41,6 +41,7 @@ from core.evaluate.undefined import or_dash
 from core.evaluate.words import Cutting
 from core.events import Evaluation
 from core.models.acquire import is_ready, model_dir
+from core.percent import percent
 from core.runs.asked import asked_examples
 from core.runs.messages import AskLabels, Evaluate, Evaluated, ModelOnTestSet
 from core.runs.store import Run, RunStore
@@ -205,7 +206,9 @@ def _labels(session: "InferenceSession", asked: ModelOnTestSet, arguments: Names
     mass = sum(row.mass for row in rows) / len(rows)
     likeliest = likeliest_accuracy(rows)
     if not arguments.json:
-        print(f"The likeliest label is right in {likeliest:.2f}; all labels hold {mass:.1%} of all")
+        print(
+            f"The likeliest label is right in {likeliest:.2f}; all labels hold {percent(mass, 1)} of all"
+        )
         return
     emit({"type": "labels", "likeliest_accuracy": likeliest, "mean_mass": mass, "n": len(rows)})
     for row in rows:

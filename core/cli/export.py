@@ -47,7 +47,7 @@ def run_export(arguments: Namespace) -> int:
             emit({"type": "compared", **asdict(row), "is_equal": row.is_equal})
         if parity:
             emit({"type": "parity", "n": len(parity.rows), "n_equal": parity.n_equal,
-                  "n_near_ties": len(parity.near_ties), "said": parity.in_words})  # fmt: skip
+                  "n_near_ties": len(parity.near_ties), "n_by_rounding": len(parity.by_rounding), "said": parity.in_words})  # fmt: skip
         if exported.repeated:
             emit(
                 {

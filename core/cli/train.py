@@ -35,16 +35,10 @@ def add_parser(actions: Any) -> None:
 
 def train(arguments: Namespace) -> int:
     """Train, print what happens and leave the run in the store."""
-    config = _config(arguments)
+    config = config_with_data(arguments)
     if arguments.dry_run:
         return _describe(config, json_wanted=arguments.json)
-    if config.data.dataset:
-        uploads.load(config.data.dataset)  # says so at once where it is not here
-    entry = catalog.find_model(config.model)
-    if not acquire.is_ready(entry):
-        raise UserError("The model is not prepared yet; run: python -m core prepare")
-    # Data that do not fit are refused here, before anything is loaded and the run has a place.
-    load_run_data(config, ChatTokenizer.load(acquire.model_dir(entry)))
+    check_ready(config)
     from core.runs.execute import execute
     from core.runs.worker import BaseKeeper
 
@@ -62,7 +56,17 @@ def train(arguments: Namespace) -> int:
     return 0 if ended.status == "finished" else 1
 
 
-def _config(arguments: Namespace) -> RunConfig:
+def check_ready(config: RunConfig) -> None:
+    """`UserError` where its data or its model are not here or do not fit, before anything is loaded."""
+    if config.data.dataset:
+        uploads.load(config.data.dataset)
+    entry = catalog.find_model(config.model)
+    if not acquire.is_ready(entry):
+        raise UserError("The model is not prepared yet; run: python -m core prepare")
+    load_run_data(config, ChatTokenizer.load(acquire.model_dir(entry)))
+
+
+def config_with_data(arguments: Namespace) -> RunConfig:
     """The config of the options, after a data file was kept under its content address."""
     if arguments.data:
         if any(option in arguments for option in SOURCES):

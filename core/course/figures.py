@@ -62,10 +62,10 @@ def number_words(value: float, unit: str = "") -> str:
     """Two digits behind the point for scores and losses, whole numbers for large amounts.
 
     >>> number_words(0.0625), number_words(2.35, "nats"), number_words(0.3426, "%"), number_words(269.03, "MB")
-    ('0.06', '2.35 nats', '0.34 %', '269 MB')
+    ('0.06', '2.35 nats', '0.34\\xa0%', '269 MB')
     """
     if unit == "%":
-        return f"{value:.2g} %" if value < 10 else f"{value:.0f} %"
+        return f"{value:.2g}\u00a0%" if value < 10 else f"{value:.0f}\u00a0%"
     if unit in ("MB", "tokens", "parameters", "ms", "s"):
         return f"{value:,.0f} {unit}" if value >= 10 else f"{value:.2g} {unit}"
     return f"{value:.2f} {unit}".strip()

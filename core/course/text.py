@@ -24,7 +24,7 @@ SECTIONS = ("question", "notion", "explained", "can_say", "next_question", "take
 say now; the next question; what to take away."""
 REFERENCE = re.compile(r"\{\{\s*(=?)\s*([^{}]*?)\s*\}\}")
 LINK = re.compile(r"\[([^\[\]]+)\]\((\w+):([^()\s]+)\)")
-TYPED = re.compile(r"(?<![\w.])\d+\.\d+(?![\w.])|(?<!\w)\d+(?:\.\d+)? ?%|(?<!\w)\d+e-?\d+")
+TYPED = re.compile(r"(?<![\w.])\d+\.\d+(?![\w.])|(?<!\w)\d+(?:\.\d+)?[ \u00a0]?%|(?<!\w)\d+e-?\d+")
 """A number that looks measured: with a point, a percentage, or a power of ten."""
 
 

@@ -1,13 +1,15 @@
 """How long a run will take and how much memory, by the runs that finished here; and how far off that was.
 
 Seconds are those of core/runs/duration.py. Memory is what the formulas count for this run (core/formulas/memory.py),
-and on top the least that an earlier run of the model took beyond its own: the libraries, the tokenizer, answers. The
-least, since a worker's peak may be that of an earlier run of the same process.
+its activations scaled by how those of earlier runs came out beside the formula, and on top the least that an earlier
+run of the model took beyond its own: the libraries, the tokenizer, answers, and what a step needs for a moment. A
+run's peak is that of its process, so it counts only where no earlier run of the same process had a higher one.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from core import catalog
 from core.config import METHODS, RunConfig
@@ -16,12 +18,13 @@ from core.events import Memory
 from core.formulas.memory import in_this_app
 from core.formulas.parameters import trainable_parameters
 from core.models.acquire import model_dir
+from core.percent import percent
 from core.runs.duration import expected_s, in_words
 from core.runs.store import Run, RunStore
 from core.shape import PUBLISHED, ModelShape, of_folder, total_parameters
 
 MOST_RUNS = 5
-"""Of the model's latest runs, whose memory is looked at."""
+"""Of the latest runs that tell, whose memory is looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,30 +50,31 @@ class Expected:
 
 
 def expect(
-    config: RunConfig, store: RunStore, *, pair_tokens: float, before: float = math.inf
+    config: RunConfig, store: RunStore, *, batch_tokens: float, before: float = math.inf
 ) -> Expected:
     """What a run is expected to take, by the runs that had finished at the time `before` (seconds since 1970).
 
-    `pair_tokens` are those of a pair, on average.
+    `batch_tokens` are those that a batch computes (core/datacheck/lengths.py:Lengths.batch_tokens).
     """
     finished = [run for run in store.finished() if (run.ended_at or 0.0) < before]
     return Expected(
         seconds=expected_s(config, finished),
-        memory_mb=_memory_mb(config, finished, store, pair_tokens=pair_tokens),
+        memory_mb=_memory_mb(config, finished, store, n_tokens=max(1, round(batch_tokens))),
     )
 
 
-def looking_back(expected: Expected, run: Run) -> str:
+def looking_back(expected: Expected, run: Run, store: RunStore) -> str:
     """What was expected of a finished run beside what it took; empty where one of both is not known."""
     took = run.summary
+    peak_mb = _own_peak_mb(run, store.finished())
     both = [
         (f"about {in_words(wanted)}", f"{came:.0f} s", came / wanted)
         for wanted, came in [(expected.seconds, took.elapsed_s)]
         if wanted and math.isfinite(came)
     ] + [
         (f"{wanted:,.0f} MB", f"{came:,.0f} MB", came / wanted)
-        for wanted, came in [(expected.memory_mb, took.peak_memory_mb)]
-        if wanted and math.isfinite(came)
+        for wanted, came in [(expected.memory_mb, peak_mb)]
+        if wanted and came
     ]
     said = [f"{came} instead of {wanted} ({_off(ratio)})" for wanted, came, ratio in both]
     return f"It took {' and '.join(said)}." if said else ""
@@ -78,7 +82,7 @@ def looking_back(expected: Expected, run: Run) -> str:
 
 def _off(ratio: float) -> str:
     share = abs(ratio - 1)
-    return "as expected" if share < 0.01 else f"{share:.0%} {'more' if ratio > 1 else 'less'}"
+    return "as expected" if share < 0.01 else f"{percent(share)} {'more' if ratio > 1 else 'less'}"
 
 
 def shape_of(model: str) -> ModelShape:
@@ -88,32 +92,57 @@ def shape_of(model: str) -> ModelShape:
 
 
 def _memory_mb(
-    config: RunConfig, finished: Sequence[Run], store: RunStore, *, pair_tokens: float
+    config: RunConfig, finished: Sequence[Run], store: RunStore, *, n_tokens: int
 ) -> float | None:
-    beyond: list[float] = []
-    for run in finished:
-        if run.config_dict.get("model") == config.model and len(beyond) < MOST_RUNS:
-            beyond += _beyond_mb(run, store)
-    if not beyond:
-        return None
     try:
         shape = shape_of(config.model)
     except UserError:
         return None
+    known = [
+        one
+        for run in _alike(config, finished, shape)[:MOST_RUNS]
+        if (one := _known(run, shape, store))
+    ]
+    if not known:
+        return None
     n = trainable_parameters(config.method, shape)
     own = n if METHODS[config.method.name].is_own(shape) else 0
-    n_tokens = max(1, round(config.optimizer.batch_size * pair_tokens))
     parts = in_this_app(config.method, shape, n_tokens=n_tokens)
+    parts["activations"] *= median(one.activations for one in known)
     weights = 2 * (total_parameters(shape) - own) + 4 * n
-    return (weights + sum(parts.values())) / 1e6 + min(beyond)
+    return (weights + sum(parts.values())) / 1e6 + min(one.beyond_mb for one in known)
 
 
-def _beyond_mb(run: Run, store: RunStore) -> list[float]:
-    """What a run took beyond the parts it measured, in MB; nothing where that is not on record."""
-    peak = run.summary.peak_memory_mb
+def _alike(config: RunConfig, finished: Sequence[Run], shape: ModelShape) -> list[Run]:
+    """The runs of the model whose peak is their own: those of the same method, else of methods that train the model's
+    own weights or not, as it does; else all."""
+    found = [
+        (known.method.name, run)
+        for run in finished
+        if (known := run.valid_config) and known.model == config.model
+        if _own_peak_mb(run, finished) is not None
+    ]
+    is_own = METHODS[config.method.name].is_own(shape)
+    same = [run for name, run in found if name == config.method.name]
+    near = [run for name, run in found if METHODS[name].is_own(shape) == is_own]
+    return same or near or [run for _, run in found]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What a finished run tells about memory."""
+
+    activations: float
+    """Those that were measured over those of the formula."""
+    beyond_mb: float
+    """What it took at its peak beyond the parts that were measured."""
+
+
+def _known(run: Run, shape: ModelShape, store: RunStore) -> Known | None:
+    """None where its parts were not measured."""
     found = next((e for e in store.events(run.id) if isinstance(e, Memory)), None)
-    if found is None or not math.isfinite(peak):
-        return []
+    if found is None:
+        return None
     counted = (
         found.frozen_bytes
         + found.trained_bytes
@@ -121,4 +150,21 @@ def _beyond_mb(run: Run, store: RunStore) -> list[float]:
         + found.optimizer_bytes
         + found.activation_bytes
     )
-    return [max(0.0, peak - counted / 1e6)]
+    formula = in_this_app(run.config.method, shape, n_tokens=found.n_tokens)["activations"]
+    return Known(
+        activations=found.activation_bytes / formula,
+        beyond_mb=max(0.0, run.summary.peak_memory_mb - counted / 1e6),
+    )
+
+
+def _own_peak_mb(run: Run, finished: Sequence[Run]) -> float | None:
+    """The run's peak; None where its process had been as high before, in an earlier run."""
+    peak = run.summary.peak_memory_mb
+    before = [
+        other.summary.peak_memory_mb
+        for other in finished
+        if other.worker == run.worker and other.created_at < run.created_at
+    ]
+    if not math.isfinite(peak) or any(other >= peak for other in before):
+        return None
+    return peak

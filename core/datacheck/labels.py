@@ -7,6 +7,7 @@ from core.data.example import Example
 from core.data.listing import count, first_few, name_lines
 from core.datacheck.findings import Finding
 from core.evaluate.classification import labels_among
+from core.percent import percent
 
 UNEVEN = 0.8
 """Always answering the commonest label is right as often as this or more."""
@@ -26,12 +27,14 @@ def _balance(examples: Sequence[Example], counts: Counter[str], word: str) -> li
         return []
     commonest, n = counts.most_common(1)[0]
     share = n / len(examples)
-    shares = first_few([f"{label} {k / len(examples):.0%}" for label, k in counts.most_common()])
+    shares = first_few(
+        [f"{label} {percent(k / len(examples))}" for label, k in counts.most_common()]
+    )
     said, level = f"{count(len(counts), 'label')}: {shares}.", "note"
     if share >= UNEVEN:
         level = "look"
         said += (
-            f" Always answering “{commonest}” would be right for {share:.0%} of the pairs: look at precision and recall, "
+            f" Always answering “{commonest}” would be right for {percent(share)} of the pairs: look at precision and recall, "
             "too, or add pairs of the others."
         )
     found = [Finding(kind="label_balance", level=level, sentence=said)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from statistics import mean, median
 
 from core.data.example import Example
@@ -20,11 +21,15 @@ class Lengths:
 
     prompts: list[int]
     completions: list[int]
+    shared: int
+    """Tokens that all prompts begin with: the head of the template, and what the data add."""
 
-    @property
-    def pair_tokens(self) -> float:
-        """Of a pair, on average."""
-        return mean(self.prompts) + mean(self.completions) if self.prompts else 0.0
+    def batch_tokens(self, n: int) -> float:
+        """What a batch of `n` pairs computes, on average: what all begin with is computed once."""
+        if not self.prompts:
+            return 0.0
+        own = mean(self.prompts) + mean(self.completions) - self.shared
+        return self.shared + n * own
 
 
 def lengths_of(examples: Sequence[Example], tokenizer: ChatTokenizer) -> Lengths:
@@ -34,10 +39,21 @@ def lengths_of(examples: Sequence[Example], tokenizer: ChatTokenizer) -> Lengths
         for e in examples[:MOST_COUNTED]
         if max(len(e.prompt), len(e.completion)) <= MOST_CHARACTERS
     ]
+    prompts = [tokenizer.ask(e.prompt) for e in counted]
     return Lengths(
-        prompts=[len(tokenizer.ask(e.prompt)) for e in counted],
+        prompts=[*map(len, prompts)],
         completions=[len(tokenizer.encode(e.completion)) + 1 for e in counted],
+        shared=_shared(prompts),
     )
+
+
+def _shared(prompts: list[list[int]]) -> int:
+    """How many tokens all begin with alike; of lists in order, the first and the last tell."""
+    if not prompts:
+        return 0
+    first, last = min(prompts), max(prompts)
+    together = zip(first, last, strict=False)
+    return sum(1 for _ in takewhile(lambda two: two[0] == two[1], together))
 
 
 def length_findings(

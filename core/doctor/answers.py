@@ -12,6 +12,7 @@ from core.doctor.diagnosis import Diagnosis, NextRun
 from core.evaluate.apart import are_apart
 from core.evaluate.uncertainty import wilson_interval
 from core.events import Evaluation, Sample
+from core.percent import percent
 
 MOST_CUT = 0.1
 LEAST_LEARNED = 0.3
@@ -36,9 +37,9 @@ def format_only(case: Case) -> Diagnosis | None:
         return None
     return Diagnosis(
         cause="learned the format only",
-        sentence=f"It learned the format only: {last.right_form:.0%} of the answers are labels, but the "
-        f"likeliest label is right in {right:.0%} [{low:.0%}, {high:.0%}], which is not shown to be better "
-        f"than always giving the most frequent one ({usual:.0%}).",
+        sentence=f"It learned the format only: {percent(last.right_form or 0)} of the answers are labels, but the "
+        f"likeliest label is right in {percent(right)} [{percent(low)}, {percent(high)}], which is not shown to be better "
+        f"than always giving the most frequent one ({percent(usual)}).",
         measure="share of right labels, the lower end of its interval",
         figure=low,
         limit=usual,
@@ -149,7 +150,7 @@ def template_differs(case: Case) -> Diagnosis | None:
     where = "begin" if start else "end"
     return Diagnosis(
         cause="template differs",
-        sentence=f"The template differs: all training prompts {where} with “{said}”, but only {framed:.0%} "
+        sentence=f"The template differs: all training prompts {where} with “{said}”, but only {percent(framed)} "
         "of the test prompts do. A tuned model answers as before where it is asked in other words.",
         measure="share of test prompts in the training prompts' words",
         figure=framed,

@@ -32,7 +32,7 @@ class Diagnosis:
     cause: str
     """Its name, such as "overfits"."""
     sentence: str
-    """What was found, with the figure."""
+    """What was found, with the figure: the cause in plain words, a colon, and what shows it."""
     measure: str
     """What `figure` is."""
     figure: float

@@ -9,6 +9,7 @@ from core.doctor.case import FIRST_STEPS, Case
 from core.doctor.changes import at_rate, for_steps, lower_rate, number, with_optimizer
 from core.doctor.diagnosis import Diagnosis, NextRun
 from core.evaluate.apart import are_apart
+from core.percent import percent
 
 DIVERGED_TIMES = 1.5
 HUMP_TIMES = 1.5
@@ -85,7 +86,7 @@ def rate_too_low(case: Case) -> Diagnosis | None:
     return Diagnosis(
         cause="rate too low",
         sentence=f"The learning rate is too low: it is {number(highest)}, where {number(case.usual_rate)} is usual "
-        f"for the method, and the loss fell by only {max(0.0, case.progress):.0%}.",
+        f"for the method, and the loss fell by only {percent(max(0.0, case.progress))}.",
         measure="highest rate of a step over the method’s usual one",
         figure=highest / case.usual_rate,
         limit=0.2,
@@ -108,7 +109,7 @@ def did_not_learn(case: Case) -> Diagnosis | None:
     return Diagnosis(
         cause="did not learn",
         sentence=f"It did not learn: after {len(case.steps)} steps the loss is "
-        f"{abs(progress):.0%} {'below' if progress >= 0 else 'above'} its start.",
+        f"{percent(abs(progress))} {'below' if progress >= 0 else 'above'} its start.",
         measure="share by which the loss fell",
         figure=progress,
         limit=LEAST_PROGRESS,

@@ -14,6 +14,7 @@ from core.doctor.diagnosis import Diagnosis, NextRun
 from core.doctor.loss_curves import FEW_PAIRS
 from core.evaluate.apart import are_apart
 from core.evaluate.uncertainty import wilson_interval
+from core.percent import percent
 
 MOST_PERMUTED = 6
 """Labels of which every exchange is tried: 720."""
@@ -74,7 +75,7 @@ def _swapped_for_base(case: Case) -> Diagnosis | None:
     return Diagnosis(
         cause="labels swapped",
         sentence=f"Labels are probably swapped: before any training the model finds the right label likeliest in "
-        f"only {first.label_accuracy:.0%} [{low:.0%}, {high:.0%}], so with “{one}” and “{other}” exchanged "
+        f"only {percent(first.label_accuracy)} [{percent(low)}, {percent(high)}], so with “{one}” and “{other}” exchanged "
         "it would be right in most.",
         measure="share that the base model gets right, the upper end of its interval",
         figure=high,
@@ -120,7 +121,7 @@ def labels_noisy(case: Case) -> Diagnosis | None:
     left = tuple(r for i, r in enumerate(case.records) if i not in dropped)
     return Diagnosis(
         cause="labels noisy",
-        sentence=f"Labels are noisy: {n} of {len(pairs)} pairs ({share:.0%}) have a text that stands there with "
+        sentence=f"Labels are noisy: {n} of {len(pairs)} pairs ({percent(share)}) have a text that stands there with "
         "another label as well.",
         measure="share of pairs that contradict another",
         figure=share,
@@ -151,7 +152,7 @@ def leaked_test(case: Case) -> Diagnosis | None:
     )
     return Diagnosis(
         cause="test leaked",
-        sentence=f"The test leaked: {n} of {len(test)} test texts ({n / len(test):.0%}) stand among the training "
+        sentence=f"The test leaked: {n} of {len(test)} test texts ({percent(n / len(test))}) stand among the training "
         "pairs, word for word or nearly. Their score says what was learned by heart.",
         measure="share of test texts that were trained on",
         figure=n / len(test),
@@ -178,7 +179,7 @@ def duplicates(case: Case) -> Diagnosis | None:
     share, is_cause = n_repeated / len(pairs), len(counted) <= 2 * FEW_PAIRS
     return Diagnosis(
         cause="duplicates",
-        sentence=f"There are duplicates: {n_repeated} of {len(pairs)} pairs ({share:.0%}) repeat another one, so "
+        sentence=f"There are duplicates: {n_repeated} of {len(pairs)} pairs ({percent(share)}) repeat another one, so "
         f"there are {len(counted)} different ones to learn from.",
         measure="share of pairs that repeat another",
         figure=share,

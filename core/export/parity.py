@@ -4,7 +4,8 @@ The run's prompts are answered again in a fresh process by `answer.py`, which st
 and knows only transformers and peft. What came of it is kept beside the export, in parity.json. Where two
 answers part, the app's logits at that token say whether the two choices were nearly tied: then rounding
 decided, since the app and plain transformers add up the same products in another order. (The app itself does, too, when it reads many
-prompts at once.)
+prompts at once.) The app rounds a loaded adapter to bf16, and plain peft computes with it in float32: where that may
+be what parts two answers, plain peft is asked once more with the adapter rounded as the app rounds it.
 """
 
 import json
@@ -45,6 +46,9 @@ class Compared:
     asked for this prompt alone and not among others, answers as the exported model does."""
     exported_gap: float | None = None
     """There, by how many logits the exported model preferred its token to its second choice."""
+    rounded_gap: float | None = None
+    """Of an adapter: `app_gap` of the answer that plain peft gives with the adapter rounded as in the app; 0 where that
+    answer is the app's."""
 
     @property
     def is_equal(self) -> bool:
@@ -78,20 +82,41 @@ class Parity:
         ]
 
     @property
+    def by_rounding(self) -> list[Compared]:
+        """Other rows whose difference goes, or becomes a near tie, when the adapter is rounded as in the app."""
+        limit, near = NEAR_TIE.get(self.dtype, 0.0), {id(row) for row in self.near_ties}
+        return [
+            row
+            for row in self.rows
+            if not row.is_equal
+            and id(row) not in near
+            and row.rounded_gap is not None
+            and row.rounded_gap <= limit
+        ]
+
+    @property
+    def unexplained(self) -> list[Compared]:
+        """Rows that differ by more than rounding explains."""
+        explained = {id(row) for row in (*self.near_ties, *self.by_rounding)}
+        return [row for row in self.rows if not row.is_equal and id(row) not in explained]
+
+    @property
     def in_words(self) -> str:
         n, n_near = len(self.rows), len(self.near_ties)
-        n_other = n - self.n_equal - n_near
+        n_rounded, n_other = len(self.by_rounding), len(self.unexplained)
         said = f"{self.n_equal} of {n} answers are those of the app."
         if n_near:
             each = "answer differs" if n_near == 1 else "answers differ"
             said += f" {n_near} {each} at a near tie (at most {NEAR_TIE[self.dtype]} logits apart)."
+        if n_rounded:
+            each = "answer differs" if n_rounded == 1 else "answers differ"
+            said += (
+                f" {n_rounded} {each} because the app rounds the adapter to bf16 and peft does not: with it "
+                "rounded, peft answers as the app does, or parts from it at a near tie."
+            )
         if n_other:
             each = "answer differs" if n_other == 1 else "answers differ"
-            said += f" {n_other} {each} by more than that."
-            if self.format == "peft" and self.dtype == "bfloat16":
-                said += (
-                    " The app rounds a loaded adapter to bf16; peft computes with it in float32."
-                )
+            said += f" {n_other} {each} by more than {'that' if n_near else 'rounding explains'}."
         return said
 
     def to_dict(self) -> dict[str, object]:
@@ -103,6 +128,7 @@ class Parity:
             "n": len(self.rows),
             "n_equal": self.n_equal,
             "n_near_ties": len(self.near_ties),
+            "n_by_rounding": len(self.by_rounding),
             "near_tie_logits": NEAR_TIE.get(self.dtype, 0.0),
             "rows": [asdict(row) | {"is_equal": row.is_equal} for row in self.rows],
         }
@@ -160,6 +186,10 @@ def check(parity: Parity, folder: Path, app: Any, *, base: Path, asked: Sequence
         raise UserError("The exported model did not answer all prompts; nothing was written.")
     rows = [_compared(row, answer, app) for row, answer in zip(parity.rows, found, strict=True)]
     parity = replace(parity, rows=rows)
+    if parity.format == "peft" and parity.dtype == "bfloat16" and parity.unexplained:
+        again = answered_afresh(folder, base, is_rounded=True)
+        rows = [_rounded(row, answer, app) for row, answer in zip(rows, again, strict=True)]
+        parity = replace(parity, rows=rows)
     parity.write(folder)
     return parity
 
@@ -175,9 +205,19 @@ def _compared(row: Compared, answer: Answered, app: Any) -> Compared:
     return replace(row, parts_at=place, app_gap=gap, exported_gap=answer.gaps[place])
 
 
-def answered_afresh(folder: Path, base: Path) -> list[Answered]:
+def _rounded(row: Compared, answer: Answered, app: Any) -> Compared:
+    """A row with what plain peft answers when the adapter is rounded."""
+    if row.is_equal or not row.same_tokens:
+        return row
+    place, gap = app.gap(row.prompt, answer.ids)
+    is_same = answer.text == row.app or place == len(answer.ids)
+    return replace(row, rounded_gap=0.0 if is_same else gap)
+
+
+def answered_afresh(folder: Path, base: Path, *, is_rounded: bool = False) -> list[Answered]:
     """What the exported model answers in a process that cannot import this app."""
     command = [sys.executable, "-I", PROGRAM, "--json", "--base", str(base)]
+    command += ["--rounded"] if is_rounded else []
     done = subprocess.run(
         command, cwd=folder, env=plain_environment(), capture_output=True, text=True, check=False
     )

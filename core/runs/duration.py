@@ -20,6 +20,8 @@ MANY_EXAMPLES = 10_000
 """So does one that trains on more than so many, where no run on record tells how long that takes."""
 FEW_EXAMPLES = 1_000
 """Nothing is worth asking below."""
+FEWEST_ASKED = 10
+"""A run that asked fewer prompts does not tell how long one takes: its validation loss took most of that time."""
 
 
 def n_steps(config: RunConfig) -> int:
@@ -111,6 +113,8 @@ def _pace_of(run: Run, config: RunConfig) -> Pace | None:
     if not steps or not took.train_s > 0 or not took.elapsed_s >= took.train_s:
         return None
     asked = sum(n_asked(known, step) for step in check_steps(known) if step <= steps)
+    if asked < FEWEST_ASKED:
+        return None
     return Pace(
         example_s=took.train_s / (steps * known.optimizer.batch_size),
         asked_s=(took.elapsed_s - took.train_s) / asked,

@@ -11,6 +11,7 @@ from core import catalog
 from core.config import METHODS, SETTINGS, method_title
 from core.config.specification import Knob
 from core.data import uploads
+from core.percent import percent
 from core.runs.record import Run
 
 Config = dict[str, Any]
@@ -92,7 +93,7 @@ def cure_name(cure: Config) -> str:
     if (name := cure.get("regularizer", "none")) != "none":
         said.append(f"{name.upper()} {decimals(cure['strength'])}")
     if cure.get("rehearse"):
-        said.append(f"{cure['rehearse_share']:.0%} rehearsal")
+        said.append(f"{percent(cure['rehearse_share'])} rehearsal")
     return ", ".join(said)
 
 

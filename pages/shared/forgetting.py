@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
+from math import nan
 from typing import TypeVar
 
 import altair as alt
@@ -16,6 +17,7 @@ from core.evaluate.limits import sample_as_shown
 from core.evaluate.uncertainty import wilson_interval
 from core.events import Evaluation, Event, MatrixMovement, Movement, NextTokens, Sample
 from core.experiments.plane import tasks_seen
+from core.percent import percent
 from core.recorded import RecordedRun
 from core.runs.store import Run
 from pages.shared.cards import cards_of, show_cards
@@ -226,19 +228,29 @@ def movement_figure(rows: list[MatrixMovement], top: float, step: int) -> go.Fig
     layers = sorted({row.layer for row in rows})
     modules = list(dict.fromkeys(row.module for row in rows))
     found = {(row.module, row.layer): row.relative for row in rows}
-    z = [[found.get((module, layer)) for layer in layers] for module in modules]
-    figure = go.Figure(go.Heatmap(z=z, x=layers, y=modules, zmin=0, zmax=top, colorscale="Cividis"))
+    z = [[100 * found.get((module, layer), nan) for layer in layers] for module in modules]
+    figure = go.Figure(
+        go.Heatmap(
+            z=z,
+            x=layers,
+            y=modules,
+            zmin=0,
+            zmax=100 * top,
+            colorscale="Cividis",
+            colorbar={"ticksuffix": "\u00a0%"},
+            hovertemplate="layer %{x}, %{y}: %{z:.2g}\u00a0%<extra></extra>",
+        )
+    )
     most = max(rows, key=lambda row: row.relative)
     title = (
         f"After step {step}, {most.module} of layer {most.layer} has moved most: "
-        f"{most.relative:.1%}"
+        f"{percent(most.relative, 1)}"
     )
     return figure.update_layout(
         title={"text": title, "font": {"size": 14}},
         xaxis_title="decoder layer",
         height=380,
         margin={"l": 10, "r": 10},
-        coloraxis_colorbar_tickformat=".1%",
     )
 
 

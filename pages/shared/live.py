@@ -33,6 +33,7 @@ from core.events import (
     Step,
     Validation,
 )
+from core.percent import percent
 from core.runs.duration import n_steps as planned_steps
 from core.runs.states import RunStatus
 from core.runs.store import Run
@@ -256,7 +257,9 @@ def step_axis(n_steps: int) -> alt.X:
 def loss_title(first: float, last: float) -> str:
     """A loss in nats per token, and what it means: the right token's probability is e to the minus loss
     (over tokens, their geometric mean)."""
-    return f"Loss {first:.2f} → {last:.2f}: right token {exp(-first):.0%} → {exp(-last):.0%}"
+    return (
+        f"Loss {first:.2f} → {last:.2f}: right token {percent(exp(-first))} → {percent(exp(-last))}"
+    )
 
 
 def loss_chart(

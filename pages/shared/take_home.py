@@ -139,22 +139,22 @@ def _check(folder: Path) -> None:
     except (OSError, ValueError):
         st.caption("What the check found cannot be read; export it anew.")
         return
-    is_sound = parity.n_equal + len(parity.near_ties) == len(parity.rows)
-    (st.success if is_sound else st.warning)(plain(parity.in_words))
+    (st.warning if parity.unexplained else st.success)(plain(parity.in_words))
     with st.expander(f"The answers of both: {count(len(parity.rows), 'prompt')}"):
         st.dataframe(_table(parity), hide_index=True, width="stretch")
 
 
 def _table(parity: Parity) -> pd.DataFrame:
-    near = {id(row) for row in parity.near_ties}
     verdict = {True: "equal", False: "different"}
+    said = {id(row): "near tie" for row in parity.near_ties}
+    said |= {id(row): "rounded adapter" for row in parity.by_rounding}
     return pd.DataFrame(
         [
             {
                 "prompt": row.prompt,
                 "in the app": row.app,
                 "exported": row.exported,
-                "answers": "near tie" if id(row) in near else verdict[row.is_equal],
+                "answers": said.get(id(row), verdict[row.is_equal]),
             }
             for row in parity.rows
         ]

@@ -267,7 +267,7 @@ def test_probabilities_of_labels_are_asked_once(engine: FakeEngine) -> None:
             if key in [button.key for button in app.button]:
                 app.button(key=key).click()
                 shown(app)
-        assert any("the labels hold 90.0%" in caption.value for caption in app.caption)
+        assert any("the labels hold 90.0\u00a0%" in caption.value for caption in app.caption)
         assert [type(asked) for asked in engine.asked] == [Evaluate, AskLabels]
 
 

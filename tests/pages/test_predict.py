@@ -48,8 +48,9 @@ def test_a_guess_is_locked_then_compared_and_explained() -> None:
     assert "Your guess" not in outcome(app)
     clicked(app, "one_base_show_me")
     assert app.radio(key=GUESS).disabled
-    assert "Your guess: About a tenth. Measured: 0.34 %. Distance: 4.66. It came otherwise." in (
-        outcome(app)
+    assert (
+        "Your guess: About a tenth. Measured: 0.34\u00a0%. Distance: 4.66. It came otherwise."
+        in (outcome(app))
     )
     (kept,) = progress().of("predicted", lesson="one_base")
     assert (kept.item, kept.detail["guess"]) == ("adapter_size", "About a tenth")
@@ -133,7 +134,7 @@ def test_the_thread_of_a_lesson() -> None:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
     app = app.switch_page("pages/lessons/lora/page.py").run()
     assert not app.exception
-    found = "LoRA of rank 8 on two matrices of every layer trains 0.34 %"
+    found = "LoRA of rank 8 on two matrices of every layer trains 0.34\u00a0%"
     said = " ".join(m.value for m in app.markdown)
     assert "{{" not in said
     assert found not in said  # not before the guess, or without one

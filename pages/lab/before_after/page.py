@@ -16,7 +16,9 @@ from core.course.quiz import (
     results,
     score,
 )
+from core.data.listing import count
 from core.errors import UserError
+from core.percent import percent
 from pages.shared.learner import ask_learner, learner, my_progress, remember
 from pages.shared.plain import plain
 from pages.shared.terms import FirstUses
@@ -64,8 +66,8 @@ def show_result(result: Result) -> None:
     n, (low, high) = len(items(result.form)), result.interval
     st.metric(TITLES[result.moment], f"{result.n_right} of {n}")
     st.caption(
-        f"{result.n_held} misconceptions chosen. With {n} questions, what you know may be anywhere from "
-        f"{low:.0%} to {high:.0%} (95 % interval)."
+        f"{count(result.n_held, 'misconception')} chosen. With {n} questions, what you know may be anywhere from "
+        f"{percent(low)} to {percent(high)} (95 % interval)."
     )
 
 
@@ -75,10 +77,9 @@ def compare(done: dict[str, Result]) -> None:
         with column:
             show_result(result)
     if len(done) == 2:
-        before, after = done[BEFORE].n_right, done[AFTER].n_right
-        change = f"{after - before:+d} right answers".replace("-", "−").replace("+0", "no more")
+        change = more_right(done[AFTER].n_right - done[BEFORE].n_right)
         st.markdown(
-            f"**{change} after the course.** One person’s answers vary; a class of twenty says more than you alone."
+            f"**After the course: {change}.** One person’s answers vary; a class of twenty says more than you alone."
         )
     st.download_button(
         "Download as CSV",
@@ -88,6 +89,13 @@ def compare(done: dict[str, Result]) -> None:
         key="before_after_csv",
         icon=":material/download:",
     )
+
+
+def more_right(n: int) -> str:
+    """The change between two counts of right answers, in words."""
+    if n == 0:
+        return "as many right answers as before"
+    return f"{count(abs(n), 'right answer')} {'more' if n > 0 else 'fewer'}"
 
 
 def explain(result: Result) -> None:

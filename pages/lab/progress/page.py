@@ -52,7 +52,7 @@ def delete() -> None:
         st.write("All entries under this name are deleted. That cannot be undone; runs stay.")
         if st.button("Delete", type="primary", key="progress_delete"):
             n = forget_progress()
-            st.toast(f"{n} entries deleted.")
+            st.toast(f"{n} {'entry' if n == 1 else 'entries'} deleted.")
             st.rerun()
 
 

@@ -10,14 +10,14 @@ from core.errors import UserError
 from core.runs.listing import Marked, title_of
 from core.runs.names import flat, run_name
 from core.runs.store import Run
-from pages.lab.runs.broke import broke_panel
 from pages.lab.runs.compare import MOST_COMPARED, compare_runs
 from pages.lab.runs.deletions import delete_button, deletions, offer_undo
-from pages.lab.runs.doctor import doctor_panel
 from pages.lab.runs.filters import wanted_runs
 from pages.lab.runs.of_class import of_class
 from pages.lab.runs.tables import COLUMNS, run_table
 from pages.lab.runs.writing import show_mark, tag_all, write_on
+from pages.shared.broke import broke_panel
+from pages.shared.doctor import doctor_panel
 from pages.shared.engine import engine, store
 from pages.shared.live import run_view
 from pages.shared.plain import plain

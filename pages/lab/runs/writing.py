@@ -43,6 +43,6 @@ def tag_all(runs: Sequence[Run]) -> None:
         st.form("runs_tag_all", border=False, clear_on_submit=True),
     ):
         tag = st.text_input("Tag", max_chars=LONGEST_TAG, key="runs_new_tag")
-        if st.form_submit_button("Put it on", type="primary") and tag.strip():
+        if st.form_submit_button("Add the tag", type="primary") and tag.strip():
             store().marks.add_tag([run.id for run in runs], tag)
             st.rerun()

@@ -11,7 +11,7 @@ from core.data.listing import count
 from core.data.tokenizer import ChatTokenizer
 from core.datacheck import Finding, check_data
 from core.datacheck.check import numbered_examples
-from core.datacheck.lengths import lengths_of
+from core.datacheck.lengths import Lengths, lengths_of
 from pages.shared.plain import plain
 
 MOST_SHOWN = 20
@@ -35,16 +35,17 @@ def checked(
 
 
 @st.cache_data(show_spinner=False, max_entries=20)
-def pair_tokens(
+def _lengths(
     dataset: str, template: str, model: str, _config: RunConfig, _tokenizer: ChatTokenizer
-) -> float:
-    """Tokens of a pair, on average."""
-    return lengths_of(numbered_examples(_config), _tokenizer).pair_tokens
+) -> Lengths:
+    return lengths_of(numbered_examples(_config), _tokenizer)
 
 
-def tokens_of(config: RunConfig, tokenizer: ChatTokenizer) -> float:
+def batch_tokens(config: RunConfig, tokenizer: ChatTokenizer) -> float:
+    """Tokens that a batch of the pairs computes, on average."""
     data = config.data
-    return pair_tokens(data.dataset, data.template, config.model, config, tokenizer)
+    found = _lengths(data.dataset, data.template, config.model, config, tokenizer)
+    return found.batch_tokens(config.optimizer.batch_size)
 
 
 def show_findings(config: RunConfig, tokenizer: ChatTokenizer | None) -> bool:

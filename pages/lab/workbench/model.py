@@ -109,7 +109,9 @@ def _wait_for(process: CommandProcess) -> None:
 def _card(entry: ModelEntry) -> None:
     """Size, licence, template and pace, as far as they are known."""
     weights = f"{entry.parameters / 1e6:,.1f} million weights" if entry.parameters else ""
-    licence = f"licence {entry.licence}" if entry.licence else "its licence stands where it is from"
+    licence = (
+        f"licence {entry.licence}" if entry.licence else "for its licence, see where it comes from"
+    )
     fetched = f"{entry.download_mb:,} MB to fetch" if entry.download_mb else ""
     is_ready = model_ready(entry)
     here = "ready on this machine" if is_ready else fetched
@@ -162,4 +164,4 @@ def _pace_words(model: str) -> str:
         return ""
     if not found:
         return "No run of it has finished here that tells how long a step takes."
-    return f"A step of {batch} examples takes here, by the runs that finished: {', '.join(found)}."
+    return f"In the runs that finished here, a step of {batch} examples took: {', '.join(found)}."

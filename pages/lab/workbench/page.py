@@ -1,4 +1,7 @@
-"""The Workbench: own pairs looked through, any model, method and setting, the run, and the result to take home."""
+"""The Workbench: own pairs looked through, any model, method and setting, the run, what it did and broke, and the
+result to take home."""
+
+from functools import partial
 
 import streamlit as st
 
@@ -11,9 +14,12 @@ from core.errors import UserError
 from core.runs.states import RunStatus
 from core.runs.store import Run
 from pages.lab.workbench.data_in import choose_pairs
-from pages.lab.workbench.findings import show_findings, tokens_of
+from pages.lab.workbench.findings import batch_tokens, show_findings
 from pages.lab.workbench.model import choose_model, tokenizer_of
-from pages.lab.workbench.settings_form import choose_settings
+from pages.lab.workbench.rates import rate_finder
+from pages.lab.workbench.settings_form import choose_settings, put_rate
+from pages.shared.broke import broke_panel
+from pages.shared.doctor import doctor_panel
 from pages.shared.engine import model_ready, store
 from pages.shared.live import run_view
 from pages.shared.plain import plain
@@ -43,9 +49,13 @@ def workbench() -> None:
         show_run(run_in_url("run"))
         return
     tokenizer = tokenizer_of(entry) if model_ready(entry) else None
+    finder = st.container()
     with check:
         st.header("2 · Data check")
         can_start = show_findings(config, tokenizer)
+    if can_start and tokenizer:
+        with finder:
+            rate_finder(config, use=partial(put_rate, config.method.name))
     st.header("5 · Run")
     show_run(start(config, tokenizer) if can_start else held_back())
 
@@ -66,18 +76,21 @@ def held_back() -> str:
 def start(config: RunConfig, tokenizer: ChatTokenizer | None) -> str:
     """What the run is expected to take, and its button; the run in the address."""
     if tokenizer:
-        st.caption(expect(config, store(), pair_tokens=tokens_of(config, tokenizer)).in_words)
+        st.caption(expect(config, store(), batch_tokens=batch_tokens(config, tokenizer)).in_words)
     return run_button(config, "Run", key="workbench_run", name="run")
 
 
 def show_run(run_id: str) -> None:
-    """The run as it happens; once it is over, what it took beside what was expected, and the ways out."""
+    """The run as it happens; once it is over, what it took beside what was expected, why it went so, what it broke,
+    and the ways out."""
     if not run_id:
         return
     run_view(run_id)
     run = store().get(run_id)
     if run.status is RunStatus.FINISHED and (said := beside_expected(run)):
         st.caption(said)
+    doctor_panel(run_id, key="workbench_doctor")
+    broke_panel(run_id, key="workbench_broke")
     take_home(run)
 
 
@@ -87,11 +100,11 @@ def beside_expected(run: Run) -> str:
         entry = catalog.find_model(run.config.model)
         if run.config.data.task != catalog.CUSTOM_TASK or not model_ready(entry):
             return ""
-        tokens = tokens_of(run.config, tokenizer_of(entry))
-        expected = expect(run.config, store(), pair_tokens=tokens, before=run.created_at)
+        tokens = batch_tokens(run.config, tokenizer_of(entry))
+        expected = expect(run.config, store(), batch_tokens=tokens, before=run.created_at)
     except UserError:
         return ""
-    return looking_back(expected, run)
+    return looking_back(expected, run, store())
 
 
 st.title("Workbench")

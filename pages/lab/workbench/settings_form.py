@@ -23,6 +23,7 @@ from core.config import (
     method_title,
 )
 from core.config.settings import Setting
+from core.course.lessons import name_of
 from core.runs.names import decimals
 
 ELSEWHERE = {
@@ -136,7 +137,7 @@ def _reason(
         other = "" if model == measured_on.id else " Another model may want another rate."
         return (
             f"Usual for this method: {decimals(value)}. With it, 20 steps learn the sentiment task on "
-            f"{measured_on.title} (measured: assets/recorded/methods.json).{other}"
+            f"{measured_on.title} (measured in {name_of('peft')}).{other}"
         )
     if path == "optimizer.steps":
         return (
@@ -150,9 +151,7 @@ def _reason(
 
 def _drawn(path: str, usual: Any, method: str) -> Any:
     """A setting as the widget that its declaration asks for; its value."""
-    one = SETTINGS[path]
-    # What is usual depends on the method: another one has widgets of its own.
-    key = f"workbench_{path.replace('.', '_')}_{method}_{_spelled(usual)}"
+    one, key = SETTINGS[path], _key(path, usual, method)
     title = one.title[:1].upper() + one.title[1:]
     if one.is_list:
         return _list(one, usual, title, key)
@@ -170,6 +169,17 @@ def _drawn(path: str, usual: Any, method: str) -> Any:
     if one.kind is str:
         return st.text_area(title, usual, key=key, bind="query-params", help=one.help, height=80)
     return _number(one, usual, title, key)
+
+
+def put_rate(method: str, rate: float) -> None:
+    """Write a learning rate into the form; for a button's callback, which comes before the form is drawn anew."""
+    key = _key("optimizer.learning_rate", default_learning_rate(method), method)
+    st.session_state[key] = rate
+
+
+def _key(path: str, usual: Any, method: str) -> str:
+    """What is usual depends on the method: another one has widgets of its own."""
+    return f"workbench_{path.replace('.', '_')}_{method}_{_spelled(usual)}"
 
 
 def _spelled(usual: Any) -> str:
@@ -198,17 +208,24 @@ def _number(one: Setting, usual: Any, title: str, key: str) -> Any:
     kind = one.kind
     low, high = (kind(n) if math.isfinite(n) else None for n in (one.low, one.high))
     step: Any = 1 if kind is int else _step(usual)
+    shown = st.session_state.get(key, usual)
     return st.number_input(
         title,
         low,
         high,
         kind(usual),
         step=step,
-        format="%d" if kind is int else "%g",
+        format="%d" if kind is int else _format(shown),
         key=key,
         bind="query-params",
         help=one.help,
     )
+
+
+def _format(value: float) -> str:
+    """Decimals, where "%g" would write an exponent."""
+    digits = len(decimals(value).partition(".")[2])
+    return f"%.{digits}f" if 0 < value < 1e-3 else "%g"
 
 
 def _step(usual: float) -> float:

@@ -10,6 +10,7 @@ import streamlit as st
 from core.errors import UserError
 from core.generate.settings import SamplingSettings, SamplingStep, sampling_steps
 from core.generate.tokens import NextToken
+from core.percent import percent
 from core.runs.messages import Generate, Generated, NextTokensAfter
 from pages.shared.colours import BLUE, GREY
 from pages.shared.engine import current_model, engine, tokenizer
@@ -184,7 +185,9 @@ def chain_chart(rows: Sequence[NextToken], steps: Sequence[SamplingStep]) -> alt
                     "probability:Q",
                     title=None,
                     scale=alt.Scale(domain=[0, 1]),
-                    axis=alt.Axis(values=[0, 1], format=".0%"),
+                    axis=alt.Axis(
+                        values=[0, 1], labelExpr="format(100 * datum.value, '.0f') + '\u00a0%'"
+                    ),
                 ),
                 tooltip=["token", alt.Tooltip("probability", format=".4f")],
             )
@@ -210,7 +213,7 @@ def next_token_chart(rows: Sequence[NextToken], last: SamplingStep) -> alt.Chart
         for which, key in both
     ]
     first = rows[0]
-    title = f"“{first.token.strip()}” is likeliest: {first.probabilities['model']:.0%} for the model alone"
+    title = f"“{first.token.strip()}” is likeliest: {percent(first.probabilities['model'])} for the model alone"
     return (
         alt.Chart(pd.DataFrame(shown), title=title)
         .mark_bar()

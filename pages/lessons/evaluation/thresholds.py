@@ -21,6 +21,7 @@ from core.evaluate.thresholds import (
 )
 from core.evaluate.uncertainty import wilson_interval
 from core.evaluate.undefined import or_dash
+from core.percent import percent
 from pages.shared.colours import BLUE, GREY, ORANGE
 from pages.shared.plain import plain
 
@@ -148,7 +149,7 @@ def show_thresholds(rows: Sequence[LabelRow], written: float) -> None:
     mass = sum(row.mass for row in rows) / len(rows)
     st.caption(
         f"Each label is scored as the whole answer, up to its end token; the shares shown sum to 1 over "
-        f"the {len(labels)} labels. Of all probability, the labels hold {mass:.1%} on average: the rest "
+        f"the {len(labels)} labels. Of all probability, the labels hold {percent(mass, 1)} on average: the rest "
         "is on other answers, which this view leaves out."
     )
 

@@ -12,6 +12,7 @@ from core.data.examples import Example, load_splits
 from core.evaluate.uncertainty import wilson_interval
 from core.events import Evaluation, Event, Sample, Step
 from core.experiments.first_screens import first_screens
+from core.percent import percent
 from core.runs.store import Run
 from pages.shared.cards import cards_of, show_cards
 from pages.shared.engine import events_of
@@ -117,7 +118,7 @@ def curve(config: RunConfig, events: Sequence[Event], *, behind: Sequence[Event]
         st.altair_chart(chart.properties(height=CHART_HEIGHT), width="stretch")
         st.caption(
             "The loss is −ln of the probability that the model gives the right token, averaged over tokens: "
-            f"{losses[-1]:.2f} means {likelihood(losses[-1]):.0%} (a geometric mean)."
+            f"{losses[-1]:.2f} means {percent(likelihood(losses[-1]))} (a geometric mean)."
         )
 
 

@@ -13,6 +13,7 @@ import streamlit as st
 from core.config import RunConfig
 from core.errors import UserError
 from core.paths import ROOT
+from core.percent import percent
 from core.recorded.answers import where_asked
 from core.runs.messages import StepThrough
 from core.train.phases import (
@@ -134,7 +135,9 @@ def value_of(result: Phase) -> str:
             likeliest = max(result.rows, key=lambda row: row.count)
             return f"P(“{likeliest.token.strip()}”) = {likeliest.probability:.2f}"
         case LossPhase():
-            return f"{result.loss:.2f} nats, so {math.exp(-result.loss):.0%} for the right token"
+            return (
+                f"{result.loss:.2f} nats, so {percent(math.exp(-result.loss))} for the right token"
+            )
         case BackwardPhase():
             return f"gradient of length {result.grad_norm:.2f}"
         case ClipPhase():

@@ -11,6 +11,7 @@ from plotly.subplots import make_subplots
 from core.evaluate.apart import interval_words, runs_words
 from core.experiments.ranks import RankRow, ranks_of
 from core.inspect.results import Matrices, Merged, Spectrum
+from core.percent import percent
 from pages.shared.colours import BLUE, GREEN, GREY, ORANGE, TASK_COLOURS
 
 
@@ -61,9 +62,9 @@ def spectrum_figure(found: Mapping[str, Spectrum]) -> go.Figure:
             mode="lines+markers",
             name=name,
             line={"color": colour},
-            customdata=[one.energy[i - 1] for i, _ in shown],
+            customdata=[percent(one.energy[i - 1]) for i, _ in shown],
             hovertemplate=f"{name}: value %{{x}} is %{{y:.3g}}, "
-            "the first %{x} hold %{customdata:.0%}<extra></extra>",
+            "the first %{x} hold %{customdata}<extra></extra>",
         )
         control = [v for v in one.control_values if v > 1e-4 * one.control_values[0]]
         figure.add_scatter(
@@ -88,7 +89,7 @@ def spectrum_finding(found: Mapping[str, Spectrum]) -> str:
     words = [
         f"{name}: effective rank {one.effective_rank:.1f} (a random matrix of the same shape, norm and "
         f"rank: {one.control_rank:.1f}), the first 8 singular values hold "
-        f"{100 * one.energy[min(7, len(one.energy) - 1)]:.0f} % of its squared norm"
+        f"{percent(one.energy[min(7, len(one.energy) - 1)])} of its squared norm"
         for name, one in found.items()
     ]
     return "  \n".join(words)

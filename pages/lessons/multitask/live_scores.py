@@ -10,6 +10,7 @@ import streamlit as st
 from core import catalog
 from core.events import Evaluation, Event, Sample
 from core.experiments.mixtures import GENERAL, HELD_OUT, SCORED
+from core.percent import percent
 from core.runs.store import Run
 from pages.shared.cards import Card, cards_of, show_cards
 from pages.shared.colours import BLUE, GREY, ORANGE, TASK_COLOURS
@@ -38,9 +39,9 @@ def shares(tasks: Sequence[str], weights: Sequence[float]) -> str:
     if len(tasks) == 1:
         return f"{catalog.TASKS[tasks[0]].title} gets all of the examples."
     if len(set(weights)) == 1:
-        return f"Each task: {1 / len(tasks):.0%} of the examples."
+        return f"Each task: {percent(1 / len(tasks))} of the examples."
     parts = [
-        f"{catalog.TASKS[task].title} {weight / total:.0%}"
+        f"{catalog.TASKS[task].title} {percent(weight / total)}"
         for task, weight in zip(tasks, weights, strict=True)
     ]
     return f"Of the examples: {', '.join(parts)}."

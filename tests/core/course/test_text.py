@@ -39,7 +39,7 @@ def test_a_wrong_section_is_said(text: str, said: str) -> None:
 
 
 def test_a_reference_becomes_the_figure() -> None:
-    assert filled("It trains {{lora.percent}}.", FIGURES) == "It trains 0.34 %."
+    assert filled("It trains {{lora.percent}}.", FIGURES) == "It trains 0.34\u00a0%."
     assert filled("{{ lora.number }}", FIGURES) == "460,800 parameters"
     assert filled("F1 {{order.f1.1}}, {{= 0.8}}", FIGURES) == "F1 1.00, 0.8"
     assert references("{{lora.percent}} {{= 0.8}}") == ["lora.percent"]

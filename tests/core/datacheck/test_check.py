@@ -67,7 +67,7 @@ def test_sound_pairs_are_let_alone(n: int, home: Path, tokenizer: ChatTokenizer)
     found = checked(sound(n), tokenizer)
     assert {f.level for f in found} <= {"note"} or n == 8  # four of each label are few
     assert [f.kind for f in found if f.level != "note"] in ([], ["rare_labels"])
-    assert of(found, "label_balance").sentence == "2 labels: bad 50% and good 50%."
+    assert of(found, "label_balance").sentence == "2 labels: bad 50\u00a0% and good 50\u00a0%."
 
 
 def changed(**at: Row) -> list[Row]:

@@ -43,6 +43,7 @@ def test_a_planted_fault_is_named_first(plant: Callable[[], Case]) -> None:
     assert found[0].cause == PLANTED[plant], [(one.cause, one.strength) for one in found]
     assert all(0 < one.strength <= 1 for one in found)
     assert all(one.sentence.endswith(".") and not one.sentence.endswith("..") for one in found)
+    assert all(1 < len(one.sentence.partition(": ")[0].split()) < 7 for one in found)  # its name
     check_next(found[0], case)
 
 

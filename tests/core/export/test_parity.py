@@ -37,10 +37,51 @@ def test_a_difference_is_a_near_tie_only_where_rounding_decides() -> None:
         "2 answers differ by more than that."
     )
     assert parity(near, dtype="float32").near_ties == []
-    assert "rounds a loaded adapter to bf16" in parity(far, format="peft").in_words
+    assert parity(far).in_words.endswith("1 answer differs by more than rounding explains.")
     said = table([equal, near, other])
     assert "at token 1: the app's own choice was ahead by 0.300 logits" in said
     assert "other tokens to the exported tokenizer" in said
+
+
+def test_what_the_rounding_of_an_adapter_explains_is_told_apart() -> None:
+    far = {"exported": "no", "parts_at": 0, "app_gap": 3.0, "exported_gap": 0.1}
+    rounded, other = row(**far, rounded_gap=0.0), row(**far, rounded_gap=2.0)
+    found = parity(row(), rounded, other, format="peft")
+    assert (found.by_rounding, found.unexplained) == ([rounded], [other])
+    assert found.in_words == (
+        "1 of 3 answers are those of the app. 1 answer differs because the app rounds the adapter to bf16 and peft "
+        "does not: with it rounded, peft answers as the app does, or parts from it at a near tie. 1 answer differs by "
+        "more than rounding explains."
+    )
+    assert found.to_dict()["n_by_rounding"] == 1
+
+
+def test_plain_peft_is_asked_again_with_a_rounded_adapter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only where something is to be explained; what is equal is left alone."""
+
+    class App:
+        def prompt_ids(self, prompt: str) -> list[int]:
+            return [7]
+
+        def gap(self, prompt: str, ids: list[int]) -> tuple[int, float]:
+            return (0, 3.0) if ids == [5] else (1, 0.0)
+
+    def afresh(folder: Path, base: Path, *, is_rounded: bool = False) -> list[module.Answered]:
+        second = ("yes", [4]) if is_rounded else ("no", [5])
+        asked.append(is_rounded)
+        said = (("yes", [4]), second)
+        return [module.Answered(text=t, ids=i, prompt_ids=[7], gaps=[0.1]) for t, i in said]
+
+    asked: list[bool] = []
+    monkeypatch.setattr(module, "answered_afresh", afresh)
+    before = parity(row(exported=""), row(exported=""), format="peft")
+    found = module.check(before, tmp_path, App(), base=tmp_path, asked=[None, None])  # type: ignore[list-item]
+    assert asked == [False, True]
+    assert found.by_rounding == [found.rows[1]]
+    assert found.rows[0].rounded_gap is None
+    assert not found.unexplained
 
 
 @pytest.mark.thorough

@@ -2,9 +2,12 @@
 
 import ast
 import json
+import os
 import re
 import runpy
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +106,34 @@ def test_the_command_carries_it_out_in_a_fresh_process(
     )
     assert str(tiny_folder) not in written
     assert "from core" not in written
+
+
+@pytest.mark.thorough
+@pytest.mark.usefixtures("home")
+def test_several_processes_share_each_batch(tiny_folder: Path, tmp_path: Path) -> None:
+    """What `accelerate launch` starts on several GPUs, here on the CPU: the losses are still those of the run."""
+    run = run_in_float32("lora", tiny_folder)
+    to = export(RunStore(), run.id, tmp_path / "script", "script", is_checked=False).folder
+
+    def launched(n: int) -> subprocess.CompletedProcess[str]:
+        command = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={n}"]
+        return subprocess.run(
+            [sys.executable, *command, str(to / "train.py")],
+            env=os.environ | {"BASE_MODEL": str(tiny_folder)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    done = launched(2)
+    assert done.returncode == 0, done.stderr
+    found = [float(line) for line in (to / "losses.jsonl").read_text().splitlines()]
+    assert found == pytest.approx(losses(run), rel=2e-3)
+    said = [line for line in done.stdout.splitlines() if line.startswith('{"steps": 4')]
+    assert len(said) == 1  # one process says and writes it
+    refused = launched(3)
+    assert refused.returncode
+    assert "3 processes cannot share batches of 4 evenly." in refused.stderr
 
 
 @pytest.mark.thorough

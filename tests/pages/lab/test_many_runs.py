@@ -17,8 +17,8 @@ from core.runs.artifacts import saving
 from core.runs.marks import Mark
 from core.runs.messages import AskProbes
 from core.runs.store import RunStore, RunSummary, worker_identity
-from pages.lab.runs.broke import broke_figure
 from pages.lab.runs.compare import loss_figure, names_of, score_figure
+from pages.shared.broke import broke_figure
 from tests.core.doctor.streams import falling, scored, stream
 from tests.pages.fake_engine import ANSWERS, FakeEngine
 
@@ -104,7 +104,7 @@ def test_a_name_tags_and_a_note_are_kept(store: RunStore) -> None:
 @pytest.mark.thorough
 def test_the_doctor_s_next_run_is_one_click_away(store: RunStore) -> None:
     app = page(run=finished(store, *slow()))
-    assert any(m.value.startswith("**Rate too low.** The learning rate") for m in app.markdown)
+    assert any(m.value.startswith("**The learning rate is too low:** it is") for m in app.markdown)
     assert any(c.value.startswith("Measured: highest rate") for c in app.caption)
     (button,) = (b for b in app.button if b.label == "Next run: Train at a rate of 0.001")
     button.click().run()

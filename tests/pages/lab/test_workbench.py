@@ -9,10 +9,14 @@ from streamlit.testing.v1 import AppTest
 from core import catalog
 from core.config import METHODS, SETTINGS, RunConfig
 from core.data import uploads
+from core.experiments.rate_finder import STEPS, rate_configs
 from core.export import kept
-from core.runs.store import RunStore
+from core.runs.messages import AskProbes
+from core.runs.store import RunStore, RunSummary
 from pages.lab.workbench.settings_form import ELSEWHERE, method_settings
+from tests.events import step
 from tests.pages.fake_engine import FakeEngine
+from tests.pages.lab.test_many_runs import finished, slow
 from tests.pages.test_any_run import ROOT, end, keep, own_data, store
 from tests.pages.test_lessons import engine
 
@@ -265,9 +269,59 @@ def test_a_run_is_followed_stopped_and_taken_home(engine: FakeEngine, store: Run
     end(store, store.get(run_id), "finished")
     app.run()
     assert not app.exception
-    assert [h.value for h in app.subheader] == ["Take it home"]
+    assert [h.value for h in app.subheader] == ["Run doctor", "Take it home"]
     (formats,) = [s for s in app.selectbox if s.label == "Format"]
     assert len(formats.options) == 6  # its record has no adapter of peft's
+
+
+def test_the_doctor_and_the_probes_stand_below_a_run(engine: FakeEngine, store: RunStore) -> None:
+    run = finished(store, *slow(), has_weights=True)
+    app = opened(run=run)
+    assert [h.value for h in app.subheader] == [
+        "Run doctor",
+        "What your tuning broke",
+        "Take it home",
+    ]
+    assert "Stop" not in labels(app)
+    app.button(key="workbench_broke_ask").click().run()
+    assert not app.exception
+    assert engine.asked == [AskProbes(run=run)]
+    assert "Names in a text" in app.selectbox(key="workbench_broke_skill").options
+    (button,) = (b for b in app.button if b.label == "Next run: Train at a rate of 0.001")
+    button.click().run()
+    assert not app.exception
+    assert app.query_params["run"] == store.runs()[0].id
+    assert store.runs()[0].config == RunConfig()
+
+
+def test_a_learning_rate_is_found_and_put_into_the_form(
+    engine: FakeEngine, store: RunStore
+) -> None:
+    app = opened(dataset=uploads.keep([json.loads(line) for line in GOOD.splitlines()]))
+    app.button(key="workbench_rates_start").click().run()
+    assert not app.exception
+    runs = store.runs()
+    configs = rate_configs(runs[0].config)
+    assert {run.config for run in runs} == {*configs}
+    assert "Stop them" in labels(app)
+    for run, loss in zip(reversed(runs), (1.9, 1.8, 0.3, 0.25, 0.2, 1.5, None), strict=True):
+        store.claim(worker="another-host:1:1.00")
+        for at in range(1, STEPS + 1):
+            store.append(run.id, step(at, 2.0 if at == 1 else loss or 3.0))
+        if loss is None:
+            store.fail(run.id, "The loss became nan at step 12: training diverged.")
+        else:
+            store.finish(run.id, RunSummary())
+    app.run()
+    assert not app.exception
+    assert "the lowest, 0.20, comes with 0.003" in said(app)
+    app.button(key="workbench_rates_use").click().run()
+    assert not app.exception
+    rate = number(app, "optimizer_learning_rate")
+    assert (rate.value, rate.proto.format) == (3e-4, "%.4f")  # no exponent
+    assert "The form has this rate: 0.0003." in said(app)
+    app.button(key="workbench_run_start").click().run()
+    assert store.runs()[0].config.optimizer.learning_rate == 3e-4
 
 
 def test_a_failed_run_says_why_and_offers_no_way_out(engine: FakeEngine, store: RunStore) -> None:
@@ -345,4 +399,4 @@ def test_what_was_expected_stands_beside_what_it_took(engine: FakeEngine, store:
     step_by_step(store, "finished")
     time.sleep(0.01)
     app = opened(run=step_by_step(store, "finished"))
-    assert "It took 3 s instead of about 12 s (76% less)." in said(app)
+    assert "It took 3 s instead of about 12 s (76\u00a0% less)." in said(app)

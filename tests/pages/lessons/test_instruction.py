@@ -38,7 +38,7 @@ def test_before_the_first_click_no_line_is_lit() -> None:
 def test_the_line_carried_out_last_is_lit_with_its_value() -> None:
     (row,) = lit(loop_html(RESULTS))
     assert "cross_entropy" in row
-    assert "2.20 nats, so 11% for the right token" in row
+    assert "2.20 nats, so 11\u00a0% for the right token" in row
 
 
 def test_values_of_earlier_lines_stay_until_the_next_step() -> None:
@@ -53,7 +53,7 @@ def test_values_of_earlier_lines_stay_until_the_next_step() -> None:
 
 
 def test_a_loss_is_said_as_the_right_tokens_probability() -> None:
-    assert loss_title(2.2, 0.34) == ("Loss 2.20 → 0.34: right token 11% → 71%")
+    assert loss_title(2.2, 0.34) == ("Loss 2.20 → 0.34: right token 11\u00a0% → 71\u00a0%")
     assert likelihood(math.log(4)) == pytest.approx(0.25)
 
 

@@ -180,8 +180,10 @@ def test_runs_with_a_cure_or_recorded_already_are_not_the_readers_own() -> None:
 
 
 def test_shares_name_a_percentage_for_each_task() -> None:
-    assert shares(["names", "topic"], [1, 3]) == "Of the examples: Names 25%, Topic 75%."
-    assert shares(["names", "topic"], [5, 5]) == "Each task: 50% of the examples."
+    assert (
+        shares(["names", "topic"], [1, 3]) == "Of the examples: Names 25\u00a0%, Topic 75\u00a0%."
+    )
+    assert shares(["names", "topic"], [5, 5]) == "Each task: 50\u00a0% of the examples."
     assert shares(["names"], [5]) == "Names gets all of the examples."
 
 

@@ -53,15 +53,16 @@ def _kept_report(run_id: str, model: str) -> Report | None:
 def _ask(run_id: str, *, key: str) -> Report | None:
     """Ask at the press of a button; any click stops it, and what the base model answered by then stays."""
     go_on, halt = st.columns([2, 1])
-    clicked = compute_button(
+    if not compute_button(
         "Ask the probes", key=f"{key}_ask", place=go_on, is_primary=True, width="stretch"
-    )
-    halt.button("Stop", key=f"{key}_stop", width="stretch")  # any click ends the loop below
-    if not clicked:
+    ):
         return None
-    bar, answered, of = st.progress(0.0, text="Waiting for the model"), 0, 0
+    stop, bar = halt.empty(), st.progress(0.0, text="Waiting for the model")
+    stop.button("Stop", key=f"{key}_stop", width="stretch")  # any click ends the loop below
+    answered, of = 0, 0
     for message in engine().ask(AskProbes(run=run_id), beat=True):
         if isinstance(message, Probed):
+            stop.empty()
             bar.empty()
             return compare(message.before, message.after)
         if message:
@@ -75,7 +76,9 @@ def _ask(run_id: str, *, key: str) -> Report | None:
 
 def show_report(report: Report, *, key: str) -> None:
     """The picture, how to read it, and what flipped."""
-    st.plotly_chart(broke_figure(report), width="stretch", key=f"{key}_picture")
+    st.plotly_chart(
+        broke_figure(report), width="stretch", key=f"{key}_picture", alt=report.headline
+    )
     st.caption(
         f"Bars: 95 % intervals of the difference on the same prompts (Tango’s). Lost or gained: the interval "
         f"leaves out 0. Kept: it excludes a loss of more than {100 * MARGIN:.0f} points. Of nine intervals, one "

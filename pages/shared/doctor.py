@@ -42,7 +42,8 @@ def _found(run_id: str) -> list[Diagnosis]:
 
 
 def _show(one: Diagnosis, *, key: str, name: str) -> None:
-    st.markdown(f"**{one.cause[0].upper()}{one.cause[1:]}.** {plain(one.sentence)}")
+    cause, _, shown_by = one.sentence.partition(": ")
+    st.markdown(f"**{cause}:** {plain(shown_by)}")
     st.caption(f"Measured: {one.measure} {one.figure:.3g}; the limit is {one.limit:.3g}.")
     if one.advice:
         st.markdown(one.advice)
