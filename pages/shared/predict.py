@@ -168,10 +168,8 @@ def show_outcome(course: Lesson, run: MeasuredRun | None = None) -> None:
 def _choose(course: Lesson, one: Chosen, locked: bool, *, is_wide: bool = False) -> None:
     texts = [option.text for option in one.options]
     key, name = f"{course.id}_{one.id}_guess", f"{course.id} {one.id}"
-    if (
-        key not in st.session_state and _guessed().get(name) in texts
-    ):  # the page was left, and is back
-        st.session_state[key] = _guessed()[name]
+    if _guessed().get(name) in texts:  # the page was left, and is back
+        st.session_state.setdefault(key, _guessed()[name])
     _guessed()[name] = ask_guess(
         course.shown(one.ask), texts, key=key, is_locked=locked, is_wide=is_wide
     )
@@ -182,7 +180,8 @@ def _draw(course: Lesson, one: Drawn, locked: bool, *, is_wide: bool = False) ->
     name = _drawing(course, one)
     start = one.start(course.figures)
     usual = one.high / 2 if start is None else start
-    before = drawn_of(course, one) or [usual] * len(one.points)
+    for n, height in enumerate(drawn_of(course, one)):  # the page was left, and is back
+        st.session_state.setdefault(f"{course.id}_{one.id}_{n}_drawn", height)
     width = "content" if is_wide else "stretch"
     with st.popover("Draw a second guess", icon=":material/draw:", width=width):
         st.markdown(f"**Guess first:** {course.shown(one.ask)}")
@@ -192,7 +191,7 @@ def _draw(course: Lesson, one: Drawn, locked: bool, *, is_wide: bool = False) ->
                 point,
                 0.0,
                 float(one.high),
-                _on_a_stop(before[n], one.high),
+                _on_a_stop(usual, one.high),
                 one.high / STEPS_OF_AXIS,
                 key=f"{course.id}_{one.id}_{n}_drawn",
                 disabled=locked,
