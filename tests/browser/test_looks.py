@@ -48,7 +48,8 @@ def width(page: Page) -> int:
 def test_axe_finds_nothing_serious_and_nothing_is_wider_than_a_phone(
     app: str, page: Page, path: str
 ) -> None:
-    open_page(page, f"{app}/{path}")
+    open_page(page, f"{app}/{path}")  # a link into the app, which app.py serves with its navigation
+    expect(page.get_by_role("link", name="Runs").first).to_be_visible()
     assert not serious(page)
     assert width(page) <= PHONE_PX
 
