@@ -1,6 +1,6 @@
 """A lab report: what a reader guessed, ran, saw and answered in one lesson, as one HTML file to take home.
 
-    text = report(lesson("forgetting"), Done(settings=Settings(runs=(config,)), run=run), guesses=(…), answered=(…))
+    text = report(lesson("forgetting"), run, guesses=(…), answers=(…))
     settings_of(text)                        # on another installation
 
 The file holds its own style and pictures, needs no network and no script, and prints. What was set lies in it
@@ -9,7 +9,7 @@ The file holds its own style and pictures, needs no network and no script, and p
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.catalog import task_title
@@ -18,6 +18,7 @@ from core.course.figures import curve
 from core.course.kit import blocks, document, inline
 from core.course.lessons import LESSONS, name_of
 from core.course.measured_run import MeasuredRun
+from core.course.predictions import Chosen
 from core.course.report_settings import Settings, element_of
 from core.evaluate.limits import sample_as_shown
 from core.events import Evaluation, Sample
@@ -34,16 +35,6 @@ class Table:
     title: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Done:
-    """What a report is about."""
-
-    settings: Settings
-    run: MeasuredRun | None = None
-    """The one whose curves are drawn."""
-    tables: tuple[Table, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,15 +55,70 @@ class Answered:
     """Whether it is right, and why."""
 
 
+def guessed(
+    course: Lesson, given: Mapping[str, str | Sequence[float]], run: MeasuredRun | None
+) -> list[Guessed]:
+    """What a reader predicted, by the id of the prediction, beside what a run or the recordings say."""
+    found: list[Guessed] = []
+    for one in course.predictions:
+        if not (guess := given.get(one.id)):
+            continue
+        if isinstance(one, Chosen):
+            if guess not in (option.text for option in one.options):
+                continue  # another version's
+            shown, came = str(guess), one.measured(course.figures, run)
+            words = one.compare(shown, came).words if came else ""
+        else:
+            heights = [height for height in guess if not isinstance(height, str)]
+            if len(heights) != len(one.points):
+                continue
+            pairs = zip(one.points, heights, strict=True)
+            shown = ", ".join(f"{point}: {height:.2g}" for point, height in pairs)
+            points, words = one.measured(course.figures, run), ""
+            if points and len(points) == len(heights):
+                measured = zip(one.points, points, strict=True)
+                words = ", ".join(f"{point}: {figure.words}" for point, figure in measured)
+                words += f". {one.how} Here: {one.compare(heights, points).distance:.2g}."
+        found.append(Guessed(ask=course.printed(one.ask), guess=shown, came=words))
+    return found
+
+
+def answered(course: Lesson, given: Mapping[str, str]) -> list[Answered]:
+    """The questions of a lesson that were answered, by the id of the question."""
+    asked = [*(one.question for one in course.predictions), *course.questions]
+    found: list[Answered] = []
+    for question in asked:
+        for answer in question.answers:
+            if given.get(question.id) == answer.text:
+                verdict = (
+                    "" if answer.right else f"Not quite. The right answer: {question.right.text}. "
+                )
+                found.append(
+                    Answered(
+                        ask=course.printed(question.ask),
+                        answer=course.printed(answer.text),
+                        verdict=course.printed(verdict + answer.explained),
+                    )
+                )
+    return found
+
+
 def report(
     course: Lesson,
-    done: Done,
+    run: MeasuredRun | None,
     *,
+    settings: Settings | None = None,
+    tables: Sequence[Table] = (),
     guesses: Sequence[Guessed] = (),
-    answered: Sequence[Answered] = (),
+    answers: Sequence[Answered] = (),
     learner: str = "",
 ) -> str:
-    """The HTML of a report, at most 1 MB."""
+    """The HTML of a report, at most 1 MB; without a run, of what else was done, guessed and answered.
+
+    `settings` are what it restores elsewhere, those of the run where none are given.
+    """
+    if settings is None:
+        settings = Settings(lesson=course.id, runs=(run.config,) if run else ())
     title = next(page.title for page in LESSONS if page.id == course.id)
     parts = [
         f"<h1>{name_of(course.id)}: {html.escape(title)}</h1>",
@@ -80,17 +126,27 @@ def report(
         f"<p>{inline(course, course.text['question'])}</p>",
         f'<div class="notion">{blocks(course, course.text["notion"])}</div>',
         *_guesses(guesses),
-        "<h2>What was done</h2>",
-        *(f"<p><code>{html.escape(one)}</code></p>" for one in done.settings.commands),
-        "<h2>What came</h2>",
-        *(_curves(done.run) if done.run else ()),
-        *(_answers(done.run) if done.run else ()),
-        *(part for table in done.tables for part in _table(table)),
-        *_answered(answered),
+        *_what_was_done(run, settings, tables),
+        *_answered(answers),
         "<h2>What can be said now</h2>",
         blocks(course, course.text["can_say"]),
     ]
-    return document(f"{title}: lab report", "".join(parts) + element_of(done.settings))
+    return document(f"{title}: lab report", "".join(parts) + element_of(settings))
+
+
+def _what_was_done(
+    run: MeasuredRun | None, settings: Settings, tables: Sequence[Table]
+) -> list[str]:
+    if not run and not settings.commands and not tables:
+        return ["<p>No run of this lesson was finished.</p>"]
+    return [
+        "<h2>What was done</h2>",
+        *(f"<p><code>{html.escape(one)}</code></p>" for one in settings.commands),
+        "<h2>What came</h2>",
+        *(_curves(run) if run else ()),
+        *(_answers(run) if run else ()),
+        *(part for table in tables for part in _table(table)),
+    ]
 
 
 def _guesses(guesses: Sequence[Guessed]) -> list[str]:

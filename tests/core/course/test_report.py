@@ -10,7 +10,7 @@ from core.cli.main import build_parser
 from core.config import RunConfig
 from core.course.content import lesson
 from core.course.measured_run import MeasuredRun
-from core.course.report import Answered, Done, Guessed, Table, report
+from core.course.report import Answered, Guessed, Table, report
 from core.course.report_settings import KIND, MOST_BYTES, Asked, Settings, settings_of
 from core.errors import UserError
 from core.experiments.collapse import LEAD, collapse
@@ -32,9 +32,9 @@ def made(config: RunConfig | None = None) -> str:
     run = MeasuredRun(config=config or collapse(), events=EVENTS)
     return report(
         lesson("forgetting"),
-        Done(settings=Settings(lesson="forgetting", runs=(run.config,)), run=run),
+        run,
         guesses=[Guessed(ask="What?", guess="nothing </script>", came="It answered “negative”.")],
-        answered=[Answered(ask="Why?", answer="The loss", verdict="Yes.")],
+        answers=[Answered(ask="Why?", answer="The loss", verdict="Yes.")],
         learner="Mia <i>",
     )
 
@@ -77,7 +77,7 @@ def test_what_was_asked_and_measured_comes_back_with_its_commands() -> None:
         measured=PromptEvaluation(shots=4, seed=2),
     )
     table = Table(title="What was asked", head=("Prompt",), rows=(("Is it <b>cold</b>?",),))
-    text = report(lesson("choice"), Done(settings=settings, tables=(table,)))
+    text = report(lesson("choice"), None, settings=settings, tables=(table,))
     assert settings_of(text) == settings
     assert "<td>Is it &lt;b&gt;cold&lt;/b&gt;?</td>" in text
     assert text.count("python -m core train") == 2
