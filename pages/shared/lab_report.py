@@ -8,6 +8,7 @@ settings into the page's controls, where the page has them, and offers the run.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
@@ -17,7 +18,7 @@ from core.course.content import Lesson
 from core.course.lessons import name_of, number_of, title_of
 from core.course.measured_run import MeasuredRun, of_run
 from core.course.predictions import Chosen
-from core.course.report import Answered, Done, Guessed, report
+from core.course.report import Answered, Guessed, Table, answered, guessed, report
 from core.course.report_settings import Settings, settings_of
 from core.data import uploads
 from core.errors import UserError
@@ -32,6 +33,16 @@ from pages.shared.run_button import start_button
 SetControls = Callable[[RunConfig], None]
 Spells = Callable[[RunConfig], bool]
 OUT_OF_REACH = "The controls of this page cannot be set to these settings, but the run can be made."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What the report of a page is about."""
+
+    settings: Settings
+    run: MeasuredRun | None = None
+    """The one whose curves are drawn."""
+    tables: tuple[Table, ...] = ()
 
 
 def lab_report(course: Lesson, *, name: str, set_controls: SetControls, spells: Spells) -> None:
@@ -64,9 +75,11 @@ def report_panel(
                 "Download your lab report",
                 report(
                     course,
-                    done,
+                    done.run,
+                    settings=done.settings,
+                    tables=done.tables,
                     guesses=guesses(course, done.run),
-                    answered=answered(course),
+                    answers=answers(course),
                     learner=learner(),
                 ),
                 f"{number_of(course.id):02}-{course.id}-report.html",
@@ -136,46 +149,19 @@ def own_run(name: str) -> MeasuredRun | None:
 
 def guesses(course: Lesson, run: MeasuredRun | None) -> list[Guessed]:
     """What the reader predicted, beside what this run or the recordings say."""
-    found: list[Guessed] = []
-    for one in course.predictions:
-        if not is_about(course, one, run):
-            continue
-        if isinstance(one, Chosen):
-            if not (guess := chosen_of(course, one)):
-                continue
-            came = one.measured(course.figures, run)
-            words = one.compare(guess, came).words if came else ""
-        else:
-            if not (heights := drawn_of(course, one)):
-                continue
-            pairs = zip(one.points, heights, strict=True)
-            guess = ", ".join(f"{point}: {height:.2g}" for point, height in pairs)
-            points = one.measured(course.figures, run)
-            words = ""
-            if points and len(points) == len(heights):
-                measured = zip(one.points, points, strict=True)
-                words = ", ".join(f"{point}: {figure.words}" for point, figure in measured)
-                words += f". {one.how} Here: {one.compare(heights, points).distance:.2g}."
-        found.append(Guessed(ask=course.printed(one.ask), guess=guess, came=words))
-    return found
+    given = {
+        one.id: chosen_of(course, one) if isinstance(one, Chosen) else drawn_of(course, one)
+        for one in course.predictions
+        if is_about(course, one, run)
+    }
+    return guessed(course, given, run)
 
 
-def answered(course: Lesson) -> list[Answered]:
+def answers(course: Lesson) -> list[Answered]:
     """The questions of this lesson that were answered in this session."""
     kept: dict[str, str] = st.session_state.get(ANSWERED, {})
-    asked = [*(one.question for one in course.predictions), *course.questions]
-    found: list[Answered] = []
-    for question in asked:
-        for answer in question.answers:
-            if kept.get(f"{course.id} {question.id}") == answer.text:
-                verdict = (
-                    "" if answer.right else f"Not quite. The right answer: {question.right.text}. "
-                )
-                found.append(
-                    Answered(
-                        ask=course.printed(question.ask),
-                        answer=course.printed(answer.text),
-                        verdict=course.printed(verdict + answer.explained),
-                    )
-                )
-    return found
+    begin = f"{course.id} "
+    given = {
+        name.removeprefix(begin): text for name, text in kept.items() if name.startswith(begin)
+    }
+    return answered(course, given)
