@@ -16,7 +16,7 @@ import streamlit as st
 from core.config import RunConfig
 from core.course.content import Lesson
 from core.course.lessons import name_of, number_of, title_of
-from core.course.measured_run import MeasuredRun, of_run
+from core.course.measured_run import MeasuredRun
 from core.course.predictions import Chosen
 from core.course.report import Answered, Guessed, Table, answered, guessed, report
 from core.course.report_settings import Settings, settings_of
@@ -27,12 +27,14 @@ from pages.shared.ask import ANSWERED
 from pages.shared.engine import engine, store
 from pages.shared.learner import learner
 from pages.shared.plain import plain
-from pages.shared.predict import chosen_of, drawn_of, is_about
+from pages.shared.predict import chosen_of, drawn_of, is_about, measured
 from pages.shared.run_button import start_button
 
 SetControls = Callable[[RunConfig], None]
 Spells = Callable[[RunConfig], bool]
-OUT_OF_REACH = "The controls of this page cannot be set to these settings, but the run can be made."
+OUT_OF_REACH = (
+    "The controls of this page cannot be set to these settings, but you can run them here."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +144,8 @@ def put_button(course: Lesson, put: Callable[[], None]) -> None:
 def own_run(name: str) -> MeasuredRun | None:
     """The reader's finished run in the address; None where there is none, or its settings are not valid any more."""
     try:
-        return of_run(store().get(st.query_params.get(name, "")), store())
+        run = store().get(st.query_params.get(name, ""))
+        return measured(run) if run.status == "finished" else None
     except UserError:
         return None
 

@@ -19,6 +19,7 @@ from core.course.figures import Figure
 from core.course.measured_run import MeasuredRun
 from core.course.predictions import Came, Chosen, Drawn, Prediction
 from core.course.progress import Entry
+from core.runs.store import Run
 from core.typed_json import Json
 from pages.shared.ask import ask
 from pages.shared.colours import AMBER, BLUE, GREY
@@ -137,12 +138,15 @@ def _first(course: Lesson) -> str:
 
 def show_outcome_of(course: Lesson, run_id: str) -> None:
     """The guesses beside a run that is over; nothing while it waits or trains."""
-    run, events = store().get(run_id), events_of(run_id)
-    if run.status.is_over and events:
-        found = MeasuredRun(
-            config=run.config, events=tuple(events), summary=run.summary, run_id=run_id
-        )
-        show_outcome(course, found)
+    run = store().get(run_id)
+    if run.status.is_over and events_of(run_id):
+        show_outcome(course, measured(run))
+
+
+def measured(run: Run) -> MeasuredRun:
+    """A run of this machine that is over. Raises `UserError` where its settings no longer work."""
+    events = tuple(events_of(run.id))
+    return MeasuredRun(config=run.config, events=events, summary=run.summary, run_id=run.id)
 
 
 def show_outcome(course: Lesson, run: MeasuredRun | None = None) -> None:
