@@ -27,7 +27,7 @@ from pages.shared.ask import ANSWERED
 from pages.shared.engine import engine, store
 from pages.shared.learner import learner
 from pages.shared.plain import plain
-from pages.shared.predict import chosen_of, drawn_of, is_about, measured
+from pages.shared.predict import chosen_of, drawn_of, is_about, measured_run
 from pages.shared.run_button import start_button
 
 SetControls = Callable[[RunConfig], None]
@@ -145,7 +145,7 @@ def own_run(name: str) -> MeasuredRun | None:
     """The reader's finished run in the address; None where there is none, or its settings are not valid any more."""
     try:
         run = store().get(st.query_params.get(name, ""))
-        return measured(run) if run.status == "finished" else None
+        return measured_run(run) if run.status == "finished" else None
     except UserError:
         return None
 

@@ -140,10 +140,10 @@ def show_outcome_of(course: Lesson, run_id: str) -> None:
     """The guesses beside a run that is over; nothing while it waits or trains."""
     run = store().get(run_id)
     if run.status.is_over and events_of(run_id):
-        show_outcome(course, measured(run))
+        show_outcome(course, measured_run(run))
 
 
-def measured(run: Run) -> MeasuredRun:
+def measured_run(run: Run) -> MeasuredRun:
     """A run of this machine that is over. Raises `UserError` where its settings no longer work."""
     events = tuple(events_of(run.id))
     return MeasuredRun(config=run.config, events=events, summary=run.summary, run_id=run.id)
