@@ -33,7 +33,7 @@ def press(page: Page, target: Locator, key: str = "Enter") -> None:
 
 def first_answer(page: Page, question: str) -> Locator:
     """The first answer to a question whose words begin like this."""
-    asked = page.get_by_role("radiogroup", name=re.compile(f"^{re.escape(question)}"))
+    asked = page.get_by_role("radiogroup", name=re.compile(rf"^\W*{re.escape(question)}"))
     return asked.get_by_role("radio").first
 
 
