@@ -109,7 +109,7 @@ def test_settings_that_look_like_tags_come_back() -> None:
         ("<html></html>", "no lab report"),
         ("x" * (MOST_BYTES + 1), "larger than 1 MB"),
         (made().replace('{"lesson"', '{"lesson'), "damaged"),
-        (made().replace('"runs": [', '"runs": [3, '), "damaged"),
+        (made().replace('"runs": [', '"runs": [3, '), "got 3"),
         (made().replace('"lesson": "forgetting"', '"lesson": "alchemy"'), "lesson"),
         (re.sub(r'"steps": \d+', '"steps": -3', made()), "steps"),
     ],
