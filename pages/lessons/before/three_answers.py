@@ -61,13 +61,11 @@ def three_answers(course: Lesson) -> bool:
         with column.container(border=True, height="stretch"):
             st.markdown(f"**{title}**")
             places[way] = st.empty()
-            if way == "raw" and not told:
-                predict_here(course)
-            elif way in known:
+            if way in known and (told or way != "raw"):
                 places[way].html(f'<p class="said">{typed(known[way]) or NO_TEXT}</p>')
-            else:
+            elif way not in known:
                 show(places[way], None)
-            if way == "raw" and told:
+            if way == "raw":
                 predict_here(course)
             st.caption(meaning)
     note = st.empty()
