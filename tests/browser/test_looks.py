@@ -29,11 +29,12 @@ def open_page(page: Page, address: str) -> None:
 
 
 def serious(page: Page) -> list[tuple[str, str]]:
-    """What axe finds serious on the page as it stands, each with its first element."""
+    """What axe finds serious on the page as it stands, element by element."""
     return [
-        (v["id"], v["nodes"][0]["html"])
+        (v["id"], node["html"])
         for v in Axe().run(page).response["violations"]
         if v["impact"] in ("serious", "critical") and v["id"] not in STREAMLITS_OWN
+        for node in v["nodes"]
     ]
 
 
