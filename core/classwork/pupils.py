@@ -10,8 +10,7 @@ from core.course.content import Lesson
 from core.course.measured_run import MeasuredRun
 from core.course.progress import Progress, place, progress
 from core.course.quiz import Result, results
-from core.course.report import Done, answered, guessed, report
-from core.course.report_settings import Settings
+from core.course.report import answered, guessed, report
 from core.errors import UserError
 from core.events import Event
 from core.runs.record import Run
@@ -112,10 +111,9 @@ def _progress(space: str, name: str, changed_at: int, size: int) -> Progress:
 def report_of(one: Pupil, course: Lesson, events_of: EventsOf) -> str:
     """A learner's lab report of a lesson, as HTML."""
     run = measured(one.run_of(course.id), events_of)
-    settings = Settings(lesson=course.id, runs=(run.config,)) if run else Settings()
     return report(
         course,
-        Done(settings=settings, run=run) if run else None,
+        run,
         guesses=guessed(course, one.guesses_of(course.id), run),
         answers=answered(course, one.answers_of(course.id)),
         learner=one.name,

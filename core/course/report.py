@@ -1,6 +1,6 @@
 """A lab report: what a reader guessed, ran, saw and answered in one lesson, as one HTML file to take home.
 
-    text = report(lesson("forgetting"), Done(settings=Settings(runs=(config,)), run=run), guesses=(…), answers=(…))
+    text = report(lesson("forgetting"), run, guesses=(…), answers=(…))
     settings_of(text)                        # on another installation
 
 The file holds its own style and pictures, needs no network and no script, and prints. What was set lies in it
@@ -38,16 +38,6 @@ class Table:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Done:
-    """What a report is about."""
-
-    settings: Settings
-    run: MeasuredRun | None = None
-    """The one whose curves are drawn."""
-    tables: tuple[Table, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
 class Guessed:
     """A prediction of the reader's, and what came of it."""
 
@@ -74,9 +64,9 @@ def guessed(
         if not (guess := given.get(one.id)):
             continue
         if isinstance(one, Chosen):
-            if not isinstance(guess, str) or guess not in {option.text for option in one.options}:
+            if guess not in (option.text for option in one.options):
                 continue  # another version's
-            shown, came = guess, one.measured(course.figures, run)
+            shown, came = str(guess), one.measured(course.figures, run)
             words = one.compare(shown, came).words if came else ""
         else:
             heights = [height for height in guess if not isinstance(height, str)]
@@ -115,13 +105,20 @@ def answered(course: Lesson, given: Mapping[str, str]) -> list[Answered]:
 
 def report(
     course: Lesson,
-    done: Done | None,
+    run: MeasuredRun | None,
     *,
+    settings: Settings | None = None,
+    tables: Sequence[Table] = (),
     guesses: Sequence[Guessed] = (),
     answers: Sequence[Answered] = (),
     learner: str = "",
 ) -> str:
-    """The HTML of a report, at most 1 MB; where nothing is done, of what was guessed and answered."""
+    """The HTML of a report, at most 1 MB; without a run, of what else was done, guessed and answered.
+
+    `settings` are what it restores elsewhere, those of the run where none are given.
+    """
+    if settings is None:
+        settings = Settings(lesson=course.id, runs=(run.config,) if run else ())
     title = next(page.title for page in LESSONS if page.id == course.id)
     parts = [
         f"<h1>{name_of(course.id)}: {html.escape(title)}</h1>",
@@ -129,23 +126,26 @@ def report(
         f"<p>{inline(course, course.text['question'])}</p>",
         f'<div class="notion">{blocks(course, course.text["notion"])}</div>',
         *_guesses(guesses),
-        *(_what_was_done(done) if done else ["<p>No run of this lesson was finished.</p>"]),
+        *_what_was_done(run, settings, tables),
         *_answered(answers),
         "<h2>What can be said now</h2>",
         blocks(course, course.text["can_say"]),
     ]
-    kept = element_of(done.settings) if done else ""
-    return document(f"{title}: lab report", "".join(parts) + kept)
+    return document(f"{title}: lab report", "".join(parts) + element_of(settings))
 
 
-def _what_was_done(done: Done) -> list[str]:
+def _what_was_done(
+    run: MeasuredRun | None, settings: Settings, tables: Sequence[Table]
+) -> list[str]:
+    if not run and not settings.commands and not tables:
+        return ["<p>No run of this lesson was finished.</p>"]
     return [
         "<h2>What was done</h2>",
-        *(f"<p><code>{html.escape(one)}</code></p>" for one in done.settings.commands),
+        *(f"<p><code>{html.escape(one)}</code></p>" for one in settings.commands),
         "<h2>What came</h2>",
-        *(_curves(done.run) if done.run else ()),
-        *(_answers(done.run) if done.run else ()),
-        *(part for table in done.tables for part in _table(table)),
+        *(_curves(run) if run else ()),
+        *(_answers(run) if run else ()),
+        *(part for table in tables for part in _table(table)),
     ]
 
 

@@ -23,7 +23,7 @@ from core.runs.store import Run
 from pages.shared.address import before_next_run
 from pages.shared.engine import engine, events_of, store
 from pages.shared.plain import plain
-from pages.shared.predict import show_outcome, waits_for_guess
+from pages.shared.predict import measured_run, show_outcome, waits_for_guess
 from pages.shared.recordings import beside_words, look_up, recorded_by_id
 from pages.shared.replay import Draw, replay
 from pages.shared.run_button import start_button
@@ -126,9 +126,7 @@ def _own(
     events = events_of(run.id)
     st.markdown("**Your finished run of exactly these settings**")
     if compare:
-        compare(
-            MeasuredRun(config=run.config, events=tuple(events), summary=run.summary, run_id=run.id)
-        )
+        compare(measured_run(run))
     if beside := beside_words(run):
         st.caption(beside)
     draw(run, events)

@@ -8,6 +8,7 @@ settings into the page's controls, where the page has them, and offers the run.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
@@ -15,9 +16,9 @@ import streamlit as st
 from core.config import RunConfig
 from core.course.content import Lesson
 from core.course.lessons import name_of, number_of, title_of
-from core.course.measured_run import MeasuredRun, of_run
+from core.course.measured_run import MeasuredRun
 from core.course.predictions import Chosen
-from core.course.report import Answered, Done, Guessed, answered, guessed, report
+from core.course.report import Answered, Guessed, Table, answered, guessed, report
 from core.course.report_settings import Settings, settings_of
 from core.data import uploads
 from core.errors import UserError
@@ -26,12 +27,24 @@ from pages.shared.ask import ANSWERED
 from pages.shared.engine import engine, store
 from pages.shared.learner import learner
 from pages.shared.plain import plain
-from pages.shared.predict import chosen_of, drawn_of, is_about
+from pages.shared.predict import chosen_of, drawn_of, is_about, measured_run
 from pages.shared.run_button import start_button
 
 SetControls = Callable[[RunConfig], None]
 Spells = Callable[[RunConfig], bool]
-OUT_OF_REACH = "The controls of this page cannot be set to these settings, but the run can be made."
+OUT_OF_REACH = (
+    "The controls of this page cannot be set to these settings, but you can run them here."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What the report of a page is about."""
+
+    settings: Settings
+    run: MeasuredRun | None = None
+    """The one whose curves are drawn."""
+    tables: tuple[Table, ...] = ()
 
 
 def lab_report(course: Lesson, *, name: str, set_controls: SetControls, spells: Spells) -> None:
@@ -64,7 +77,9 @@ def report_panel(
                 "Download your lab report",
                 report(
                     course,
-                    done,
+                    done.run,
+                    settings=done.settings,
+                    tables=done.tables,
                     guesses=guesses(course, done.run),
                     answers=answers(course),
                     learner=learner(),
@@ -129,7 +144,8 @@ def put_button(course: Lesson, put: Callable[[], None]) -> None:
 def own_run(name: str) -> MeasuredRun | None:
     """The reader's finished run in the address; None where there is none, or its settings are not valid any more."""
     try:
-        return of_run(store().get(st.query_params.get(name, "")), store())
+        run = store().get(st.query_params.get(name, ""))
+        return measured_run(run) if run.status == "finished" else None
     except UserError:
         return None
 

@@ -36,20 +36,10 @@ def more_settings(label: str = "More settings") -> DeltaGenerator:
     return st.popover(label, icon=":material/tune:", width="stretch")
 
 
-def ask_guess(
-    question: str,
-    options: Sequence[str],
-    *,
-    key: str,
-    is_locked: bool = False,
-    is_wide: bool = False,
-) -> str:
-    """The reader's guess, or ""; its options stand side by side where it is wide.
-
-    It is not in the address: a link must not tell it to others.
-    """
+def ask_guess(question: str, options: Sequence[str], *, key: str, is_locked: bool = False) -> str:
+    """The reader's guess, or "". It is not in the address: a link must not tell it to others."""
     label = f"**Guess first:** {question}"
-    guess = st.radio(label, options, index=None, key=key, disabled=is_locked, horizontal=is_wide)
+    guess = st.radio(label, options, index=None, key=key, disabled=is_locked)
     return guess or ""
 
 

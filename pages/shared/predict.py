@@ -3,7 +3,7 @@
     predict(COURSE, name="run")                  at the left, before Run
     answer(…, course=COURSE)                     at the right: a recorded run stops before it tells
     show_outcome_of(COURSE, run_id)              at the right, above a run that is over
-    if predict_above(COURSE): …                  where the result takes the whole width, and no run of the page tells it
+    if predict_here(COURSE): …                   where no run of the page tells, with the button that shows it
 
 A guess is locked as soon as the run or the replay starts, or what was measured is asked for. It can be left out, and
 made anew with "Guess again". It is not in the address: a link must not tell it to others.
@@ -19,6 +19,7 @@ from core.course.figures import Figure
 from core.course.measured_run import MeasuredRun
 from core.course.predictions import Came, Chosen, Drawn, Prediction
 from core.course.progress import Entry
+from core.runs.store import Run
 from core.typed_json import Json
 from pages.shared.ask import ask
 from pages.shared.colours import AMBER, BLUE, GREY
@@ -50,19 +51,13 @@ def predict(course: Lesson, *, name: str) -> None:
         _say_locked(course, name)
 
 
-def predict_above(course: Lesson) -> bool:
-    """The same above a result that takes the whole width, with the button that shows it; whether it may be shown."""
-    locked = is_locked(course)
-    for one in course.chosen:
-        _choose(course, one, locked, is_wide=True)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        for one in course.drawn:
-            _draw(course, one, locked, is_wide=True)
-        if locked:
-            _say_locked(course, "")
-        else:
-            _show_me(course, course.id)
-    return locked
+def predict_here(course: Lesson) -> bool:
+    """The same where no run tells, with the button that shows what was measured; whether it may be shown."""
+    predict(course, name="")
+    if is_locked(course):
+        return True
+    _show_me(course, course.id)
+    return False
 
 
 def _show_on_the_wall(course: Lesson) -> None:
@@ -152,12 +147,15 @@ def _first(course: Lesson) -> str:
 
 def show_outcome_of(course: Lesson, run_id: str) -> None:
     """The guesses beside a run that is over; nothing while it waits or trains."""
-    run, events = store().get(run_id), events_of(run_id)
-    if run.status.is_over and events:
-        found = MeasuredRun(
-            config=run.config, events=tuple(events), summary=run.summary, run_id=run_id
-        )
-        show_outcome(course, found)
+    run = store().get(run_id)
+    if run.status.is_over and events_of(run_id):
+        show_outcome(course, measured_run(run))
+
+
+def measured_run(run: Run) -> MeasuredRun:
+    """A run of this machine that is over. Raises `UserError` where its settings no longer work."""
+    events = tuple(events_of(run.id))
+    return MeasuredRun(config=run.config, events=events, summary=run.summary, run_id=run.id)
 
 
 def show_outcome(course: Lesson, run: MeasuredRun | None = None) -> None:
@@ -180,26 +178,25 @@ def show_outcome(course: Lesson, run: MeasuredRun | None = None) -> None:
         st.caption("Your guess was about another run. Guess again before the next one.")
 
 
-def _choose(course: Lesson, one: Chosen, locked: bool, *, is_wide: bool = False) -> None:
+def _choose(course: Lesson, one: Chosen, locked: bool) -> None:
     texts = [option.text for option in one.options]
     key, name = f"{course.id}_{one.id}_guess", f"{course.id} {one.id}"
-    if (
-        key not in st.session_state and _guessed().get(name) in texts
-    ):  # the page was left, and is back
-        st.session_state[key] = _guessed()[name]
-    _guessed()[name] = ask_guess(
-        course.shown(one.ask), texts, key=key, is_locked=locked, is_wide=is_wide
-    )
+    if _guessed().get(name) in texts:  # the page was left, and is back
+        st.session_state.setdefault(key, _guessed()[name])
+    _guessed()[name] = ask_guess(course.shown(one.ask), texts, key=key, is_locked=locked)
 
 
-def _draw(course: Lesson, one: Drawn, locked: bool, *, is_wide: bool = False) -> None:
-    """Sliders and a picture that follows them, in a popover."""
+def _draw(course: Lesson, one: Drawn, locked: bool) -> None:
+    """Sliders and a picture that follows them, folded up.
+
+    No popover: with the keyboard one would have to go through the whole page to what stands in it.
+    """
     name = _drawing(course, one)
     start = one.start(course.figures)
     usual = one.high / 2 if start is None else start
-    before = drawn_of(course, one) or [usual] * len(one.points)
-    width = "content" if is_wide else "stretch"
-    with st.popover("Draw a second guess", icon=":material/draw:", width=width):
+    for n, height in enumerate(drawn_of(course, one)):  # the page was left, and is back
+        st.session_state.setdefault(f"{course.id}_{one.id}_{n}_drawn", height)
+    with st.expander("Draw a second guess", icon=":material/draw:"):
         st.markdown(f"**Guess first:** {course.shown(one.ask)}")
         place = st.container()  # above the sliders, so that it is seen while they move
         heights = [
@@ -207,7 +204,7 @@ def _draw(course: Lesson, one: Drawn, locked: bool, *, is_wide: bool = False) ->
                 point,
                 0.0,
                 float(one.high),
-                _on_a_stop(before[n], one.high),
+                _on_a_stop(usual, one.high),
                 one.high / STEPS_OF_AXIS,
                 key=f"{course.id}_{one.id}_{n}_drawn",
                 disabled=locked,

@@ -165,6 +165,10 @@ def test_three_answers_to_one_review_stand_side_by_side(app: str, screen: Page) 
     for title in ("1 · Raw completion", "2 · Its makers’ instruction tuning", "3 · Our tuning"):
         is_on_first_screen(screen, screen.get_by_text(title))
     answers = screen.locator(".said")
+    expect(answers).to_have_count(2)  # the first is to be guessed
+    is_on_first_screen(screen, screen.get_by_role("button", name="Show me"))
+    screen.get_by_role("button", name="Show me").click()
+    expect(answers).to_have_count(3)
     expect(answers.first).to_be_visible()
     for n in range(3):
         is_on_first_screen(screen, answers.nth(n))

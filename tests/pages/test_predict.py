@@ -21,9 +21,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def predicting() -> None:
     """One guess that a formula answers, and bars that formulas answer."""
     from core.course.content import lesson
-    from pages.shared.predict import predict_above, show_outcome
+    from pages.shared.predict import predict_here, show_outcome
 
-    if predict_above(lesson("one_base")):
+    if predict_here(lesson("one_base")):
         show_outcome(lesson("one_base"))
 
 

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.config import RunConfig
 from core.course.content import lesson
-from core.course.report import Done, report
+from core.course.report import report
 from core.course.report_settings import Asked, Settings
 from core.experiments.adapters import adapter_config
 from core.experiments.collapse import collapse
@@ -51,7 +51,7 @@ def given(
 
 def report_of(course: str, **settings: Any) -> str:
     """A report with these settings and nothing that came of them."""
-    return report(lesson(course), Done(settings=Settings(lesson=course, **settings)))
+    return report(lesson(course), None, settings=Settings(lesson=course, **settings))
 
 
 def test_an_opened_report_sets_the_controls_and_offers_the_run(

@@ -16,7 +16,7 @@ from pages.lessons.before.sampling import sampling_panel
 from pages.lessons.before.three_answers import three_answers
 from pages.shared.engine import current_model, model_ready, tokenizer
 from pages.shared.plain import plain
-from pages.shared.predict import predict_above, show_outcome
+from pages.shared.predict import show_outcome
 from pages.shared.prepare import ask_for_model
 from pages.shared.thread import begin, end
 from pages.shared.tokens import show_marked
@@ -124,9 +124,7 @@ def terms() -> None:
 
 
 begin(COURSE)
-told = predict_above(COURSE)
-three_answers(with_raw=told)
-if told:
+if three_answers(COURSE):
     show_outcome(COURSE)
 terms()
 st.header("Tasks you could tune for")

@@ -5,12 +5,12 @@ from functools import partial
 import streamlit as st
 
 from core.course.content import Lesson
-from core.course.report import Done, Table
+from core.course.report import Table
 from core.course.report_settings import Asked, Settings
 from core.errors import UserError
 from pages.lessons.before.prompting import SHOTS, answer, said_so_far
 from pages.lessons.before.sampling import can_set, set_sampling
-from pages.shared.lab_report import OUT_OF_REACH, put_button, report_panel
+from pages.shared.lab_report import OUT_OF_REACH, Done, put_button, report_panel
 
 
 def lab_report(course: Lesson) -> None:

@@ -35,7 +35,7 @@ from pages.lessons.choice.measure import measure_button, trained
 from pages.lessons.choice.one_prompt import one_prompt
 from pages.lessons.choice.report import lab_report
 from pages.shared.layout import experiment
-from pages.shared.predict import is_locked, predict_above, show_outcome
+from pages.shared.predict import is_locked, predict_here, show_outcome
 from pages.shared.queue import run_all
 from pages.shared.thread import begin, end
 
@@ -225,7 +225,7 @@ st.header("What it brings and what it costs")
 if not found:
     st.caption("Nothing is measured yet. Measure a prompt above, and it lands here.")
 else:
-    told = predict_above(COURSE)
+    told = predict_here(COURSE)
     if told:
         show_outcome(COURSE)
         scores(found)

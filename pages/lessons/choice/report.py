@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from core.course.content import Lesson
-from core.course.report import Done, Table
+from core.course.report import Table
 from core.course.report_settings import Settings
 from core.data.listing import count
 from core.errors import UserError
@@ -16,7 +16,7 @@ from pages.lessons.choice.figures import name_of, own_rows
 from pages.lessons.choice.measure import measure_button
 from pages.lessons.choice.one_prompt import MOST_SHOWN
 from pages.shared.engine import store
-from pages.shared.lab_report import OUT_OF_REACH, put_button, report_panel
+from pages.shared.lab_report import OUT_OF_REACH, Done, put_button, report_panel
 from pages.shared.queue import run_all
 from pages.shared.settings import SEEDS
 

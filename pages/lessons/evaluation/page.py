@@ -32,7 +32,7 @@ from pages.shared.answers import answer, other_settings
 from pages.shared.ask import ask_while_waiting
 from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
-from pages.shared.predict import lock, predict_above, show_outcome
+from pages.shared.predict import lock, predict_here, show_outcome
 from pages.shared.run_button import run_button
 from pages.shared.settings import SEEDS
 from pages.shared.thread import begin, end
@@ -44,7 +44,7 @@ def count_words() -> None:
     """Two boxes and what the measures make of them; no model is needed."""
     same_score()
     st.header("More pairs that fool the score")
-    if predict_above(COURSE):
+    if predict_here(COURSE):
         show_outcome(COURSE)
     metric_failures(on_look=partial(lock, COURSE))
     found = compared()

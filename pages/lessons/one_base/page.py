@@ -31,7 +31,7 @@ from pages.lessons.one_base.report import lab_report
 from pages.shared.cards import Card, show_cards
 from pages.shared.engine import current_model, model_shape, store
 from pages.shared.layout import experiment, more_settings
-from pages.shared.predict import is_locked, predict_above, show_outcome
+from pages.shared.predict import is_locked, predict_here, show_outcome
 from pages.shared.prepare import compute_button
 from pages.shared.queue import run_all
 from pages.shared.thread import begin, end
@@ -215,7 +215,7 @@ def both(loaded: dict[str, Adapter], text: str) -> None:
 def memory(found: Sequence[Adapter]) -> None:
     """N adapters against N copies, once that is guessed, and the adapters there are."""
     st.header("What it saves")
-    if not predict_above(COURSE):
+    if not predict_here(COURSE):
         return
     show_outcome(COURSE)
     n_parameters = current_model().parameters

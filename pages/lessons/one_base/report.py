@@ -8,13 +8,13 @@ import streamlit as st
 from core import catalog
 from core.config import RunConfig
 from core.course.content import Lesson
-from core.course.report import Done, Table
+from core.course.report import Table
 from core.course.report_settings import Settings
 from core.errors import UserError
 from core.experiments.adapters import ADAPTER_TASKS, Adapter, adapter_config
 from pages.lessons.one_base.adapters import BASE_MODEL, remembered
 from pages.shared.engine import store
-from pages.shared.lab_report import OUT_OF_REACH, put_button, report_panel
+from pages.shared.lab_report import OUT_OF_REACH, Done, put_button, report_panel
 from pages.shared.queue import run_all
 
 NOT_ASKED = "–"

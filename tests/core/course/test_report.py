@@ -10,7 +10,7 @@ from core.cli.main import build_parser
 from core.config import RunConfig
 from core.course.content import lesson
 from core.course.measured_run import MeasuredRun
-from core.course.report import Answered, Done, Guessed, Table, report
+from core.course.report import Answered, Guessed, Table, report
 from core.course.report_settings import KIND, MOST_BYTES, Asked, Settings, settings_of
 from core.errors import UserError
 from core.experiments.collapse import LEAD, collapse
@@ -32,7 +32,7 @@ def made(config: RunConfig | None = None) -> str:
     run = MeasuredRun(config=config or collapse(), events=EVENTS)
     return report(
         lesson("forgetting"),
-        Done(settings=Settings(lesson="forgetting", runs=(run.config,)), run=run),
+        run,
         guesses=[Guessed(ask="What?", guess="nothing </script>", came="It answered “negative”.")],
         answers=[Answered(ask="Why?", answer="The loss", verdict="Yes.")],
         learner="Mia <i>",
@@ -77,7 +77,7 @@ def test_what_was_asked_and_measured_comes_back_with_its_commands() -> None:
         measured=PromptEvaluation(shots=4, seed=2),
     )
     table = Table(title="What was asked", head=("Prompt",), rows=(("Is it <b>cold</b>?",),))
-    text = report(lesson("choice"), Done(settings=settings, tables=(table,)))
+    text = report(lesson("choice"), None, settings=settings, tables=(table,))
     assert settings_of(text) == settings
     assert "<td>Is it &lt;b&gt;cold&lt;/b&gt;?</td>" in text
     assert text.count("python -m core train") == 2
@@ -109,7 +109,7 @@ def test_settings_that_look_like_tags_come_back() -> None:
         ("<html></html>", "no lab report"),
         ("x" * (MOST_BYTES + 1), "larger than 1 MB"),
         (made().replace('{"lesson"', '{"lesson'), "damaged"),
-        (made().replace('"runs": [', '"runs": [3, '), "damaged"),
+        (made().replace('"runs": [', '"runs": [3, '), "got 3"),
         (made().replace('"lesson": "forgetting"', '"lesson": "alchemy"'), "lesson"),
         (re.sub(r'"steps": \d+', '"steps": -3', made()), "steps"),
     ],
