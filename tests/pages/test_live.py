@@ -139,6 +139,7 @@ def test_a_recorded_run_is_offered_while_one_waits(
     assert not shown.exception
     assert "Recorded on a machine" in " ".join(c.value for c in shown.caption)
     store.claim(worker=ME)
+    store.append(run.id, evaluation(0, "sentiment", 0.5))
     store.append(run.id, step(1))
     shown.run()
     assert not shown.exception
