@@ -46,7 +46,10 @@ KINDS = [
     "DateInput",
     "ColorPicker",
 ]
-ALL_CONTROLS = ", ".join(f'[data-testid="stMain"] [data-testid="st{kind}"]' for kind in KINDS)
+PLACES = ("stMain", "stPopoverBody", "stDialog")
+ALL_CONTROLS = ", ".join(
+    f'[data-testid="{place}"] [data-testid="st{kind}"]' for place in PLACES for kind in KINDS
+)
 
 
 @st.cache_resource(show_spinner=False)

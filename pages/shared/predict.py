@@ -64,7 +64,7 @@ def _show_on_the_wall(course: Lesson) -> None:
     """In a class: the teacher's wall has the guess from the moment at which it is locked."""
     if (who := visitor()).role != "learner":
         return
-    shown: set[str] = st.session_state.setdefault("course_guesses_shown", set())
+    shown: set[str] = st.session_state.setdefault(f"{course.id}_on_the_wall", set())
     for one in course.predictions:
         guess = chosen_of(course, one) if isinstance(one, Chosen) else drawn_of(course, one)
         if guess and one.id not in shown:
@@ -240,6 +240,7 @@ def _forget(course: Lesson, name: str) -> None:
         for kept in (_drawing(course, one), f"{_drawing(course, one)}_touched", *sliders):
             st.session_state.pop(kept, None)
     st.query_params.pop(name, None)
+    st.session_state.pop(f"{course.id}_on_the_wall", None)
     st.session_state[_seen(course)] = False
     st.session_state.pop(_first(course), None)
 

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from core.classroom.classroom import SERVER, Classroom
 from tests.browser.conftest import running_app
+from tests.browser.test_looks import STREAMLITS_OWN
 from tests.seeded_class import seed
 
 pytestmark = pytest.mark.browser
@@ -56,6 +58,10 @@ def test_a_class_looks_where_its_teacher_looks(
     where = teacher.get_by_role("listitem").filter(has_text="Lesson 3: Catastrophic forgetting")
     for learner in learners[:3]:
         expect(where).to_contain_text(learner.name)
+
+    found = Axe().run(teacher).response["violations"]
+    serious = [v["id"] for v in found if v["impact"] in ("serious", "critical")]
+    assert {*serious} <= STREAMLITS_OWN
 
     teacher.get_by_role("button", name="Pause the class").click()
     rate = pupils[0].get_by_test_id("stSlider").first

@@ -230,10 +230,12 @@ WITHOUT_RUNS = {
     "before_after",
     "challenges",
     "choice",
+    "classroom",
     "findings",
     "glossary",
     "progress",
     "teachers",
+    "wall",
 }
 """Pages whose address holds no run."""
 

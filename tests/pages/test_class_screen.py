@@ -153,7 +153,18 @@ def test_a_guess_is_on_the_wall_as_soon_as_it_is_locked(
     learner = open_page(mia, "lessons/one_base")
     learner.radio(key="one_base_adapter_size_guess").set_value("About a tenth").run()
     assert room.guesses.of(teacher, teacher.class_id, "one_base", "adapter_size") == []
-    learner.button(key="one_base_look_up_guess").click().run()
+    learner.button(key="one_base_show_me").click().run()
     assert not learner.exception
     (guess,) = room.guesses.of(teacher, teacher.class_id, "one_base", "adapter_size")
     assert (guess.space, guess.guess) == (mia.space, "About a tenth")
+    learner.button(key="one_base_again").click().run()
+    learner.radio(key="one_base_adapter_size_guess").set_value("About a hundredth").run()
+    learner.button(key="one_base_show_me").click().run()
+    (guess,) = room.guesses.of(teacher, teacher.class_id, "one_base", "adapter_size")
+    assert guess.guess == "About a tenth"  # the first one counts
+    room.guesses.clear(teacher, teacher.class_id, "one_base", "adapter_size")
+    learner.button(key="one_base_again").click().run()
+    learner.radio(key="one_base_adapter_size_guess").set_value("About a hundredth").run()
+    learner.button(key="one_base_show_me").click().run()
+    (guess,) = room.guesses.of(teacher, teacher.class_id, "one_base", "adapter_size")
+    assert guess.guess == "About a hundredth"

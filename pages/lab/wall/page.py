@@ -173,7 +173,13 @@ def drawn_words(found: Fan, names: dict[str, str]) -> str:
 
 def finished(runs: list[Run]) -> list[MeasuredRun]:
     done = [run for run in runs if run.status is RunStatus.FINISHED]
-    return [one for run in done if (one := measured(run, events_of))]
+    return [one for run in done if (one := measured_at_end(run.id, run))]
+
+
+@st.cache_resource(show_spinner=False, max_entries=1_000)
+def measured_at_end(run_id: str, _run: Run) -> MeasuredRun | None:
+    """As `place_at_end`, for the guesses."""
+    return measured(_run, events_of)
 
 
 def plane(runs: list[Run], held: dict[str, list[str]], kept: str, names: dict[str, str]) -> None:

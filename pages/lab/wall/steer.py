@@ -16,18 +16,18 @@ def steer(class_id: str, course: Lesson, one: Prediction) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         titles = {page: page_titles()[page] for page in paths(of_learners=True)}
         page = st.selectbox(
-            "Everyone looks at",
+            "Send everyone to",
             list(titles),
             format_func=titles.__getitem__,
             key="wall_page",
             width=340,
         )
-        if st.button("Everyone look here", key="wall_look", icon=":material/visibility:"):
+        if st.button("Send everyone", key="wall_look", icon=":material/visibility:"):
             look_here(class_id, Look(page=page))
         if visitor().role == "owner":  # beside the page, a teacher has it already
             freeze_button(class_id, key="wall_freeze")
-        with st.popover("Guess anew", icon=":material/restart_alt:"):
-            st.write("The guesses of the class to this question are deleted, and new ones count.")
+        with st.popover("Clear guesses", icon=":material/restart_alt:"):
+            st.write("This deletes the class’s guesses on this question. New ones then count.")
             if st.button("Delete these guesses", type="primary", key="wall_clear"):
                 classroom().guesses.clear(visitor(), class_id, course.id, one.id)
-                st.toast("The guesses to this question are deleted.")
+                st.toast("The guesses on this question are deleted.")
