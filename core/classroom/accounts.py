@@ -63,7 +63,7 @@ def is_teacher(claims: Mapping[str, Any]) -> bool:
     for part in name.strip().split("."):
         found = found.get(part) if isinstance(found, Mapping) else None
     values = found if isinstance(found, (list, tuple, set)) else [found]
-    return any(_text(one) == value.strip() for one in values)
+    return any(one is not None and _text(one) == value.strip() for one in values)
 
 
 def _text(value: object) -> str:

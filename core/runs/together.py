@@ -8,7 +8,7 @@ would have alone (`core/generate/stream.py:stream`, tests/core/runs/test_togethe
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import torch
@@ -95,11 +95,12 @@ def answer_together(
             else _batch(module, base, batch, should_stop, begun)
         )
         for step in tokens:
-            yield [
-                (place, Generated(n_prompt=len(row.ids), token=token))
-                for row, token in step
-                for place in row.places
-            ] + [(place, None) for row, _ in step if not row.goes_on for place in row.places]
+            said: list[Said] = []
+            for row, token in step:
+                new = Generated(n_prompt=len(row.ids), token=token)
+                said += [(place, new) for place in row.places]
+                said += [(place, None) for place in row.places if not row.goes_on]
+            yield said
         # What was stopped ends without a word.
         yield [(place, None) for row in batch if row.goes_on for place in row.places]
 
@@ -117,7 +118,7 @@ def _alone(
     ):
         row.answer.append(token.id)
         row.ended = token.ended
-        yield [(row, _with(row.begun, token))]
+        yield [(row, replace(token, text=row.begun + token.text))]
 
 
 @torch.no_grad()
@@ -217,7 +218,3 @@ class BatchDecoder:
             logits = float_logits(self.head, hidden)
         self.place = self.place + 1
         return logits
-
-
-def _with(begun: str, token: Token) -> Token:
-    return Token(**(vars(token) | {"text": begun + token.text}))

@@ -183,7 +183,7 @@ class WorkerStore(RunStore):
         return n + len(rows)
 
 
-def _status_of(run_id: str) -> Select[tuple[str]]:
+def _status_of(run_id: str) -> Select[str]:
     return select(runs.c.status).where(runs.c.id == run_id)
 
 

@@ -61,7 +61,7 @@ def test_a_class_from_the_first_code_to_the_end(
         join(pupil, school_class.code, nickname)
         expect(pupil.get_by_role("heading", name="My progress")).to_be_visible()
         who = nickname or room.learners.of(school_class.id)[-1].name
-        expect(pupil.get_by_text(f"You are {who}.")).to_be_visible()
+        expect(pupil.get_by_text(f"You are {who}.", exact=True)).to_be_visible()
         expect(pupil.get_by_role("link", name="Classroom")).to_have_count(0)
     expect(teacher.get_by_text("3 joined")).to_be_visible()  # without a click
     expect(teacher.get_by_text("Mia · Omar")).to_be_visible()

@@ -201,7 +201,10 @@ class Cluster:
             log.warning("an actor that should %s did not start: %s", actor.role, error)
             return  # its end is noticed
         if hello["code"] != LOADED:
-            log.error("the node %s has another version of this app; its actor ends", actor.node)
+            log.error(
+                "the node %s has another version of this app, or of torch or its other libraries; its actor ends",
+                actor.node,
+            )
             actor.kill()
             return
         actor.hello = hello

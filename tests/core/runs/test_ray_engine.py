@@ -28,6 +28,7 @@ from core.runs.store import RunStore
 
 pytestmark = [
     pytest.mark.cluster,
+    pytest.mark.thorough,
     pytest.mark.timeout(400),
     pytest.mark.skipif(
         find_spec("ray") is None, reason="ray is not installed (requirements-cluster.txt)"
@@ -164,7 +165,7 @@ def test_two_nodes_train_two_runs_at_once_and_answer_questions_about_them(
 
 def test_a_run_is_stopped(place: Place, config: Callable[..., RunConfig]) -> None:
     engine, store = place.engine, place.store
-    run = engine.submit(config(steps=100_000))
+    run = engine.submit(config(steps=10_000))
     wait_for(lambda: has_steps(store, run.id, 1))
     engine.cancel(run.id)
     wait_for(lambda: not store.active())

@@ -120,6 +120,7 @@ OWNERS: dict[str, Try] = {
     "fail": lambda store, run: store.fail(run, "forged"),
     "heartbeat": lambda store, run: store.heartbeat(run),
     "reap": lambda store, run: store.reap(),
+    "start_again": lambda store, run: store.start_again(ME),
     "append": lambda store, run: store.append(run, Notice(step=1, message="forged")),
     "active_before_new": lambda store, run: store.active_before_new(),
 }
