@@ -40,6 +40,8 @@ class Histogram:
     options: tuple[Option, ...]
     recorded: str = ""
     """What the recorded runs say, in words; "" where none are."""
+    is_sure: bool = True
+    """Whether more test examples would leave the recorded figure where it is, in one option."""
     n_runs: int = 0
     """Runs of the class that tell."""
 
@@ -113,8 +115,13 @@ def histogram(
         Option(text=text, spaces=tuple(who), is_recorded=text == came, n_runs=own.count(text))
         for text, who in by_text.items()
     )
-    words = one.compare(came, recorded).words if recorded and came else ""
-    return Histogram(options=options, recorded=words, n_runs=len(own))
+    beside = one.compare(came, recorded) if recorded and came else None
+    return Histogram(
+        options=options,
+        recorded=beside.words if beside else "",
+        is_sure=beside is None or beside.is_right is not None,
+        n_runs=len(own),
+    )
 
 
 def fan(

@@ -66,12 +66,12 @@ def link_panel(link: Link, names: list[str], *, key: str) -> None:
 
 def show_short(address: str) -> None:
     """For the board: large, and as a picture."""
-    st.markdown(f"### {plain(address.partition('://')[2] or address)}")
+    st.header(plain(address.partition("://")[2] or address))
     st.image(as_svg(address), caption="Scan this, or type the address", width=320)
     if "://localhost" in address or "://127." in address:
         st.caption("This address works on this computer only; a class opens it to the room.")
     else:
-        st.caption("A short link lies on this computer: it works as long as this server runs.")
+        st.caption("This computer keeps short links, so this one works while this server runs.")
 
 
 def base() -> str:

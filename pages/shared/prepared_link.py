@@ -9,7 +9,7 @@ or hides gets its value again before each run of the page, whatever the browser 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +19,7 @@ from streamlit.errors import StreamlitAPIException
 
 from core.classroom.links import SHORT, SIGNED, Link, opened
 from core.errors import UserError
+from core.runs.names import decimals
 from pages.shared.address import paths, settings
 from pages.shared.class_screen import hold
 from pages.shared.plain import plain
@@ -39,7 +40,7 @@ class Opened:
 
 
 @contextmanager
-def opened_link(page: str) -> Iterator[None]:
+def opened_link(page: str) -> Generator[None]:
     """Round a page, of which `page` is the last part of its address."""
     now = _in_address(page)
     if wrong := st.session_state.pop(WRONG, ""):
@@ -48,7 +49,7 @@ def opened_link(page: str) -> Iterator[None]:
         yield
         return
     _put_back(now)
-    _say(now.link)
+    _say(now)
     try:
         yield
     finally:  # also where the page ends early
@@ -93,16 +94,26 @@ def _put_back(now: Opened) -> None:
                     del st.query_params[name]
 
 
-def _say(link: Link) -> None:
-    """That controls are set, and which; in the browser they cannot be used."""
+def _say(now: Opened) -> None:
+    """Which controls are set, and to what: in the browser they cannot be used."""
+    link = now.link
     if link.hidden:
         hidden = ", ".join(f".st-key-{_css_class(name)}" for name in link.hidden)
         st.html(f"<style>{hidden} {{ display: none; }}</style>")
     if link.is_signed:
         hold("link", ", ".join(f".st-key-{_css_class(name)}" for name in link.fixes))
     if link.locked:
-        names = ", ".join(in_words(name, link.page) for name in link.locked)
-        st.caption(f":material/lock: Set by your teacher: {plain(names)}.")
+        said = ", ".join(
+            f"{in_words(name, link.page)} {value_of(now, name)}".strip() for name in link.locked
+        )
+        st.caption(f":material/lock: Set by your teacher: {plain(said)}.")
+
+
+def value_of(now: Opened, name: str) -> str:
+    """What a control is set to, in words; "" before the page has read its address."""
+    value = now.values.get(name, now.link.settings.get(name, ""))
+    every = value if isinstance(value, list) else [value]
+    return ", ".join(decimals(one) if isinstance(one, float) else str(one) for one in every)
 
 
 def in_words(name: str, page: str) -> str:

@@ -53,7 +53,7 @@ def said(app: AppTest) -> str:
 def test_a_signed_link_sets_and_keeps() -> None:
     app = opened("lessons/forgetting", link=signed(LINK))
     assert app.number_input(key="forgetting_steps").value == 40
-    assert "Set by your teacher: steps, seed." in said(app)
+    assert "Set by your teacher: steps 40, seed" in said(app)
     styles = " ".join(one.proto.body for one in app.get("html"))
     assert ".st-key-forgetting_method { display: none; }" in styles
     assert app.segmented_control(key="forgetting_method").value == "lora"

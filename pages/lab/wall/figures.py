@@ -21,7 +21,9 @@ SIZE, LARGE = 20, 26
 """Of texts, in pixels."""
 HEIGHT = 430
 OPTION_PX = 96
-PALETTE = (BLUE, ORANGE, GREEN, AMBER, "#CC79A7", "#56B4E9", GREY, "#882255")
+LIGHT_BLUE = "#5ab4f0"
+PALETTE = (ORANGE, GREEN, AMBER, "#CC79A7", "#56B4E9", GREY, "#882255")
+"""After blue."""
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "stroke", "wedge")
 DRAWN, MIDDLE, RECORDED, OWN = (
     "guesses",
@@ -29,13 +31,21 @@ DRAWN, MIDDLE, RECORDED, OWN = (
     "recorded runs",
     "runs of the class",
 )
-LINES = {DRAWN: AMBER, MIDDLE: AMBER, RECORDED: BLUE, OWN: GREEN}
-Chart = alt.LayerChart
+Chart = alt.LayerChart | alt.FacetChart
+
+
+def is_dark() -> bool:
+    return st.context.theme.type == "dark"
+
+
+def blue() -> str:
+    """Light enough on a dark page."""
+    return LIGHT_BLUE if is_dark() else BLUE
 
 
 def ink() -> str:
     """Of texts in a chart."""
-    return "#f3f1ec" if st.context.theme.type == "dark" else "#101418"
+    return "#f3f1ec" if is_dark() else "#101418"
 
 
 def axis(title: str | None, **more: Any) -> alt.Axis:
@@ -72,10 +82,10 @@ def guess_bars(found: Histogram) -> Chart:
     y = alt.Y(
         "option:N", sort=order, axis=None, scale=alt.Scale(paddingInner=0.45, paddingOuter=0.4)
     )
-    most = max([4, *(row["n"] for row in rows)])
+    most = max([4, *(option.n for option in found.options)])
     x = alt.X("n:Q", axis=None, scale=alt.Scale(domain=[0, most * 1.9]))
     chart = alt.Chart(pd.DataFrame(rows)).encode(y=y)
-    outline = alt.condition("datum.came", alt.value(BLUE), alt.value(AMBER))
+    outline = alt.condition("datum.came", alt.value(blue()), alt.value(AMBER))
     bars = chart.mark_bar(color=AMBER, strokeWidth=5).encode(x=x, stroke=outline)
     options = chart.mark_text(
         align="left", baseline="bottom", dy=-OPTION_PX * 0.3, fontSize=SIZE, color=ink(), limit=760
@@ -97,46 +107,48 @@ def said(n: int, is_recorded: bool, n_runs: int, of_runs: int) -> str:
 
 
 def fan_chart(found: Fan) -> Chart:
-    """All drawings as thin lines, their median, and over them what came; bars side by side as marks."""
+    """All drawings as thin lines, their median, and over them what came; bars as marks over one another."""
     rows = fan_rows(found)
-    frame = pd.DataFrame(rows)
-    shown = [name for name in LINES if any(row["what"] == name for row in rows)]
-    is_curve = bool(found.steps)
+    colours = {DRAWN: AMBER, MIDDLE: AMBER, OWN: GREEN, RECORDED: blue()}
+    shown = [name for name in colours if any(row["what"] == name for row in rows)]
     x = (
-        alt.X("x:Q", axis=axis("optimizer step", tickMinStep=1))
-        if is_curve
+        alt.X("x:Q", axis=axis("optimizer step", values=[0, *found.steps]))
+        if found.steps
         else alt.X("x:N", sort=list(found.points), axis=axis(None, labelAngle=0, labelLimit=240))
     )
     colour = alt.Color(
         "what:N",
-        scale=alt.Scale(domain=shown, range=[LINES[name] for name in shown]),
-        legend=legend(symbolType="stroke", symbolStrokeWidth=5),
+        scale=alt.Scale(domain=shown, range=[colours[name] for name in shown]),
+        legend=legend(symbolType="stroke", symbolStrokeWidth=6),
     )
     y = alt.Y(
         "height:Q",
         axis=axis(found.axis, titleLimit=HEIGHT),
         scale=alt.Scale(domain=[0, found.high]),
     )
-    base = alt.Chart(frame).encode(x=x, y=y, color=colour, detail="line:N")
-    drawn, others = (
-        base.transform_filter(f"datum.what == '{DRAWN}'"),
-        base.transform_filter(f"datum.what != '{DRAWN}'"),
-    )
-    if not is_curve:
-        marks = drawn.mark_tick(thickness=3, size=60, opacity=0.5)
-        points = others.mark_point(filled=True, size=420, shape="diamond", opacity=1)
-        return alt.layer(marks, points).properties(height=HEIGHT)
-    thin = drawn.mark_line(strokeWidth=2, opacity=0.45)
-    dash = alt.StrokeDash(
-        "what:N",
-        scale=alt.Scale(
-            domain=shown, range=[[8, 5] if name == MIDDLE else [1, 0] for name in shown]
-        ),
-        legend=None,
-    )
-    thick = others.mark_line(strokeWidth=5).encode(strokeDash=dash)
-    ends = others.mark_point(filled=True, size=140, opacity=1)
-    return alt.layer(thin, thick, ends).properties(height=HEIGHT)
+    base = alt.Chart(pd.DataFrame(rows)).encode(x=x, y=y, color=colour, detail="line:N")
+    of = {name: base.transform_filter(f"datum.what == '{name}'") for name in colours}
+    if not found.steps:
+        marks = [
+            of[DRAWN].mark_tick(thickness=3, size=60, opacity=0.5),
+            of[MIDDLE].mark_tick(thickness=6, size=110, opacity=1),
+            of[OWN].mark_point(filled=True, size=520, shape="square", opacity=0.55),
+            of[RECORDED].mark_point(filled=True, size=320, shape="diamond", opacity=1),
+        ]
+        return alt.layer(*marks).properties(height=HEIGHT)
+    dashes = alt.Scale(domain=shown, range=[[9, 6] if name == MIDDLE else [1, 0] for name in shown])
+    dash = alt.StrokeDash("what:N", scale=dashes, legend=None)
+    ends = alt.OverlayMarkDef(size=130, filled=True)
+    lines = [
+        of[DRAWN].mark_line(strokeWidth=2, strokeOpacity=0.45),
+        of[MIDDLE].mark_line(strokeWidth=5),
+        of[OWN].mark_line(
+            strokeWidth=11, strokeOpacity=0.45
+        ),  # wide: recorded ones may lie on them
+        of[RECORDED].mark_line(strokeWidth=4, point=ends),
+    ]
+    dashed = [line.encode(strokeDash=dash) for line in lines]
+    return alt.layer(*dashed).properties(height=HEIGHT)
 
 
 def fan_rows(found: Fan) -> list[dict[str, Any]]:
@@ -164,8 +176,9 @@ def plane_chart(
     tenths = {"format": ".1f", "tickCount": 6}
     x = alt.X("learned:Q", axis=axis(f"learned: {learned}, score", **tenths), scale=scale)
     y = alt.Y("kept:Q", axis=axis(f"kept: {kept}, score", **tenths), scale=scale)
+    palette = (blue(), *PALETTE)
     colours = alt.Scale(
-        domain=titles, range=[PALETTE[n % len(PALETTE)] for n in range(len(titles))]
+        domain=titles, range=[palette[n % len(palette)] for n in range(len(titles))]
     )
     shapes = alt.Scale(domain=titles, range=[SHAPES[n % len(SHAPES)] for n in range(len(titles))])
     chart = alt.Chart(frame).encode(x=x, y=y)

@@ -152,7 +152,9 @@ def chosen_words(found: Histogram) -> str:
     if not found.recorded and not found.n_runs:
         return said
     came = next((option for option in found.options if option.is_recorded), None)
-    right = f", {came.n} of them so" if came and found.n else ""
+    right = f", and {came.n} of them were right" if came and found.n else ""
+    if not found.is_sure:
+        right = ". More examples could move it over the border of a range, so no guess is right or wrong"
     if not found.recorded:
         return f"{said}, not recorded yet"
     return f"{plain(' '.join(found.recorded.split()))} {said}{right}."

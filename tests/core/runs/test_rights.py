@@ -131,7 +131,7 @@ OF_LIMITS: dict[str, Try] = {
     "of": lambda store, run: store.limits.of("7a"),
     "put": lambda store, run: store.limits.put("7a", Limits(steps=9)),
 }
-OWN_NAME = {"count_question", "check_upload", "count_upload", "check_dataset"}
+OWN_NAME = {"count_question", "check_upload", "count_upload", "check_dataset", "check_not_paused"}
 """Of limits: in their own name, whatever is said."""
 
 

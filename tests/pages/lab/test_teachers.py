@@ -50,7 +50,7 @@ def test_a_link_is_prepared_from_an_address(
     assert "works here and nowhere else" in " ".join(one.value for one in app.caption)
     app.button(key="teachers_link_short").click().run()
     assert not app.exception
-    (shown,) = [one.value for one in app.markdown if "?l=" in one.value]
+    (shown,) = [one.value for one in app.header if "?l=" in one.value]
     assert Classroom().short_links.get(shown.rpartition("=")[2]) == link
     app.text_input(key="teachers_address").set_value("http://localhost:8501/nowhere").run()
     assert "not the address of a page" in app.error[0].value
