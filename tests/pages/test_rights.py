@@ -147,10 +147,10 @@ def progress(app: AppTest) -> str:
 
 
 def runs_page(**address: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "pages/lab/runs/page.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
     for name, value in address.items():
         app.query_params[name] = value
-    return app.run()
+    return app.switch_page("pages/lab/runs/page.py").run()
 
 
 def test_what_pages_get_is_bound_to_who_looks(store: RunStore, looks: list[Visitor]) -> None:
