@@ -123,7 +123,7 @@ def test_progress_shows_and_deletes_what_one_did() -> None:
     keep(Entry(kind="ran", lesson="lora", item="some run"))
     app = opened("progress", learner="Mia")
     row = app.table[0].value.set_index("Lesson").filter(like="LoRA", axis=0).iloc[0]
-    assert row["Challenges solved"].startswith("1 of")
+    assert row["Solved"].startswith("1 of")
     assert row["Runs"] == 0
     assert challenge("one_matrix").title in text_of(app)
     app.button(key="progress_delete").click().run()
