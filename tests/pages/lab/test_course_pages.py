@@ -114,7 +114,7 @@ def test_the_questions_before_and_after() -> None:
     next(b for b in app.button if b.label == "Hand in").click().run()
     assert not app.exception
     assert [metric.value for metric in app.metric] == ["2 of 14", "5 of 14"]
-    assert "+3 right answers" in text_of(app)
+    assert "3 more right answers" in text_of(app)
     assert form[2].misconception in text_of(app)
 
 
