@@ -12,11 +12,19 @@ from starlette.middleware import Middleware
 from core.course.lessons import LAB, LESSONS
 from core.descriptors import make_room
 from core.errors import UserError
-from pages.shared.engine import engine
+from core.visitor import Visitor
+from join import ROUTES, members_only
+from pages.shared.address import take_up
+from pages.shared.class_corner import class_corner
+from pages.shared.class_screen import follow_class
+from pages.shared.engine import server_engine
 from pages.shared.layout import page_style
+from pages.shared.login import ask_to_log_in, is_logged_in, is_login_wanted
 from pages.shared.plain import plain
 from pages.shared.prepare import preparation_corner
-from server import own_names_only, serving
+from pages.shared.prepared_link import opened_link
+from pages.shared.visitor import visitor
+from server import own_names_only, say_sentence, serving
 
 LAB_ICONS = {
     "findings": ":material/fact_check:",
@@ -29,6 +37,8 @@ LAB_ICONS = {
     "before_after": ":material/quiz:",
     "progress": ":material/checklist:",
     "teachers": ":material/school:",
+    "wall": ":material/cast_for_education:",
+    "classroom": ":material/groups:",
 }
 SIDEBAR_PX = 256  # a lesson's two columns have room beside it on a screen of 1024 pixels
 
@@ -52,11 +62,31 @@ def is_endless(text: str) -> bool:
         return False
 
 
+def say_who(who: Visitor) -> None:
+    """In a class: as whom this browser is there."""
+    if who.role != "owner":
+        st.sidebar.caption(f"In this class you are **{plain(who.name or 'the teacher')}**.")
+    if is_login_wanted():
+        st.sidebar.button("Log out", on_click=st.logout, key="login_out")
+
+
 def draw() -> None:
     st.set_page_config(
         page_title="Tuning Fork", page_icon="🎼", layout="wide", initial_sidebar_state=SIDEBAR_PX
     )
     page_style()
+    try:
+        if is_login_wanted() and not is_logged_in():
+            ask_to_log_in()
+            return
+        who = visitor()
+    except UserError as error:  # the class is over, or the cookie is no good any more
+        st.error(plain(str(error)))
+        if is_login_wanted():
+            st.button("Log out", on_click=st.logout, key="login_out")
+        else:
+            st.html('<a href="/join" target="_self">Go to the entrance</a>')
+        return
 
     navigation = st.navigation(
         {
@@ -77,15 +107,22 @@ def draw() -> None:
                     url_path=page.url_path,
                 )
                 for page in LAB
+                if not page.for_teachers or who.role != "learner"
             ],
         }
     )
     leave_out_endless_numbers()
+    page = navigation.url_path
     try:
         make_room()
-        engine()  # workers warm up while the reader reads
+        server_engine()  # workers warm up while the reader reads
+        say_who(who)
         preparation_corner()
-        navigation.run()
+        take_up()
+        follow_class(page)
+        class_corner(page)
+        with opened_link(page):
+            navigation.run()
     except UserError as error:
         st.error(plain(str(error)))
 
@@ -93,4 +130,7 @@ def draw() -> None:
 if __name__ == "__main__":  # at every interaction
     draw()
 else:  # once, when the server starts
-    app = st.App(__file__, lifespan=serving, middleware=[Middleware(own_names_only)])
+    gates = [Middleware(own_names_only), Middleware(members_only)]
+    app = st.App(
+        __file__, lifespan=serving, routes=ROUTES, middleware=gates, on_script_error=say_sentence
+    )

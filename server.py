@@ -15,7 +15,8 @@ from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
 from core.descriptors import make_room
 from core.errors import UserError
-from pages.shared.engine import engine
+from pages.shared.engine import server_engine
+from pages.shared.plain import plain
 
 FOREIGN_NAME = "This server does not answer under this name. To share it, start it with --server.allowedHosts, as README.md says."
 
@@ -31,9 +32,19 @@ async def serving(app: st.App) -> AsyncGenerator[None]:
     PagesManager.uses_pages_directory = False  # else known only after the first `st.navigation`
     with suppress(UserError):  # the pages say it
         make_room()
-        engine()
+        server_engine()
     yield
-    engine.clear()
+    server_engine.clear()
+
+
+def say_sentence(error: Exception) -> bool:
+    """What a fragment or a callback raises for a person is shown as such; whether it was: all else is a bug.
+
+    So a page that is open when a class ends says so, too.
+    """
+    if is_sentence := isinstance(error, UserError):
+        st.error(plain(str(error)))
+    return is_sentence
 
 
 def each_error_seldom() -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:

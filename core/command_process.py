@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 from threading import Thread
-from typing import IO, Any
+from typing import IO
 
 from core.openmp import with_brief_spin
 from core.paths import ROOT
@@ -29,7 +29,7 @@ class CommandProcess:
     def __init__(self, arguments: Sequence[str]) -> None:
         self.arguments = list(arguments)
         self.started_at = time.time()
-        self.messages: list[dict[str, Any]] = []
+        self.messages: list[dict[str, object]] = []
         """The objects it wrote to standard output."""
         self.said: list[str] = []
         """The lines it wrote to standard error: its progress."""
@@ -70,7 +70,7 @@ class CommandProcess:
             return ""
         if self._was_stopped:
             return "Stopped; nothing was written."
-        reasons = [m["reason"] for m in self.messages if m.get("type") == "failed"]
+        reasons = [str(m["reason"]) for m in self.messages if m.get("type") == "failed"]
         last = next((line for line in reversed(self.said) if line.strip()), "it said nothing")
         return reasons[-1] if reasons else f"It ended unexpectedly: {last}"
 

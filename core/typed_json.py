@@ -18,6 +18,8 @@ from core.errors import quote
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """What `json.loads` may give, where nothing more is known of it: cells of an upload, a recorded config."""
+JsonObject: TypeAlias = "dict[str, Json]"
+"""What `json.loads` gives of {…}: its values are read before they are used."""
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
 
@@ -113,6 +115,13 @@ def _float(value: Any) -> float:
 def _checked(value: Any, kind: Any) -> Any:
     if not isinstance(value, kind):
         raise WrongTypeError(f"{quote(value)}, where {WORDS.get(kind, kind)} is wanted")
+    return value
+
+
+def read_object(value: object) -> JsonObject:
+    """`value` as a JSON object; `ValueError` where it is none."""
+    if not isinstance(value, dict):
+        raise ValueError("no JSON object")
     return value
 
 

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import tomllib
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,19 @@ def test_the_tree_is_whole() -> None:
     ignored = {"core/__init__.py", "core/__main__.py", "core/__pycache__"}
     found = {f"core/{path.name}" for path in (ROOT / "core").iterdir()} - ignored
     assert set(tree) == found
+
+
+def test_the_arrows_are_those_that_the_linter_checks() -> None:
+    """Layer by layer, from the top; a row of the table may say more of some modules of a layer."""
+    table = ARCHITECTURE.partition("| layer | may use")[2].partition("\n\n")[0]
+    rows = [row.split("|")[1] for row in table.splitlines()[2:]]
+    said = iter(re.findall(r"`(\w+)`", "".join(rows)))
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    (layers,) = (c["layers"] for c in contracts["contracts"] if c.get("containers") == ["core"])
+    for layer in layers[1:]:  # below __main__
+        modules = re.findall(r"\w+", layer)
+        assert set(islice(said, len(modules))) == set(modules)
+    assert list(said) == []
 
 
 def test_from_the_page_to_the_formula_in_few_hops() -> None:

@@ -1,6 +1,7 @@
 """Who reaches the real server: this computer, under its own names, and nobody else; what begins and ends with it."""
 
 import http.client
+import json
 import os
 import shutil
 import socket
@@ -73,10 +74,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, psut
         yield found
 
 
-def answer(port: int, host: str) -> str:
+def answer(port: int, host: str, cookie: str = "") -> str:
     """The first line of what the server says to a browser that opens a page's connection."""
+    head = HANDSHAKE.format(host=host)
+    if cookie:
+        head = head.replace("\r\n\r\n", f"\r\nCookie: {cookie}\r\n\r\n")
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
-        connection.sendall(HANDSHAKE.format(host=host).encode())
+        connection.sendall(head.encode())
         return connection.recv(200).decode().splitlines()[0]
 
 
@@ -130,6 +134,42 @@ def test_shared_as_the_readme_says(tmp_path: Path) -> None:
         assert "403" in answer(port, f"evil.invalid:{port}")
         assert get(port, f"192.168.1.20:{port}", "/")[0] == 200
         assert get(port, f"evil.invalid:{port}", "/")[0] == 403
+
+
+def test_a_class_is_open_to_the_room_and_to_its_members_only(tmp_path: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "core", "class", "start", "--port", str(port), "--json"]
+    environment = os.environ | {"TUNING_FORK_HOME": str(tmp_path)}
+    with (tmp_path / "server.log").open("w") as log:
+        started = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
+        )
+    try:
+        assert started.stdout
+        said = json.loads(started.stdout.readline())
+        room = said["address"].removeprefix("http://")
+        for _ in range(240):
+            try:
+                assert get(port, room, "/_stcore/health")[0] == 200
+                break
+            except OSError:
+                time.sleep(0.25)
+        (server,) = psutil.Process(started.pid).children()
+        assert listens_on(server) == {"0.0.0.0"}
+        assert get(port, room, "/media/x")[0] == 403
+        assert "403" in answer(port, room)
+        assert get(port, "evil.invalid", "/join") == (403, FOREIGN_NAME)
+        form = f"code={said['code']}&nickname=Mia"
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection.request("POST", "/join", form, {"Host": room})
+        entered = connection.getresponse()
+        cookie = (entered.getheader("set-cookie") or "").split(";")[0]
+        assert "101" in answer(port, room, cookie)
+        assert "403" in answer(port, room, cookie + "x")
+    finally:
+        started.terminate()
+        assert started.wait(timeout=20) in (0, 130)
+    assert not server.is_running()
 
 
 def test_a_link_to_a_lesson_opens_for_the_first_reader_too(tmp_path: Path) -> None:

@@ -38,27 +38,19 @@ function barOf({ title, colour, scores }) {
   return { bar, show };
 }
 
-const playing = new WeakMap();
-
 export default function (component) {
-  const { parentElement: root, data } = component;
-  const said = JSON.stringify(data);
-  const old = playing.get(root);
-  if (old?.said === said) return old.end; // drawn again by a rerun: it goes on where it is
-  old?.end();
-  const place = (name) => root.querySelector(`[data-say=${name}]`);
-  place("prompt").textContent = data.prompt;
-  place("answers").replaceChildren(...data.answers.map(answerLine));
-  const bars = data.bars.map(barOf);
-  place("bars").replaceChildren(...bars.map(({ bar }) => bar));
-  const stop = player(root, data, (frame) => {
-    [...place("answers").children].forEach((line, n) => {
-      line.classList.toggle("come", n <= frame);
-      line.classList.toggle("now", n === frame);
+  return playOnce(component, (root, data) => {
+    const place = (name) => root.querySelector(`[data-say=${name}]`);
+    place("prompt").textContent = data.prompt;
+    place("answers").replaceChildren(...data.answers.map(answerLine));
+    const bars = data.bars.map(barOf);
+    place("bars").replaceChildren(...bars.map(({ bar }) => bar));
+    return player(root, data, (frame) => {
+      [...place("answers").children].forEach((line, n) => {
+        line.classList.toggle("come", n <= frame);
+        line.classList.toggle("now", n === frame);
+      });
+      for (const { show } of bars) show(frame);
     });
-    for (const { show } of bars) show(frame);
   });
-  const found = { said, end: () => { stop(); playing.delete(root); } };
-  playing.set(root, found);
-  return found.end;
 }

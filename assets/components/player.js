@@ -37,6 +37,20 @@ export function words(data, at) {
   return `Step ${step} of ${data.n_steps}, loss ${loss.toFixed(2)}`;
 }
 
+const playing = new WeakMap();
+
+/** What a component is once it plays: drawn again by a rerun with the same data, it goes on where it is. */
+export function playOnce({ parentElement: root, data }, begin) {
+  const said = JSON.stringify(data);
+  const old = playing.get(root);
+  if (old?.said === said) return old.end;
+  old?.end();
+  const stop = begin(root, data);
+  const found = { said, end: () => { stop(); playing.delete(root); } };
+  playing.set(root, found);
+  return found.end;
+}
+
 export function player(root, data, show, whole = root.host ?? root) {
   const place = (name) => root.querySelector(`[data-say=${name}]`);
   const [play, slider, status] = [place("play"), place("slider"), place("status")];

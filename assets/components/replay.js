@@ -10,21 +10,14 @@ export function rules(key, frame, n) {
   return `${hidden}{visibility:hidden;opacity:0}${chosen(frame)}{visibility:visible;opacity:1}${after}`;
 }
 
-const playing = new WeakMap();
-
 export default function (component) {
-  const { parentElement: root, data } = component;
-  const said = JSON.stringify(data);
-  const old = playing.get(root);
-  if (old?.said === said) return old.end; // drawn again by a rerun: it goes on where it is
-  old?.end();
-  const style = document.createElement("style");
-  document.head.append(style);
-  const show = (frame) => {
-    style.textContent = rules(data.key, frame, data.frames.length);
-  };
-  const end = player(root, data, show, document.querySelector(`.st-key-${data.key}_replay`));
-  const found = { said, end: () => { end(); style.remove(); playing.delete(root); } };
-  playing.set(root, found);
-  return found.end;
+  return playOnce(component, (root, data) => {
+    const style = document.createElement("style");
+    document.head.append(style);
+    const show = (frame) => {
+      style.textContent = rules(data.key, frame, data.frames.length);
+    };
+    const end = player(root, data, show, document.querySelector(`.st-key-${data.key}_replay`));
+    return () => { end(); style.remove(); };
+  });
 }

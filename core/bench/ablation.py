@@ -8,7 +8,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from statistics import median
@@ -16,7 +16,7 @@ from statistics import median
 from core.bench.ablation_parts import ALL_ON, PARTS, SMALL, WORKLOADS, Part, parts_of
 from core.bench.compare import follow
 from core.bench.markdown import table
-from core.bench.records import read_record, rows_json, write
+from core.bench.records import Record, read_record, rows_json, write
 from core.errors import UserError
 from core.evaluate.uncertainty import median_interval
 from core.quiet import Watch
@@ -75,17 +75,8 @@ class Gain:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ablation:
-    command: str
-    model: str
-    threads: int
+class Ablation(Record):
     timed: tuple[Timed, ...]
-    stamp: Stamp = field(default_factory=Stamp)
-
-    @property
-    def where(self) -> str:
-        """Sentences for a caption."""
-        return self.stamp.where(threads=self.threads)
 
 
 def measure(

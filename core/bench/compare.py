@@ -12,8 +12,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from itertools import product
 
+from core.bench.process_results import Choice, Peak, Scaling, WarmStart
 from core.bench.report import Measured, Report, check_one_device
 from core.bench.workloads import N_PROMPTS, N_SCORED, Workload
 from core.machine import describe_machine
@@ -21,15 +22,14 @@ from core.openmp import without_brief_spin
 from core.paths import ROOT
 from core.quiet import Watch
 from core.stamp import Stamp
-from core.typed_json import read
+from core.typed_json import JsonObject, read
 
-Message = dict[str, Any]
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 LONGEST_S = 900
 """A process that takes longer is ended."""
 
 
-def run_side(side: str, workload: str, *options: str) -> tuple[Message, float]:
+def run_side(side: str, workload: str, *options: str) -> tuple[JsonObject, float]:
     """What a process found, and the seconds until its first result."""
     command = [sys.executable, "-m", "core.bench.subprocess_entry", side, workload, *options]
     # Spinning briefly is one of our parts: the others run as they do without us.
@@ -39,13 +39,13 @@ def run_side(side: str, workload: str, *options: str) -> tuple[Message, float]:
 
 def follow(
     command: Sequence[str],
-    is_first: Callable[[Message], bool],
+    is_first: Callable[[JsonObject], bool],
     environment: Mapping[str, str] | None = None,
-) -> tuple[Message, float]:
+) -> tuple[JsonObject, float]:
     """The last JSON object a process prints, and when the first awaited one came."""
     environment = os.environ if environment is None else environment
     started, first_s = time.monotonic(), 0.0
-    last: Message = {}
+    last: JsonObject = {}
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
         process = subprocess.Popen(
             command,
@@ -83,7 +83,7 @@ def follow(
     return last, first_s
 
 
-def _messages(process: subprocess.Popen[str], end: float) -> Iterator[Message]:
+def _messages(process: subprocess.Popen[str], end: float) -> Iterator[JsonObject]:
     assert process.stdout is not None
     for line in process.stdout:
         try:
@@ -143,11 +143,10 @@ def measure(
     `UserError` as soon as a side computed on another device or in another precision than the others.
     """
     peak = _peak(on_progress)
-    dtype: str = peak.get("dtype", "auto")
-    usual = ("--model", model, "--dtype", dtype)
-    starts = [worker_ready_s() for _ in range(n_starts)]
-    warm = run_side("ours", "warm", *usual)[0] if n_starts else {}
+    usual = ("--model", model, "--dtype", peak.dtype)
+    starts, warm = [worker_ready_s() for _ in range(n_starts)], WarmStart()
     if n_starts:
+        warm = read(WarmStart, run_side("ours", "warm", *usual)[0])
         on_progress(f"A worker is ready after {min(starts):.1f} s.")
     trials, settings = dict[str, dict[str, float]](), dict[tuple[str, str], str]()
     measured = list[Measured]()
@@ -156,68 +155,61 @@ def measure(
         for side in wanted:
             if side != "ours" and with_trials:
                 _try(side, workload, usual, trials, settings, on_progress)
-        order = [
-            (seed, side)
-            for seed in seeds or workload.seeds
-            for _ in range(repeats)
-            for side in wanted
-        ]
-        for seed, side in order:
+        for seed, side in product(seeds or workload.seeds, wanted * repeats):
             options = [*usual, "--seed", str(seed), "--steps", str(steps)]
             if workload.is_scored:
                 options += ["--scored", str(n_scored)]
             if setting := settings.get((side, workload.tried_with or workload.id)):
                 options += ["--setting", setting]
-            found, first_s = run_side(side, workload.id, *options)
+            measured.append(_measured(side, workload, seed, options))
             watch.look()
-            one = read(
-                Measured,
-                {
-                    **found,
-                    "workload": workload.id,
-                    "side": side,
-                    "seed": seed,
-                    "batch_size": workload.batch_size if workload.trains else N_PROMPTS,
-                    "first_loss_s": first_s,
-                },
-            )
-            measured.append(one)
             check_one_device(measured)
-            on_measured(one)
-    gflops: dict[str, float] = peak.get("gflops", {})
+            on_measured(measured[-1])
+    gflops = peak.gflops
     if workloads:
-        again = _peak(on_progress).get("gflops", {})
+        again = _peak(on_progress).gflops
         gflops = {name: max(value, again.get(name, 0.0)) for name, value in gflops.items()}
-    growth: Message = {}
+    scaling = Scaling()
     if with_growth:
-        growth, _ = run_side("ours", "growth", *usual)
+        scaling = read(Scaling, run_side("ours", "growth", *usual)[0])
         watch.look()
-        if "reason" in growth:
-            on_progress(f"How cost grows could not be measured: {growth['reason']}")
+        if scaling.reason:
+            on_progress(f"How cost grows could not be measured: {scaling.reason}")
     return Report(
         command=command,
         machine=describe_machine(),
         date=time.strftime("%Y-%m-%d", time.gmtime()),
-        threads=peak.get("threads", 0),
+        threads=peak.threads,
         gflops=gflops,
         ready_s=tuple(starts),
-        warm_first_loss_s=tuple(warm.get("warm_first_loss_s", ())),
+        warm_first_loss_s=warm.warm_first_loss_s,
         trials=trials,
         measured=tuple(measured),
-        growth=tuple(growth.get("growth", ())),
+        growth=scaling.growth,
         stamp=Stamp.now(
-            dtype="" if dtype == "auto" else dtype,
-            device=peak.get("device", ""),
+            dtype="" if peak.dtype == "auto" else peak.dtype,
+            device=peak.device,
             quiet=watch.found,
         ),
     )
 
 
-def _peak(on_progress: Callable[[str], None]) -> Message:
-    """{"threads", "device", "dtype", "gflops"} of this machine now."""
-    found, _ = run_side("ours", "peak")
-    products = found.get("gflops", {}).items()
-    said = ", ".join(f"{name} {value:.0f} GFLOP/s" for name, value in products)
+def _measured(side: str, workload: Workload, seed: int, options: Sequence[str]) -> Measured:
+    found, first_s = run_side(side, workload.id, *options)
+    more: JsonObject = {
+        "workload": workload.id,
+        "side": side,
+        "seed": seed,
+        "batch_size": workload.batch_size if workload.trains else N_PROMPTS,
+        "first_loss_s": first_s,
+    }
+    return read(Measured, found | more)
+
+
+def _peak(on_progress: Callable[[str], None]) -> Peak:
+    """Of this machine now."""
+    found = read(Peak, run_side("ours", "peak")[0])
+    said = ", ".join(f"{name} {value:.0f} GFLOP/s" for name, value in found.gflops.items())
     on_progress(f"fastest products: {said}")
     return found
 
@@ -234,11 +226,11 @@ def _try(
     source = workload.tried_with or workload.id
     if (side, source) in settings:
         return
-    found, _ = run_side(side, source, "--trial", *usual)
-    if "setting" in found:
-        settings[side, source] = found["setting"]
-        trials[f"{side} {source}"] = found["tried"]
-        tried = ", ".join(f"{name} {s:.2f} s" for name, s in found["tried"].items())
-        on_progress(f"{side} on {source}: {found['setting']} is fastest ({tried})")
+    found = read(Choice, run_side(side, source, "--trial", *usual)[0])
+    if found.setting:
+        settings[side, source] = found.setting
+        trials[f"{side} {source}"] = found.tried
+        tried = ", ".join(f"{name} {s:.2f} s" for name, s in found.tried.items())
+        on_progress(f"{side} on {source}: {found.setting} is fastest ({tried})")
     else:
-        on_progress(f"{side} on {source}: no setting could be tried: {found.get('reason')}")
+        on_progress(f"{side} on {source}: no setting could be tried: {found.reason}")

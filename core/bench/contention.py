@@ -8,15 +8,14 @@ within a round, so that a slower minute of the machine meets both sides.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from statistics import median
 
 from core.bench.markdown import table
-from core.bench.records import read_record, write
+from core.bench.records import Record, read_record, write
 from core.evaluate.uncertainty import median_interval
-from core.stamp import Stamp
 
 NAME = "contention"
 ROUNDS = 6
@@ -44,17 +43,8 @@ class Timed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contention:
-    command: str
-    model: str
-    threads: int
+class Contention(Record):
     timed: tuple[Timed, ...]
-    stamp: Stamp = field(default_factory=Stamp)
-
-    @property
-    def where(self) -> str:
-        """Sentences for a caption."""
-        return self.stamp.where(threads=self.threads)
 
     def rounds(self, condition: str) -> dict[int, list[Timed]]:
         found: dict[int, list[Timed]] = {}

@@ -5,8 +5,9 @@ from typing import Any
 
 import torch
 
-from core.bench.baselines import Setting, load_plain
 from core.bench.device import best_device, peak_memory_mb
+from core.bench.process_results import Choice, Figures, OnFirst
+from core.bench.trainers import Setting, load_plain
 from core.bench.workloads import (
     ANSWER_TOKENS,
     N_PROMPTS,
@@ -20,37 +21,32 @@ from core.data.tokenizer import ChatTokenizer
 from core.models.acquire import model_dir
 from core.models.probe import resolve_dtype
 
-Message = dict[str, Any]
 OTHER_DTYPE = {"float32": "bfloat16", "bfloat16": "float32"}
 SIZES = (16, N_PROMPTS)
 """Prompts in a padded batch that are tried."""
 
 
 def measure_answering(
-    workload: Workload, *, model: str, steps: int, setting: str, on_first: Any
-) -> Message:
+    workload: Workload, *, model: str, steps: int, setting: str, on_first: OnFirst
+) -> Figures:
     """Answer the same prompts `steps` times (at least once); `setting` is "bfloat16 sdpa 64"."""
     answers: list[str] = []
     device = best_device()
-    found: Message = {
-        "setting": setting,
-        "dtype": product_dtype(setting),
-        "step_s": [],
-        "losses": [],
-    }
     dtype, attention, size = setting.split()
     folder = model_dir(find_model(model))
     tokenizer = ChatTokenizer.load(folder)
     module = load_plain(folder, Setting(dtype=dtype, attention=attention)).eval().to(device)
     prompts = [tokenizer.ask(e.prompt) for e in prompts_to_answer(workload.tasks)]
+    found = Figures(setting=setting, dtype=product_dtype(setting), device=str(module.device))
     for number in range(steps):
         tick = time.perf_counter()
         answers = _answer(module, tokenizer, prompts, int(size))
-        found["step_s"].append(time.perf_counter() - tick)
+        found.step_s.append(time.perf_counter() - tick)
         if not number:
             on_first()
-    found |= {"device": str(module.device), "peak_memory_mb": peak_memory_mb(device)}
-    return found | {"answers": checksums(answers)}
+    found.peak_memory_mb = peak_memory_mb(device)
+    found.answers = checksums(answers)
+    return found
 
 
 def usual_setting(dtype: str = "auto") -> str:
@@ -58,7 +54,7 @@ def usual_setting(dtype: str = "auto") -> str:
     return f"{str(resolve_dtype(dtype)).removeprefix('torch.')} sdpa {N_PROMPTS}"
 
 
-def choose_setting(workload: Workload, *, model: str, dtype: str) -> Message:
+def choose_setting(workload: Workload, *, model: str, dtype: str) -> Choice:
     """The fastest attention and batch size in the precision of all sides, each choice kept for the next.
 
     The other precision is tried as well, to say so where it would be faster.
@@ -70,13 +66,13 @@ def choose_setting(workload: Workload, *, model: str, dtype: str) -> Message:
             found = measure_answering(
                 workload, model=model, steps=1, setting=setting, on_first=lambda: None
             )
-            tried[setting] = found["step_s"][0]
+            tried[setting] = found.step_s[0]
         return tried[setting]
 
     best = min((f"{dtype} {attention} {SIZES[-1]}" for attention in ("sdpa", "eager")), key=seconds)
     best = min((f"{best.rsplit(' ', 1)[0]} {size}" for size in SIZES), key=seconds)
     seconds(best.replace(dtype, OTHER_DTYPE[dtype]))
-    return {"setting": best, "tried": tried}
+    return Choice(setting=best, tried=tried)
 
 
 @torch.no_grad()

@@ -3,20 +3,18 @@
 from collections.abc import Sequence
 from statistics import median
 
+from core.bench.growth import growth_finding
 from core.bench.negative_results import NEGATIVE_RESULTS, WHERE
 from core.bench.report import Growth, Report
 from core.bench.speedups import (
     Comparison,
-    Summary,
     comparisons,
     disturbances,
     equal_words,
-    failures,
     finding,
-    growth_finding,
     left_out,
-    summaries,
 )
+from core.bench.summaries import Summary, failures, summaries
 from core.bench.workloads import SIDES, WARM_UP, WORKLOADS
 
 NONE = "–"
@@ -133,10 +131,10 @@ def _trials(report: Report) -> str:
 def _growth(report: Report) -> str:
     if not report.growth:
         return ""
-    rows = [[p["axis"], f"{p['value']:g}", _with_interval(p)] for p in report.growth]
-    axes = dict.fromkeys(point["axis"] for point in report.growth)
+    rows = [[p.axis, f"{p.value:g}", _with_interval(p)] for p in report.growth]
+    axes = dict.fromkeys(point.axis for point in report.growth)
     found = [
-        f"- {axis}: {growth_finding(axis, [p for p in report.growth if p['axis'] == axis])}"
+        f"- {axis}: {growth_finding(axis, [p for p in report.growth if p.axis == axis])}"
         for axis in axes
     ]
     head = ("what", "value", "s/step (95 % interval)")
@@ -144,9 +142,5 @@ def _growth(report: Report) -> str:
 
 
 def _with_interval(point: Growth) -> str:
-    known = (
-        f" ({point['low']:.3f} to {point['high']:.3f})"
-        if "low" in point and "high" in point
-        else ""
-    )
-    return f"{point['step_s']:.3f}{known}"
+    known = "({:.3f} to {:.3f})".format(*point.interval) if point.interval else ""
+    return f"{point.step_s:.3f} {known}".rstrip()

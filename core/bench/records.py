@@ -2,15 +2,32 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from core.experiments.record import FOLDER
 from core.paths import save_whole
 from core.recorded.files import reading
+from core.stamp import Stamp
 from core.typed_json import read
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """How a record came about; what was measured is added to it."""
+
+    command: str
+    model: str
+    threads: int
+    stamp: Stamp = field(default_factory=Stamp)
+
+    @property
+    def where(self) -> str:
+        """Sentences for a caption."""
+        return self.stamp.where(threads=self.threads)
 
 
 def rows_json(values: Mapping[str, Any], *lists: str) -> str:

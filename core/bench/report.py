@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 from core.bench.records import rows_json, write
 from core.experiments.record import FOLDER
@@ -49,18 +49,23 @@ class Measured:
     tokens_padded: float = 0.0
 
 
-class Growth(TypedDict):
+@dataclass(frozen=True, kw_only=True)
+class Growth:
     """What a step costs at one value of an axis (core/bench/scaling.py)."""
 
     axis: str
     value: float
     step_s: float
     """Median, with its 95 % interval from `low` to `high` over `n_steps`; older records have no interval."""
-    low: NotRequired[float]
-    high: NotRequired[float]
-    n_steps: NotRequired[int]
+    low: float | None = None
+    high: float | None = None
+    n_steps: int = 0
     tokens: int
-    needed_flops: int
+    needed_flops: int = 0
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        return None if self.low is None or self.high is None else (self.low, self.high)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,9 +115,8 @@ def to_json(report: Report) -> str:
 
 def from_json(text: str) -> Report:
     found = json.loads(text)
-    growth = tuple(found.pop("growth"))
     stamp = {"versions": found.pop("versions", {})} | found.pop("stamp", {})
-    return replace(read(Report, found | {"stamp": stamp}), growth=growth)
+    return read(Report, found | {"stamp": stamp})
 
 
 def _rounded(value: Any) -> Any:

@@ -163,16 +163,16 @@ class Timed:
         """The median of its steps, with its 95 % interval."""
         counted = self.step_s[1:]
         low, high = median_interval(counted)
-        return {
-            "axis": axis,
-            "value": value,
-            "step_s": median(counted),
-            "low": low,
-            "high": high,
-            "n_steps": len(counted),
-            "tokens": self.n_tokens,
-            "needed_flops": self.needed_flops,
-        }
+        return Growth(
+            axis=axis,
+            value=value,
+            step_s=median(counted),
+            low=low,
+            high=high,
+            n_steps=len(counted),
+            tokens=self.n_tokens,
+            needed_flops=self.needed_flops,
+        )
 
 
 def take_turns(timed: Sequence[Timed]) -> None:

@@ -1,4 +1,4 @@
-"""What the measurements say: medians, ratios, equality of learning, utilisation. Imports no torch.
+"""What the measurements say: ratios, equality of learning, utilisation. Imports no torch.
 
 A finding is stated only where intervals part. A row that learned otherwise than the other sides, or
 whose speeds overlap, is marked with the reason and left out of the headline.
@@ -8,111 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, median
 
-from core.bench.report import Growth, Measured, Report
-from core.bench.workloads import (
-    BASELINES,
-    SIDES,
-    WARM_UP,
-    WORKLOADS,
-    Workload,
-    product_dtype,
-)
-from core.evaluate.apart import are_apart
-from core.evaluate.uncertainty import median_interval
+from core.bench.report import Report
+from core.bench.summaries import Summary, measurements_of, step_s, summaries
+from core.bench.workloads import BASELINES, SIDES, WORKLOADS, Workload, product_dtype
 
-LAST = 3
-"""The final loss is the mean over so many last steps: a batch of eight is noisy."""
 CLOSE = 0.02
 """Final losses this near (as a share) count as equal."""
 MOST_SPREAD = 0.10
 """Of a baseline's speed over its processes: the same program on a quiet machine varies by 2 to 5 %, of
 which batches of other seeds are 3 %. A headline cannot be better than its denominator."""
-NOT_DECIDED = "No difference that the noise does not explain"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Summary:
-    """A side on a workload, over its seeds."""
-
-    side: str
-    setting: str
-    n: int
-    """Processes."""
-    examples_per_s: float
-    """Median over processes of the examples by the median step after warm-up."""
-    low: float
-    """The lowest and highest process; of a single one, its interval."""
-    high: float
-    interval: tuple[float, float]
-    """From the lowest to the highest end of its processes' 95 % intervals of the median step: the range
-    of two or three medians alone parts too easily by chance."""
-    step_s: float
-    peak_memory_mb: float
-    first_loss_s: float
-    final_loss: dict[int, float]
-    """By seed."""
-    score: dict[int, float]
-    n_scored: int
-
-    @property
-    def mean_score(self) -> float | None:
-        return mean(self.score.values()) if self.score else None
-
-    @property
-    def spread(self) -> float | None:
-        """How far its processes lie apart, as a share of the median; None with one only."""
-        return (self.high - self.low) / self.examples_per_s if self.n > 1 else None
-
-
-def step_s(one: Measured) -> float:
-    """The median step after warm-up; with too few steps, of those there are."""
-    return median(_counted(one))
-
-
-def _counted(one: Measured) -> Sequence[float]:
-    return one.step_s[WARM_UP:] or one.step_s[-1:]
-
-
-def final_loss(one: Measured) -> float:
-    return mean(one.losses[-LAST:])
-
-
-def summaries(report: Report, workload: str) -> dict[str, Summary]:
-    """By side; a side that failed every time is left out (see `failures`)."""
-    found: dict[str, Summary] = {}
-    for side in SIDES:
-        done = [m for m in of(report, workload, side) if m.step_s]
-        if not done:
-            continue
-        speeds = [m.batch_size / step_s(m) for m in done]
-        ends = [m.batch_size / s for m in done for s in median_interval(_counted(m))]
-        shown = speeds if len(done) > 1 else ends
-        scored = {m.seed: m.score for m in done if m.score is not None}
-        found[side] = Summary(
-            side=side,
-            setting=done[0].setting,
-            n=len(done),
-            examples_per_s=median(speeds),
-            low=min(shown),
-            high=max(shown),
-            interval=(min(ends), max(ends)),
-            step_s=median(map(step_s, done)),
-            peak_memory_mb=median(m.peak_memory_mb for m in done),
-            first_loss_s=median(m.first_loss_s for m in done),
-            final_loss={m.seed: final_loss(m) for m in done if m.losses},
-            score=scored,
-            n_scored=done[0].n_scored,
-        )
-    return found
-
-
-def of(report: Report, workload: str, side: str) -> list[Measured]:
-    return [m for m in report.measured if (m.workload, m.side) == (workload, side)]
-
-
-def failures(report: Report, workload: str) -> dict[str, str]:
-    """Why a side has no figures, by side."""
-    return {m.side: m.reason for m in report.measured if m.workload == workload and not m.step_s}
 
 
 def best_other(found: dict[str, Summary]) -> Summary | None:
@@ -217,7 +121,7 @@ def loss_gap(one: Summary, other: Summary) -> float | None:
 
 def _same_answers(report: Report, workload: str, side: str) -> float | None:
     ours, other = (
-        next((m.answers for m in of(report, workload, name) if m.answers), ())
+        next((m.answers for m in measurements_of(report, workload, name) if m.answers), ())
         for name in ("ours", side)
     )
     if not ours or len(ours) != len(other):
@@ -227,7 +131,7 @@ def _same_answers(report: Report, workload: str, side: str) -> float | None:
 
 def utilisation(report: Report, workload: str) -> float | None:
     """Of the machine's best peak, whichever precision has it; None where operations are not counted."""
-    done = [m for m in of(report, workload, "ours") if m.step_s and m.needed_flops]
+    done = [m for m in measurements_of(report, workload, "ours") if m.step_s and m.needed_flops]
     if not done or not report.gflops:
         return None
     peak = max(report.gflops.values()) * 1e9
@@ -327,24 +231,3 @@ def _measured_others(report: Report, workloads: Sequence[str]) -> str:
 
 def speed_up(found: Comparison) -> float:
     return found.speed_up
-
-
-TOO_FEW = "Too few steps were timed to tell a difference from noise"
-
-
-def growth_finding(axis: str, points: Sequence[Growth]) -> str:
-    """From the smallest value to the largest, where their intervals part."""
-    first, last = points[0], points[-1]
-    if "low" not in first or "high" not in first or "low" not in last or "high" not in last:
-        return TOO_FEW
-    if not are_apart((first["low"], first["high"]), (last["low"], last["high"])):
-        return NOT_DECIDED
-    low, high = last["low"] / first["high"], last["high"] / first["low"]
-    cost = last["step_s"] / first["step_s"]
-    if axis == "shared":
-        return (
-            f"With {100 * last['value']:.0f} % shared, a step takes {100 * cost:.0f} % of the time "
-            f"({100 * low:.0f} to {100 * high:.0f})"
-        )
-    more = last["value"] / max(first["value"], 1e-9)
-    return f"{more:.3g} times as much: {cost:.1f} times the time ({low:.1f} to {high:.1f})"

@@ -11,9 +11,11 @@ the end {"event": "done", …what was measured} or {"event": "failed", "reason"}
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from typing import Any
 
-from core.bench.workloads import SIDES, find_workload
+from core.bench.process_results import Choice, Figures, Peak, Scaling, WarmStart
+from core.bench.workloads import SIDES, Workload, find_workload
 from core.config import RunConfig
 from core.errors import UserError
 
@@ -43,61 +45,95 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--trial", action="store_true", help="find the baseline's best setting")
     chosen = parser.parse_args(arguments)
     try:
-        say("done", **measure(chosen))
+        say("done", **asdict(measure(chosen)))
     except (UserError, RuntimeError, ValueError, ImportError, MemoryError) as error:
         say("failed", reason=str(error).splitlines()[0] if str(error) else type(error).__name__)
         return 1
     return 0
 
 
-def measure(chosen: argparse.Namespace) -> dict[str, Any]:
+def measure(chosen: argparse.Namespace) -> Figures | Choice | Peak | WarmStart | Scaling:
     """What the arguments ask for. Needs torch from here on."""
-    import torch
-
-    threads = {"threads": torch.get_num_threads()}
     if chosen.workload == "peak":
+        import torch
+
         from core.bench.peak import peak_gflops
         from core.models.probe import probe
 
-        usual = {"device": probe().device, "dtype": probe().dtype}
-        return threads | usual | {"gflops": peak_gflops()}
+        return Peak(
+            device=probe().device,
+            dtype=probe().dtype,
+            gflops=peak_gflops(),
+            threads=torch.get_num_threads(),
+        )
     from core.bench import tuning_fork
 
     if chosen.workload == "warm":
-        return threads | tuning_fork.measure_warm_start(model=chosen.model, dtype=chosen.dtype)
+        return tuning_fork.measure_warm_start(model=chosen.model, dtype=chosen.dtype)
     if chosen.workload == "growth":
         from core.bench.scaling import measure_scaling
 
         growth = measure_scaling(model=chosen.model, dtype=chosen.dtype)
-        return threads | {"growth": list(growth)}
+        return Scaling(growth=tuple(growth))
     workload = find_workload(chosen.workload)
-    steps = chosen.steps or workload.steps
-    run: dict[str, Any] = {"model": chosen.model, "steps": steps, "on_first": first}
     if chosen.side == "generate":
-        from core.bench import generate_baseline
-
-        if chosen.trial:
-            return generate_baseline.choose_setting(
-                workload, model=chosen.model, dtype=_named(chosen.dtype)
-            )
-        setting = chosen.setting or generate_baseline.usual_setting(chosen.dtype)
-        return threads | generate_baseline.measure_answering(workload, setting=setting, **run)
+        return _generate(workload, chosen)
+    if chosen.side != "ours":
+        return _baseline(workload, chosen)
+    steps = chosen.steps or workload.steps
     if not workload.trains:
-        return threads | tuning_fork.measure_answering(workload, dtype=chosen.dtype, **run)
-    run |= {"seed": chosen.seed, "n_scored": chosen.scored}
-    if chosen.side == "ours":
-        return threads | tuning_fork.measure_training(workload, dtype=chosen.dtype, **run)
+        return tuning_fork.measure_answering(
+            workload, model=chosen.model, steps=steps, on_first=first, dtype=chosen.dtype
+        )
+    return tuning_fork.measure_training(
+        workload,
+        model=chosen.model,
+        seed=chosen.seed,
+        steps=steps,
+        n_scored=chosen.scored,
+        on_first=first,
+        dtype=chosen.dtype,
+    )
+
+
+def _generate(workload: Workload, chosen: argparse.Namespace) -> Figures | Choice:
+    from core.bench import generate_baseline
+
+    if chosen.trial:
+        return generate_baseline.choose_setting(
+            workload, model=chosen.model, dtype=_named(chosen.dtype)
+        )
+    return generate_baseline.measure_answering(
+        workload,
+        model=chosen.model,
+        steps=chosen.steps or workload.steps,
+        setting=chosen.setting or generate_baseline.usual_setting(chosen.dtype),
+        on_first=first,
+    )
+
+
+def _baseline(workload: Workload, chosen: argparse.Namespace) -> Figures | Choice:
     from core.bench import baselines
+    from core.bench.trainers import Setting
 
     if chosen.trial:
         return baselines.choose_setting(
             chosen.side, workload, model=chosen.model, dtype=_named(chosen.dtype)
         )
     if chosen.setting:
-        setting = baselines.Setting.of(chosen.setting)
+        setting = Setting.of(chosen.setting)
     else:
         setting = baselines.usual_setting(workload.method, chosen.dtype)
-    return threads | baselines.measure_training(chosen.side, workload, setting=setting, **run)
+    return baselines.measure_training(
+        chosen.side,
+        workload,
+        model=chosen.model,
+        seed=chosen.seed,
+        steps=chosen.steps or workload.steps,
+        n_scored=chosen.scored,
+        setting=setting,
+        on_first=first,
+    )
 
 
 def _named(dtype: str) -> str:

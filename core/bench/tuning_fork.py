@@ -1,11 +1,11 @@
 """Our side of a measurement: `core.train`, as the app runs it. Needs torch."""
 
 import time
-from typing import Any
 
 from core.answer import Answer
 from core.bench.device import peak_memory_mb, synchronize
 from core.bench.flops import needed_flops
+from core.bench.process_results import Figures, OnFirst, WarmStart
 from core.bench.tree import count
 from core.bench.workloads import (
     ANSWER_TOKENS,
@@ -26,23 +26,15 @@ from core.shape import of_folder
 from core.train.loop import train
 from core.train.plan import batches_of, make_plan
 
-Message = dict[str, Any]
-
 
 def load_base(model: str, dtype: str = "auto") -> LoadedModel:
     return load(model, dtype=resolve_dtype(dtype))
 
 
-def _found(base: LoadedModel) -> Message:
+def _found(base: LoadedModel) -> Figures:
     """What every measurement says of itself, before its first step."""
     dtype = str(base.dtype).removeprefix("torch.")
-    return {
-        "setting": dtype,
-        "dtype": dtype,
-        "device": str(base.device),
-        "step_s": [],
-        "losses": [],
-    }
+    return Figures(setting=dtype, dtype=dtype, device=str(base.device))
 
 
 def measure_training(
@@ -52,9 +44,9 @@ def measure_training(
     seed: int,
     steps: int,
     n_scored: int,
-    on_first: Any,
+    on_first: OnFirst,
     dtype: str = "auto",
-) -> Message:
+) -> Figures:
     """Train as a run does; calls `on_first` at the first loss. The time of a step is the whole of it."""
     config = run_config(workload, model=model, seed=seed, steps=steps, n_scored=n_scored)
     base = load_base(model, dtype)
@@ -66,34 +58,33 @@ def measure_training(
             now = time.perf_counter()
             if event.step == 1:
                 on_first()
-            found["step_s"].append(now - tick)
-            found["losses"].append(event.loss)
+            found.step_s.append(now - tick)
+            found.losses.append(event.loss)
             if event.step == steps:
-                found["peak_memory_mb"] = peak_memory_mb(base.device)
+                found.peak_memory_mb = peak_memory_mb(base.device)
             tick = time.perf_counter()
         if isinstance(event, Evaluation) and event.step == steps and n_scored:
-            found |= {"score": event.score, "n_scored": event.n}
-    return found | what_is_needed(config, base)
+            found.score, found.n_scored = event.score, event.n
+    add_what_is_needed(found, config, base)
+    return found
 
 
-def what_is_needed(config: RunConfig, base: LoadedModel) -> Message:
+def add_what_is_needed(found: Figures, config: RunConfig, base: LoadedModel) -> None:
     """Operations and tokens of the very batches of a run, means over its steps."""
     shape = of_folder(model_dir(find_model(config.model)))
     batches = batches_of(make_plan(config, base.tokenizer), config)
     counts = [count(batch) for batch in batches]
     flops = [needed_flops(batch, config.method, shape) for batch in batches]
     n = len(batches)
-    return {
-        "needed_flops": sum(flops) / n,
-        "tokens_computed": sum(c.nodes for c in counts) / n,
-        "tokens": sum(c.tokens for c in counts) / n,
-        "tokens_padded": sum(c.padded for c in counts) / n,
-    }
+    found.needed_flops = sum(flops) / n
+    found.tokens_computed = sum(c.nodes for c in counts) / n
+    found.tokens = sum(c.tokens for c in counts) / n
+    found.tokens_padded = sum(c.padded for c in counts) / n
 
 
 def measure_answering(
-    workload: Workload, *, model: str, steps: int, on_first: Any, dtype: str = "auto"
-) -> Message:
+    workload: Workload, *, model: str, steps: int, on_first: OnFirst, dtype: str = "auto"
+) -> Figures:
     """Answer the same prompts `steps` times, each time anew."""
     base = load_base(model, dtype)
     prompts = [base.tokenizer.ask(e.prompt) for e in prompts_to_answer(workload.tasks)]
@@ -103,14 +94,15 @@ def measure_answering(
         base.answers.clear()
         tick = time.perf_counter()
         answers = answer_greedily(base.model, base, prompts, max_new_tokens=ANSWER_TOKENS)
-        found["step_s"].append(time.perf_counter() - tick)
+        found.step_s.append(time.perf_counter() - tick)
         if not number:
             on_first()
-    texts = [answer.text for answer in answers]
-    return found | {"answers": checksums(texts), "peak_memory_mb": peak_memory_mb(base.device)}
+    found.answers = checksums([answer.text for answer in answers])
+    found.peak_memory_mb = peak_memory_mb(base.device)
+    return found
 
 
-def measure_warm_start(*, model: str, dtype: str = "auto") -> Message:
+def measure_warm_start(*, model: str, dtype: str = "auto") -> WarmStart:
     """In a warm process: from the wish for a run to its first loss, once the base has answered before."""
     base, waited = load_base(model, dtype), list[float]()
     for steps in range(1, 5):
@@ -119,4 +111,4 @@ def measure_warm_start(*, model: str, dtype: str = "auto") -> Message:
         for event in train(config, base):
             if isinstance(event, Step) and event.step == 1:
                 waited.append(time.perf_counter() - tick)
-    return {"warm_first_loss_s": waited[1:]}
+    return WarmStart(warm_first_loss_s=tuple(waited[1:]))

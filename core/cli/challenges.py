@@ -16,8 +16,10 @@ from core.course.challenges import (
     challenge,
     challenges,
 )
-from core.course.judge import Verdict, judge_pair, judge_prompt, judge_run
-from core.course.judge_evidence import evidence, find
+from core.course.judge import judge_pair, judge_run
+from core.course.judge_prompts import judge_prompt
+from core.course.measured_run import by_id, find
+from core.course.verdict import Verdict
 from core.data.shots import FORMS
 from core.errors import UserError
 from core.experiments import prompting_record
@@ -101,7 +103,7 @@ def _judged(found: AnyChallenge, arguments: Namespace) -> Verdict:
             if not arguments.run_id:
                 raise UserError("This challenge is judged on a run: give one with --run.")
             store = RunStore()
-            run = evidence(arguments.run_id, store)
+            run = by_id(arguments.run_id, store)
             return judge_run(found, run, lambda config: find(config, store))
         case PairChallenge():
             if not arguments.reference or not arguments.output:
@@ -120,5 +122,5 @@ def _judged(found: AnyChallenge, arguments: Namespace) -> Verdict:
                 seed=arguments.seed,
                 run=arguments.run_id,
             )
-            run = evidence(prompt.run) if prompt.run else None
+            run = by_id(prompt.run) if prompt.run else None
             return judge_prompt(found, prompt, rows.rows if rows else (), run)

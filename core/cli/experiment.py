@@ -66,9 +66,9 @@ def run_experiment(arguments: Namespace) -> int:
         command += f" --methods {arguments.methods}" if arguments.methods else ""
         if arguments.name == "sweep":
             command += f" --ranks {arguments.ranks} --rates {arguments.rates}"
-        untouched = score_base(configs[0], keeper)
+        base = score_base(configs[0], keeper)
         found = record.record(
-            arguments.name, finished, store, untouched=untouched, command=command, stamps=stamps
+            arguments.name, finished, store, base=base, command=command, stamps=stamps
         )
         record.save(found, arguments.record)
     if report := reports.REPORTS.get(arguments.name):

@@ -11,11 +11,14 @@ from typing import Any
 from core.bench.faults import (
     addresses,
     campaign,
+    connections,
     damage,
     disk,
     kills,
+    nodes,
     options,
     recorded_files,
+    servers,
     uploads,
 )
 from core.bench.faults.tries import BAD, NOT_TRIED, Try
@@ -50,6 +53,9 @@ def kinds(main: Main, parser: ArgumentParser) -> dict[str, campaign.Kind]:
     """What is tried, in order."""
     return {
         "kills": kills.trying,
+        "servers": servers.trying,
+        "connections": connections.trying,
+        **({"nodes": nodes.trying} if nodes.is_possible() else {}),
         "uploads": uploads.trying,
         "options": partial(options.trying, main=main, parser=parser),
         "addresses": addresses.trying,
@@ -67,9 +73,13 @@ def run_faults(
     only = names(arguments.only)
     if arguments.record and (only or arguments.n):
         raise UserError("A record holds the whole campaign: give --record without --only and --n.")
+    every = kinds(main, build_parser())
     for kind in only:
         check_choice("The kind", kind, tuple(campaign.USUAL))
-    every = kinds(main, build_parser())
+        if kind not in every:
+            raise UserError(
+                f"The kind {kind} takes packages that are not installed: pip install -r requirements-cluster.txt"
+            )
 
     def show(one: Try) -> None:
         if arguments.json:

@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from collections import Counter
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.cli.options import add_folder_option, add_json_option
@@ -32,7 +33,7 @@ def list_findings(arguments: Namespace) -> int:
     results = judged(folder=arguments.folder)
     for result in results:
         if arguments.json:
-            emit(row_of(result))
+            emit(asdict(line_of(result)))
         else:
             print(f"{result.verdict:16}  {result.finding.name:26}  {result.finding.title}")
     if not arguments.json:
@@ -44,7 +45,7 @@ def list_findings(arguments: Namespace) -> int:
 def show_finding(arguments: Namespace) -> int:
     result = judge(find_finding(arguments.name), Records(arguments.folder))
     if arguments.json:
-        emit(row_of(result))
+        emit(asdict(line_of(result)))
         return 0
     finding = result.finding
     print(f"{finding.title}: {result.verdict}\n{finding.claim}\n{finding.cited}\n")
@@ -58,38 +59,74 @@ def show_finding(arguments: Namespace) -> int:
     return 0
 
 
-def row_of(result: Result) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One side of a comparison; no mean and no interval where nothing is recorded."""
+
+    title: str
+    values: tuple[float, ...]
+    mean: float | None
+    interval: tuple[float, float] | None
+    runs: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    claim: str
+    verdict: str
+    why: str
+    first: Side
+    second: Side
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
     """A finding as `--json` prints it."""
+
+    name: str
+    title: str
+    claim: str
+    source: str
+    experiment: str
+    limits: str
+    verdict: str
+    meaning: str
+    n_recorded: int
+    n_wanted: int
+    parts: list[Part]
+
+
+def line_of(result: Result) -> Line:
     finding = result.finding
-    return {
-        "name": finding.name,
-        "title": finding.title,
-        "claim": finding.claim,
-        "source": finding.cited,
-        "experiment": finding.experiment,
-        "limits": finding.limits,
-        "verdict": str(result.verdict),
-        "meaning": result.meaning,
-        "n_recorded": result.n_recorded,
-        "n_wanted": result.n_wanted,
-        "parts": [
-            {
-                "claim": part.part.words,
-                "verdict": str(part.verdict),
-                "why": part.why,
-                "first": _side(part.first),
-                "second": _side(part.second),
-            }
+    return Line(
+        name=finding.name,
+        title=finding.title,
+        claim=finding.claim,
+        source=finding.cited,
+        experiment=finding.experiment,
+        limits=finding.limits,
+        verdict=str(result.verdict),
+        meaning=result.meaning,
+        n_recorded=result.n_recorded,
+        n_wanted=result.n_wanted,
+        parts=[
+            Part(
+                claim=part.part.words,
+                verdict=str(part.verdict),
+                why=part.why,
+                first=_side(part.first),
+                second=_side(part.second),
+            )
             for part in result.parts
         ],
-    }
+    )
 
 
-def _side(found: Evidence) -> dict[str, Any]:
-    return {
-        "title": found.title,
-        "values": found.values,
-        "mean": found.mean if found.readings else None,
-        "interval": found.interval if found.readings else None,
-        "runs": [reading.run_id for reading in found.readings if reading.run_id],
-    }
+def _side(found: Evidence) -> Side:
+    return Side(
+        title=found.title,
+        values=found.values,
+        mean=found.mean if found.readings else None,
+        interval=found.interval if found.readings else None,
+        runs=[reading.run_id for reading in found.readings if reading.run_id],
+    )

@@ -12,7 +12,9 @@ from core.checks import check_text
 from core.cli import (
     ablation,
     bench,
+    bench_classroom,
     bench_memory,
+    classroom,
     commands,
     contention,
     course,
@@ -24,6 +26,7 @@ from core.cli import (
     faults,
     findings,
     inspect,
+    kit,
     lesson,
     models,
     probe,
@@ -90,11 +93,13 @@ def build_parser() -> argparse.ArgumentParser:
         _add_evaluate,
         _add_score,
         runs.add_parser,
+        classroom.add_parser,
         probe.add_parser,
         doctor.add_parser,
         export.add_parser,
         inspect.add_parsers,
         models.add_parsers,
+        kit.add_parser,
         _add_bench,
     ):
         add(actions)
@@ -243,9 +248,10 @@ def _add_bench(actions: Actions) -> None:
     )
     bench.add_options(parser)
     more = parser.add_subparsers(
-        metavar="[ablation|contention|faults|lesson|memory]", parser_class=Parser
+        metavar="[ablation|classroom|contention|faults|lesson|memory]", parser_class=Parser
     )
     ablation.add_parser(more)
+    bench_classroom.add_parser(more)
     contention.add_parser(more)
     faults.add_parser(more, main=main, build_parser=build_parser)
     lesson.add_parser(more)

@@ -10,7 +10,8 @@ from core.cli.output import emit, say
 from core.config import RunConfig, check_choice, check_number
 from core.config.command import names
 from core.errors import UserError
-from core.experiments.collections import base_requests, wanted
+from core.experiments.base_requests import base_requests
+from core.experiments.collections import wanted
 from core.models import acquire
 from core.recorded import files, plan
 from core.recorded.answers import BASE

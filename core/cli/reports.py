@@ -79,7 +79,7 @@ def report_methods(runs: Sequence[Run], store: RunStore) -> Iterator[Row]:
         row = {
             "type": "method",
             "method": setting.name,
-            "knob": setting.knob,
+            "setting": setting.knob,
             "seeds": len(setting.rows),
             "trainable_params": setting.rows[0].n_trained,
             "share": share,

@@ -12,8 +12,9 @@ from pathlib import Path
 from core.course import glossary, quiz
 from core.course import text as texts
 from core.course.challenges import challenges
+from core.course.citations import figure
 from core.course.content import FOLDER, Lesson, lesson
-from core.course.figures import Figure, check_curve, figure
+from core.course.figures import Figure, check_curve
 from core.course.lessons import LESSONS
 from core.course.predictions import Chosen, Drawn
 from core.course.sources import Runs

@@ -1,6 +1,4 @@
-"""Figures that a lesson cites: `<source>.<metric>`, such as `textbook.names.after`.
-
-A metric of recorded runs, or of the reader's own:
+"""Figures of runs: metrics of recorded runs that differ in their seed alone, or of the reader's own.
 
     <task>.before | after | best | change          its score, 0 to 1
     <task>.right_form | label_accuracy | precision | recall | f1 . before | after | best | change
@@ -12,47 +10,23 @@ A metric of recorded runs, or of the reader's own:
     trained.percent | count                        parameters
     memory.mb                                      weights, gradients, optimizer, activations
 
-Without its last word, the first six are curves over steps. Of a prompt or a tuned model: `score`, `tokens`, `ms` a request,
-`training` seconds. Of what was said: `text`. Of a pair of texts: `f1.<n>`,
-`precision.<n>`, `recall.<n>` over n-grams. Of a count: `percent`, `number`, `mb` (4 bytes each). Of weights: `mb`.
+Without its last word, the first six are curves over steps. What a lesson cites besides runs: core/course/citations.py.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from core.catalog import DEFAULT_MODEL, MODELS
-from core.config import check_choice
-from core.course.sources import (
-    WAYS,
-    Count,
-    MeasuredRun,
-    Pair,
-    Prompt,
-    Runs,
-    Said,
-    Source,
-    Tuned,
-    Weights,
-)
+from core.course.measured_run import MeasuredRun
+from core.course.sources import Runs
 from core.errors import UserError, quote
 from core.evaluate.apart import runs_words
-from core.evaluate.compare_texts import compare_texts
-from core.evaluate.words import Cutting
 from core.events import Evaluation, Event, Memory, Sample, Started, Step, Validation
-from core.experiments import prompting_record
-from core.experiments.adapters import WEIGHT_BYTES, adapter_config
-from core.experiments.first_screens import first_screens
-from core.experiments.prompting import PROMPTED, TUNED, Way, ways
-from core.formulas.parameters import count, trainable_parameters, trained_share
-from core.shape import PUBLISHED
 
 CURVES = ("loss", "validation", "likelihood", "wrongly_sentiment")
-NOT_RECORDED = "not recorded yet"
 FIELDS = ("right_form", "label_accuracy", "precision", "recall", "f1")
 WHEN = ("before", "after", "best", "change")
-FLOAT_BYTES = 4
 Interval = tuple[float, float]
 
 
@@ -95,35 +69,6 @@ def number_words(value: float, unit: str = "") -> str:
     if unit in ("MB", "tokens", "parameters", "ms", "s"):
         return f"{value:,.0f} {unit}" if value >= 10 else f"{value:.2g} {unit}"
     return f"{value:.2f} {unit}".strip()
-
-
-def figure(reference: str, sources: Mapping[str, Source]) -> Figure | None:
-    """The figure of a reference; None where it is not recorded yet.
-
-    Raises `UserError` for a reference that means nothing.
-    """
-    name, _, metric = reference.partition(".")
-    if name not in sources:
-        known = ", ".join(sources) or "none"
-        raise UserError(
-            f"{quote(reference)} cites {quote(name)}; the lesson's figures are: {known}."
-        )
-    match sources[name]:
-        case Runs() as runs:
-            check_metric(metric, runs)
-            return of_runs(metric, runs.measured())
-        case Prompt() as prompt:
-            return _of_prompt(metric, prompt)
-        case Tuned() as tuned:
-            return _of_tuned(metric, tuned)
-        case Said() as said:
-            return _of_said(metric, said)
-        case Pair() as pair:
-            return _of_pair(metric, pair)
-        case Count() as counted:
-            return _of_count(metric, counted)
-        case Weights() as weights:
-            return _of_weights(metric, weights)
 
 
 def check_metric(metric: str, runs: Runs) -> None:
@@ -274,85 +219,3 @@ def _wrongly_sentiment(found: Sequence[Evaluation]) -> dict[int, Figure]:
         step: Figure(values=(sum(share * n for share, n in some) / sum(n for _, n in some),))
         for step, some in shares.items()
     }
-
-
-def _of_prompt(metric: str, source: Prompt) -> Figure | None:
-    wanted = source.prompt
-    form = wanted.form if wanted.shots else ""
-    return _of_way(
-        metric, lambda way: (way.kind, way.labels, way.form) == (PROMPTED, wanted.shots, form)
-    )
-
-
-def _of_tuned(metric: str, source: Tuned) -> Figure | None:
-    wanted = source.tuned
-    check_choice("The method", wanted.method, TUNED)
-    found = prompting_record.recorded()
-    known = [row.labels for row in found.rows if row.kind == wanted.method] if found else []
-    examples = wanted.examples or max(known, default=0)
-    return _of_way(metric, lambda way: (way.kind, way.labels) == (wanted.method, examples))
-
-
-def _of_way(metric: str, fits: Callable[[Way], bool]) -> Figure | None:
-    """A way of the record of prompting against tuning."""
-    if metric not in ("score", "tokens", "ms", "training"):
-        raise UserError(
-            f"A prompt or a tuned model has score, tokens, ms and training, not {quote(metric)}."
-        )
-    found = prompting_record.recorded()
-    for way in ways(found.rows) if found else ():
-        if not fits(way):
-            continue
-        match metric:
-            case "score":
-                return Figure(values=tuple(row.score for row in way.rows), interval=way.interval)
-            case "tokens":
-                return Figure(values=(way.prompt_tokens,), unit="tokens")
-            case "ms":
-                return Figure(values=(1000 * way.latency_s(),), unit="ms")
-            case _:
-                return Figure(values=(fmean(row.once_s for row in way.rows),), unit="s")
-    return None
-
-
-def _of_said(metric: str, source: Said) -> Figure | None:
-    if metric != "text" or source.said not in ("raw", "chat", "tuned"):
-        raise UserError("What was said is raw, chat or tuned, and has a text.")
-    found = first_screens()
-    return Figure(text=getattr(found, source.said)) if found else None
-
-
-def _of_pair(metric: str, source: Pair) -> Figure:
-    what, _, n = metric.partition(".")
-    if what not in ("precision", "recall", "f1") or n not in ("1", "2", "3", "4"):
-        raise UserError(
-            f"A pair of texts has precision, recall and f1 for 1 to 4 words, such as f1.1, not {quote(metric)}."
-        )
-    reference, output = source.texts
-    found = compare_texts(reference, output, n=int(n), how=Cutting()).overlap
-    return Figure(values=(float(getattr(found, what)),))
-
-
-def _of_count(metric: str, source: Count) -> Figure:
-    if source.shape not in PUBLISHED:
-        raise UserError(f"No model with the shape {quote(source.shape)} is known.")
-    shape = PUBLISHED[source.shape]
-    if metric == "percent":
-        return Figure(values=(100 * trained_share(source.method, shape),), unit="%")
-    n = count(source.method, shape).n
-    if metric == "number":
-        return Figure(values=(float(n),), unit="parameters")
-    if metric == "mb":
-        return Figure(values=(FLOAT_BYTES * n / 1e6,), unit="MB")
-    raise UserError(f"A count has percent, number and mb, not {quote(metric)}.")
-
-
-def _of_weights(metric: str, source: Weights) -> Figure:
-    wanted = source.weights
-    if metric != "mb" or wanted.way not in WAYS:
-        raise UserError("Weights have mb, and the way is copies or adapters.")
-    base = MODELS[DEFAULT_MODEL].parameters * WEIGHT_BYTES
-    shape = PUBLISHED[MODELS[DEFAULT_MODEL].shape]
-    adapter = FLOAT_BYTES * trainable_parameters(adapter_config("sentiment").method, shape)
-    n_bytes = wanted.tasks * base if wanted.way == "copies" else base + wanted.tasks * adapter
-    return Figure(values=(n_bytes / 1e6,), unit="MB")

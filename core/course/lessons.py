@@ -15,6 +15,8 @@ class Page:
     url_path: str
     summary: str
     """What a reader finds there, in one sentence."""
+    for_teachers: bool = False
+    """In a class its learners do not have it."""
 
 
 LESSONS = (
@@ -164,6 +166,21 @@ LAB = (
         url_path="teachers",
         summary="Notes and worksheets to print, what each lesson asks, and plans for 45 minutes, 90 minutes and "
         "three weeks.",
+    ),
+    Page(
+        id="classroom",
+        title="Classroom",
+        url_path="classroom",
+        summary="A class in one room: its address, code and QR code, who has joined, how long it lasts, and its end.",
+        for_teachers=True,
+    ),
+    Page(
+        id="wall",
+        title="Wall",
+        url_path="wall",
+        summary="For the projector: what a class guesses and what came, its runs on one plane, who is where, and "
+        "which challenges are solved.",
+        for_teachers=True,
     ),
 )
 

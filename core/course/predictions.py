@@ -1,8 +1,8 @@
 """Predictions: what a reader guesses before a run, and how far that is from what came.
 
 One is *chosen* from a few options, each a range of a measured figure or the beginning of an answer; one is *drawn*: a
-curve over the steps of a run, or the heights of a few bars. What came is measured on the reader's own run, where the
-figure is one of that run, else it is looked up in the recordings.
+curve over the steps of a run, or the heights of a few bars. What came is measured on the run that is shown, where the
+question is about any run or about settings that this run has; else it is looked up in the recordings.
 
     distance = 0        the figure lies in the range that was chosen
              = gap      else, from the figure to the nearest end of that range
@@ -15,9 +15,11 @@ from functools import cached_property
 from math import inf
 from statistics import fmean
 
-from core.course.figures import Figure, check_curve, curve, figure, of_runs
+from core.course.citations import figure
+from core.course.figures import Figure, check_curve, curve, of_runs
+from core.course.measured_run import MeasuredRun
 from core.course.questions import Question, Why
-from core.course.sources import MeasuredRun, Runs, Source
+from core.course.sources import Runs, Source
 from core.errors import UserError, quote
 
 WAYS = ("up", "open", "down")
@@ -60,6 +62,8 @@ class Chosen:
     ask: str
     figure: str
     """The reference that answers it."""
+    any_run: bool = False
+    """It asks about the run that is shown, whatever its settings; else about those that its figure names."""
     options: tuple[Option, ...]
     why: Why
 
@@ -91,8 +95,8 @@ class Chosen:
     def measured(
         self, sources: Mapping[str, Source], run: MeasuredRun | None = None
     ) -> Figure | None:
-        """What answers it: of the reader's run, else of the recorded ones; None where neither is there."""
-        return _measured(self.figure, sources, run)
+        """What answers it: of the run that is shown, else of the recorded ones; None where neither measured it."""
+        return _measured(self.figure, sources, run, any_run=self.any_run)
 
     def compare(self, guess: str, found: Figure) -> Came:
         """Raises `UserError` for a guess that is no option."""
@@ -150,6 +154,8 @@ class Drawn:
     curve: str = ""
     """A reference to a curve; the reader draws it at `steps`."""
     steps: tuple[int, ...] = ()
+    any_run: bool = False
+    """As in a chosen one."""
     bars: tuple[Bar, ...] = ()
     why: Why
 
@@ -190,9 +196,7 @@ class Drawn:
             points = self._curve_points(sources, run)
             found = [points.get(step) for step in self.steps]
         else:
-            sources_named = {bar.figure.partition(".")[0] for bar in self.bars}
-            own = run if len(sources_named) == 1 else None
-            found = [_measured(bar.figure, sources, own) for bar in self.bars]
+            found = [_measured(bar.figure, sources, run, any_run=self.any_run) for bar in self.bars]
         whole = [one for one in found if one]
         return whole if len(whole) == len(found) else None
 
@@ -208,7 +212,7 @@ class Drawn:
         if not isinstance(source := sources.get(name), Runs):
             raise UserError(f"The curve {quote(self.curve)} is not of recorded runs.")
         check_curve(metric, source)
-        if run:
+        if run and (self.any_run or source.holds(run.config)):
             return curve(metric, run.events)
         recorded = source.measured()
         return curve(metric, recorded[0].events) if recorded else {}
@@ -218,9 +222,13 @@ Prediction = Chosen | Drawn
 
 
 def _measured(
-    reference: str, sources: Mapping[str, Source], run: MeasuredRun | None
+    reference: str, sources: Mapping[str, Source], run: MeasuredRun | None, *, any_run: bool
 ) -> Figure | None:
     name, _, metric = reference.partition(".")
-    if run and isinstance(sources.get(name), Runs):
+    source = sources.get(name)
+    if run and isinstance(source, Runs) and (any_run or source.holds(run.config)):
+        asked_alike = run.config.evaluation.prompts == source.configs[0].evaluation.prompts
+        if metric.startswith("answer.") and not asked_alike:
+            return None  # the n-th prompt of this run is another one
         return of_runs(metric, [run])
     return figure(reference, sources)

@@ -4,7 +4,8 @@
     progress("Mia").solved                       # {"smallest_rank": Entry(…)}
 
 One file in the data folder, one line of JSON an entry, appended under a lock: several pages and pupils write at
-once, and a line that a power cut damaged costs that line only. Nothing leaves the machine.
+once, and a line that a power cut damaged costs that line only. Each learner of a class has a file of their own, in
+their space. Nothing leaves the machine.
 """
 
 import json
@@ -19,8 +20,9 @@ from typing import Any
 from filelock import FileLock
 
 from core.checks import check_choice, check_text
+from core.classroom.spaces import folder
 from core.errors import UserError
-from core.paths import data_dir, writable, write_whole
+from core.paths import writable, write_whole
 from core.typed_json import Json, read
 
 KINDS = ("predicted", "ran", "tried", "solved", "answered", "test")
@@ -92,11 +94,11 @@ def learner_name(text: str) -> str:
     return name
 
 
-def keep(entry: Entry) -> None:
+def keep(entry: Entry, *, space: str = "") -> None:
     """Write an entry down. Raises `UserError` where the disk refuses."""
     line = json.dumps(asdict(entry) | {"at": entry.at or _now()}, ensure_ascii=False)
-    path = place()
-    with _lock():
+    path = place(space)
+    with _lock(space):
         try:
             with path.open("ab+") as file:
                 if file.tell() and _last_byte(path) != b"\n":  # a power cut broke the last line
@@ -110,24 +112,24 @@ def keep(entry: Entry) -> None:
             ) from error
 
 
-def progress(learner: str = "") -> Progress:
+def progress(learner: str = "", *, space: str = "") -> Progress:
     """What a learner did; nothing for one who is new. `UserError` where the file cannot be read."""
-    return Progress(entries=tuple(e for e in _entries() if e.learner == learner))
+    return Progress(entries=tuple(e for e in _entries(space) if e.learner == learner))
 
 
 def learners() -> list[str]:
-    """The names that have entries, in alphabetical order; "" is left out."""
-    return sorted({entry.learner for entry in _entries()} - {""}, key=str.casefold)
+    """The names that have entries outside of a class, in alphabetical order; "" is left out."""
+    return sorted({entry.learner for entry in _entries("")} - {""}, key=str.casefold)
 
 
-def forget(learner: str) -> int:
+def forget(learner: str, *, space: str = "") -> int:
     """Delete all entries of a learner; how many there were. Lines that cannot be read stay."""
-    with _lock():
-        lines = _lines()
+    with _lock(space):
+        lines = _lines(space)
         kept = [line for line in lines if (e := _entry(line)) is None or e.learner != learner]
         if len(kept) < len(lines):
             try:
-                write_whole(place(), "".join(f"{line}\n" for line in kept).encode())
+                write_whole(place(space), "".join(f"{line}\n" for line in kept).encode())
             except OSError as error:
                 raise UserError(
                     f"Your progress cannot be deleted: {error.strerror or error}."
@@ -135,12 +137,12 @@ def forget(learner: str) -> int:
     return len(lines) - len(kept)
 
 
-def place() -> Path:
-    return data_dir() / "progress.jsonl"
+def place(space: str = "") -> Path:
+    return folder(space) / "progress.jsonl"
 
 
-def _lock() -> FileLock:
-    return FileLock(writable(data_dir()) / "progress.lock", timeout=LOCK_S)
+def _lock(space: str) -> FileLock:
+    return FileLock(writable(folder(space)) / "progress.lock", timeout=LOCK_S)
 
 
 def _now() -> str:
@@ -153,18 +155,18 @@ def _last_byte(path: Path) -> bytes:
         return file.read(1)
 
 
-def _entries() -> Iterator[Entry]:
-    return filter(None, map(_entry, _lines()))
+def _entries(space: str) -> Iterator[Entry]:
+    return filter(None, map(_entry, _lines(space)))
 
 
-def _lines() -> list[str]:
+def _lines(space: str) -> list[str]:
     try:
-        return place().read_text("utf-8", errors="replace").splitlines()
+        return place(space).read_text("utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return []
     except OSError as error:
         raise UserError(
-            f"Your progress cannot be read from {place()}: {error.strerror or error}."
+            f"Your progress cannot be read from {place(space)}: {error.strerror or error}."
         ) from error
 
 

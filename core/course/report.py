@@ -1,38 +1,40 @@
 """A lab report: what a reader guessed, ran, saw and answered in one lesson, as one HTML file to take home.
 
-    text = report(lesson("forgetting"), run, guesses=(…), answered=(…))
-    config_of_report(text)                   # the settings, on another installation
+    text = report(lesson("forgetting"), run, guesses=(…), answers=(…))
+    settings_of(text)                        # on another installation
 
-The file holds its own style and pictures, needs no network and no script, and prints. The settings lie in it as JSON, so
-that it can be dropped on another installation, which then offers the same run.
+The file holds its own style and pictures, needs no network and no script, and prints. What was set lies in it
+(core/course/report_settings.py), so that it can be dropped on another installation, which then offers the same.
 """
 
 import html
-import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.catalog import task_title
-from core.config import RunConfig
-from core.config.command import command_of
 from core.course.content import Lesson
 from core.course.figures import curve
 from core.course.kit import blocks, document, inline
 from core.course.lessons import LESSONS, name_of
-from core.course.sources import MeasuredRun
-from core.errors import UserError
+from core.course.measured_run import MeasuredRun
+from core.course.predictions import Chosen
+from core.course.report_settings import Settings, element_of
 from core.evaluate.limits import sample_as_shown
 from core.events import Evaluation, Sample
-from core.typed_json import strict_json
 
-MOST_BYTES = 2**20
-"""Of a report that is read."""
-KIND = "tuning-fork/settings"
-SETTINGS = re.compile(rf'<script type="application/json" id="{KIND}">(.*?)</script>', re.DOTALL)
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#7e2afc", "#E69F00", "#555555")
 DASHES = ("", "7 4", "2 3", "9 3 2 3", "1 4", "12 4")
 WIDTH, HEIGHT, LEFT, BOTTOM = 560, 220, 44, 36
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """What was asked and answered, or measured, where that is no course of a run."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,15 +55,70 @@ class Answered:
     """Whether it is right, and why."""
 
 
+def guessed(
+    course: Lesson, given: Mapping[str, str | Sequence[float]], run: MeasuredRun | None
+) -> list[Guessed]:
+    """What a reader predicted, by the id of the prediction, beside what a run or the recordings say."""
+    found: list[Guessed] = []
+    for one in course.predictions:
+        if not (guess := given.get(one.id)):
+            continue
+        if isinstance(one, Chosen):
+            if not isinstance(guess, str) or guess not in {option.text for option in one.options}:
+                continue  # another version's
+            shown, came = guess, one.measured(course.figures, run)
+            words = one.compare(shown, came).words if came else ""
+        else:
+            heights = [height for height in guess if not isinstance(height, str)]
+            if len(heights) != len(one.points):
+                continue
+            pairs = zip(one.points, heights, strict=True)
+            shown = ", ".join(f"{point}: {height:.2g}" for point, height in pairs)
+            points, words = one.measured(course.figures, run), ""
+            if points and len(points) == len(heights):
+                measured = zip(one.points, points, strict=True)
+                words = ", ".join(f"{point}: {figure.words}" for point, figure in measured)
+                words += f". {one.how} Here: {one.compare(heights, points).distance:.2g}."
+        found.append(Guessed(ask=course.printed(one.ask), guess=shown, came=words))
+    return found
+
+
+def answered(course: Lesson, given: Mapping[str, str]) -> list[Answered]:
+    """The questions of a lesson that were answered, by the id of the question."""
+    asked = [*(one.question for one in course.predictions), *course.questions]
+    found: list[Answered] = []
+    for question in asked:
+        for answer in question.answers:
+            if given.get(question.id) == answer.text:
+                verdict = (
+                    "" if answer.right else f"Not quite. The right answer: {question.right.text}. "
+                )
+                found.append(
+                    Answered(
+                        ask=course.printed(question.ask),
+                        answer=course.printed(answer.text),
+                        verdict=course.printed(verdict + answer.explained),
+                    )
+                )
+    return found
+
+
 def report(
     course: Lesson,
-    run: MeasuredRun,
+    run: MeasuredRun | None,
     *,
+    settings: Settings | None = None,
+    tables: Sequence[Table] = (),
     guesses: Sequence[Guessed] = (),
-    answered: Sequence[Answered] = (),
+    answers: Sequence[Answered] = (),
     learner: str = "",
 ) -> str:
-    """The HTML of a report, at most 1 MB."""
+    """The HTML of a report, at most 1 MB; without a run, of what else was done, guessed and answered.
+
+    `settings` are what it restores elsewhere, those of the run where none are given.
+    """
+    if settings is None:
+        settings = Settings(lesson=course.id, runs=(run.config,) if run else ())
     title = next(page.title for page in LESSONS if page.id == course.id)
     parts = [
         f"<h1>{name_of(course.id)}: {html.escape(title)}</h1>",
@@ -69,32 +126,27 @@ def report(
         f"<p>{inline(course, course.text['question'])}</p>",
         f'<div class="notion">{blocks(course, course.text["notion"])}</div>',
         *_guesses(guesses),
-        "<h2>What was run</h2>",
-        f"<p><code>{html.escape(command_of(run.config))}</code></p>",
-        "<h2>What came</h2>",
-        *_curves(run),
-        *_answers(run),
-        *_answered(answered),
+        *_what_was_done(run, settings, tables),
+        *_answered(answers),
         "<h2>What can be said now</h2>",
         blocks(course, course.text["can_say"]),
     ]
-    settings = json.dumps(strict_json(run.config.to_dict())).replace("<", "\\u003c")
-    kept = f'<script type="application/json" id="{KIND}">{settings}</script>'
-    return document(f"{title}: lab report", "".join(parts) + kept)
+    return document(f"{title}: lab report", "".join(parts) + element_of(settings))
 
 
-def config_of_report(text: str) -> RunConfig:
-    """The settings that a report holds. Raises `UserError` for a file that is no report, or of settings that are
-    not valid here."""
-    if len(text.encode()) > MOST_BYTES:
-        raise UserError("The file is larger than 1 MB, so it is no lab report of this app.")
-    found = SETTINGS.search(text)
-    if not found:
-        raise UserError("The file holds no settings of a run: it is no lab report of this app.")
-    try:
-        return RunConfig.from_dict(json.loads(found[1]))
-    except (json.JSONDecodeError, TypeError, AttributeError) as error:
-        raise UserError(f"The settings in the report are damaged: {error}.") from error
+def _what_was_done(
+    run: MeasuredRun | None, settings: Settings, tables: Sequence[Table]
+) -> list[str]:
+    if not run and not settings.commands and not tables:
+        return ["<p>No run of this lesson was finished.</p>"]
+    return [
+        "<h2>What was done</h2>",
+        *(f"<p><code>{html.escape(one)}</code></p>" for one in settings.commands),
+        "<h2>What came</h2>",
+        *(_curves(run) if run else ()),
+        *(_answers(run) if run else ()),
+        *(part for table in tables for part in _table(table)),
+    ]
 
 
 def _guesses(guesses: Sequence[Guessed]) -> list[str]:
@@ -108,6 +160,16 @@ def _guesses(guesses: Sequence[Guessed]) -> list[str]:
     return [
         "<h2>What was predicted</h2>",
         f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>",
+    ]
+
+
+def _table(table: Table) -> list[str]:
+    head = "".join(f"<th>{_plain(text)}</th>" for text in table.head)
+    rows = ["".join(f"<td>{_plain(text)}</td>" for text in row) for row in table.rows]
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return [
+        f"<h3>{html.escape(table.title)}</h3>",
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>",
     ]
 
 

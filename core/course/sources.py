@@ -24,35 +24,25 @@ A lesson names its sources in course.toml:
     [figures.copies]
     weights = { tasks = 20, way = "copies" }              # memory of many tasks, by formula
 
-What can be measured on each says core/course/figures.py.
+What can be measured on each says core/course/citations.py.
 """
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from core import recorded as shipped
 from core.catalog import DEFAULT_MODEL, MODELS
 from core.config import SETTINGS, MethodConfig, RunConfig
+from core.course.measured_run import MeasuredRun, of_recorded
 from core.errors import UserError, quote
 from core.evaluate.metric_failures import METRIC_FAILURES, SAME_SCORE
-from core.events import Event
 from core.experiments import collections, first_screens
-from core.runs.store import RunSummary
 
 SEED = "seed"
 WAYS = ("copies", "adapters")
-
-
-@dataclass(frozen=True, kw_only=True)
-class MeasuredRun:
-    """A run that is over, as far as figures are taken from it."""
-
-    config: RunConfig
-    events: tuple[Event, ...]
-    summary: RunSummary = field(default_factory=RunSummary)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +75,10 @@ class Runs:
 
     def _fits(self, config: RunConfig) -> bool:
         return all(_plain(value_at(config, path)) == want for path, want in self.settings.items())
+
+    def holds(self, config: RunConfig) -> bool:
+        """Whether a run has these settings, with whatever seed."""
+        return any(replace(config, seed=one.seed) == one for one in self.configs)
 
     def measured(self) -> list[MeasuredRun]:
         """Those of its runs that are recorded, by seed."""
@@ -213,9 +207,9 @@ def _recorded(config: RunConfig) -> MeasuredRun | None:
     """
     if found := shipped.find(config):
         with suppress(UserError):
-            return MeasuredRun(config=config, events=tuple(found.events()), summary=found.summary)
+            return of_recorded(found)
     screens = first_screens.first_screens()
     for run in screens.runs.values() if screens else ():
         if run.config.hash == config.hash:
-            return MeasuredRun(config=config, events=run.events, summary=RunSummary())
+            return MeasuredRun(config=config, events=run.events, is_recorded=True)
     return None

@@ -6,7 +6,7 @@
     # notion
     Names went from {{textbook.names.before}} to {{textbook.names.after}}. More in [Cures](lesson:cures).
 
-A figure is looked up in what was measured (core/course/figures.py), never typed; `{{= 0.8}}` is a number that is
+A figure is looked up in what was measured (core/course/citations.py), never typed; `{{= 0.8}}` is a number that is
 no measurement: a made-up example, a setting, or what others claim. A link leads to a `lesson:`, a `page:` of the
 lab, a `source:` of the lesson, or an address.
 """
@@ -14,7 +14,7 @@ lab, a `source:` of the lesson, or an address.
 import re
 from collections.abc import Iterator, Mapping
 
-from core.course.figures import NOT_RECORDED, figure
+from core.course.citations import NOT_RECORDED, figure
 from core.course.lessons import LAB, LESSONS
 from core.course.sources import Source
 from core.errors import UserError, quote

@@ -7,10 +7,9 @@ list of turns as prompt and one as completion (huggingface.co/docs/trl, "Dataset
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from core.data.intake.rows import Row, read_table
-from core.typed_json import Json
+from core.typed_json import Json, JsonObject
 
 MESSAGES = "messages"
 SHAREGPT = "sharegpt"
@@ -76,12 +75,12 @@ def _value(row: Row, shape: str, text: str, *, is_array: bool) -> str:
     return json.dumps(_from_conversational(row.cells))
 
 
-def _from_sharegpt(cells: dict[str, Any]) -> dict[str, Any]:
+def _from_sharegpt(cells: JsonObject) -> JsonObject:
     name = next((n for n in CONVERSATIONS if n in cells), "")
     turns = cells.get(name)
     if not isinstance(turns, list):
         return cells
-    written: list[Any] = [_turn(turn) for turn in turns]
+    written = [_turn(turn) for turn in turns]
     system = cells.get("system")
     if isinstance(system, str) and system.strip():
         written.insert(0, {"role": "system", "content": system})
@@ -89,7 +88,7 @@ def _from_sharegpt(cells: dict[str, Any]) -> dict[str, Any]:
     return {MESSAGES: written, **{k: v for k, v in cells.items() if k not in left_out}}
 
 
-def _turn(turn: Any) -> Any:
+def _turn(turn: Json) -> Json:
     if not isinstance(turn, dict):
         return turn
     side = turn.get("from", turn.get("role"))
@@ -97,7 +96,7 @@ def _turn(turn: Any) -> Any:
     return {"role": role, "content": turn.get("value", turn.get("content"))}
 
 
-def _from_conversational(cells: dict[str, Any]) -> dict[str, Any]:
+def _from_conversational(cells: JsonObject) -> JsonObject:
     prompt, completion = cells.get("prompt"), cells.get("completion")
     if not isinstance(prompt, list) or not isinstance(completion, list):
         return cells

@@ -20,7 +20,8 @@ from core.errors import UserError, quote
 
 MOST_UNPACKED = 10 * MAX_UPLOAD_BYTES
 """Bytes. A file that unpacks to more is no data of a lesson, but fills the memory."""
-Cells = dict[str, Any]
+Cells = dict[str, object]
+"""A row by column; a cell is whatever pyarrow or openpyxl made of it."""
 
 
 @dataclass(frozen=True, kw_only=True)

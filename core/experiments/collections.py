@@ -5,7 +5,7 @@ exactly (`tests/core/experiments/test_collections.py` compares them with the pag
 makes them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from itertools import permutations
@@ -20,43 +20,22 @@ from core.config import (
     as_taught,
     default_learning_rate,
 )
-from core.data.shots import FORMS
-from core.data.tokenizer import ChatTokenizer
-from core.experiments import for_findings, knowledge_probe, mixtures, soft_prompts
+from core.experiments import for_findings, mixtures, soft_prompts
 from core.experiments.adapters import ADAPTER_TASKS, adapter_config
-from core.experiments.collapse import SEQUENCE, TEXTBOOK_RATE, WATCHED, collapse, in_sequence
-from core.experiments.first_screens import ANSWER_TOKENS, REVIEW, instruction_config
+from core.experiments.collapse import SEQUENCE, TEXTBOOK_RATE, collapse, in_sequence
+from core.experiments.first_screens import instruction_config
 from core.experiments.methods import method_config, usual_config
-from core.experiments.mitigations import LEARNED, MITIGATIONS, PROMPTS, mitigation_config
-from core.experiments.prompting import (
-    SHOTS,
-    TEXT_SHOTS,
-    TUNED,
-    prompt_evaluations,
-    tuned_config,
-    tuned_configs,
-    tuned_evaluation,
-)
+from core.experiments.mitigations import LEARNED, MITIGATIONS, mitigation_config
 from core.experiments.prompting import SIZES as TRAINING_SIZES
+from core.experiments.prompting import (
+    TUNED,
+    tuned_configs,
+)
 from core.experiments.ranks import full_config, rank_config
+from core.experiments.run_requests import ask_as_prompts_are, ask_matrices, ask_prompt_and_merge
 from core.experiments.sweep import RANKS, RATES, Sweep
 from core.experiments.watching import WATCHED_TASKS, watched_config
-from core.generate.settings import SamplingSettings
-from core.models.acquire import load_tokenizer
-from core.recorded.plan import AnyRequest, Wanted
-from core.runs.messages import (
-    Generate,
-    LookAtMatrices,
-    LookAtSpectrum,
-    Measure,
-    Merge,
-    NextTokensAfter,
-    StartLora,
-    StepThrough,
-    TakeAway,
-)
-from core.shape import PUBLISHED
-from core.train.phases import PHASES
+from core.recorded.plan import Wanted
 
 SEEDS = (0, 1, 2)
 FULL_RATES = (TEXTBOOK_RATE, 2e-5, 1e-4, 5e-5, 2e-4, 1e-5, 1e-3)
@@ -79,10 +58,6 @@ MORE_RANKS = (3, 6, 12, 24, 48, 96)
 """Stops of the lesson's rank slider between those of the sweep."""
 ALPHAS = (1.0, 4.0, 8.0, 32.0, 64.0, 128.0)
 """At the usual rank."""
-LOOKED_AT = (0.0, 1 / 3, 2 / 3, 1.0)
-"""Layers whose spectra are kept, by their place from the first to the last; of these two also the matrices."""
-DRAWN_RANKS = (1, 8, 64)
-"""LoRA's ranks whose matrices are kept: each place takes 40 KB."""
 
 
 @cache
@@ -251,96 +226,17 @@ def single_tasks() -> Iterator[RunConfig]:
         yield adapter_config(task)
     yield instruction_config()
     for task in (t.id for t in catalog.TASKS.values() if "train" in t.splits):
-        yield _lesson_2(task)
+        yield instruction_tuned_on(task)
 
 
-def ask_matrices(config: RunConfig, run_id: str) -> Sequence[AnyRequest]:
-    """Of one seed at the usual rate and alpha: spectra at some layers, a LoRA's matrices, what merging changes."""
-    method, layers = config.method, _layers(config.model)
-    is_usual = config.optimizer.learning_rate == default_learning_rate(method.name)
-    if config.seed or not is_usual or method.alpha != MethodConfig().alpha:
-        return ()
-    is_drawn = METHODS[method.name].low_rank and method.rank in DRAWN_RANKS
-    asked: list[AnyRequest] = []
-    for layer in layers:
-        for module in method.target_modules:
-            asked.append(LookAtSpectrum(run=run_id, layer=layer, module=module))
-            if is_drawn and layer in (layers[0], layers[-1]):
-                asked.append(LookAtMatrices(run=run_id, layer=layer, module=module))
-    if METHODS[method.name].low_rank:
-        asked.append(Merge(run=run_id, prompts=PROMPTS))
-    return asked
-
-
-def ask_prompt_and_merge(config: RunConfig, run_id: str) -> Sequence[AnyRequest]:
-    """Of one seed: answers with and without a soft prompt."""
-    if config.seed or config.method.name != "prompt":
-        return ()
-    return (TakeAway(run=run_id, prompts=PROMPTS),)
-
-
-def ask_as_prompts_are(config: RunConfig, run_id: str) -> Sequence[AnyRequest]:
-    """The test set and timed requests, as the base model is asked them with examples; and of one run the facts
-    that no tuning can bring."""
-    asked: list[AnyRequest] = [Measure(wanted=tuned_evaluation(config, run_id))]
-    if config == tuned_config(LEARNED, "lora", 0):
-        asked += fact_requests(load_tokenizer(config.model), run_id)
-    return asked
-
-
-def fact_requests(tokenizer: ChatTokenizer, run_id: str = "") -> Iterator[Generate]:
-    """Each fact asked in the ways that a tuned model is asked, or in those of the base model."""
-    settings = SamplingSettings(max_new_tokens=knowledge_probe.ANSWER_TOKENS)
-    model = catalog.DEFAULT_MODEL
-    for fact in knowledge_probe.FACTS:
-        texts = knowledge_probe.texts(fact.question, fact.given, tokenizer)
-        for way, text in texts.items():
-            if (way == knowledge_probe.TUNED) == bool(run_id):
-                yield Generate(model=model, text=text, raw=True, run=run_id, settings=settings)
-
-
-def prompted_requests() -> Iterator[Measure]:
-    """The base model with solved examples, to set beside tuned ones."""
-    found = [
-        *prompt_evaluations(LEARNED, SHOTS, SEEDS),
-        *prompt_evaluations(LEARNED, TEXT_SHOTS, SEEDS, form=FORMS[1]),
-    ]
-    return (Measure(wanted=one) for one in found)
-
-
-def base_requests(tokenizer: ChatTokenizer | None = None) -> list[AnyRequest]:
-    """What lessons show of the base model before any run: its answers and what could come next, an untrained
-    LoRA beside it, the first step of instruction tuning, phase by phase, what it can do with solved examples, and, given a tokenizer, the facts."""
-    model = catalog.DEFAULT_MODEL
-    greedy = SamplingSettings(max_new_tokens=ANSWER_TOKENS)
-    asked: list[AnyRequest] = [
-        Generate(model=model, text=REVIEW, settings=greedy, raw=raw) for raw in (True, False)
-    ]
-    prompts = dict.fromkeys((*WATCHED, *PROMPTS))
-    asked += (Generate(model=model, text=prompt, settings=greedy) for prompt in prompts)
-    asked += (NextTokensAfter(model=model, text=prompt) for prompt in (REVIEW, *prompts))
-    asked.append(StartLora(config=rank_config(MethodConfig(), rate=default_learning_rate("lora"))))
-    opened = _lesson_2("sentiment")
-    asked += (StepThrough(config=opened, phase=n, known=n) for n in range(len(PHASES)))
-    asked += prompted_requests()
-    asked += fact_requests(tokenizer) if tokenizer else ()
-    return asked
-
-
-def _lesson_2(task: str) -> RunConfig:
-    """As its page opens."""
+def instruction_tuned_on(task: str) -> RunConfig:
+    """As the lesson of instruction tuning opens."""
     return replace(instruction_config(), data=DataConfig(task=task), evaluation=EvaluationConfig())
 
 
 def _variant(method: str, seed: int) -> RunConfig:
     rate = default_learning_rate(method)
     return rank_config(MethodConfig(name=method), rate=rate, seed=seed)
-
-
-def _layers(model: str) -> list[int]:
-    """Some layers of a model of the catalogue, from the first to the last."""
-    n = PUBLISHED[catalog.MODELS[model].shape].layers
-    return sorted({round(place * (n - 1)) for place in LOOKED_AT})
 
 
 def _each(configs: Iterable[RunConfig]) -> tuple[RunConfig, ...]:

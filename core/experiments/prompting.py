@@ -7,9 +7,8 @@ Both see the same labelled pairs, and answer the same test examples.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, median
-from typing import Any
 
 from core.config import (
     FINAL_EXAMPLES,
@@ -23,7 +22,7 @@ from core.config import (
     default_learning_rate,
 )
 from core.data.listing import seen_words
-from core.evaluate.form_and_label import LINE_FIELDS, Line, lines, mean_lines
+from core.evaluate.form_and_label import Line, lines, mean_lines
 from core.evaluate.limits import cut_line
 from core.evaluate.uncertainty import median_interval
 from core.events import Event, Started, Step
@@ -116,13 +115,6 @@ def tuned_configs(
                 yield tuned_config(task, method, size, seed=seed, model=model)
 
 
-MEASURED = (
-    "score", "metric", "n", "prompt_tokens", "uncached_tokens", "answer_tokens",
-)  # fmt: skip
-LISTS = ("interval", "seconds", "cached_seconds")
-"""Fields of a `Row` that are taken over from what was measured: numbers, and lists of them."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """One way with one seed, as measured."""
@@ -165,13 +157,13 @@ class Row:
 def prompt_row(measured: Measured) -> Row:
     """From what `core.runs.prompt_evaluation` keeps of prompting."""
     asking = measured.asking
-    return Row(
+    return _row(
+        measured,
         kind=PROMPTED,
         task=asking.task,
         labels=asking.shots,
         seed=asking.seed,
         form=asking.form if asking.shots else "",
-        **_figures(measured),
     )
 
 
@@ -179,24 +171,44 @@ def tuned_row(measured: Measured, config: RunConfig, events: Sequence[Event]) ->
     """From what is kept of a tuned model's answers, and its run's config and events."""
     steps = [e for e in events if isinstance(e, Step)]
     n_train = next(e.n_train for e in events if isinstance(e, Started))
-    return Row(
+    found = _row(
+        measured,
         kind=config.method.name,
         task=config.data.task,
         labels=n_train,
         seed=config.seed,
-        form="",
+    )
+    return replace(
+        found,
         once_s=sum(e.step_s for e in steps),
         once_tokens=round(sum(e.tokens_per_s * e.step_s for e in steps)),
         seen=len(steps) * config.optimizer.batch_size,
-        **_figures(measured),
     )
 
 
-def _figures(measured: Measured) -> dict[str, Any]:
-    return {
-        name: getattr(measured, name)
-        for name in (*MEASURED, *LISTS, *LINE_FIELDS, "n_cut", "max_new_tokens")
-    }
+def _row(
+    measured: Measured, *, kind: str, task: str, labels: int, seed: int, form: str = ""
+) -> Row:
+    return Row(
+        kind=kind,
+        task=task,
+        labels=labels,
+        seed=seed,
+        form=form,
+        score=measured.score,
+        interval=measured.interval,
+        metric=measured.metric,
+        n=measured.n,
+        right_form=measured.right_form,
+        label_accuracy=measured.label_accuracy,
+        n_cut=measured.n_cut,
+        max_new_tokens=measured.max_new_tokens,
+        prompt_tokens=measured.prompt_tokens,
+        uncached_tokens=measured.uncached_tokens,
+        answer_tokens=measured.answer_tokens,
+        seconds=measured.seconds,
+        cached_seconds=measured.cached_seconds,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,8 @@ from core import recorded as shipped
 from core.answer import Answer
 from core.evaluate.limits import as_shown
 from core.events import Started, Step
-from core.experiments import collections
+from core.experiments.base_requests import prompted_requests
+from core.experiments.collections import SEEDS
 from core.experiments.knowledge_probe import FACTS, GIVEN, PLAIN, SHOWN
 from core.experiments.knowledge_probe import TUNED as TUNED_WAY
 from core.experiments.mitigations import LEARNED
@@ -106,9 +107,9 @@ def _own_record(path: Path) -> RecordedRows | None:
 def _view() -> RecordedRows | None:
     """Of recorded runs; None unless all of them, and all that was asked, are there."""
     by_hash = shipped.collection(COLLECTION).by_hash
-    wanted = tuned_configs(LEARNED, TUNED, SIZES, collections.SEEDS)
+    wanted = tuned_configs(LEARNED, TUNED, SIZES, SEEDS)
     runs = list(filter(None, (by_hash.get(config.hash) for config in wanted)))
-    asked = list(collections.prompted_requests())
+    asked = list(prompted_requests())
     tuned = [_measured(Measure(wanted=tuned_evaluation(run.config, run.run_id))) for run in runs]
     prompted = [_measured(request) for request in asked]
     if not runs or len(runs) < n_tuned() or None in (*tuned, *prompted):
@@ -131,7 +132,7 @@ def _view() -> RecordedRows | None:
 
 def n_tuned() -> int:
     """How many tuned models the record compares."""
-    return len(TUNED) * len(SIZES) * len(collections.SEEDS)
+    return len(TUNED) * len(SIZES) * len(SEEDS)
 
 
 def _measured(request: Measure) -> Measured | None:

@@ -143,7 +143,7 @@ class Recorded:
     machine: str
     date: str
     """UTC, of the last run."""
-    untouched: tuple[Evaluation, ...]
+    base: tuple[Evaluation, ...]
     """Evaluations of the base model on the examples of the last checks."""
     runs: tuple[RecordedRun, ...]
     stamp: Stamp = field(default_factory=Stamp)
@@ -151,7 +151,7 @@ class Recorded:
 
     def base_score(self, task: str) -> float | None:
         """The base model's score on a task, 0 to 1; None when it was not measured."""
-        return next((e.score for e in self.untouched if e.task == task), None)
+        return next((e.score for e in self.base if e.task == task), None)
 
     @property
     def where(self) -> str:
@@ -166,7 +166,7 @@ def record(
     runs: Sequence[Run],
     store: RunStore,
     *,
-    untouched: Sequence[Evaluation],
+    base: Sequence[Evaluation],
     command: str,
     stamps: Sequence[Stamp] = (),
 ) -> Recorded:
@@ -177,7 +177,7 @@ def record(
         command=command,
         machine=describe_machine(),
         date=time.strftime("%Y-%m-%d", time.gmtime(ended)),
-        untouched=tuple(untouched),
+        base=tuple(base),
         runs=tuple(
             RecordedRun.kept(
                 config=run.config,
@@ -199,9 +199,9 @@ def _brief(evaluation: Evaluation) -> dict[str, Json]:
 
 def save(found: Recorded, path: Path) -> None:
     """Write a record as JSON, one run a line; `UserError` when the disk refuses."""
-    untouched = [_brief(event) for event in found.untouched]
+    base = [_brief(event) for event in found.base]
     head = {k: v for k, v in vars(found).items() if k != "runs"}
-    head |= {"untouched": untouched, "stamp": asdict(found.stamp)}
+    head |= {"base": base, "stamp": asdict(found.stamp)}
     lines = ",\n".join(json.dumps(run.to_dict(), ensure_ascii=False) for run in found.runs)
     text = json.dumps(head, indent=1, ensure_ascii=False)[:-2] + f',\n "runs": [\n{lines}\n]\n}}\n'
     save_whole(path, text.encode())
@@ -223,7 +223,7 @@ def _view(experiment: str) -> Recorded | None:
     if not found or None in found:
         return None
     runs: list[RecordedRun] = []
-    untouched: dict[str, Evaluation] = {}
+    base: dict[str, Evaluation] = {}
     for run in filter(None, found):
         kept = RecordedRun.kept(
             config=run.config,
@@ -235,14 +235,14 @@ def _view(experiment: str) -> Recorded | None:
         runs.append(kept)
         for event in kept.events:
             if isinstance(event, Evaluation) and event.step == 0:
-                untouched.setdefault(event.task, event)
+                base.setdefault(event.task, event)
     stamp = Stamp.of_all([run.stamp for run in runs if run.stamp])
     return Recorded(
         experiment=experiment,
         command=f"python -m core record --only {name}",
         machine=stamp.machine,
         date=stamp.at[:10],
-        untouched=tuple(untouched.values()),
+        base=tuple(base.values()),
         runs=tuple(runs),
         stamp=stamp,
     )
@@ -255,6 +255,7 @@ def _own_record(experiment: str) -> Recorded | None:
     with reading(path):
         found = json.loads(path.read_text("utf-8"))
         runs = tuple(map(RecordedRun.of, found.pop("runs")))
-        untouched = tuple(read(Evaluation, event) for event in found.pop("untouched"))
+        older = found.pop("untouched", ())  # as older records call it
+        base = tuple(read(Evaluation, event) for event in found.pop("base", older))
         stamp = read(Stamp, found.pop("stamp", {}))
-        return Recorded(**found, untouched=untouched, runs=runs, stamp=stamp)
+        return Recorded(**found, base=base, runs=runs, stamp=stamp)

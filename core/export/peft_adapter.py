@@ -9,7 +9,6 @@ from safetensors import SafetensorError, safe_open
 from core import catalog
 from core.errors import UserError
 from core.export.card import CARD, model_card
-from core.export.folder import whole_folder
 from core.export.tokenizer_files import write_tokenizer
 from core.models import acquire
 from core.runs import artifacts
@@ -18,13 +17,6 @@ from core.typed_json import Json
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
-
-
-def export_peft(store: RunStore, run_id: str, to: Path) -> Path:
-    """Copy a run's adapter into the folder `to`, which must be new or empty."""
-    with whole_folder(to) as folder:
-        write_adapter(store, store.get(run_id), folder)
-    return to
 
 
 def write_adapter(store: RunStore, run: Run, folder: Path) -> None:

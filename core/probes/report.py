@@ -23,7 +23,6 @@ MARGIN = 0.2
 """The largest loss that still counts as kept, in shares: 0.2 is 20 of 100 prompts. With 16 prompts a skill, a
 smaller one could never be excluded."""
 GAINED, KEPT, LOST, NOT_DECIDED = "gained", "kept", "lost", "not decided"
-VERDICTS = (LOST, NOT_DECIDED, KEPT, GAINED)
 
 
 @dataclass(frozen=True, kw_only=True)

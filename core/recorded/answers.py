@@ -6,7 +6,7 @@ after it was made, and kept beside it. What is asked of the base model stands in
     recorded_answer(LookAtSpectrum(run=found.run_id, layer=29, module="query"))    # [Spectrum(…)], or None
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from core.runs.messages import (
     request_to_json,
 )
 from core.stamp import Stamp
-from core.typed_json import read, strict_json
+from core.typed_json import JsonObject, read, read_object, strict_json
 
 BASE = "base_model"
 """The folder of what the base model was asked."""
@@ -38,7 +38,7 @@ def recorded_answer(request: Request[M], *, folder: Path | None = None) -> list[
         found = _kept(path).get(key_of(request))
         if found is None:
             return None
-        return [message_from_json(request, one) for one in found["answers"]]
+        return [message_from_json(request, one) for one in found.answers]
 
 
 def all_recorded(run_id: str = "", *, folder: Path | None = None) -> list[Asked]:
@@ -47,8 +47,8 @@ def all_recorded(run_id: str = "", *, folder: Path | None = None) -> list[Asked]
     path = _path_of(run_id, folder)
     with files.reading(path):
         for line in _kept(path).values():
-            request = request_from_json(line["asked"])
-            found.append((request, [message_from_json(request, one) for one in line["answers"]]))
+            request = request_from_json(line.asked)
+            found.append((request, [message_from_json(request, one) for one in line.answers]))
     return found
 
 
@@ -60,7 +60,7 @@ def run_of(request: Request[Any]) -> str:
 
 def save(path: Path, asked: list[Asked], *, identity: str, stamp: Stamp) -> None:
     """Write requests with their answers, and how these came about."""
-    lines = [
+    lines: list[JsonObject] = [
         {
             "asked": request_to_json(request),
             "answers": files.rounded([message_to_json(answer) for answer in answers]),
@@ -116,7 +116,15 @@ def _path_of(run_id: str, folder: Path | None) -> Path | None:
     return None
 
 
-def _kept(path: Path | None) -> dict[str, files.Json]:
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A request with its answers, as they lie in the file."""
+
+    asked: JsonObject
+    answers: list[JsonObject]
+
+
+def _kept(path: Path | None) -> dict[str, Line]:
     """Each request with its answers, by its key."""
     try:
         return _read(path, path.stat().st_mtime_ns) if path else {}
@@ -125,7 +133,14 @@ def _kept(path: Path | None) -> dict[str, files.Json]:
 
 
 @lru_cache(maxsize=32)
-def _read(path: Path, changed_at: int) -> dict[str, files.Json]:
+def _read(path: Path, changed_at: int) -> dict[str, Line]:
     del changed_at
     _, *lines = files.read_lines(path)
-    return {files.line_of(_plain(line["asked"])): line for line in lines}
+    found = [
+        Line(
+            asked=read_object(line["asked"]),
+            answers=[read_object(one) for one in read(list[object], line["answers"])],
+        )
+        for line in lines
+    ]
+    return {files.line_of(_plain(line.asked)): line for line in found}

@@ -9,7 +9,7 @@ from pathlib import Path
 from core.config import RunConfig
 from core.errors import UserError, quote
 from core.recorded import files
-from core.recorded.files import INDEX, Json
+from core.recorded.files import INDEX, Index
 from core.recorded.run import RecordedRun
 
 
@@ -95,8 +95,9 @@ def find_run(run_id: str, *, folder: Path | None = None) -> RecordedRun:
 
 def save(found: Collection, folder: Path) -> None:
     """Write the index of a collection."""
-    head: Json = {"collection": found.name, "defaults": found.defaults}
-    files.write_index(folder / found.name, head, (run.to_dict() for run in found.runs))
+    runs = [run.to_dict() for run in found.runs]
+    index = Index(collection=found.name, defaults=found.defaults, runs=runs)
+    files.write_index(folder / found.name, index)
 
 
 @lru_cache(maxsize=128)
@@ -104,7 +105,5 @@ def _read(place: Path, changed_at: int, size: int) -> Collection:
     del changed_at, size  # an index that was written anew is read anew
     found = files.read_index(place)
     with files.reading(place / INDEX):
-        runs = tuple(
-            RecordedRun.of(run, collection=place.name, folder=place) for run in found["runs"]
-        )
-    return Collection(name=place.name, runs=runs, defaults=str(found.get("defaults", "")))
+        runs = tuple(RecordedRun.of(run, collection=place.name, folder=place) for run in found.runs)
+    return Collection(name=place.name, runs=runs, defaults=found.defaults)

@@ -14,12 +14,13 @@ import math
 import zlib
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core.errors import UserError, shortened
 from core.paths import ASSETS, save_whole
-from core.typed_json import strict_json
+from core.typed_json import JsonObject, read, read_object, strict_json
 
 FOLDER = ASSETS / "recorded" / "runs"
 INDEX, EVENTS, ANSWERS = "index.json", ".jsonl.gz", ".answers.gz"
@@ -28,7 +29,16 @@ MOST_BYTES = 12 * 2**20
 MOST_TEXT = 64 * 2**20
 """Bytes that a file unpacks to at most; a run's take a few hundred thousand."""
 DIGITS = 4
-Json = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Index:
+    """Of a collection: what is known of all its runs without opening one."""
+
+    collection: str = ""
+    defaults: str = ""
+    """The hash of the default settings when it was recorded."""
+    runs: list[JsonObject]
 
 
 def rounded(value: Any) -> Any:
@@ -67,13 +77,13 @@ def _unreadable(path: Path | None, reason: object) -> UserError:
     return UserError(f"The recorded {shortened(path)} cannot be read: {reason}.")
 
 
-def write_lines(path: Path, lines: Iterable[Json]) -> None:
+def write_lines(path: Path, lines: Iterable[JsonObject]) -> None:
     """Write compressed JSON lines; the same lines always make the same bytes."""
     text = "".join(line_of(line) + "\n" for line in lines)
     save_whole(path, gzip.compress(text.encode(), mtime=0), parents=True)
 
 
-def read_lines(path: Path) -> list[Json]:
+def read_lines(path: Path) -> list[JsonObject]:
     """`UserError` for a file that is missing or damaged."""
     with reading(path):
         with gzip.open(path) as file:
@@ -83,26 +93,31 @@ def read_lines(path: Path) -> list[Json]:
         # Only "\n" ends a line: a text may hold what Python, too, takes for an end of a line.
         if not (lines := content.decode().removesuffix("\n").split("\n")) or lines == [""]:
             raise ValueError("nothing is in it")
-        return [_object(line) for line in lines]
+        return [read_object(json.loads(line)) for line in lines]
 
 
-def read_index(folder: Path) -> Json:
+def read_index(folder: Path) -> Index:
     """`UserError` for an index that is damaged; one without runs where there is none."""
     path = folder / INDEX
     if not path.is_file():
-        return {"runs": []}
+        return Index(runs=[])
     with reading(path):
-        found = _object(path.read_text("utf-8"))
-        if not isinstance(found["runs"], list):
+        found = read_object(json.loads(path.read_text("utf-8")))
+        runs = found["runs"]
+        if not isinstance(runs, list):
             raise ValueError("its runs are no list")
-        found["runs"] = [_checked(run) for run in found["runs"]]
-        return found
+        return Index(
+            collection=read(str, found.get("collection", "")),
+            defaults=read(str, found.get("defaults", "")),
+            runs=[read_object(run) for run in runs],
+        )
 
 
-def write_index(folder: Path, head: Json, runs: Iterable[Json]) -> None:
+def write_index(folder: Path, index: Index) -> None:
     """One run a line, so that what was added can be seen."""
-    lines = ",\n".join(line_of(run) for run in runs)
-    text = f'{line_of(head)[:-1]}, "runs": [\n{lines}\n]}}\n'
+    lines = ",\n".join(line_of(run) for run in index.runs)
+    head = line_of({"collection": index.collection, "defaults": index.defaults})
+    text = f'{head[:-1]}, "runs": [\n{lines}\n]}}\n'
     save_whole(folder / INDEX, text.encode(), parents=True)
 
 
@@ -124,16 +139,6 @@ def size_bytes(folder: Path) -> int:
         return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def line_of(value: Json) -> str:
+def line_of(value: JsonObject) -> str:
     """As one line of JSON."""
     return json.dumps(strict_json(value), ensure_ascii=False)
-
-
-def _object(text: str) -> Json:
-    return _checked(json.loads(text))
-
-
-def _checked(value: Any) -> Json:
-    if not isinstance(value, dict):
-        raise ValueError("no JSON object")
-    return value

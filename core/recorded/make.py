@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from core.config import RunConfig
 from core.config.command import command_of
@@ -22,7 +21,7 @@ from core.memory import release_memory
 from core.paths import data_dir, writable
 from core.quiet import Quietness, Watch
 from core.recorded import answers, files, plan
-from core.recorded.files import EVENTS, Json
+from core.recorded.files import EVENTS
 from core.recorded.plan import AnyRequest, Wanted
 from core.recorded.run import AT, RecordedRun
 from core.runs.execute import execute
@@ -31,7 +30,7 @@ from core.runs.record import RunSummary
 from core.runs.store import Run, RunStore, worker_identity
 from core.runs.worker import BaseKeeper
 from core.stamp import Stamp
-from core.typed_json import read
+from core.typed_json import JsonObject, read
 
 TRIES = 3
 PAUSE_S, MOST_PAUSES = 60.0, 60
@@ -206,11 +205,11 @@ def _recorded(ended: Run, stamp: Stamp, name: str, folder: Path) -> RecordedRun:
     )
 
 
-def _lines(ended: Run, messages: list[dict[str, Any]]) -> Iterator[Json]:
+def _lines(ended: Run, messages: Sequence[JsonObject]) -> Iterator[JsonObject]:
     """The events as they are kept, each with its seconds since the start; a clock set back does not count."""
     start, last = ended.started_at or 0.0, 0.0
     for message in messages:
-        last = max(last, round(message["at"] - start, 2))
+        last = max(last, round(read(float, message["at"]) - start, 2))
         kept = {k: v for k, v in message.items() if k not in ("seq", "at")}
         yield {**files.rounded(kept), AT: last}
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from core.config import RunConfig
 from core.errors import UserError, quote
 from core.events import Event, event_from_dict
-from core.recorded.files import EVENTS, Json, read_lines, reading
+from core.recorded.files import EVENTS, read_lines, reading
 from core.runs.record import RUN_ID, Run, RunSummary
 from core.runs.states import RunStatus
 from core.stamp import Stamp
-from core.typed_json import read
+from core.typed_json import JsonObject, read, read_object
 
 AT = "at"
 """In the file of a run: seconds from its start to an event."""
@@ -29,7 +29,7 @@ class RecordedRun:
 
     run_id: str
     collection: str
-    config_dict: Json
+    config_dict: JsonObject
     config_hash: str
     identity: str
     """Of the code, model, device and precision that made it (core/runs/identity.py)."""
@@ -84,18 +84,21 @@ class RecordedRun:
         """Sentences for a caption: when, on which machine and how it was recorded."""
         return where_words(self.stamp)
 
-    def to_dict(self) -> Json:
+    def to_dict(self) -> JsonObject:
         """A line of the index."""
-        found = {k: v for k, v in vars(self).items() if k in _KEPT}
         return {
-            **found,
+            "run_id": self.run_id,
+            "config_hash": self.config_hash,
+            "identity": self.identity,
+            "command": self.command,
+            "seconds": self.seconds,
             "config": self.config_dict,
             "stamp": asdict(self.stamp),
             "summary": asdict(self.summary),
         }
 
     @classmethod
-    def of(cls, found: Json, *, collection: str, folder: Path) -> "RecordedRun":
+    def of(cls, found: JsonObject, *, collection: str, folder: Path) -> "RecordedRun":
         """`ValueError` or `KeyError` where a line of the index is none."""
         run_id, seconds = read(str, found["run_id"]), read(float, found["seconds"])
         if not RUN_ID.fullmatch(run_id):  # its files are named after it
@@ -106,7 +109,7 @@ class RecordedRun:
             run_id=run_id,
             collection=collection,
             folder=folder,
-            config_dict=read(Json, found["config"]),
+            config_dict=read_object(found["config"]),
             config_hash=read(str, found["config_hash"]),
             identity=read(str, found["identity"]),
             command=read(str, found["command"]),
@@ -122,9 +125,6 @@ def where_words(stamp: Stamp) -> str:
     said = ", ".join(words for words in (stamp.at[:10], *how) if words)
     disturbed = " Other programs disturbed it, so its times do not count."
     return f"Recorded on {stamp.machine} ({said})." + (disturbed if stamp.disturbed else "")
-
-
-_KEPT = ("run_id", "config_hash", "identity", "command", "seconds")
 
 
 def as_run(recorded: RecordedRun) -> Run:
@@ -160,7 +160,7 @@ def _timed_events(path: Path, changed_at: int) -> tuple[tuple[Event, ...], tuple
         return tuple(map(event_from_dict, lines)), times
 
 
-def _times(lines: Sequence[Json]) -> Iterator[float]:
+def _times(lines: Sequence[JsonObject]) -> Iterator[float]:
     """Taken out of each line; `ValueError` where they go back or are none."""
     last = 0.0
     for line in lines:

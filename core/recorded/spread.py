@@ -14,6 +14,7 @@ from core.config import RunConfig
 from core.recorded.collection import collections, find_hash
 from core.recorded.run import RecordedRun
 from core.runs.record import Run
+from core.typed_json import read, read_object
 
 DIGITS = 4
 """With which recorded scores are kept."""
@@ -48,10 +49,10 @@ class ScoreBeside:
 def seeds_of(config: RunConfig, *, folder: Path | None = None) -> list[RecordedRun]:
     """The recorded runs of these settings with any seed, by seed."""
     seeds = {
-        run.config_dict["seed"]
+        read(int, run.config_dict["seed"])
         for one in collections(folder=folder)
         for run in one.runs
-        if run.config_dict["method"]["name"] == config.method.name
+        if read_object(run.config_dict["method"])["name"] == config.method.name
     }
     found = (find_hash(replace(config, seed=seed).hash, folder=folder) for seed in sorted(seeds))
     return [run for run in found if run]

@@ -1,9 +1,11 @@
 """The files a run leaves behind (adapter or weights), in a folder of its own in the data folder.
 
-Their checksums lie beside it, in `<run>.sha256`, as `sha256sum --check` reads them.
+Their checksums lie beside it, in `<run>.sha256`, as `sha256sum --check` reads them. Where several machines are to
+reach them, they lie in a storage for all, too (core/runs/storage.py).
 """
 
 import os
+import secrets
 import shutil
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -15,6 +17,7 @@ from core.errors import UserError
 from core.models.checksum import checksums
 from core.paths import data_dir, flush, flush_names, write_whole
 from core.runs.record import RUN_ID, unknown_run
+from core.runs.storage import storage
 
 
 def folder_of(run_id: str) -> Path:
@@ -38,6 +41,7 @@ def saving(run_id: str, *, keep: bool = True) -> Generator[Path]:
         if keep:
             flush(partial)
             _write_sums(run_id, partial)
+            _put(run_id, partial)
             partial.replace(folder_of(run_id))
             flush_names(partial.parent)
     except (OSError, SafetensorError) as error:
@@ -45,6 +49,51 @@ def saving(run_id: str, *, keep: bool = True) -> Generator[Path]:
         raise UserError(_not_saved(error)) from error
     finally:
         remove_partial(run_id)
+
+
+def _put(run_id: str, written: Path) -> None:
+    if place := storage():
+        try:
+            place.put_run(run_id, written, _sums_of(folder_of(run_id)))
+        except UserError as error:
+            _sums_of(folder_of(run_id)).unlink(missing_ok=True)
+            raise UserError(f"{error} The tuned weights are lost; the curves are kept.") from error
+
+
+def fetched(run_id: str) -> Path:
+    """The run's folder, with its files where the storage for all machines has them and this one had not."""
+    folder, place = folder_of(run_id), storage()
+    if place is None or folder.exists():
+        return folder
+    partial = folder.with_name(f"{run_id}.{secrets.token_hex(4)}.partial")
+    try:
+        if place.get_run(run_id, partial, _sums_of(folder)):
+            with suppress(OSError):  # another process was faster
+                partial.replace(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return folder
+
+
+def drop_copy(run_id: str) -> None:
+    """Take the run's files off this machine, where a storage for all machines holds them."""
+    if storage():
+        shutil.rmtree(folder_of(run_id), ignore_errors=True)
+        _sums_of(folder_of(run_id)).unlink(missing_ok=True)
+
+
+def is_kept(run_id: str) -> bool:
+    """Whether the run left weights, here or in the storage for all machines."""
+    place = storage()
+    return folder_of(run_id).is_dir() or bool(place and place.size_of_run(run_id))
+
+
+def size_of(run_id: str) -> int:
+    """Bytes that a run's files take, here or in the storage for all machines; 0 when it has none."""
+    if here := size_bytes(folder_of(run_id)):
+        return here
+    place = storage()
+    return place.size_of_run(run_id) if place else 0
 
 
 def _write_sums(run_id: str, written: Path) -> None:
@@ -109,6 +158,8 @@ def remove(folder: Path) -> None:
         if folder.exists():
             shutil.rmtree(folder)
         _sums_of(folder).unlink(missing_ok=True)
+        if place := storage():
+            place.remove_run(folder.name)
     except OSError as error:
         raise UserError(
             f"The folder {folder} cannot be deleted: {error.strerror or error}."

@@ -13,7 +13,6 @@ from core.config import FINAL_EXAMPLES, RunConfig
 from core.errors import UserError
 from core.events import Evaluation, Event, Step
 from core.runs.record import Run
-from core.runs.store import RunStore
 
 LONG_S = 600
 """A run that is expected to take longer asks first."""
@@ -133,19 +132,18 @@ class Ahead:
 def ahead(run_id: str, active: Sequence[Run], seconds_of: Callable[[Run], float | None]) -> Ahead:
     """What waits or trains before a run; before a new one, whose id is "", all of it.
 
-    `active` are the runs that wait or train, oldest first; `seconds_of` says how long one still takes.
+    `active` are the runs that train, then those that wait, as they will be taken; `seconds_of` says how long one still takes.
     """
     before = list(takewhile(lambda run: run.id != run_id, active))
     known = [seconds for run in before if (seconds := seconds_of(run)) is not None]
     return Ahead(n_runs=len(before), seconds=sum(known) if len(known) == len(before) else None)
 
 
-def warning(config: RunConfig, store: RunStore) -> str:
-    """What to ask before a long run starts; empty for others."""
+def warning(config: RunConfig, expected: float | None) -> str:
+    """What to ask before a long run starts; empty for others. `expected` are its seconds, where known."""
     n_examples = n_steps(config) * config.optimizer.batch_size
     if n_examples <= FEW_EXAMPLES:
         return ""
-    expected = expected_s(config, store.finished())
     if expected is None:
         if n_examples <= MANY_EXAMPLES:
             return ""

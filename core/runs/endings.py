@@ -24,6 +24,8 @@ class Ending:
     ended_at: float
     reason: str = ""
     summary: dict[str, Json] = field(default_factory=dict[str, Json])
+    by: str = ""
+    """The worker that says so, if only it may: a run that it has lost by then is another's."""
 
 
 class Endings:

@@ -4,6 +4,7 @@ import threading
 from collections import OrderedDict
 
 from core.events import Event
+from core.runs.attempts import of_last_attempt
 from core.runs.store import RunStore
 
 RUNS_KEPT = 128
@@ -30,7 +31,7 @@ class EventCache:
             self._known.move_to_end(run_id)
             while len(self._known) > RUNS_KEPT:
                 self._known.popitem(last=False)
-        return found
+        return of_last_attempt(found)
 
     def forget(self, run_id: str) -> None:
         """Drop the events of a run that was deleted."""

@@ -52,7 +52,11 @@ class Healer:
         `given_up` is told of each process that is gone or silent.
         """
         query = select(runs).where(runs.c.status == RunStatus.RUNNING).order_by(runs.c.number)
-        running = self._database.rows(query)
+        try:
+            running = self._database.rows(query)
+        except StoreError:
+            self._silences.forget()
+            raise
         silent = self._silences.of({row.id: row.heartbeat_at for row in running})
         latest = self._latest_of_workers(running)
         healed: list[Run] = []
@@ -113,6 +117,8 @@ def _write(
         runs.c.id == run_id, runs.c.status.in_(sources(RunStatus(ending.status)))
     )
     values = asdict(ending)
+    if by := values.pop("by"):
+        query = query.where(runs.c.worker == by)
     return connection.execute(query.where(*conditions).values(values).returning(runs)).first()
 
 

@@ -150,14 +150,22 @@ class InferenceSession:
         _, base = self.model_for(asked.model)
         yield Warmed(device=str(base.device), dtype=str(base.dtype).removeprefix("torch."))
 
-    def generate(self, asked: Generate, should_stop: Stop = never) -> Iterator[Generated]:
-        """Stream an answer."""
+    def beginning(self, asked: Generate) -> tuple[list[int], str]:
+        """The tokens of a question, with what its answer must begin with, and the text of that."""
         check_number("The scale", asked.scale, -10, 10)
         ids = self._ids(asked, asked.settings.max_new_tokens)
+        forced = list(asked.forced)
+        return ids, self._tokenizer(asked.model).decode(forced) if forced else ""
+
+    def module_for(self, asked: Generate) -> tuple[nn.Module, LoadedModel]:
+        """Who answers a question, and the base it stands on."""
         module, base = self.model_for(asked.model, asked.run)
-        if asked.scale != 1:
-            module = scaled(module, asked.scale)
-        begun = base.tokenizer.decode(list(asked.forced)) if asked.forced else ""
+        return module if asked.scale == 1 else scaled(module, asked.scale), base
+
+    def generate(self, asked: Generate, should_stop: Stop = never) -> Iterator[Generated]:
+        """Stream an answer. Several that wait: core/runs/together.py."""
+        ids, begun = self.beginning(asked)
+        module, base = self.module_for(asked)
         for token in stream(module, base, ids, asked.settings, should_stop=should_stop):
             yield Generated(n_prompt=len(ids), token=replace(token, text=begun + token.text))
 

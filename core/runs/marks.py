@@ -1,9 +1,13 @@
-"""What people write on runs: a name of their own, tags and a note. They are no part of a run's identity."""
+"""What people write on runs: a name of their own, tags and a note. They are no part of a run's identity.
 
-from collections.abc import Sequence
+Everyone who holds a run writes their own. Who sees the runs of others reads what the others wrote, as long as they
+write nothing themselves.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import ColumnElement, Row, delete, insert, select, true
 
 from core.checks import check_text
 from core.errors import UserError, shortened
@@ -56,32 +60,57 @@ def tags_in(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tag for part in text.split(",") if (tag := part.strip())))
 
 
+def anybody(run_id: str) -> None:
+    """The owner may write on every run."""
+
+
 class Marks:
     """The marks of a store's runs; each method is one transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        space: str = "",
+        seen: ColumnElement[bool] | None = None,
+        check: Callable[[str], None] = anybody,
+    ) -> None:
+        """`space` is that of who writes, `seen` are the rows of `marks` that they may read, and `check` raises
+        `UserError` for a run that is not theirs."""
         self._database = database
+        self._space = space
+        self._seen = true() if seen is None else seen
+        self._check = check
 
     def all(self) -> dict[str, Mark]:
         """The marks there are, by run id."""
-        return {row.run_id: _mark(row) for row in self._database.rows(select(marks))}
+        own_last = (marks.c.space == self._space, marks.c.space.desc())
+        rows = self._database.rows(select(marks).where(self._seen).order_by(*own_last))
+        return {row.run_id: _mark(row) for row in rows}
 
     def of(self, run_id: str) -> Mark:
-        rows = self._database.rows(select(marks).where(marks.c.run_id == run_id))
+        self._check(run_id)
+        own_first = (marks.c.space != self._space, marks.c.space)
+        mine = select(marks).where(marks.c.run_id == run_id, self._seen).order_by(*own_first)
+        rows = self._database.rows(mine)
         return _mark(rows[0]) if rows else Mark()
 
     def put(self, run_id: str, mark: Mark) -> None:
-        """Write a mark in the place of the one before; an empty one takes it off. `UserError` without the run."""
+        """Write a mark in the place of one's own before; an empty one takes it off. `UserError` without the run."""
+        self._check(run_id)
         row = {"run_id": run_id, "name": mark.name, "tags": [*mark.tags], "note": mark.note}
+        own = (marks.c.run_id == run_id) & (marks.c.space == self._space)
         with self._database.transaction(alone=True) as connection:
             if connection.scalar(select(runs.c.id).where(runs.c.id == run_id)) is None:
                 raise unknown_run(run_id)
-            connection.execute(delete(marks).where(marks.c.run_id == run_id))
+            connection.execute(delete(marks).where(own))
             if not mark.is_empty:
-                connection.execute(insert(marks).values(row))
+                connection.execute(insert(marks).values(**row, space=self._space))
 
     def add_tag(self, run_ids: Sequence[str], tag: str) -> None:
         """Put a tag on several runs."""
+        for run_id in run_ids:
+            self._check(run_id)
         known = self.all()
         for run_id in run_ids:
             mark = known.get(run_id, Mark())

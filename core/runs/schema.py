@@ -28,6 +28,7 @@ from sqlalchemy import (
     Engine,
     Float,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
     Row,
@@ -35,6 +36,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     create_engine,
     event,
     inspect,
@@ -47,6 +49,7 @@ from sqlalchemy.exc import (
     DBAPIError,
     IntegrityError,
     NoSuchModuleError,
+    OperationalError,
     ProgrammingError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -57,9 +60,17 @@ from core.runs.record import read_json
 
 BUSY_TIMEOUT_S = 30.0
 """How long a writer waits for another one before it gives up."""
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0005"
 """The newest of `MIGRATIONS`. Versions are numbered: "0002" is newer than "0001"."""
 MIGRATIONS = Path(__file__).with_name("migrations")
+
+AWAY = {
+    "connect_timeout": 10,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+"""In seconds: a server that is switched off, or behind a cut cable, is noticed within half a minute."""
 
 metadata = MetaData()
 
@@ -82,6 +93,9 @@ runs = Table(
     Column("heartbeat_at", Float),
     Column("summary", JSON, nullable=False, default=dict),
     Column("n_events", Integer, nullable=False, default=0),
+    # Its place in the queue (core/runs/queue.py): its turn, and within that small before large.
+    Column("turn", Integer, nullable=False, default=0, server_default="0"),
+    Column("expected_s", Float),
 )
 
 events = Table(
@@ -94,13 +108,125 @@ events = Table(
     Column("payload", JSON, nullable=False),
 )
 
+# Whose a run is: of everyone who pressed Run for its settings. A space is that of a visitor
+# (core/visitor.py), "" the owner's.
+holdings = Table(
+    "holdings",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("space", String(64), primary_key=True),
+    Column("class_id", String(64), nullable=False, index=True),
+    Column("at", Float, nullable=False),
+    Column("hidden", Boolean, nullable=False),  # by the teacher, from what the class sees
+    Index("ix_holdings_space", "space"),
+)
+
+# What a class allows each of its learners; a class without a row has the usual (core/runs/limits.py).
+limits = Table(
+    "limits",
+    metadata,
+    Column("class_id", String(64), primary_key=True),
+    Column("steps", Integer, nullable=False),
+    Column("waiting_runs", Integer, nullable=False),
+    Column("upload_bytes", Integer, nullable=False),
+    Column("questions_a_minute", Integer, nullable=False),
+)
+
+# What learners used of that: questions, and the data sets that they brought.
+uses = Table(
+    "uses",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("space", String(64), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("name", Text, nullable=False),  # the address of a data set
+    Column("amount", Integer, nullable=False),  # its bytes
+    Column("at", Float, nullable=False),
+)
+
 marks = Table(
     "marks",
     metadata,
     Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("space", String(64), primary_key=True),  # of who wrote it
     Column("name", Text, nullable=False),
     Column("tags", JSON, nullable=False),
     Column("note", Text, nullable=False),
+)
+
+classes = Table(
+    "classes",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("code", String(16), unique=True, nullable=False),
+    Column("secret_hash", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("began_at", Float, nullable=False),
+    Column("ends_at", Float, nullable=False),
+    Column("ended_at", Float),
+)
+
+learners = Table(
+    "learners",
+    metadata,
+    Column("space", String(32), primary_key=True),
+    Column("class_id", ForeignKey("classes.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("name_key", Text, nullable=False),
+    Column("joined_at", Float, nullable=False),
+    UniqueConstraint("class_id", "name_key", name="uq_learners_class_id_name_key"),
+)
+
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("kind", String(8), nullable=False),
+    Column("class_id", ForeignKey("classes.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column(
+        "space", ForeignKey("learners.space", ondelete="CASCADE"), index=True
+    ),  # none: a teacher
+    Column("expires_at", Float, nullable=False),
+)
+
+presence = Table(
+    "presence",
+    metadata,
+    Column("space", ForeignKey("learners.space", ondelete="CASCADE"), primary_key=True),
+    Column("class_id", String(32), nullable=False, index=True),
+    Column("page", String(80), nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+guesses = Table(
+    "guesses",
+    metadata,
+    Column("space", ForeignKey("learners.space", ondelete="CASCADE"), primary_key=True),
+    Column("lesson", String(40), primary_key=True),
+    Column("prediction", String(80), primary_key=True),
+    Column("class_id", String(32), nullable=False, index=True),
+    Column("guess", JSON, nullable=False),  # an option's text, or the heights of a drawing
+    Column("at", Float, nullable=False),
+)
+
+steering = Table(
+    "steering",
+    metadata,
+    Column("class_id", ForeignKey("classes.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, nullable=False),  # of "everyone look here": 1, 2, 3, …
+    Column("look", JSON, nullable=False),
+    Column("look_at", Float, nullable=False),
+    Column("is_frozen", Boolean, nullable=False),
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("code", String(16), primary_key=True),
+    Column("class_id", ForeignKey("classes.id", ondelete="CASCADE"), index=True),  # none: the owner
+    Column("link", JSON, nullable=False),
+    Column("at", Float, nullable=False),
 )
 
 
@@ -112,6 +238,10 @@ ALONE = {
 
 class StoreError(UserError):
     """The database can do nothing now, such as on a full disk; what was recorded before stays."""
+
+
+class LostConnectionError(StoreError):
+    """The server of the database cannot be reached now, or has just gone; SQLite has none."""
 
 
 class Database:
@@ -216,6 +346,8 @@ def _engine(url: URL) -> Engine:
         options["connect_args"] = {"timeout": BUSY_TIMEOUT_S}
     else:
         options["pool_pre_ping"] = True  # the database's server may have been restarted
+    if url.get_driver_name().startswith("psycopg"):
+        options["connect_args"] = AWAY
     try:
         engine = create_engine(url, **options)
     except ModuleNotFoundError as error:
@@ -288,7 +420,25 @@ def explain(error: DBAPIError | PoolTimeout, url: URL) -> StoreError:
     if isinstance(error, PoolTimeout):
         return StoreError("Too many requests wait for the run database; try again in a moment.")
     cause = str(error.orig)
+    if is_lost(error, url):
+        return LostConnectionError(
+            f"The run database {describe(url)} cannot be reached: {cause.strip().splitlines()[0]}"
+        )
     for said, sentence in SENTENCES:
         if said in cause:
             return StoreError(sentence.format(where=describe(url)))
     return StoreError(f"The run database {describe(url)} cannot be used: {cause.strip()}.")
+
+
+GONE_STATES = ("08", "57P", "53300")
+"""Of PostgreSQL: connection trouble, a server that shuts down or starts, one with too many clients."""
+
+
+def is_lost(error: DBAPIError, url: URL) -> bool:
+    """Whether the server is away, so that the same may work later; not whether it refuses something."""
+    if url.get_backend_name() == "sqlite":
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:  # no server said it
+        return isinstance(error, OperationalError) or error.connection_invalidated
+    return state.startswith(GONE_STATES)

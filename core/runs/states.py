@@ -1,6 +1,6 @@
 """The one state machine of a run. The store asks it before every change; nothing else decides.
 
-queued ──> running ──> finished
+queued <─> running ──> finished        (back to queued: its machine was lost, core/runs/attempts.py)
   │           ├──────> stopped
   │           └──────> failed
   ├──────────────────> stopped
@@ -25,7 +25,9 @@ class RunStatus(StrEnum):
 
 ALLOWED: dict[RunStatus, frozenset[RunStatus]] = {
     RunStatus.QUEUED: frozenset({RunStatus.RUNNING, RunStatus.STOPPED, RunStatus.FAILED}),
-    RunStatus.RUNNING: frozenset({RunStatus.FINISHED, RunStatus.STOPPED, RunStatus.FAILED}),
+    RunStatus.RUNNING: frozenset(
+        {RunStatus.FINISHED, RunStatus.STOPPED, RunStatus.FAILED, RunStatus.QUEUED}
+    ),
     RunStatus.FINISHED: frozenset(),
     RunStatus.STOPPED: frozenset(),
     RunStatus.FAILED: frozenset(),

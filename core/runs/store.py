@@ -10,6 +10,9 @@ so of two processes that want the same run only one gets it.
     store.append(run.id, Notice(step=0, message="…"))
     store.finish(run.id, RunSummary(scores={"sentiment": 1.0}))
     store.events(run.id, after=0)                # [Notice(step=0, message="…")]
+
+It is the whole record, for the owner and for worker processes. What a learner or a teacher may do with it is
+`core/runs/rights.py:store_for`.
 """
 
 import logging
@@ -21,16 +24,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, true, update
 
 from core.config import RunConfig
 from core.errors import UserError, quote
 from core.events import Event, event_from_dict
 from core.probes import kept as probes
-from core.runs import artifacts, queue
+from core.runs import artifacts, attempts, holdings, queue
 from core.runs.endings import Ending
 from core.runs.healing import Healer
+from core.runs.holdings import Holding
 from core.runs.identity import identity_of
+from core.runs.limits import ClassLimits, too_many_waiting
 from core.runs.liveness import STALE_S, worker_identity
 from core.runs.marks import Marks
 from core.runs.record import (
@@ -44,6 +49,7 @@ from core.runs.rows import as_runs, new_row, running, stored_message
 from core.runs.schema import Database, events, runs
 from core.runs.states import ACTIVE, IllegalTransition, RunStatus
 from core.typed_json import strict_json
+from core.visitor import OWNER, Visitor
 
 __all__ = ["Run", "RunStore", "RunSummary", "worker_identity"]
 
@@ -59,6 +65,9 @@ class RunStore:
     Methods that take a run id want a whole one, except `get`.
     """
 
+    _scope: ColumnElement[bool] = true()
+    """Which rows of `runs` are looked at."""
+
     def __init__(self, url: str | None = None) -> None:
         """Open `url`, else `DATABASE_URL`, else the SQLite file in the data folder.
 
@@ -68,25 +77,39 @@ class RunStore:
         self._healer = Healer(self._database)
         self.marks = Marks(self._database)
         """Names, tags and notes that people write on runs."""
+        self.limits = ClassLimits(self._database)
+        """What classes allow their learners."""
         with suppress(UserError):  # a full disk takes no change, but what is recorded can be read
             self.reap()
 
     # From the queue to the end
 
-    def submit(self, config: RunConfig) -> Run:
-        """Put a new run at the end of the queue, or give the equal one that waits or trains already.
+    def submit(
+        self, config: RunConfig, *, visitor: Visitor = OWNER, most_waiting: int | None = None
+    ) -> Run:
+        """Queue a new run, or give the equal one that waits or trains already; `visitor` holds it from now on.
 
-        `UserError` when the queue is full.
+        A learner gets an equal one that has finished, too, if its weights are here. `UserError` when the queue is
+        full, or when a new run would be more than `most_waiting` for the visitor.
         """
-        new, equal = new_row(config), self._equal_active(config)
-        waiting = select(func.count()).where(runs.c.status == RunStatus.QUEUED)
+        row_of_new, equal = new_row(config), self._equal_active(config)
+        row_of_new["expected_s"] = queue.size_s(config, self.finished())
         with self._database.transaction(alone=True) as connection:
             row = connection.execute(equal).first()
+            if row is None and visitor.role != "owner":
+                row = self._finished_with_weights(connection, config)
+            turn = queue.next_turn(connection, visitor.space)
             if row is None:
-                n_waiting = connection.execute(waiting).scalar_one()
+                n_waiting = queue.n_waiting(connection, visitor.space)
+                if most_waiting is not None and n_waiting >= most_waiting:
+                    raise too_many_waiting(n_waiting)
                 if n_waiting >= queue.limit():
                     raise queue.full(n_waiting)
-                row = connection.execute(insert(runs).values(new).returning(runs)).one()
+                new = insert(runs).values(**row_of_new, turn=turn).returning(runs)
+                row = connection.execute(new).one()
+            queue.bring_forward(connection, row.id, turn)
+            holdings.hold(connection, row.id, visitor)
+            queue.small_first(connection, visitor)
         return Run.from_row(row)
 
     def start(self, config: RunConfig, *, worker: str) -> Run:
@@ -94,25 +117,27 @@ class RunStore:
         self._healer.catch_up()
         new = new_row(config) | running(worker)
         with self._database.transaction() as connection:
-            return Run.from_row(connection.execute(insert(runs).values(new).returning(runs)).one())
+            row = connection.execute(insert(runs).values(new).returning(runs)).one()
+            holdings.hold(connection, row.id, OWNER)
+        return Run.from_row(row)
 
     def claim(self, *, worker: str) -> Run | None:
-        """Take the oldest queued run, now running; None when the queue is empty.
+        """Take the run whose turn it is (core/runs/queue.py), now running; None when the queue is empty.
 
         Of several processes that claim at once, no two get the same run. None is given while the end of
         the last one cannot be recorded.
         """
         self._healer.catch_up()
-        oldest = (
+        first = (
             select(runs.c.number)
             .where(runs.c.status == RunStatus.QUEUED)
-            .order_by(runs.c.number)
+            .order_by(*queue.ORDER)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
         while True:
             with self._database.transaction() as connection:
-                number = connection.scalar(oldest)
+                number = connection.scalar(first)
                 if number is None:
                     return None
                 row = connection.execute(
@@ -128,20 +153,15 @@ class RunStore:
             except DamagedRunError as damaged:
                 self.fail(damaged.run_id, str(damaged))
 
-    def request_stop(self, run_id: str) -> None:
-        """Stop a queued run at once, ask a running one to stop; one that is over stays as it is."""
-        mine = update(runs).where(runs.c.id == run_id)
-        ended = {"status": RunStatus.STOPPED, "ended_at": time.time()}
+    def request_stop(self, run_id: str) -> bool:
+        """Stop a queued run at once, ask a running one to stop; one that is over stays as it is.
+
+        True: for the owner it ends, whoever else holds it.
+        """
         with self._database.transaction() as connection:
-            connection.execute(
-                mine.where(runs.c.status == RunStatus.QUEUED).values(
-                    stop_requested=True, reason="Stopped before it started.", **ended
-                )
-            )
-            connection.execute(
-                mine.where(runs.c.status == RunStatus.RUNNING).values(stop_requested=True)
-            )
+            self._ask_to_stop(connection, run_id)
         self._column("id", run_id)  # an unknown id is an error
+        return True
 
     def stop_requested(self, run_id: str) -> bool:
         """Whether someone asked the run to stop. One indexed read; ask as often as you like."""
@@ -180,6 +200,10 @@ class RunStore:
         """
         return self._healer.heal(stale_s=stale_s, given_up=given_up)
 
+    def start_again(self, worker: str) -> list[Run]:
+        """`worker` is lost with its machine: the run that it carried out waits again (core/runs/attempts.py)."""
+        return attempts.start_again(self._database, worker)
+
     # Events
 
     def append(self, run_id: str, event: Event) -> int:
@@ -208,9 +232,11 @@ class RunStore:
             )
         return seq
 
-    def events(self, run_id: str, *, after: int = 0) -> list[Event]:
-        """All events but the first `after`, in order."""
-        return [event_from_dict(message) for message in self.messages(run_id, after=after)]
+    def events(self, run_id: str, *, after: int | None = None) -> list[Event]:
+        """The events of a run's last attempt, in order (core/runs/attempts.py); with `after`, all that were ever
+        recorded but the first `after`."""
+        found = [event_from_dict(message) for message in self.messages(run_id, after=after or 0)]
+        return attempts.of_last_attempt(found) if after is None else found
 
     def messages(self, run_id: str, *, after: int = 0) -> list[dict[str, Any]]:
         """The events with seq > `after` as they are stored, each with its "seq" and "at" (a time)."""
@@ -230,82 +256,105 @@ class RunStore:
         """The run of an id, or of the beginning of one (4 characters or more) if only one fits."""
         wanted = run_id.strip().lower()
         if not RUN_ID.fullmatch(wanted):
-            raise unknown_run(run_id)
+            raise self._unknown(run_id)
         fits = runs.c.id == wanted
         if len(wanted) >= SHORTEST_PREFIX:
             fits |= runs.c.id.startswith(wanted, autoescape=True)
-        query = select(runs).where(fits).order_by(runs.c.id).limit(2)
+        query = select(runs).where(fits, self._scope).order_by(runs.c.id).limit(2)
         rows = self._database.rows(query)
         if not rows:
-            raise unknown_run(run_id)
+            raise self._unknown(run_id)
         if len(rows) > 1 and rows[0].id != wanted:
             raise UserError(f"Several runs begin with {quote(run_id)}; give more of the id.")
         return Run.from_row(rows[0])
 
     def runs(self, *, limit: int = 200) -> list[Run]:
         """The latest runs, newest first."""
-        query = select(runs).order_by(runs.c.number.desc()).limit(limit)
+        query = select(runs).where(self._scope).order_by(runs.c.number.desc()).limit(limit)
         return as_runs(self._database.rows(query))
 
     def active(self) -> list[Run]:
-        """Queued and running runs, oldest first."""
-        query = select(runs).where(runs.c.status.in_(ACTIVE)).order_by(runs.c.number)
-        return as_runs(self._database.rows(query))
+        """The runs that train, oldest first, then those that wait, in the order in which they will be taken."""
+        query = select(runs).where(self._scope)
+        training = query.where(runs.c.status == RunStatus.RUNNING).order_by(runs.c.number)
+        waiting = query.where(runs.c.status == RunStatus.QUEUED).order_by(*queue.ORDER)
+        with self._database.transaction() as connection:
+            # The queue first: a run that is taken in between is seen twice rather than not at all.
+            queued = connection.execute(waiting).all()
+            begun = connection.execute(training).all()
+        known = {row.id for row in begun}
+        return as_runs([*begun, *(row for row in queued if row.id not in known)])
+
+    def active_before_new(self, visitor: Visitor = OWNER) -> list[Run]:
+        """Those of `active` that may train before a run that `visitor` queues now."""
+        with self._database.transaction() as connection:
+            turn = queue.next_turn(connection, visitor.space)
+            later = select(runs.c.id).where(runs.c.status == RunStatus.QUEUED, runs.c.turn > turn)
+            after = set(connection.scalars(later))
+        return [run for run in self.active() if run.id not in after]
+
+    def n_active(self) -> int:
+        """How many runs wait or train, whoever holds them."""
+        query = select(runs.c.id).where(runs.c.status.in_(ACTIVE))
+        return len(self._database.rows(query))
 
     def queue_position(self, run_id: str) -> int:
         """1 for the run that is taken next; 0 for one that is not queued."""
-        mine = select(runs.c.number).where(runs.c.id == run_id, runs.c.status == RunStatus.QUEUED)
-        ahead = select(func.count()).where(
-            runs.c.status == RunStatus.QUEUED, runs.c.number <= mine.scalar_subquery()
-        )
-        return self._database.rows(ahead)[0][0]
+        query = select(runs.c.id).where(runs.c.status == RunStatus.QUEUED).order_by(*queue.ORDER)
+        waiting = [row.id for row in self._database.rows(query)]
+        return waiting.index(run_id) + 1 if run_id in waiting else 0
 
     def find_finished(self, config: RunConfig) -> Run | None:
         """The newest finished run of the same config and identity: code, model, device, precision."""
         query = (
-            select(runs)
-            .where(runs.c.config_hash == config.hash, runs.c.version == identity_of(config))
-            .where(runs.c.status == RunStatus.FINISHED)
-            .order_by(runs.c.number.desc())
-            .limit(1)
+            self._equal_finished(config).where(self._scope).order_by(runs.c.number.desc()).limit(1)
         )
         rows = self._database.rows(query)
         return Run.from_row(rows[0]) if rows else None
 
     def find_active(self, config: RunConfig) -> Run | None:
         """The run that `submit` would join."""
-        rows = self._database.rows(self._equal_active(config))
+        rows = self._database.rows(self._equal_active(config).where(self._scope))
         return Run.from_row(rows[0]) if rows else None
 
     def finished(self, *, limit: int = 50) -> list[Run]:
         """The latest finished runs, newest first."""
-        query = select(runs).where(runs.c.status == RunStatus.FINISHED)
+        query = select(runs).where(runs.c.status == RunStatus.FINISHED, self._scope)
         query = query.order_by(runs.c.number.desc()).limit(limit)
         return as_runs(self._database.rows(query))
 
     # Artifacts
 
     def artifact_dir(self, run_id: str) -> Path:
-        """Where the run's weights lie, or will; not created here."""
-        return artifacts.folder_of(run_id)
+        """Where the run's weights lie, or will; not created here. From a storage for all machines they are fetched."""
+        return artifacts.fetched(run_id)
 
     def size_bytes(self, run_id: str) -> int:
         """Disk space of the run's artifacts; 0 when it has none."""
-        return artifacts.size_bytes(artifacts.folder_of(run_id))
+        return artifacts.size_of(run_id)
 
-    def delete(self, run_id: str) -> None:
-        """Remove a run with its events and artifacts. `UserError` while it is active."""
-        status = self._column("status", run_id)
-        if status in ACTIVE:
-            raise UserError(f"The run {run_id} is {status}; stop it before you delete it.")
+    def delete(self, run_id: str) -> bool:
+        """Remove a run with its events and artifacts, whoever holds it. `UserError` while it is active.
+
+        True: for the owner it is gone.
+        """
+        self._check_over(run_id, self._column("status", run_id))
         with self._database.transaction() as connection:
-            over = runs.c.status.not_in(ACTIVE)  # or damaged
-            connection.execute(delete(runs).where(runs.c.id == run_id, over))
-            # If this fails, the run stays listed. On a full disk it makes the room that recording takes.
-            artifacts.remove(artifacts.folder_of(run_id))
-        artifacts.remove_partial(run_id)
-        probes.forget(run_id)
-        self._healer.forget(run_id)
+            self._remove(connection, run_id)
+        self._forget(run_id)
+        return True
+
+    # Who holds a run
+
+    def holdings(self) -> list[Holding]:
+        """Who holds which run, the oldest first."""
+        return holdings.read(self._database)
+
+    def hide(self, run_id: str, *, hidden: bool = True) -> None:
+        """Take a run out of what classes see of each other, or put it back."""
+        self._column("id", run_id)
+        with self._database.transaction(alone=True) as connection:
+            holdings.hide(connection, run_id, true(), hidden=hidden)
 
     # Shared steps
 
@@ -320,6 +369,55 @@ class RunStore:
             .limit(1)
         )
 
+    def _equal_finished(self, config: RunConfig) -> Select[*tuple[Any, ...]]:
+        return select(runs).where(
+            runs.c.config_hash == config.hash,
+            runs.c.version == identity_of(config),
+            runs.c.status == RunStatus.FINISHED,
+        )
+
+    def _finished_with_weights(self, connection: Connection, config: RunConfig) -> Row[Any] | None:
+        """The newest; an experiment's run leaves none, and who joined it could not ask its model anything."""
+        newest_first = self._equal_finished(config).order_by(runs.c.number.desc())
+        for row in connection.execute(newest_first):
+            if artifacts.is_kept(row.id):
+                return row
+        return None
+
+    @staticmethod
+    def _status(connection: Connection, run_id: str) -> str:
+        return connection.execute(select(runs.c.status).where(runs.c.id == run_id)).scalar() or ""
+
+    @staticmethod
+    def _ask_to_stop(connection: Connection, run_id: str) -> None:
+        mine = update(runs).where(runs.c.id == run_id)
+        ended = {"status": RunStatus.STOPPED, "ended_at": time.time()}
+        connection.execute(
+            mine.where(runs.c.status == RunStatus.QUEUED).values(
+                stop_requested=True, reason="Stopped before it started.", **ended
+            )
+        )
+        connection.execute(
+            mine.where(runs.c.status == RunStatus.RUNNING).values(stop_requested=True)
+        )
+
+    @staticmethod
+    def _check_over(run_id: str, status: str) -> None:
+        if status in ACTIVE:
+            raise UserError(f"The run {run_id} is {status}; stop it before you delete it.")
+
+    @staticmethod
+    def _remove(connection: Connection, run_id: str) -> None:
+        over = runs.c.status.not_in(ACTIVE)  # or damaged
+        connection.execute(delete(runs).where(runs.c.id == run_id, over))
+        # If this fails, the run stays listed. On a full disk it makes the room that recording takes.
+        artifacts.remove(artifacts.folder_of(run_id))
+
+    def _forget(self, run_id: str) -> None:
+        artifacts.remove_partial(run_id)
+        probes.forget(run_id)
+        self._healer.forget(run_id)
+
     def _end(
         self, run_id: str, status: RunStatus, *, reason: str = "", summary: Any = None
     ) -> None:
@@ -328,7 +426,11 @@ class RunStore:
             raise IllegalTransition(self._column("status", run_id), status)
 
     def _column(self, name: str, run_id: str) -> Any:
-        rows = self._database.rows(select(runs.c[name]).where(runs.c.id == run_id))
+        query = select(runs.c[name]).where(runs.c.id == run_id, self._scope)
+        rows = self._database.rows(query)
         if not rows:
-            raise unknown_run(run_id)
+            raise self._unknown(run_id)
         return rows[0][0]
+
+    def _unknown(self, run_id: str) -> UserError:
+        return unknown_run(run_id)

@@ -11,14 +11,12 @@ import contextlib
 import json
 import logging
 import os
-import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 
-import torch
 from filelock import FileLock, Timeout
 
 from core import catalog
@@ -30,21 +28,23 @@ from core.models.acquire import is_ready
 from core.models.load import LoadedModel
 from core.models.probe import probe, resolve_dtype
 from core.paths import data_dir
+from core.runs.answering import Questions
 from core.runs.backoff import Backoff
-from core.runs.execute import execute, explain
+from core.runs.execute import execute
 from core.runs.identity import remember_machine
 from core.runs.inference_session import InferenceSession
 from core.runs.memory_ceiling import Growth, watch_memory
-from core.runs.messages import ELSEWHERE, Ready, Warm, request_from_json
-from core.runs.pipe import AnswerLine, RequestLine, answer_line, line_of
+from core.runs.messages import ELSEWHERE, Ready, Warm
+from core.runs.pipe import AnswerLine, RequestLine, line_of
 from core.runs.states import IllegalTransition
+from core.runs.storage import fetch_dataset
 from core.runs.store import RunStore, worker_identity
+from core.runs.worker_store import WorkerStore
 from core.typed_json import Json, read
 
 log = logging.getLogger(__name__)
 IDLE_S = 0.5
 """Pause between two looks at an empty queue, for runs of other servers: our own says when it queues one."""
-ALL_CORES = torch.get_num_threads()
 say_lock = threading.Lock()
 
 
@@ -58,12 +58,16 @@ def answer(line: AnswerLine) -> None:
     say(line_of(line))
 
 
-def say_ready() -> None:
-    """Tell the server what this machine is, as the probe found it."""
+def measured() -> Ready:
+    """What this machine is, as the probe found it."""
     found = probe()
     remember_machine(device=found.device.partition(":")[0], dtype=found.dtype)
-    ready = Ready(device=found.device, dtype=found.dtype, gflops=found.gflops)
-    say({"state": "ready", **asdict(ready)})
+    return Ready(device=found.device, dtype=found.dtype, gflops=found.gflops)
+
+
+def say_ready() -> None:
+    """Tell the server."""
+    say({"state": "ready", **asdict(measured())})
 
 
 class BaseKeeper:
@@ -73,6 +77,8 @@ class BaseKeeper:
         self.base: LoadedModel | None = None
 
     def __call__(self, config: RunConfig) -> LoadedModel:
+        """The base of a run, whose upload is then here, too."""
+        fetch_dataset(config.data.dataset)
         dtype = resolve_dtype(config.dtype)
         wanted = catalog.find_model(config.model).id
         if self.base is None or (self.base.id, self.base.dtype) != (wanted, dtype):
@@ -85,7 +91,7 @@ def train_forever(store: RunStore) -> None:
     keeper, me, growth = BaseKeeper(), worker_identity(), Growth()
     is_queued = threading.Event()
     threading.Thread(target=_heed_parent, args=(store, me, is_queued), daemon=True).start()
-    watch_memory(lambda said: _exit_failing_own(store, me, said))
+    watch_memory(lambda said: exit_failing_own(store, me, said))
     lease = FileLock(data_dir() / "training.lock")  # of two servers on one home, one trains
     try:
         lease.acquire(timeout=0)
@@ -120,12 +126,12 @@ def _heed_parent(store: RunStore, me: str, is_queued: threading.Event) -> None:
     progress, and go."""
     for _ in sys.stdin:
         is_queued.set()
-    _exit_failing_own(
+    exit_failing_own(
         store, me, "The app was closed during this run. What it recorded is kept; run it again."
     )
 
 
-def _exit_failing_own(store: RunStore, me: str, reason: str) -> None:
+def exit_failing_own(store: RunStore, me: str, reason: str) -> None:
     log.warning("training worker ends: %s", reason)
     try:
         for run in store.active():
@@ -154,75 +160,39 @@ def answer_forever(store: RunStore) -> None:
 
     One with `cancel` stops a request that is running or waiting. A mistake of the user comes back as `error`.
     """
-    requests: queue.Queue[RequestLine] = queue.Queue()
-    cancelled: set[int] = set()
-    answering: list[int] = []
-    """The request that is being answered."""
+    session, growth = InferenceSession(store), Growth()
+    questions = Questions(session, answer)
 
     def listen() -> None:
         for line in sys.stdin:
-            message = read(RequestLine, json.loads(line))
-            if message.cancel:
-                cancelled.add(message.cancel)
-            else:
-                requests.put(message)
+            questions.put(read(RequestLine, json.loads(line)))
         os._exit(0)
 
     def exit_over_ceiling(reason: str) -> None:
         log.warning("answering worker ends: %s", reason)
-        for number in answering:
+        for number in questions.under_way:
             answer(AnswerLine(request=number, error=reason))
         os._exit(0)
 
-    session, growth = InferenceSession(store), Growth()
     threading.Thread(target=listen, daemon=True).start()
     watch_memory(exit_over_ceiling)
     if is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
         list(session.warm(Warm(model=catalog.DEFAULT_MODEL)))
     say_ready()
     while True:
-        request = requests.get()
-        torch.set_num_threads(_threads_for(request.op))
-        answering[:] = [request.request]
-        _answer(session, request, lambda number=request.request: number in cancelled)
-        answering.clear()
-        cancelled.discard(request.request)
-        if requests.empty():
+        questions.answer_next()
+        if questions.none_waits:
             _exit_when_grown(growth)
-
-
-def _threads_for(operation: str) -> int:
-    """One thread for an answer to one prompt: reading the weights is what limits it, so a second gains little
-    (14.5 instead of 13.5 tokens a second on two idle cores), and other programs disturb it less.
-    """
-    return 1 if operation in ("generate", "switch") else ALL_CORES
-
-
-def _answer(session: InferenceSession, line: RequestLine, is_cancelled: Callable[[], bool]) -> None:
-    number = line.request
-    try:
-        request = request_from_json({"op": line.op, "args": line.args})
-        for message in session.answer(request, is_cancelled):
-            if is_cancelled():
-                break
-            answer(answer_line(number, message))
-    except UserError as error:
-        answer(AnswerLine(request=number, error=str(error)))
-    except (MemoryError, RuntimeError) as error:
-        log.exception("request failed")
-        answer(AnswerLine(request=number, error=explain(error)))
-    except Exception as error:
-        log.exception("request failed")
-        answer(AnswerLine(request=number, error=f"Something we did not foresee: {error}"))
-    answer(AnswerLine(request=number, done=True))
 
 
 def main(role: str) -> None:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )
-    store = RunStore()
-    {"train": train_forever, "ask": answer_forever}[role](store)
+    if role == "train":
+        train_forever(WorkerStore(worker=worker_identity()))
+    else:
+        answer_forever(RunStore())
 
 
 if __name__ == "__main__":

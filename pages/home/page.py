@@ -100,7 +100,7 @@ def machine() -> None:
     else:
         middle.caption("Measured when the model is first loaded.")
     right.metric("Free memory", f"{memory.available / 1e9:.1f} GB")
-    n = len(store().active())
+    n = store().n_active()
     right.caption(
         f"of {memory.total / 1e9:.1f} GB; {n} run{'' if n == 1 else 's'} waiting or training"
     )

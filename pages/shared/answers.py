@@ -8,18 +8,23 @@ it here. Where the page asks for a guess, the replay stops before it tells, unti
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import streamlit as st
 
 from core.config import RunConfig
+from core.course.content import Lesson
+from core.course.measured_run import MeasuredRun, of_recorded
 from core.errors import UserError
 from core.events import Event
 from core.recorded import RecordedRun
 from core.runs.names import differing_words
 from core.runs.store import Run
+from pages.shared.address import before_next_run
 from pages.shared.engine import engine, events_of, store
 from pages.shared.plain import plain
-from pages.shared.recordings import beside_words, look_up
+from pages.shared.predict import measured_run, show_outcome, waits_for_guess
+from pages.shared.recordings import beside_words, look_up, recorded_by_id
 from pages.shared.replay import Draw, replay
 from pages.shared.run_button import start_button
 
@@ -38,22 +43,26 @@ def answer(
     collections: Sequence[str],
     turned: Sequence[str] = (),
     set_controls: SetControls,
-    guess: str | None = None,
-    compare: Callable[[Sequence[Event]], None] | None = None,
+    course: Lesson | None = None,
+    compare: Callable[[MeasuredRun], None] | None = None,
     otherwise: Callable[[], None] | None = None,
 ) -> list[Event]:
     """Show what is known of `config`; returns all events of the run that is shown to its end, else none.
 
     `name` is that of a run in the address, `set_controls` puts a config into the page's controls, `turned` are
-    the settings that these turn. `guess` is the reader's ("" before it is given; None where none is asked), and
-    `compare` sets it beside what came. `otherwise` draws what stands here while nothing is recorded at all.
+    the settings that these turn. `course` is the lesson whose guesses come first, None where none is asked for here;
+    `compare` sets them beside what came, in place of `show_outcome`. `otherwise` draws what stands here while nothing
+    is recorded at all.
     """
+    _turn_to_recorded(name, config, set_controls)
+    if course and not compare:
+        compare = partial(show_outcome, course)
     try:
         found = look_up(config, collections=collections, turned=turned)
         if found.own:
-            return _own(found.own, draw, compare)
+            return _own(found.own, draw, name=name, course=course, compare=compare)
         if found.recorded:
-            return _play(found.recorded, draw, key=key, guess=guess, compare=compare)
+            return _play(found.recorded, draw, key=key, name=name, course=course, compare=compare)
         if found.near:
             _not_recorded(
                 config,
@@ -70,6 +79,17 @@ def answer(
     except UserError as error:  # damaged files: the rest of the page works
         st.caption(plain(str(error)))
     return []
+
+
+def _turn_to_recorded(name: str, config: RunConfig, set_controls: SetControls) -> None:
+    """Where the address names a recorded run: the controls are set as it has them, and it is played."""
+    recorded = recorded_by_id(st.query_params.get(name, ""))
+    if recorded is None:
+        return
+    del st.query_params[name]
+    if recorded.config != config:
+        before_next_run(set_controls, recorded.config)
+    st.rerun()
 
 
 def other_settings(config: RunConfig, run_id: str, *, key: str, name: str) -> None:
@@ -92,11 +112,21 @@ def other_settings(config: RunConfig, run_id: str, *, key: str, name: str) -> No
         st.button("Look up these settings", key=f"{key}_look_up", on_click=leave)
 
 
-def _own(run: Run, draw: Draw, compare: Callable[[Sequence[Event]], None] | None) -> list[Event]:
+def _own(
+    run: Run,
+    draw: Draw,
+    *,
+    name: str,
+    course: Lesson | None,
+    compare: Callable[[MeasuredRun], None] | None,
+) -> list[Event]:
+    what = "**Your finished run of exactly these settings is here.**"
+    if course and waits_for_guess(course, what, name=name):
+        return []
     events = events_of(run.id)
     st.markdown("**Your finished run of exactly these settings**")
     if compare:
-        compare(events)
+        compare(measured_run(run))
     if beside := beside_words(run):
         st.caption(beside)
     draw(run, events)
@@ -108,27 +138,17 @@ def _play(
     draw: Draw,
     *,
     key: str,
-    guess: str | None,
-    compare: Callable[[Sequence[Event]], None] | None,
+    name: str,
+    course: Lesson | None,
+    compare: Callable[[MeasuredRun], None] | None,
 ) -> list[Event]:
-    events, skipped = recorded.events(), f"{key}_skipped"
-    hold = guess == "" and not st.session_state.get(skipped)
-    if hold:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(
-                "**A recorded run, up to the point that you are asked about.** Guess first, or:"
-            )
-            st.button(
-                "Show me",
-                key=f"{key}_show_me",
-                on_click=st.session_state.__setitem__,
-                args=(skipped, True),
-            )
-    else:
+    what = "**A recorded run, up to the point that you are asked about.**"
+    hold = bool(course and waits_for_guess(course, what, name=name))
+    if not hold:
         st.markdown("**A recorded run of these settings.** Your own will stand here.")
-    after = (lambda: compare(events)) if compare and guess else None
+    after = partial(compare, of_recorded(recorded)) if compare else None
     replay(recorded, draw, key=key, hold=hold, after=after)
-    return [] if hold else events
+    return [] if hold else recorded.events()
 
 
 def _not_recorded(

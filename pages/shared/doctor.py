@@ -10,6 +10,7 @@ from core.events import Step
 from pages.shared.engine import engine, events_of, store
 from pages.shared.plain import plain
 from pages.shared.run_button import start_button
+from pages.shared.uploads import bringing
 
 
 def doctor_panel(run_id: str, *, key: str, name: str = "run") -> None:
@@ -47,5 +48,8 @@ def _show(one: Diagnosis, *, key: str, name: str) -> None:
     if one.advice:
         st.markdown(one.advice)
     if one.next and start_button(one.next.config, f"Next run: {one.next.change}", key=key):
-        st.query_params[name] = engine().submit(one.next.ready()).id
+        hold = bringing()
+        config = one.next.ready()
+        hold(config.data.dataset)
+        st.query_params[name] = engine().submit(config).id
         st.rerun()

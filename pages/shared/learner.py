@@ -1,22 +1,28 @@
-"""Who is learning: the name that progress is kept under, and the box that asks for it."""
+"""Who is learning: the name and the place that progress is kept under, and the box that asks for the name."""
 
 import streamlit as st
 
+from core.course import progress
 from core.course.lessons import LESSONS
-from core.course.progress import LONGEST_NAME, Entry, keep, learner_name
+from core.course.progress import LONGEST_NAME, Entry, Progress, learner_name
 from core.errors import UserError
 from pages.shared.plain import plain
+from pages.shared.visitor import visitor
 
 STATE = "learner"
 
 
 def learner() -> str:
-    """The name of who sits here; "" while none is given."""
-    return st.session_state.get(STATE, "")
+    """The name of who sits here; "" while none is given. In a class it is the nickname."""
+    who = visitor()
+    return st.session_state.get(STATE, "") if who.role == "owner" else who.name
 
 
 def ask_learner(*, key: str) -> str:
-    """A box for the name, which holds for all pages until the browser is closed."""
+    """A box for the name, which holds for all pages until the browser is closed; in a class a line that says it."""
+    if visitor().role != "owner":
+        st.caption(f"You are {plain(learner())}." if learner() else "You are the teacher.")
+        return learner()
     typed = st.text_input(
         "Your name on this machine",
         value=learner(),
@@ -32,6 +38,16 @@ def ask_learner(*, key: str) -> str:
     return learner()
 
 
+def my_progress() -> Progress:
+    """What who sits here did. `UserError` where the file cannot be read."""
+    return progress.progress(learner(), space=visitor().space)
+
+
+def forget_progress() -> int:
+    """Delete it; how many entries there were."""
+    return progress.forget(learner(), space=visitor().space)
+
+
 def remember_run(run_id: str, *, key: str) -> None:
     """That a run was started; keys of widgets begin with the lesson (`lora_train`)."""
     lesson = next((page.id for page in LESSONS if key.startswith(page.id)), "")
@@ -41,6 +57,6 @@ def remember_run(run_id: str, *, key: str) -> None:
 def remember(entry: Entry) -> None:
     """Keep an entry; where the disk refuses, say so and go on."""
     try:
-        keep(entry)
+        progress.keep(entry, space=visitor().space)
     except UserError as error:
         st.warning(plain(str(error)))

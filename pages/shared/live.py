@@ -10,7 +10,6 @@ import pandas as pd
 import streamlit as st
 
 from core import catalog
-from core.config import RunConfig
 from core.data.listing import seen_words
 from core.errors import UserError
 from core.evaluate.form_and_label import (
@@ -35,6 +34,7 @@ from core.events import (
     Validation,
 )
 from core.percent import percent
+from core.runs.duration import n_steps as planned_steps
 from core.runs.states import RunStatus
 from core.runs.store import Run
 from pages.shared.cards import cards_of, show_cards
@@ -43,6 +43,7 @@ from pages.shared.colours import AMBER, BLUE, GREEN, GREY
 from pages.shared.engine import engine, events_of, spare_the_collector, store
 from pages.shared.plain import plain
 from pages.shared.recordings import beside_words, recorded_like
+from pages.shared.replay import replay
 from pages.shared.waiting import left_words, place_words
 
 POLL_S = 1.0
@@ -59,6 +60,8 @@ EXTRA = {
     "F1": "#CC79A7",
 }
 """Colours of what stands beside the main score."""
+LEFT = "left_run"
+"""In the session: the run that its reader stopped and that goes on for others."""
 LINES = alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3)
 """A legend of lines: their marks would be drawn with the lines' dashes."""
 
@@ -68,8 +71,11 @@ def follow(
 ) -> None:
     """A run's status and what `draw` makes of its events, anew while the run waits or trains."""
     spare_the_collector()
-    pace = pace_of(store().get(run_id), events_of(run_id))
+    run = store().get(run_id)
+    pace = pace_of(run, events_of(run_id))
     st.fragment(_follow, run_every=pace)(run_id, draw, pace, with_status)
+    if with_status and run.status is RunStatus.QUEUED:
+        _offer_recorded(run)
 
 
 def pace_of(run: Run, events: list[Event]) -> float | None:
@@ -105,6 +111,15 @@ def _follow(
             draw(run, events)
     except UserError as error:  # app.py does not see what happens in a fragment
         st.error(plain(str(error)))
+
+
+def _offer_recorded(run: Run) -> None:
+    """While a run waits, the recorded one of the same settings can be played."""
+    key = f"live_recorded_{run.id}"
+    recorded = recorded_like(run)
+    words = "Play a recorded run of exactly these settings while yours waits"
+    if recorded and st.toggle(words, key=key):
+        replay(recorded, draw_run, key=key)
 
 
 def run_view(run_id: str) -> None:
@@ -149,12 +164,6 @@ def score_note(events: list[Event], task: str) -> str:
     return " ".join(filter(None, (what_came_first(mine, task), taught, bars)))
 
 
-def planned_steps(config: RunConfig) -> int:
-    """Optimizer steps of a whole run: with a sequence of tasks, those of every task."""
-    n_stages = len(config.data.tasks) if config.data.order == "sequential" else 1
-    return config.optimizer.steps * n_stages
-
-
 def worker_words() -> str:
     """Why a run that is next has not begun; empty where the worker is ready for it."""
     if engine().is_warm("train"):
@@ -170,7 +179,7 @@ def show_status(run: Run, events: list[Event]) -> None:
     steps = [e for e in events if isinstance(e, Step)]
     done = steps[-1].step if steps else 0
     if run.status is RunStatus.QUEUED:
-        text = f"Waiting. {place_words(run.id)}{worker_words()}"
+        text = f"Waiting. {place_words(run)}{worker_words()}"
         st.progress(0.0, text=text)
     elif run.status is RunStatus.RUNNING:
         asked = " Stopping…" if run.stop_requested else ""
@@ -196,8 +205,8 @@ def show_status(run: Run, events: list[Event]) -> None:
         st.caption(f"{'; '.join(cut)}.")
     if so_far := scores_so_far(events):
         st.caption(f"{so_far}.")
-    if not run.status.is_over and st.button("Stop", key=f"live_stop_{run.id}"):
-        engine().cancel(run.id)
+    if not run.status.is_over:
+        _stop_button(run)
     if steps:
         last, usual_s = steps[-1], median(e.step_s for e in steps)
         batch_size = run.unchecked_config.optimizer.batch_size
@@ -207,6 +216,13 @@ def show_status(run: Run, events: list[Event]) -> None:
             + f"The last step: {last.tokens_computed} tokens computed where a padded batch would take "
             f"{last.tokens_padded}."
         )
+
+
+def _stop_button(run: Run) -> None:
+    """Where others in the class have pressed Run for these settings, too, it goes on for them."""
+    if st.button("Stop", key=f"live_stop_{run.id}") and not engine().cancel(run.id):
+        st.session_state[LEFT] = run.id
+        st.rerun()
 
 
 def examples_seen(run: Run, events: list[Event], step: int) -> str:

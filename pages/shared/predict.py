@@ -1,12 +1,12 @@
-"""Predict before a run, compare after it: one guess chosen, one drawn.
+"""Predict before a run, compare after it: one guess chosen, one drawn, in every lesson in the same way.
 
-    guess = predict(COURSE, name="run")          at the left, before Run; "" as long as nothing is guessed
-    answer(…, guess=guess if is_locked(COURSE, "run") else "")      the recorded run waits until then
-    show_outcome(COURSE, run)                    at the right, where the result stands
-    predict_and_look_up(COURSE)                  instead of these, where no single run answers: a panel
+    predict(COURSE, name="run")                  at the left, before Run
+    answer(…, course=COURSE)                     at the right: a recorded run stops before it tells
+    show_outcome_of(COURSE, run_id)              at the right, above a run that is over
+    if predict_here(COURSE): …                   where no run of the page tells, with the button that shows it
 
-A guess is locked as soon as the run or the replay starts. It can be left out, and made anew with "Guess again". It is
-not in the address: a link must not tell it to others.
+A guess is locked as soon as the run or the replay starts, or what was measured is asked for. It can be left out, and
+made anew with "Guess again". It is not in the address: a link must not tell it to others.
 """
 
 from collections.abc import Sequence
@@ -16,69 +16,117 @@ import streamlit as st
 
 from core.course.content import Lesson
 from core.course.figures import Figure
-from core.course.predictions import Came, Chosen, Drawn
+from core.course.measured_run import MeasuredRun
+from core.course.predictions import Came, Chosen, Drawn, Prediction
 from core.course.progress import Entry
-from core.course.sources import MeasuredRun
+from core.runs.store import Run
 from core.typed_json import Json
 from pages.shared.ask import ask
 from pages.shared.colours import AMBER, BLUE, GREY
+from pages.shared.engine import events_of, store
 from pages.shared.layout import ask_guess, show_guess
 from pages.shared.learner import learner, remember
+from pages.shared.visitor import classroom, visitor
 
 STEPS_OF_AXIS = 20
 """Positions of a slider."""
 PICTURE_HEIGHT = 230
+GUESSED = "course_guesses"
+"""In the session: the chosen option by lesson and prediction, also when the page is left."""
 
 
-def is_locked(course: Lesson, name: str) -> bool:
-    """Whether a run stands in the address under `name`, or the recorded one was let go on."""
-    return name in st.query_params or bool(st.session_state.get(_let_go_on(course)))
+def is_locked(course: Lesson, name: str = "") -> bool:
+    """Whether a run stands in the address under `name`, or the reader asked to see what was measured."""
+    return name in st.query_params or bool(st.session_state.get(_seen(course)))
 
 
-def predict(course: Lesson, *, name: str) -> str:
-    """Ask for all predictions of a lesson; returns "" as long as nothing is guessed, else what was."""
+def predict(course: Lesson, *, name: str) -> None:
+    """Ask for all predictions of a lesson; `name` is that of a run in the address."""
     locked = is_locked(course, name)
-    parts = [
-        *(_choose(course, one, locked) for one in course.chosen),
-        *(_draw(course, one, locked) for one in course.drawn),
-    ]
-    given = [part for part in parts if part]
-    if locked and given:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption("Your guess is locked.")
-            st.button(
-                "Guess again", key=f"{course.id}_again", on_click=_forget, args=(course, name)
-            )
-    return ", ".join(given)
+    for one in course.chosen:
+        _choose(course, one, locked)
+    for one in course.drawn:
+        _draw(course, one, locked)
+    if locked:
+        _say_locked(course, name)
 
 
-def predict_and_look_up(course: Lesson) -> None:
-    """All predictions of a lesson folded up in a panel; a button locks them and looks up what was measured."""
-    n = len(course.predictions)
-    with st.expander(f"Predict first: {n} guesses", icon=":material/psychology_alt:"):
-        guess = predict(course, name="")
-        if not is_locked(course, ""):
-            st.button(
-                "Show what was measured",
-                key=f"{course.id}_look_up_guess",
-                on_click=st.session_state.__setitem__,
-                args=(_let_go_on(course), True),
-            )
-        elif guess:
-            show_outcome(course, None)
-        else:
-            st.caption("You made no guess, so there is nothing to compare.")
-            st.button("Guess", key=f"{course.id}_again", on_click=_forget, args=(course, ""))
+def predict_here(course: Lesson) -> bool:
+    """The same where no run tells, with the button that shows what was measured; whether it may be shown."""
+    predict(course, name="")
+    if is_locked(course):
+        return True
+    _show_me(course, course.id)
+    return False
 
 
-def _let_go_on(course: Lesson) -> str:
-    """Where pages/shared/answers.py keeps that the reader wants to see it without a guess, or after it."""
-    return f"{course.id}_skipped"
+def _show_on_the_wall(course: Lesson) -> None:
+    """In a class: the teacher's wall has the guess from the moment at which it is locked."""
+    if (who := visitor()).role != "learner":
+        return
+    shown: set[str] = st.session_state.setdefault("course_guesses_shown", set())
+    for one in course.predictions:
+        guess = chosen_of(course, one) if isinstance(one, Chosen) else drawn_of(course, one)
+        if guess and one.id not in shown:
+            classroom().guesses.lock(who, course.id, one.id, guess)
+            shown.add(one.id)
+
+
+def waits_for_guess(
+    course: Lesson, what: str, *, name: str = "", label: str = "Show me", key: str = ""
+) -> bool:
+    """Whether a result has to wait for the guess; then a line says so, with the button that shows it all the same."""
+    if is_locked(course, name):
+        return False
+    guessed = "Your guess is made." if has_guess(course) else "Guess first, or:"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"{what} {guessed}")
+        _show_me(course, key or course.id, label)
+    return True
+
+
+def lock(course: Lesson) -> None:
+    """The reader asked to see what was measured: the guess stands as it is."""
+    st.session_state[_seen(course)] = True
+
+
+def _show_me(course: Lesson, key: str, label: str = "Show me") -> None:
+    st.button(label, key=f"{key}_show_me", on_click=lock, args=(course,))
+
+
+def _say_locked(course: Lesson, name: str) -> None:
+    """That the guess is locked, or was left out, and the way to make it anew."""
+    guessed = has_guess(course)
+    if guessed:
+        _show_on_the_wall(course)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Your guess is locked." if guessed else "You made no guess.")
+        st.button(
+            "Guess again" if guessed else "Guess",
+            key=f"{course.id}_again",
+            on_click=_forget,
+            args=(course, name),
+        )
+
+
+def _seen(course: Lesson) -> str:
+    """Where it is kept that the reader asked to see what was measured, with or without a guess."""
+    return f"{course.id}_seen"
+
+
+def _guessed() -> dict[str, str]:
+    return st.session_state.setdefault(GUESSED, {})
+
+
+def has_guess(course: Lesson) -> bool:
+    """Whether anything is guessed in this lesson."""
+    chosen = any(chosen_of(course, one) for one in course.chosen)
+    return chosen or any(drawn_of(course, one) for one in course.drawn)
 
 
 def chosen_of(course: Lesson, one: Chosen) -> str:
     """The option that was chosen, or ""."""
-    return st.session_state.get(f"{course.id}_{one.id}_guess") or ""
+    return _guessed().get(f"{course.id} {one.id}", "")
 
 
 def drawn_of(course: Lesson, one: Drawn) -> list[float]:
@@ -86,31 +134,69 @@ def drawn_of(course: Lesson, one: Drawn) -> list[float]:
     return st.session_state.get(_drawing(course, one), [])
 
 
-def show_outcome(course: Lesson, run: MeasuredRun | None) -> None:
+def is_about(course: Lesson, one: Prediction, run: MeasuredRun | None) -> bool:
+    """Whether a guess was about this run: one about any run was about the first that was shown after it."""
+    if run is None or not one.any_run:
+        return True
+    return st.session_state.setdefault(_first(course), run.config.hash) == run.config.hash
+
+
+def _first(course: Lesson) -> str:
+    return f"{course.id}_guess_of"
+
+
+def show_outcome_of(course: Lesson, run_id: str) -> None:
+    """The guesses beside a run that is over; nothing while it waits or trains."""
+    run = store().get(run_id)
+    if run.status.is_over and events_of(run_id):
+        show_outcome(course, measured_run(run))
+
+
+def measured_run(run: Run) -> MeasuredRun:
+    """A run of this machine that is over. Raises `UserError` where its settings no longer work."""
+    events = tuple(events_of(run.id))
+    return MeasuredRun(config=run.config, events=events, summary=run.summary, run_id=run.id)
+
+
+def show_outcome(course: Lesson, run: MeasuredRun | None = None) -> None:
     """Each guess beside what came, with its distance; then the question why. Nothing without a guess.
 
     `run` is the one that is shown; None looks everything up in the recordings.
     """
-    for one in course.chosen:
-        if guess := chosen_of(course, one):
-            _chosen_outcome(course, one, guess, run)
-    for one in course.drawn:
-        if heights := drawn_of(course, one):
-            _drawn_outcome(course, one, heights, run)
+    others = False
+    for one in course.predictions:
+        guess = chosen_of(course, one) if isinstance(one, Chosen) else drawn_of(course, one)
+        if not guess:
+            continue
+        if not is_about(course, one, run):
+            others = True
+        elif isinstance(one, Chosen):
+            _chosen_outcome(course, one, str(guess), run)
+        else:
+            _drawn_outcome(course, one, drawn_of(course, one), run)
+    if others:
+        st.caption("Your guess was about another run. Guess again before the next one.")
 
 
-def _choose(course: Lesson, one: Chosen, locked: bool) -> str:
+def _choose(course: Lesson, one: Chosen, locked: bool) -> None:
     texts = [option.text for option in one.options]
-    key = f"{course.id}_{one.id}_guess"
-    return ask_guess(course.shown(one.ask), texts, key=key, is_locked=locked)
+    key, name = f"{course.id}_{one.id}_guess", f"{course.id} {one.id}"
+    if _guessed().get(name) in texts:  # the page was left, and is back
+        st.session_state.setdefault(key, _guessed()[name])
+    _guessed()[name] = ask_guess(course.shown(one.ask), texts, key=key, is_locked=locked)
 
 
-def _draw(course: Lesson, one: Drawn, locked: bool) -> str:
-    """Sliders and a picture that follows them, in a popover."""
+def _draw(course: Lesson, one: Drawn, locked: bool) -> None:
+    """Sliders and a picture that follows them, folded up.
+
+    No popover: with the keyboard one would have to go through the whole page to what stands in it.
+    """
     name = _drawing(course, one)
     start = one.start(course.figures)
     usual = one.high / 2 if start is None else start
-    with st.popover("Or draw your guess", icon=":material/draw:", width="stretch"):
+    for n, height in enumerate(drawn_of(course, one)):  # the page was left, and is back
+        st.session_state.setdefault(f"{course.id}_{one.id}_{n}_drawn", height)
+    with st.expander("Draw a second guess", icon=":material/draw:"):
         st.markdown(f"**Guess first:** {course.shown(one.ask)}")
         place = st.container()  # above the sliders, so that it is seen while they move
         heights = [
@@ -130,10 +216,8 @@ def _draw(course: Lesson, one: Drawn, locked: bool) -> str:
         figure = picture(one, heights, start=start)
         place.plotly_chart(figure, width="stretch", key=f"{course.id}_{one.id}_picture")
         st.caption(one.how)
-    if not st.session_state.get(f"{name}_touched"):
-        return ""
-    st.session_state[name] = heights
-    return f"drawn: {', '.join(f'{height:.2g}' for height in heights)}"
+    if st.session_state.get(f"{name}_touched"):
+        st.session_state[name] = heights
 
 
 def _on_a_stop(value: float, high: float) -> float:
@@ -150,12 +234,14 @@ def _forget(course: Lesson, name: str) -> None:
     """All guesses of a lesson and the run that is shown, so that the guesses can be made anew."""
     for one in course.chosen:
         st.session_state[f"{course.id}_{one.id}_guess"] = None
+        _guessed().pop(f"{course.id} {one.id}", None)
     for one in course.drawn:
         sliders = (f"{course.id}_{one.id}_{n}_drawn" for n, _ in enumerate(one.points))
         for kept in (_drawing(course, one), f"{_drawing(course, one)}_touched", *sliders):
             st.session_state.pop(kept, None)
     st.query_params.pop(name, None)
-    st.session_state[_let_go_on(course)] = False
+    st.session_state[_seen(course)] = False
+    st.session_state.pop(_first(course), None)
 
 
 def _remember(course: Lesson, id: str, guess: str | list[float], came: Came) -> None:

@@ -59,7 +59,7 @@ def _progress(
             wanted = planned_steps(running.unchecked_config)
             text += f" Now {run_name(running.config_dict)}: step {len(steps)} of {wanted}."
         else:
-            text += f" {place_words(waiting[0].id)}{worker_words()}"
+            text += f" {place_words(waiting[0])}{worker_words()}"
         st.progress(done / len(configs), text=text)
         if st.button("Stop them", key=f"{key}_stop"):
             for run in waiting:

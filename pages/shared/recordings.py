@@ -19,6 +19,7 @@ from core.recorded import (
     collection,
     find,
     find_hash,
+    find_run,
     nearest,
     recorded_answer,
 )
@@ -67,6 +68,15 @@ def recorded_run(config: RunConfig) -> RecordedRun | None:
     with suppress(UserError):
         found = find(config)
         if found and found.events():
+            return found
+    return None
+
+
+def recorded_by_id(run_id: str) -> RecordedRun | None:
+    """The recorded run of an id, as a link may name it; None where none comes with this version."""
+    with suppress(UserError):
+        found = find_run(run_id)
+        if found.valid_config:
             return found
     return None
 

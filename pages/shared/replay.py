@@ -23,8 +23,8 @@ from streamlit.components import v2
 from core.events import Evaluation, Event, Sample, Step
 from core.paths import ASSETS
 from core.recorded import RecordedRun, as_run
+from core.runs.duration import n_steps
 from core.runs.store import Run
-from pages.shared.live import planned_steps
 from pages.shared.plain import plain
 
 FOLDER = ASSETS / "components"
@@ -64,9 +64,6 @@ class TimeLine:
         told = next((frame.at for frame in self.frames if frame.step), self.seconds)
         return max((point.at for point in self.points if point.at < told), default=0.0)
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 def time_line(recorded: RecordedRun, *, seconds: float | None = None) -> TimeLine:
     """Of a recorded run, as long as it took, or in so many seconds."""
@@ -81,7 +78,7 @@ def time_line(recorded: RecordedRun, *, seconds: float | None = None) -> TimeLin
 
     return TimeLine(
         seconds=round(lasted * scale, 3),
-        n_steps=planned_steps(recorded.config),
+        n_steps=n_steps(recorded.config),
         frames=[Frame(at=at(end - 1), step=step, n_events=end) for step, end in ends],
         points=[
             Point(at=at(n), step=e.step, loss=e.loss)
@@ -115,7 +112,7 @@ def replay(
     if hold:
         st.session_state[held] = recorded.run_id
     was_held = not hold and st.session_state.get(held) == recorded.run_id
-    data = line.to_dict() | {
+    data = asdict(line) | {
         "key": key,
         "autoplay": autoplay,
         "until": line.before_it_tells if hold else line.seconds,

@@ -7,13 +7,18 @@ from core.config import RunConfig
 from core.errors import UserError, shortened
 from core.runs import duration
 from core.runs.states import RunStatus
-from pages.shared.engine import engine, model_ready, store
+from core.runs.store import Run
+from pages.shared.engine import engine, forecast, model_ready, store
 from pages.shared.learner import remember_run
+from pages.shared.live import LEFT
 from pages.shared.plain import plain
 from pages.shared.prepare import compute_button
+from pages.shared.recordings import recorded_by_id
+from pages.shared.visitor import visitor
 from pages.shared.waiting import queue_words
 
 RUNS = "pages/lab/runs/page.py"
+EXPLORE = "pages/lab/explore/page.py"
 LOOK_S = 5.0
 """Between two looks at what a new run would wait for."""
 
@@ -23,7 +28,7 @@ def run_button(config: RunConfig, label: str, *, key: str, name: str) -> str:
     done = store().find_finished(config)
     text = f"{label} again" if done else label
     with st.container(horizontal=True):
-        if start_button(config, text, key=f"{key}_start"):
+        if computes_anew(done) and start_button(config, text, key=f"{key}_start"):
             run_id = engine().submit(config).id
             remember_run(run_id, key=key)
             st.query_params[name] = run_id
@@ -35,10 +40,17 @@ def run_button(config: RunConfig, label: str, *, key: str, name: str) -> str:
     return run_in_url(name)
 
 
+def computes_anew(done: Run | None) -> bool:
+    """Whether to start settings of which a run has finished makes another one: for the owner. In a class equal
+    settings are computed once, unless the weights are gone."""
+    return visitor().role == "owner" or done is None or not store().size_bytes(done.id)
+
+
 def start_button(config: RunConfig, label: str, *, key: str) -> bool:
     """Whether it was clicked. A run that takes long says first how long, and asks."""
     entry = catalog.find_model(config.model)
-    warning = duration.warning(config, store()) if model_ready(entry) else ""
+    expected = forecast().expected_s(config)
+    warning = duration.warning(config, expected) if model_ready(entry) else ""
     if not warning:
         return compute_button(label, key=key, is_primary=True, width="stretch", entry=entry)
     with st.popover(label, width="stretch"):
@@ -69,6 +81,19 @@ def run_in_url(name: str, *, offer_runs: bool = True) -> str:
     try:
         return store().get(wanted).id
     except UserError:
+        if wanted == st.session_state.get(LEFT):
+            st.caption("You have stopped following this run. It goes on for others in your class.")
+            return ""
+        if recorded_by_id(
+            wanted
+        ):  # a lesson that has its settings plays it (pages/shared/answers.py)
+            st.page_link(
+                EXPLORE,
+                label="See this recorded run in Explore",
+                icon=":material/bubble_chart:",
+                query_params={"run": wanted},
+            )
+            return ""
         st.caption(
             f"The run “{plain(shortened(wanted))}” in this page’s address is not on this machine; it may have been "
             "deleted. Start a new one."

@@ -1,14 +1,25 @@
 """The settings of a run as widgets whose values live in the URL: a link opens the same settings."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 import streamlit as st
 
-from core.config import LLAMA_NAMES, ROLES, SETTINGS
+from core.config import LLAMA_NAMES, ROLES, SETTINGS, RunConfig
+from core.course.sources import value_at
 from core.runs.names import decimals
 
 RATES = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 3e-4, 5e-4, 1e-3, 2e-3, 3e-3, 1e-2)
+
+
+SEEDS = range(10_000)
+"""What a box for a seed takes."""
+
+
+def within(config: RunConfig, allowed: Mapping[str, Container[Any]]) -> bool:
+    """Whether each of some settings of a config is among those that a page's controls can be set to."""
+    return all(value_at(config, path) in values for path, values in allowed.items())
 
 
 def rate_slider(

@@ -7,7 +7,6 @@ other readers find it.
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -19,11 +18,12 @@ from core.errors import UserError
 from core.export import kept
 from core.export.card import base_name
 from core.export.export import FORMATS, MODELS, PROGRAMS, formats_of
-from core.export.parity import FILE, Compared, Parity
+from core.export.parity import FILE, Parity
 from core.export.snippets import how_to_load
 from core.runs.duration import in_words
 from core.runs.states import RunStatus
 from core.runs.store import Run
+from core.typed_json import read, read_object
 from pages.shared.engine import store
 from pages.shared.plain import plain
 
@@ -131,19 +131,12 @@ def _result(run: Run, format: str, key: str) -> None:
 def _check(folder: Path) -> None:
     """What the check found: answers side by side, or what a script came to beside the run."""
     try:
-        found: dict[str, Any] = json.loads((folder / FILE).read_text("utf-8"))
+        found = read_object(json.loads((folder / FILE).read_text("utf-8")))
         if "said" in found:
-            st.success(plain(found["said"]))
+            st.success(plain(str(found["said"])))
             return
-        rows = [{k: v for k, v in row.items() if k != "is_equal"} for row in found["rows"]]
-        parity = Parity(
-            format=found["format"],
-            run=found["run"],
-            dtype=found["dtype"],
-            end_ids=found["end_ids"],
-            rows=[Compared(**row) for row in rows],
-        )
-    except (OSError, ValueError, LookupError, TypeError):
+        parity = read(Parity, found)
+    except (OSError, ValueError):
         st.caption("What the check found cannot be read; export it anew.")
         return
     (st.warning if parity.unexplained else st.success)(plain(parity.in_words))

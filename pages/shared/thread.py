@@ -1,7 +1,7 @@
 """A lesson's thread, from its data: the question it begins with, its notion, and what one can say at its end.
 
 begin(COURSE)        the title, what people need to know, folded up beside it, the question, and two sentences
-end(COURSE)          the last thing on the page: what the reader can say now, and the next question
+end(COURSE)          the last things on the page: what the reader can say now, once the guess is made, and the next question
 """
 
 import streamlit as st
@@ -11,6 +11,7 @@ from core.course.challenges import challenges
 from core.course.content import Lesson
 from core.course.lessons import title_of
 from pages.shared.ask import ask
+from pages.shared.predict import waits_for_guess
 from pages.shared.terms import FirstUses
 
 CHALLENGES = "pages/lab/challenges/page.py"
@@ -29,13 +30,17 @@ def begin(course: Lesson) -> None:
     st.markdown(above)
 
 
-def end(course: Lesson) -> None:
-    """What was found, what remains open, and one thing to take away."""
+def end(course: Lesson, *, name: str = "") -> None:
+    """What was found, what remains open, and one thing to take away; `name` is that of a run in the address."""
     st.header("What you can say now")
     with st.expander(f"Check yourself: {len(course.questions)} questions"):
         for question in course.questions:
             ask(course, question, place="end")
-    st.markdown(shown(course.id, "can_say"))
+    later = "What was found here stands below after your guess."
+    if not waits_for_guess(
+        course, later, name=name, label="Show what was found", key=f"{course.id}_end"
+    ):
+        st.markdown(shown(course.id, "can_say"))
     st.markdown(f"**Next question.** {shown(course.id, 'next_question')}")
     st.markdown(f"**To take away.** {shown(course.id, 'take_away')}")
     if n := len(challenges(course.id)):

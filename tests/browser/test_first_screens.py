@@ -150,6 +150,10 @@ def test_answers_of_base_and_adapters_stand_beside_the_switch(
         (store.artifact_dir(run_id) / "adapter").write_bytes(bytes(1_843_200))
     screen.goto(f"{app}/base")
     expect(screen.locator(".answers").get_by_text("Sentiment (recorded)")).to_have_count(2)
+    expect(screen.get_by_text("3 copies")).to_have_count(0)  # it would tell what is to be guessed
+    screen.get_by_role("button", name="Show me").click()
+    expect(screen.get_by_text("3 copies")).to_be_attached()
+    screen.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, 0)")
     is_on_first_screen(screen, screen.get_by_text("3 copies 807 MB, base + 3 adapters 275 MB"))
     is_on_first_screen(screen, screen.get_by_role("button", name="Ask all of them"))
     for run_id in kept:
@@ -161,6 +165,10 @@ def test_three_answers_to_one_review_stand_side_by_side(app: str, screen: Page) 
     for title in ("1 · Raw completion", "2 · Its makers’ instruction tuning", "3 · Our tuning"):
         is_on_first_screen(screen, screen.get_by_text(title))
     answers = screen.locator(".said")
+    expect(answers).to_have_count(2)  # the first is to be guessed
+    is_on_first_screen(screen, screen.get_by_role("button", name="Show me"))
+    screen.get_by_role("button", name="Show me").click()
+    expect(answers).to_have_count(3)
     expect(answers.first).to_be_visible()
     for n in range(3):
         is_on_first_screen(screen, answers.nth(n))

@@ -18,14 +18,6 @@ def test_home_answers_with_the_real_model(app: str, page: Page) -> None:
     expect(page.get_by_text("The capital of Japan is Tokyo.")).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["", "before", "instruction", "runs"])
-def test_deep_link_opens_through_the_app(app: str, page: Page, path: str) -> None:
-    page.goto(f"{app}/{path}")
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
-    expect(page.get_by_role("link", name="Runs").first).to_be_visible()
-    expect(page.get_by_test_id("stException")).to_have_count(0)
-
-
 def test_first_visit_of_a_server_may_be_a_deep_link(cold_app: str, page: Page) -> None:
     """Streamlit's legacy scan of pages/ would say that the page does not exist."""
     page.goto(f"{cold_app}/before")

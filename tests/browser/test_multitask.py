@@ -20,8 +20,8 @@ ADDRESS = "multitask?multitask_steps=2&multitask_method=LoRA&multitask_tasks=Sen
 
 def test_two_tasks_are_mixed_and_the_run_can_be_stopped(app: str, page: Page) -> None:
     page.goto(f"{app}/{ADDRESS}")
-    expect(page.get_by_text("Each task: 50 % of the examples.")).to_be_visible()
-    page.get_by_text("it rises", exact=True).click()
+    expect(page.get_by_text("Each task: 50\u00a0% of the examples.")).to_be_visible()
+    page.get_by_test_id("stRadio").get_by_text("it rises", exact=True).click()
     page.get_by_role("button", name="Run", exact=True).click()
     on_its_way = re.compile(r"^(Waiting\. |Measuring the base model first|Step \d of 2)")
     expect(page.get_by_text(on_its_way).first).to_be_visible(timeout=60_000)

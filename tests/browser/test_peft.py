@@ -84,14 +84,15 @@ def test_lora_is_trained_looked_into_merged_and_switched(app: str, page: Page) -
         timeout=240_000  # the worker loads the model
     )
     button(page, "Train this LoRA").click()
-    expect(page.get_by_text("What was learned")).to_be_visible(timeout=400_000)
+    learned = page.get_by_role("heading", name="What was learned")  # no text of the course
+    expect(learned).to_be_visible(timeout=400_000)
     expect(page.get_by_text(re.compile("LoRA: effective rank 1")).first).to_be_visible()
     button(page, "Merge and unmerge").click()
     expect(page.get_by_text("then subtracted from the same weights")).to_be_visible()
     page.get_by_role("slider", name="Scale s").press("Home")
     button(page, "Ask at this scale").click()
     expect(page.get_by_text("0 is the base model, 1 the model as trained")).to_be_visible()
-    expect(page.get_by_text("What does more rank buy?")).to_be_visible()
+    expect(page.get_by_role("heading", name="What does more rank buy?")).to_be_visible()
     switch_adapters(app, page)
 
 

@@ -4,11 +4,10 @@ import re
 from time import monotonic
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from core.recorded import collection
-from tests.browser.test_looks import STREAMLITS_OWN
+from tests.browser.test_looks import serious
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 MOVES_WITHIN_S = 5
@@ -47,15 +46,6 @@ def recorded_paths() -> list[str]:
     found = [path for path, name in PLAYED.items() if collection(name).runs]
     assert "forgetting" in found
     return ["", *found, *DRAWN]
-
-
-def serious(page: Page) -> list[tuple[str, str]]:
-    found = Axe().run(page).response["violations"]
-    return [
-        (v["id"], v["nodes"][0]["html"])
-        for v in found
-        if v["impact"] in ("serious", "critical") and v["id"] not in STREAMLITS_OWN
-    ]
 
 
 def test_recorded_runs_play_by_themselves(cold_app: str, chromium: Browser) -> None:

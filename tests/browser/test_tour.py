@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.course.tour import stops
+from tests.browser.test_looks import serious
 
 pytestmark = pytest.mark.browser
 FRAMED = """() => {
@@ -21,6 +22,7 @@ def test_the_tour_by_keyboard(app: str, page: Page) -> None:
     button.press("Enter")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("1 of")
+    assert not serious(page)
     known = [stop for stop in stops() if page.locator(stop.selector).first.is_visible()]
     assert len(known) >= len(stops()) - 1  # what is not recorded is not there to be pointed at
     for n, stop in enumerate(known, start=1):

@@ -1,6 +1,7 @@
 """The campaign of faults, in small: each kind finds what is wrong, resumes, and reports. Not the campaign itself."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -9,7 +10,18 @@ from random import Random
 
 import pytest
 
-from core.bench.faults import addresses, campaign, damage, options, recorded_files, uploads
+from core.bench.faults import (
+    addresses,
+    campaign,
+    connections,
+    damage,
+    kills,
+    nodes,
+    options,
+    postgresql,
+    recorded_files,
+    uploads,
+)
 from core.bench.faults.tries import (
     ECHO,
     HANG,
@@ -120,7 +132,7 @@ def test_the_report_names_the_code_that_was_tried_and_no_folder_of_this_machine(
     ]
     found = campaign.report(tries, seed=0)
     assert found.stamp.commit == "commit0, commit1"
-    assert [row["times"] for row in found.found] == [2]
+    assert [alike.times for alike in found.found] == [2]
     shown = json.dumps(asdict(found))
     assert str(ROOT) not in shown
     assert "/home/me" not in shown
@@ -181,6 +193,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.thorough
 def test_damaged_uploads_end_in_sentences(home: Path) -> None:
     with uploads.trying(home) as one:
         tries = [one(number, Random(number)) for number in range(60)]
@@ -251,3 +264,37 @@ def test_endless_numbers_in_an_address_are_left_out(tmp_path: Path) -> None:
         for value in ("inf", "-inf", "nan", "1e999", "9" * 400, "9" * 5_000):
             tried = addresses.try_address(server, 0, "lora", "lora_seed", value)
             assert tried.outcome == SILENT, tried
+
+
+def test_a_campaign_kills_sixty_times_what_it_can() -> None:
+    kinds = faults.kinds(main, build_parser())
+    kills = {kind: campaign.USUAL[kind] for kind in ("kills", "servers", "connections", "nodes")}
+    assert sum(kills.values()) == 60
+    assert set(kills) - set(kinds) == (set() if nodes.is_possible() else {"nodes"})
+
+
+def test_a_kind_that_needs_what_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes, "is_possible", lambda: False)
+    words = ["bench", "faults", "--only", "nodes", "--n", "1"]
+    with pytest.raises(UserError, match="packages that are not installed"):
+        faults.run_faults(build_parser().parse_args(words), main=main, build_parser=build_parser)
+    monkeypatch.setattr(postgresql, "find", lambda program: None)
+    for kind in (connections, nodes):
+        with kind.trying(Path("nowhere")) as one:
+            assert one(0, Random(0)).outcome == NOT_TRIED
+
+
+def test_the_environment_is_as_it_was_after_a_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "sqlite:////mine")
+    monkeypatch.delenv("TUNING_FORK_ARTIFACTS", raising=False)
+    monkeypatch.setenv("TUNING_FORK_HOME", str(tmp_path))
+    (tmp_path / "cache").mkdir()
+    with kills.own_place(tmp_path / "place", TUNING_FORK_ARTIFACTS="file:///x"):
+        assert os.environ["DATABASE_URL"] == ""  # not that of this machine's runs
+        assert os.environ["TUNING_FORK_HOME"] == str(tmp_path / "place")
+        assert (tmp_path / "place" / "cache").resolve() == tmp_path / "cache"
+    assert os.environ["DATABASE_URL"] == "sqlite:////mine"
+    assert os.environ["TUNING_FORK_HOME"] == str(tmp_path)
+    assert "TUNING_FORK_ARTIFACTS" not in os.environ

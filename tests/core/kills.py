@@ -164,7 +164,8 @@ def recording(model: str) -> tuple[Callable[[], object], Look]:
     from core.runs.identity import identity_in
     from core.runs.messages import LookAtSpectrum
     from core.runs.store import RunStore
-    from tests.core.recorded.conftest import QUIET, watch
+    from tests.core.recorded.conftest import watch
+    from tests.watches import QUIET
 
     torch.set_num_threads(1)
     folder = Path(os.environ["TUNING_FORK_HOME"]) / "recorded"

@@ -122,11 +122,11 @@ class FakeEngine:
         self.error = ""
         """What the worker answers instead, if anything."""
 
-    def submit(self, config: RunConfig) -> Run:
-        return self.store.submit(config)
+    def submit(self, config: RunConfig, *, store: RunStore | None = None) -> Run:
+        return (store or self.store).submit(config)
 
-    def cancel(self, run_id: str) -> None:
-        self.store.request_stop(run_id)
+    def cancel(self, run_id: str) -> bool:
+        return self.store.request_stop(run_id)
 
     def ask(self, request: Request[M], *, beat: bool = False) -> Iterator[M]:
         self.asked.append(request)

@@ -142,11 +142,15 @@ def test_it_can_be_run_here_and_then_wins(
 
     own = keep(engine.store, collapse(), "finished")
     n = len(played)
-    for app in (opened("forgetting"), opened("forgetting", run=own)):
+    first = opened("forgetting")
+    assert "Your finished run of exactly these settings is here." in said(first)
+    assert "There is no difference." not in said(first)  # not before the guess
+    first.button(key="forgetting_show_me").click()
+    for app in (shown(first), opened("forgetting", run=own)):
         assert "There is no difference." in said(app)  # from the recorded one
         assert "Grey rings: the recorded run of the same settings." in said(app)
         assert len(played) == n
-    assert "Your finished run of exactly these settings" in said(opened("forgetting"))
+    assert "**Your finished run of exactly these settings**" in said(first)
 
 
 def test_a_run_whose_settings_the_controls_no_longer_have_gives_way_at_a_click(

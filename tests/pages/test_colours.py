@@ -18,7 +18,7 @@ from core.experiments.mixtures import GENERAL, HELD_OUT
 from core.paths import ASSETS, ROOT
 from pages.lessons.lora.matrices import rank_figures
 from pages.lessons.multitask.live_scores import COLOURS, HELD
-from pages.lessons.multitask.mixtures import GROUPS
+from pages.lessons.multitask.mixture_charts import GROUPS
 from pages.shared.colours import AMBER, GREY, TASK_COLOURS
 from pages.shared.forgetting import SENTIMENT_SHARE, curves
 from tests.events import evaluation as made_evaluation

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 import pages.shared.engine
 from core.config import MethodConfig
+from core.course import content
 from core.course.lessons import LESSONS
 from core.events import Event, Step
 from core.runs.messages import AskLabels, Evaluate, Generate, LookAtMatrices, LookAtSpectrum
@@ -55,7 +56,7 @@ def engine(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEng
     monkeypatch.setattr(pages.shared.engine, "LocalEngine", FakeEngine)
     made: Any = pages.shared.engine.engine()
     yield made
-    pages.shared.engine.engine.clear()
+    pages.shared.engine.server_engine.clear()
 
 
 def opened(lesson: str, **address: str) -> AppTest:
@@ -154,8 +155,25 @@ def test_a_guess_before_the_run_is_set_beside_what_came(
     end(engine.store, train(engine.store, last_step=4), "finished")
     (said,) = guesses(shown(app))
     assert f"Your guess: {guess}. {came}" in said
-    app.number_input(key=f"{lesson}_seed").set_value(5)  # the guess was of another run
-    assert guesses(shown(app)) == []
+    app.number_input(key=f"{lesson}_seed").set_value(5)
+    app = pressed(app, WORK[lesson])
+    end(engine.store, train(engine.store, last_step=4), "finished")
+    assert guesses(shown(app)) == []  # the guess was of another run
+    assert any("guess was about another run" in caption.value for caption in app.caption)
+
+
+@pytest.mark.parametrize("lesson", [lesson.id for lesson in LESSONS])
+def test_what_was_found_waits_until_the_guess_is_locked(lesson: str, engine: FakeEngine) -> None:
+    """In every lesson in one way: the guesses are asked for, and one click shows what came, with or without them."""
+    course, app = content.lesson(lesson), opened(lesson)
+    found = course.shown(course.text["can_say"])
+    asked = [f"{lesson}_{one.id}_guess" for one in course.chosen]
+    assert not any(found in text.value for text in app.markdown)
+    assert not any(app.radio(key=key).disabled for key in asked)
+    app.button(key=f"{lesson}_end_show_me").click()
+    assert any(found in text.value for text in shown(app).markdown)
+    assert all(app.radio(key=key).disabled for key in asked)
+    assert not engine.asked
 
 
 def guesses(app: AppTest) -> list[str]:

@@ -9,11 +9,13 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.config import EvaluationConfig, RunConfig
+from core.recorded import files
 from core.runs.store import RunStore, RunSummary
 from pages.shared.engine import events_of
 from pages.shared.live import FIRST_POLL_S, POLL_S, pace_of, worker_words
 from tests.events import evaluation, step
 from tests.pages.fake_engine import FakeEngine
+from tests.pages.shipped import ship
 
 ME = "here:1:0.0"
 
@@ -85,7 +87,7 @@ def test_who_waits_sees_place_and_seconds_and_then_what_is_left(
     assert said_of(second).startswith("Waiting. 1 run before yours, about 20 s.")
     claimed = store.claim(worker=ME)
     assert claimed
-    monkeypatch.setattr("pages.shared.waiting.now", lambda: claimed.started_at)
+    monkeypatch.setattr("core.runs.forecast.now", lambda: claimed.started_at)
     assert said_of(first) == "Measuring the base model first, about 20 s left."
     for number in range(1, 8):
         store.append(first, step(number, 0.5, step_s=0.4))
@@ -114,3 +116,31 @@ def test_why_a_run_that_is_next_has_not_begun(
 
     monkeypatch.setattr("pages.shared.live.engine", lambda: Engine(RunStore()))
     assert worker_words() == said
+
+
+def whole_view(run_id: str) -> None:
+    from pages.shared.live import run_view
+
+    run_view(run_id)
+
+
+def test_a_recorded_run_is_offered_while_one_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "FOLDER", tmp_path / "recorded")
+    ship(tmp_path / "recorded", [RunConfig()])
+    store = RunStore()
+    run, other = store.submit(RunConfig()), store.submit(RunConfig(seed=5))
+    shown = AppTest.from_function(whole_view, kwargs={"run_id": other.id}).run()
+    assert not shown.toggle  # nothing is recorded of its settings
+    shown = AppTest.from_function(whole_view, kwargs={"run_id": run.id}).run()
+    assert "Recorded on a machine" not in " ".join(c.value for c in shown.caption)
+    shown.toggle(key=f"live_recorded_{run.id}").set_value(True).run()
+    assert not shown.exception
+    assert "Recorded on a machine" in " ".join(c.value for c in shown.caption)
+    store.claim(worker=ME)
+    store.append(run.id, evaluation(0, "sentiment", 0.5))
+    store.append(run.id, step(1))
+    shown.run()
+    assert not shown.exception
+    assert not shown.toggle  # its own curves stand here now

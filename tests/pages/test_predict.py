@@ -21,9 +21,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def predicting() -> None:
     """One guess that a formula answers, and bars that formulas answer."""
     from core.course.content import lesson
-    from pages.shared.predict import predict_and_look_up
+    from pages.shared.predict import predict_here, show_outcome
 
-    predict_and_look_up(lesson("one_base"))
+    if predict_here(lesson("one_base")):
+        show_outcome(lesson("one_base"))
 
 
 def clicked(app: AppTest, key: str) -> AppTest:
@@ -45,7 +46,7 @@ def test_a_guess_is_locked_then_compared_and_explained() -> None:
     assert not app.exception
     app.radio(key=GUESS).set_value("About a tenth").run()
     assert "Your guess" not in outcome(app)
-    clicked(app, "one_base_look_up_guess")
+    clicked(app, "one_base_show_me")
     assert app.radio(key=GUESS).disabled
     assert (
         "Your guess: About a tenth. Measured: 0.34\u00a0%. Distance: 4.66. It came otherwise."
@@ -66,12 +67,12 @@ def test_a_guess_is_locked_then_compared_and_explained() -> None:
 
 
 def test_what_is_drawn_counts_once_it_is_touched() -> None:
-    app = clicked(AppTest.from_function(predicting).run(), "one_base_look_up_guess")
-    assert "nothing to compare" in app.caption[-1].value
+    app = clicked(AppTest.from_function(predicting).run(), "one_base_show_me")
+    assert "You made no guess." in [caption.value for caption in app.caption]
     clicked(app, "one_base_again")
     app.slider(key="one_base_memory_bars_0_drawn").set_value(5400.0).run()
     app.slider(key="one_base_memory_bars_1_drawn").set_value(300.0).run()
-    clicked(app, "one_base_look_up_guess")
+    clicked(app, "one_base_show_me")
     assert "Your drawing is 13 away, on average" in outcome(app)
     assert app.slider(key="one_base_memory_bars_0_drawn").disabled
     clicked(app, "one_base_again")
@@ -79,9 +80,21 @@ def test_what_is_drawn_counts_once_it_is_touched() -> None:
 
 
 def test_a_guess_can_be_left_out() -> None:
-    app = clicked(AppTest.from_function(predicting).run(), "one_base_look_up_guess")
+    app = clicked(AppTest.from_function(predicting).run(), "one_base_show_me")
     assert "Your guess" not in outcome(app)
     assert not progress().of("predicted")
+
+
+def test_a_guess_is_there_when_the_page_was_left_and_is_back() -> None:
+    app = AppTest.from_function(predicting).run()
+    app.radio(key=GUESS).set_value("About a tenth").run()
+    app.slider(key="one_base_memory_bars_1_drawn").set_value(300.0).run()
+    again = AppTest.from_function(predicting)
+    for name in ("course_guesses", "one_base_memory_bars_heights"):
+        again.session_state[name] = app.session_state[name]  # what widgets do not hold
+    again.run()
+    assert again.radio(key=GUESS).value == "About a tenth"
+    assert again.slider(key="one_base_memory_bars_1_drawn").value == 300.0
 
 
 def asking() -> None:
@@ -121,9 +134,13 @@ def test_the_thread_of_a_lesson() -> None:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
     app = app.switch_page("pages/lessons/lora/page.py").run()
     assert not app.exception
+    found = "LoRA of rank 8 on two matrices of every layer trains 0.34\u00a0%"
     said = " ".join(m.value for m in app.markdown)
     assert "{{" not in said
-    assert "LoRA of rank 8 on two matrices of every layer trains 0.34\u00a0%" in said
+    assert found not in said  # not before the guess, or without one
+    clicked(app, "lora_end_show_me")
+    assert found in " ".join(m.value for m in app.markdown)
+    assert app.radio(key="lora_rank_one_guess").disabled
     assert "See [Soft prompts](soft)." in said
     questions = lesson("lora").questions
     assert {f"lora_ask_{q.id}_end" for q in questions} <= {radio.key for radio in app.radio}

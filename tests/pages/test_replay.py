@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -89,13 +90,13 @@ def test_the_first_page_plays_the_lead_prompt_as_it_was_answered(shipped: Record
     found = shipped
     played = scene(found)
     said = {e.step: e.output for e in found.events() if isinstance(e, Sample) and e.prompt == LEAD}
-    assert played["seconds"] == SECONDS
-    assert {a["step"]: a["answer"] for a in played["answers"]} == said
-    assert [a["is_label"] for a in played["answers"]] == [is_label(text) for text in said.values()]
+    assert played.seconds == SECONDS
+    assert {a.step: a.answer for a in played.answers} == said
+    assert [a.is_label for a in played.answers] == [is_label(text) for text in said.values()]
     assert not is_label(said[0])
     assert is_label(said[20])
-    assert {len(bar["scores"]) for bar in played["bars"]} == {len(played["frames"])}
-    json.dumps(played, allow_nan=False)
+    assert {len(bar.scores) for bar in played.bars} == {len(played.frames)}
+    json.dumps(asdict(played), allow_nan=False)
 
 
 def test_behind_a_live_run_stands_the_recorded_one(shipped: RecordedRun) -> None:
@@ -160,7 +161,7 @@ def in_browser(timed: RecordedRun, tmp_path: Path, *expressions: str) -> list[An
     parts = ("player", "replay")
     source = "\n".join((ASSETS / "components" / f"{part}.js").read_text("utf-8") for part in parts)
     script = tmp_path / "player.mjs"
-    data = f"const data = {json.dumps(time_line(timed).to_dict())};\n"
+    data = f"const data = {json.dumps(asdict(time_line(timed)))};\n"
     asked = f"console.log(JSON.stringify([{', '.join(expressions)}]));\n"
     script.write_text(f"{source}\n{data}{asked}")
     done = subprocess.run([node, str(script)], capture_output=True, text=True)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Required, TypedDict
 
 import psutil
 
@@ -36,6 +36,7 @@ from core.bench.faults.tries import (
 from core.course.lessons import LAB, LESSONS
 from core.errors import UserError
 from core.paths import ROOT, cache_dir
+from core.typed_json import Json
 
 KIND = "addresses"
 NAMES = ("run", "mix", "sequence", "dataset", "tests", "phases")
@@ -46,7 +47,24 @@ WITH = {
 }
 """What else the address must hold for a name to be read."""
 START_S = 60
-Tree = dict[str, Any]
+
+
+class Node(TypedDict, total=False):
+    """An element of a page, as Streamlit's interface for programs tells it."""
+
+    type: Required[str]
+    key: str
+    props: dict[str, Json]
+    children: list["Node"]
+
+
+class Opened(TypedDict, total=False):
+    """Its answer: the page, or why it does not open it."""
+
+    tree: Node
+    error: dict[str, Json]
+    status: str
+    errors: Json
 
 
 @dataclass
@@ -58,7 +76,7 @@ class Server:
     names: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     """The names that the address of a page may hold, by page."""
 
-    def open(self, page: str, address: dict[str, list[str]]) -> Tree:
+    def open(self, page: str, address: dict[str, list[str]]) -> Opened:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         wanted = json.dumps({"page": page, "query_params": address})
         headers = {"Content-Type": "application/json"}
@@ -114,7 +132,7 @@ def try_address(server: Server, number: int, page: str, name: str, value: str) -
     return Try(kind=KIND, number=number, what=what, outcome=outcome, said=said, seconds=seconds)
 
 
-def _outcome(found: Tree, value: str) -> tuple[str, str]:
+def _outcome(found: Opened, value: str) -> tuple[str, str]:
     """What the page says, and how the try ended."""
     if "tree" not in found:  # the address is refused before a page sees it
         refused = found.get("error", {})
@@ -132,9 +150,9 @@ def _outcome(found: Tree, value: str) -> tuple[str, str]:
     return "", SENTENCE if any(node["type"] == "error" for node in _nodes(found)) else SILENT
 
 
-def _nodes(found: Any) -> Iterator[Tree]:
+def _nodes(found: Opened) -> Iterator[Node]:
     """Every element of a page."""
-    waiting = [found.get("tree", {})]
+    waiting = [found["tree"]] if "tree" in found else []
     while waiting:
         node = waiting.pop()
         if "type" in node:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from random import Random
-from typing import Any, TextIO
+from typing import TextIO
 
 from core.bench.faults.tries import BAD, NOT_TRIED, OUTCOMES, Try
 from core.bench.records import read_record
@@ -28,6 +28,9 @@ OF_A_MACHINE = re.compile(r"(?:/[\w.@+-]+)+/(?=(?:core|pages|site-packages|homes
 Kind = Callable[[Path], AbstractContextManager[Callable[[int, Random], Try]]]
 USUAL = {
     "kills": 22,
+    "servers": 14,
+    "connections": 14,
+    "nodes": 10,
     "uploads": 475,
     "options": 1_464,
     "addresses": 598,
@@ -102,14 +105,21 @@ def done_before(record: Path, seed: int) -> list[Try]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Alike(Try):
+    """One of the tries that ended alike in the same place, as an example, and how many there are."""
+
+    times: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     seed: int
     command: str = ""
     stamp: Stamp = field(default_factory=Stamp)
     counts: dict[str, dict[str, int]]
     """Of each kind, how many tries ended how."""
-    found: list[dict[str, Any]]
-    """What ended badly, each outcome and place once, with an example."""
+    found: list[Alike]
+    """What ended badly, each outcome and place once."""
 
     @property
     def n_tried(self) -> int:
@@ -151,7 +161,7 @@ def report(tries: Iterable[Try], *, seed: int, command: str = "") -> Report:
     )
 
 
-def _alike(bad: Sequence[Try]) -> list[dict[str, Any]]:
+def _alike(bad: Sequence[Try]) -> list[Alike]:
     """One example of those that ended alike in the same place, and how many there are."""
     groups: dict[tuple[str, str, str, str], list[Try]] = {}
     for one in bad:
@@ -162,7 +172,7 @@ def _alike(bad: Sequence[Try]) -> list[dict[str, Any]]:
         error = lines[-1].partition(":")[0] if ours else lines[-1][:80]
         groups.setdefault((one.kind, one.outcome, place, error), []).append(one)
     return [
-        {"times": len(alike), **asdict(alike[0]), "said": OF_A_MACHINE.sub("", alike[0].said)}
+        Alike(**vars(replace(alike[0], said=OF_A_MACHINE.sub("", alike[0].said))), times=len(alike))
         for alike in groups.values()
     ]
 
@@ -185,9 +195,9 @@ def markdown(found: Report) -> str:
     if found.found:
         lines += ["", "## What ended badly", ""]
     for one in found.found:
-        lines.append(f"- {one['kind']}, {one['outcome']}, {one['times']} times; for example:")
-        lines += ["", "  ```", f"  {one['what']}"]
-        lines += [f"  {line}" for line in one["said"].replace("```", "'''").splitlines()[-8:]]
+        lines.append(f"- {one.kind}, {one.outcome}, {one.times} times; for example:")
+        lines += ["", "  ```", f"  {one.what}"]
+        lines += [f"  {line}" for line in one.said.replace("```", "'''").splitlines()[-8:]]
         lines += ["  ```", ""]
     return "\n".join(lines).rstrip() + "\n"
 

@@ -41,26 +41,46 @@ SMALL = RunConfig(
 
 @contextmanager
 def trying(place: Path) -> Generator[Callable[[int, Random], Try]]:
+    with own_place(place):
+        yield one
+
+
+@contextmanager
+def own_place(place: Path, **settings: str) -> Generator[None]:
+    """A home of the campaign, with the models of this machine; `settings` are of the environment, too."""
     place.mkdir(parents=True, exist_ok=True)
     if not (place / "cache").exists():
         (place / "cache").symlink_to(cache_dir().resolve())
-    usual = os.environ.get("TUNING_FORK_HOME")
-    os.environ["TUNING_FORK_HOME"] = str(place)
+    wanted = {"TUNING_FORK_HOME": str(place), "DATABASE_URL": "", **settings}
+    usual = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
     try:
-        yield one
+        yield
     finally:
-        os.environ.pop("TUNING_FORK_HOME")
-        if usual is not None:
-            os.environ["TUNING_FORK_HOME"] = usual
+        for name, value in usual.items():
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
+
+
+def not_prepared(kind: str, number: int) -> Try | None:
+    """Where there is no model, nothing can be tried."""
+    if is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
+        return None
+    return Try(kind=kind, number=number, what="The model is not prepared", outcome=NOT_TRIED)
+
+
+def moment(number: int, random: Random) -> tuple[RunConfig, int, float]:
+    """A run, and after how many of its events and how many seconds more it is disturbed."""
+    config = RunConfig.from_dict({**SMALL.to_dict(), "seed": number})
+    return config, random.randrange(1, 40), random.random() * 0.5
 
 
 def one(number: int, random: Random) -> Try:
-    if not is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
-        what = "The model is not prepared"
-        return Try(kind=KIND, number=number, what=what, outcome=NOT_TRIED)
-    config = RunConfig.from_dict({**SMALL.to_dict(), "seed": number})
-    n_events = random.randrange(1, 40)
-    wait_s = random.random() * 0.5
+    if lacking := not_prepared(KIND, number):
+        return lacking
+    config, n_events, wait_s = moment(number, random)
     if number % 2:
         return _kill_worker(number, config, n_events, wait_s)
     return _kill_command(number, config, n_events, wait_s)
@@ -88,7 +108,7 @@ def _kill_command(number: int, config: RunConfig, n_events: int, wait_s: float) 
     events = [json.loads(line) for line in told]
     run_id = next((e["run_id"] for e in events if e["type"] == "started"), "")
     what = f"train, killed after {n_events} events and {wait_s:.2f} s"
-    return _judge(number, what, run_id, events, family)
+    return judge(KIND, number, what, run_id, events, family)
 
 
 def _kill_worker(number: int, config: RunConfig, n_events: int, wait_s: float) -> Try:
@@ -97,27 +117,27 @@ def _kill_worker(number: int, config: RunConfig, n_events: int, wait_s: float) -
     engine = LocalEngine(store)
     try:
         run = engine.submit(config)
-        _wait(lambda: len(store.messages(run.id)) >= n_events or _over(store, run))
+        wait(lambda: len(store.messages(run.id)) >= n_events or is_over(store, run))
         time.sleep(wait_s)
         known = store.messages(run.id)
         worker = engine.workers["train"].process
         family = psutil.Process(worker.pid).children(recursive=True)
         worker.send_signal(signal.SIGKILL)
-        ended = _wait(lambda: _over(store, run))
+        ended = wait(lambda: is_over(store, run))
         what = f"worker, killed after {n_events} events and {wait_s:.2f} s"
         if not ended:
             said = f"{WAIT_S:.0f} s later the run has not ended"
             return Try(kind=KIND, number=number, what=what, outcome=TRACEBACK, said=said)
-        return _judge(number, what, run.id, known, family)
+        return judge(KIND, number, what, run.id, known, family)
     finally:
         engine.close()
 
 
-def _over(store: RunStore, run: Run) -> bool:
+def is_over(store: RunStore, run: Run) -> bool:
     return store.get(run.id).status.is_over
 
 
-def _wait(is_so: Callable[[], bool]) -> bool:
+def wait(is_so: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + WAIT_S
     while time.monotonic() < deadline:
         if is_so():
@@ -126,13 +146,15 @@ def _wait(is_so: Callable[[], bool]) -> bool:
     return False
 
 
-def _judge(
+def judge(
+    kind: str,
     number: int,
     what: str,
     run_id: str,
     told: list[dict[str, object]],
     family: list[psutil.Process],
 ) -> Try:
+    """How it ended: all that was `told` must be on record, and no process of the `family` be left."""
     outcome, said = SILENT, ""
     store = RunStore()  # whoever opens it marks the runs whose process is gone
     if run_id:
@@ -151,7 +173,7 @@ def _judge(
     left = psutil.wait_procs(family, timeout=10)[1]
     if left:
         outcome, said = ORPHAN, str(left)
-    return Try(kind=KIND, number=number, what=what, outcome=outcome, said=said)
+    return Try(kind=kind, number=number, what=what, outcome=outcome, said=said)
 
 
 def _unnumbered(event: dict[str, object]) -> dict[str, object]:

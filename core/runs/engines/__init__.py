@@ -1,1 +1,1 @@
-"""Where runs are carried out. An engine offers: submit a RunConfig, cancel it, ask a warm model."""
+"""Where runs are carried out: the interface (engine.py), on this machine (local.py), on a cluster (ray_engine.py)."""

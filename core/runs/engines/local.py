@@ -10,7 +10,6 @@ import itertools
 import json
 import logging
 import math
-import os
 import queue
 import socket
 import subprocess
@@ -29,19 +28,17 @@ from core.data.run_data import load_run_data
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 from core.models.acquire import is_ready, model_dir
-from core.openmp import with_brief_spin
-from core.paths import ROOT, data_dir, writable
 from core.runs.backoff import Backoff
-from core.runs.engines.preparation import Preparation, PreparationLine
+from core.runs.engines.preparation import Preparations, end
+from core.runs.engines.processes import spawn
 from core.runs.messages import ELSEWHERE, M, Ready, Request, message_from_json
 from core.runs.pipe import AnswerLine, QueuedLine, RequestLine, line_of, request_line
+from core.runs.storage import fetch_dataset, share_dataset, storage
 from core.runs.store import Run, RunStore
 from core.typed_json import read
 
 log = logging.getLogger(__name__)
 WATCH_S = 0.3
-LARGEST_LOG = 5_000_000
-"""Bytes; the log before it is kept, too."""
 GONE = "The model process ended unexpectedly (it was stopped, or the machine ran out of memory). A new one is starting; please try again."
 
 
@@ -71,8 +68,8 @@ class LocalEngine:
     def __init__(self, store: RunStore) -> None:
         self.store = store
         self.workers: dict[str, Worker] = {}
-        self.preparations: dict[str, Preparation] = {}
-        self._preparing: dict[str, subprocess.Popen[str]] = {}
+        self._preparing = Preparations(lambda command: self._spawn(command))
+        self.preparations = self._preparing.known
         self._numbers = itertools.count(1)
         self._lock = threading.RLock()
         self._restarts = {role: Backoff(first_s=1, most_s=60) for role in ("train", "ask")}
@@ -82,19 +79,20 @@ class LocalEngine:
 
     # Runs
 
-    def submit(self, config: RunConfig) -> Run:
-        """Put a run in the queue. `UserError` when the model is not prepared, or the data do not fit."""
-        entry = catalog.find_model(config.model)
-        if not is_ready(entry):
-            raise UserError("The model is not prepared yet; prepare it on the home page first.")
-        load_run_data(config, _tokenizer(entry))
-        run = self.store.submit(config)
+    def submit(self, config: RunConfig, *, store: RunStore | None = None) -> Run:
+        """Put a run in the queue. `UserError` when the model is not prepared, or the data do not fit.
+
+        `store` is the one that a visitor has (core/runs/rights.py); without one the run is the owner's.
+        """
+        check(config)
+        run = (store or self.store).submit(config)
         if worker := self.workers.get("train"):  # else the one that starts looks for itself
             self._send(worker, QueuedLine(queued=run.id))
         return run
 
-    def cancel(self, run_id: str) -> None:
-        self.store.request_stop(run_id)
+    def cancel(self, run_id: str) -> bool:
+        """Whether the run ends; see `RunStore.request_stop`."""
+        return self.store.request_stop(run_id)
 
     # Questions
 
@@ -161,45 +159,10 @@ class LocalEngine:
 
     def prepare(self, model: str) -> None:
         """Start `python -m core prepare` unless it is running already."""
-        with self._lock:
-            if model in self._preparing:
-                return
-            self.preparations[model] = Preparation(model, running=True, message="Starting")
-            process = self._spawn(
-                [sys.executable, "-m", "core", "prepare", "--model", model, "--json"]
-            )
-            self._preparing[model] = process
-        threading.Thread(
-            target=self._follow_preparation, args=(model, process), daemon=True
-        ).start()
+        self._preparing.start(model)
 
     def stop_preparing(self, model: str) -> None:
-        process = self._preparing.get(model)
-        if process:
-            process.terminate()
-
-    def _follow_preparation(self, model: str, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
-        reason = ""
-        for line in process.stdout:
-            with contextlib.suppress(ValueError):  # a library printed something
-                said = read(PreparationLine, json.loads(line))
-                reason = said.reason
-                if said.type == "progress":
-                    self.preparations[model] = Preparation(
-                        model,
-                        running=True,
-                        stage=said.stage,
-                        message=said.message,
-                        done_bytes=said.done_bytes,
-                        total_bytes=said.total_bytes,
-                    )
-        code = process.wait()
-        error = ""
-        if code:
-            error = reason or "Preparing was stopped; start it again when you like."
-        self.preparations[model] = Preparation(model, running=False, error=error)
-        self._preparing.pop(model, None)
+        self._preparing.stop(model)
 
     # Processes
 
@@ -207,16 +170,8 @@ class LocalEngine:
         """End all workers; runs in progress are marked by the workers themselves."""
         self._closed.set()
         with self._lock:
-            processes = [w.process for w in self.workers.values()] + list(self._preparing.values())
-        for process in processes:
-            if process.stdin:
-                with contextlib.suppress(OSError):
-                    process.stdin.close()
-        for process in processes:
-            try:
-                process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            workers = [worker.process for worker in self.workers.values()]
+        end(workers + self._preparing.processes())
 
     def _watch(self) -> None:
         """Keep both workers alive while a model is prepared, and mark runs whose worker died."""
@@ -257,19 +212,7 @@ class LocalEngine:
         return worker
 
     def _spawn(self, command: list[str]) -> subprocess.Popen[str]:
-        logs = writable(data_dir() / "logs")
-        _keep_small(logs / "workers.log")
-        with (logs / "workers.log").open("a", encoding="utf-8") as errors:
-            return subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                encoding="utf-8",
-                env=with_brief_spin(os.environ),
-                cwd=ROOT,
-            )
+        return spawn(command)
 
     def _listen(self, worker: Worker) -> None:
         """Hand each message of a worker to whoever asked; at its end tell all who wait."""
@@ -308,6 +251,18 @@ class LocalEngine:
             worker.process.stdin.flush()
 
 
+def check(config: RunConfig) -> None:
+    """Whether a run of `config` can be carried out, without its model; its upload is put where all machines
+    reach it. `UserError` when the model is not prepared, or the data do not fit."""
+    entry = catalog.find_model(config.model)
+    if not is_ready(entry):
+        raise UserError("The model is not prepared yet; prepare it on the home page first.")
+    storage()  # one that is not understood is said now, not when the weights are to be saved
+    fetch_dataset(config.data.dataset)
+    load_run_data(config, _tokenizer(entry))
+    share_dataset(config.data.dataset)
+
+
 def _tokenizer(entry: catalog.ModelEntry) -> ChatTokenizer:
     folder = model_dir(entry)
     files = sorted([*folder.glob("*.json"), *folder.glob("*.jinja")])
@@ -319,10 +274,3 @@ def _tokenizer_of(folder: Path, changed_ns: tuple[tuple[str, int], ...]) -> Chat
     """To read one takes a quarter of a second, which a reader would wait for at each click."""
     del changed_ns  # it is another one once a file was changed
     return ChatTokenizer.load(folder)
-
-
-def _keep_small(file: Path) -> None:
-    """A log that has grown large is put aside, in the place of the one before."""
-    with contextlib.suppress(OSError):
-        if file.stat().st_size > LARGEST_LOG:
-            file.replace(file.with_name(f"{file.name}.1"))

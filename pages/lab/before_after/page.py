@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core.course.progress import progress
 from core.course.quiz import (
     AFTER,
     BEFORE,
@@ -20,7 +19,7 @@ from core.course.quiz import (
 from core.data.listing import count
 from core.errors import UserError
 from core.percent import percent
-from pages.shared.learner import ask_learner, learner, remember
+from pages.shared.learner import ask_learner, learner, my_progress, remember
 from pages.shared.plain import plain
 from pages.shared.terms import FirstUses
 
@@ -125,7 +124,7 @@ st.markdown(
 )
 try:
     ask_learner(key="before_after_name")
-    done = results(progress(learner()))
+    done = results(my_progress())
     if done:
         compare(done)
     moment = choose_moment(done)

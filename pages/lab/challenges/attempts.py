@@ -14,8 +14,10 @@ from core.course.challenges import (
     PromptChallenge,
     RunChallenge,
 )
-from core.course.judge import Verdict, judge_pair, judge_prompt, judge_run, prompt_rows
-from core.course.judge_evidence import Evidence, evidence, find
+from core.course.judge import judge_pair, judge_run
+from core.course.judge_prompts import judge_prompt, prompt_rows
+from core.course.measured_run import MeasuredRun, by_id, find
+from core.course.verdict import Verdict
 from core.experiments import prompting_record
 from core.experiments.collections import SEEDS
 from core.experiments.mitigations import LEARNED
@@ -48,7 +50,7 @@ def try_run(one: RunChallenge) -> Verdict | None:
     chosen = choose_run(one, set(one.tasks))
     if not chosen or not judge_button(one):
         return None
-    return judge_run(one, evidence(chosen, store()), run_of)
+    return judge_run(one, by_id(chosen, store()), run_of)
 
 
 def try_pair(one: PairChallenge) -> Verdict | None:
@@ -89,14 +91,14 @@ def try_prompt(one: PromptChallenge, *, with_run: bool) -> Verdict | None:
         return None
     row = rows[chosen]
     answer = PromptAnswer(shots=row.labels, form=row.form or "chat", seed=row.seed, run=run)
-    return judge_prompt(one, answer, rows, evidence(run, store()) if run else None)
+    return judge_prompt(one, answer, rows, by_id(run, store()) if run else None)
 
 
 def judge_button(one: Challenge, *, disabled: bool = False) -> bool:
     return st.button(JUDGE, key=f"challenges_{one.id}_judge", disabled=disabled)
 
 
-def run_of(config: RunConfig) -> Evidence | None:
+def run_of(config: RunConfig) -> MeasuredRun | None:
     """The finished run of these settings, made here or recorded."""
     return find(config, store())
 

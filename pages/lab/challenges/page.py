@@ -11,12 +11,12 @@ from core.course.challenges import (
     RunChallenge,
     challenges,
 )
-from core.course.judge import MET, MISSED, UNKNOWN, UNSURE, Verdict
 from core.course.lessons import LESSONS, name_of
-from core.course.progress import Entry, Progress, progress
+from core.course.progress import Entry, Progress
+from core.course.verdict import MET, MISSED, UNKNOWN, UNSURE, Verdict
 from core.errors import UserError
 from pages.lab.challenges.attempts import try_pair, try_prompt, try_run
-from pages.shared.learner import ask_learner, learner, remember
+from pages.shared.learner import ask_learner, learner, my_progress, remember
 from pages.shared.plain import plain
 from pages.shared.terms import FirstUses
 
@@ -111,7 +111,7 @@ try:
         lesson = choose_lesson()
     with right:
         ask_learner(key="challenges_name")
-    found = progress(learner())
+    found = my_progress()
     wanted, uses = challenges(lesson), FirstUses()
     n = sum(one.id in found.solved for one in wanted)
     st.caption(f"{n} of {len(wanted)} solved. A hint comes after {TRIES_BEFORE_HINT} tries.")

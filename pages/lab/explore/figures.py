@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from itertools import cycle
 from math import ceil, floor, log10
-from typing import Any
+from typing import Any, Required, TypedDict
 
 import plotly.graph_objects as go
 
 from core.runs.names import decimals
-from pages.lab.explore.points import OWN, Column, Row, having
+from pages.lab.explore.points import OWN, Column, Row, having, numbers
 from pages.shared.colours import GREY
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", GREY)
@@ -29,7 +29,7 @@ def scatter(rows: Sequence[Row], x: Column, y: Column, colour: Column) -> go.Fig
     else:
         looks = zip(cycle(PALETTE), cycle(SYMBOLS), strict=False)
         for (value, group), (paint, symbol) in zip(kinds(rows, colour), looks, strict=False):
-            marker = {"color": paint, "symbol": symbol}
+            marker = go.scatter.Marker(color=paint, symbol=symbol)
             figure.add_trace(_marks(group, x, y, marker, words(value)))
     return figure.update_layout(
         xaxis=_axis(rows, x),
@@ -43,14 +43,14 @@ def scatter(rows: Sequence[Row], x: Column, y: Column, colour: Column) -> go.Fig
 
 
 def is_scale(rows: Sequence[Row], colour: Column) -> bool:
-    return colour.is_number and len({row.get(colour.name) for row in rows}) > MOST_KINDS
+    return colour.is_number and len({row.values.get(colour.name) for row in rows}) > MOST_KINDS
 
 
 def kinds(rows: Sequence[Row], colour: Column) -> list[tuple[Any, list[Row]]]:
     """The runs by their value of a column, in its order; those without one last."""
     groups: dict[Any, list[Row]] = {}
     for row in rows:
-        groups.setdefault(row.get(colour.name), []).append(row)
+        groups.setdefault(row.values.get(colour.name), []).append(row)
     without = groups.pop(None, [])
     found: list[tuple[Any, list[Row]]] = sorted(groups.items())
     return [*found, ("–", without)] if without else found
@@ -69,21 +69,21 @@ def is_log(values: Sequence[float]) -> bool:
 
 
 def _marks(
-    rows: Sequence[Row], x: Column, y: Column, marker: dict[str, Any], name: str
+    rows: Sequence[Row], x: Column, y: Column, marker: go.scatter.Marker, name: str
 ) -> go.Scatter:
-    is_own = [row["origin"] == OWN for row in rows]
+    is_own = [row.origin == OWN for row in rows]
+    marker.update(
+        size=[15 if own else 9 for own in is_own],
+        line={"width": [2 if own else 0 for own in is_own], "color": GREY},
+        opacity=0.8,
+    )
     return go.Scatter(
-        x=[row[x.name] for row in rows],
-        y=[row[y.name] for row in rows],
+        x=[row.values[x.name] for row in rows],
+        y=[row.values[y.name] for row in rows],
         mode="markers",
         name=name,
-        marker={
-            **marker,
-            "size": [15 if own else 9 for own in is_own],
-            "line": {"width": [2 if own else 0 for own in is_own], "color": GREY},
-            "opacity": 0.8,
-        },
-        customdata=[[row["run_id"], row["name"], row["origin"]] for row in rows],
+        marker=marker,
+        customdata=[[row.run_id, row.name, row.origin] for row in rows],
         hovertemplate=(
             f"%{{customdata[1]}}<br>%{{customdata[2]}}<br>{x.title}: %{{x}}<br>{y.title}: %{{y:.3g}}"
             "<extra></extra>"
@@ -91,24 +91,33 @@ def _marks(
     )
 
 
-def _scale_marker(rows: Sequence[Row], colour: Column) -> dict[str, Any]:
-    return {
-        "color": [row[colour.name] for row in rows],
-        "colorscale": SCALE,
-        "showscale": True,
-        "colorbar": {"title": colour.title, "thickness": 12},
-    }
+def _scale_marker(rows: Sequence[Row], colour: Column) -> go.scatter.Marker:
+    return go.scatter.Marker(
+        color=numbers(rows, colour),
+        colorscale=SCALE,
+        showscale=True,
+        colorbar={"title": colour.title, "thickness": 12},
+    )
 
 
-def _axis(rows: Sequence[Row], column: Column) -> dict[str, Any]:
-    axis: dict[str, Any] = {"title": column.title, "automargin": True}
-    values = [row[column.name] for row in rows]
+class Axis(TypedDict, total=False):
+    """Of a plotly layout."""
+
+    title: str
+    automargin: bool
+    type: str
+    range: list[float]
+
+
+def _axis(rows: Sequence[Row], column: Column) -> Axis:
+    axis = Axis(title=column.title, automargin=True)
+    values = numbers(rows, column)
     if not column.is_number:
-        return axis | {"type": "category"}
-    if values and is_log(values):
-        return axis | {"type": "log"}
-    if values and column.is_result and min(values) >= 0 and max(values) <= 1:
-        return axis | {"range": [-0.04, 1.04]}
+        axis["type"] = "category"
+    elif values and is_log(values):
+        axis["type"] = "log"
+    elif values and column.is_result and min(values) >= 0 and max(values) <= 1:
+        axis["range"] = [-0.04, 1.04]
     return axis
 
 
@@ -116,9 +125,9 @@ def parallel(rows: Sequence[Row], shown: Sequence[Column], colour: Column) -> go
     """Each run a line over the columns shown; a line's colour is its place on `colour`."""
     return go.Figure(
         go.Parcoords(
-            dimensions=[_dimension([row[c.name] for row in rows], c) for c in shown],
+            dimensions=[_dimension(rows, column) for column in shown],
             line={
-                "color": [row[colour.name] for row in rows],
+                "color": numbers(rows, colour),
                 "colorscale": SCALE,
             },
             labelfont={"size": 13},
@@ -129,15 +138,26 @@ def parallel(rows: Sequence[Row], shown: Sequence[Column], colour: Column) -> go
 
 def _room(rows: Sequence[Row], first: Column) -> int:
     """Pixels for the words at the first axis, which stand left of it."""
-    ticks = _dimension([row[first.name] for row in rows], first).get("ticktext", ())
+    ticks = _dimension(rows, first).get("ticktext", ())
     return max(60, *(20 + 7 * len(tick) for tick in ticks), 60)
 
 
-def _dimension(values: Sequence[Any], column: Column) -> dict[str, Any]:
+class Dimension(TypedDict, total=False):
+    """Of plotly's parallel coordinates."""
+
+    label: Required[str]
+    values: Required[list[float]]
+    range: list[int]
+    tickvals: list[int]
+    ticktext: list[str]
+
+
+def _dimension(rows: Sequence[Row], column: Column) -> Dimension:
     label = column.title.replace(", change", " change")
+    values: list[Any] = [row.values[column.name] for row in rows]
     order = sorted(set(values))
     if column.is_number and len(order) > MOST_KINDS:
-        return {"label": label, "values": values} | _decades(values)
+        return _decades(label, values)
     place = {value: i for i, value in enumerate(order)}
     return {
         "label": label,
@@ -147,13 +167,14 @@ def _dimension(values: Sequence[Any], column: Column) -> dict[str, Any]:
     }
 
 
-def _decades(values: Sequence[float]) -> dict[str, Any]:
-    """The values' logarithms with ticks in decimals, where they span much; else nothing."""
+def _decades(label: str, values: list[float]) -> Dimension:
+    """The values; where they span much, their logarithms with ticks in decimals."""
     if not is_log(values):
-        return {}
+        return {"label": label, "values": values}
     logs = [log10(value) for value in values]
     ticks = range(floor(min(logs)), ceil(max(logs)) + 1)
     return {
+        "label": label,
         "values": logs,
         "range": [ticks[0], ticks[-1]],
         "tickvals": list(ticks),

@@ -1,7 +1,6 @@
 """What was clicked: one run replayed, or several beside each other."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -11,7 +10,7 @@ from core.course.lessons import name_of
 from core.events import Event, Step
 from core.recorded import find_run
 from pages.lab.explore.figures import PALETTE, words
-from pages.lab.explore.points import OWN, Column, Row
+from pages.lab.explore.points import OWN, Column, Row, Value
 from pages.shared.engine import events_of, store
 from pages.shared.live import draw_run
 from pages.shared.plain import plain
@@ -36,9 +35,9 @@ LESSON_OF = {
 
 def open_run(row: Row) -> None:
     """One run: played where it is recorded, with a link to where more is said of it."""
-    run_id = str(row["run_id"])
-    st.header(plain(str(row["name"])))
-    if row["origin"] == OWN:
+    run_id = row.run_id
+    st.header(plain(row.name))
+    if row.origin == OWN:
         st.page_link(
             RUNS,
             label="Open it on the page Runs",
@@ -47,7 +46,7 @@ def open_run(row: Row) -> None:
         )
         draw_run(store().get(run_id), events_of(run_id))
         return
-    if lesson := LESSON_OF.get(str(row["collection"])):
+    if lesson := LESSON_OF.get(row.collection):
         st.page_link(
             f"pages/lessons/{lesson}/page.py",
             label=f"{name_of(lesson)} explains such runs",
@@ -70,7 +69,7 @@ def compare(rows: Sequence[Row], known: dict[str, Column]) -> None:
             figure.add_scatter(
                 x=[e.step for e in steps],
                 y=[e.loss for e in steps],
-                name=names[str(row["run_id"])],
+                name=names[row.run_id],
                 line={"color": paint},
             )
         figure.update_layout(
@@ -92,7 +91,7 @@ def difference_table(
     """Settings in which the runs differ, then all results that one of them has; a dash where one has none."""
     lines: list[dict[str, str]] = []
     for column in known.values():
-        values = {str(row["run_id"]): row.get(column.name) for row in rows}
+        values = {row.run_id: row.values.get(column.name) for row in rows}
         differ = len(set(values.values())) > 1
         if not differ and (not column.is_result or None in values.values()):
             continue
@@ -101,24 +100,24 @@ def difference_table(
     return pd.DataFrame(lines)
 
 
-def _cell(value: Any, column: Column) -> str:
+def _cell(value: Value, column: Column) -> str:
     if value is None:
         return "–"
-    is_score = column.is_result and abs(value) <= 1
-    return f"{value:.2f}" if is_score else f"{value:,.0f}" if column.is_result else words(value)
+    if isinstance(value, str) or not column.is_result:
+        return words(value)
+    return f"{value:.2f}" if abs(value) <= 1 else f"{value:,.0f}"
 
 
 def _told_apart(rows: Sequence[Row]) -> dict[str, str]:
     """A name for each run; with the end of its id where several are alike."""
-    names = [str(row["name"]) for row in rows]
+    names = [row.name for row in rows]
     return {
-        str(row["run_id"]): f"{name} (…{str(row['run_id'])[-6:]})"
-        if names.count(name) > 1
-        else name
-        for row, name in zip(rows, names, strict=True)
+        row.run_id: f"{row.name} (…{row.run_id[-6:]})" if names.count(row.name) > 1 else row.name
+        for row in rows
     }
 
 
 def _events(row: Row) -> list[Event]:
-    run_id = str(row["run_id"])
-    return events_of(run_id) if row["origin"] == OWN else find_run(run_id).events(Step)
+    if row.origin == OWN:
+        return events_of(row.run_id)
+    return find_run(row.run_id).events(Step)

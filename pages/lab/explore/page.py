@@ -15,6 +15,7 @@ from pages.lab.explore.points import (
     SCORE,
     Column,
     Row,
+    Value,
     columns,
     having,
     own_rows,
@@ -71,7 +72,7 @@ def filtered(rows: Sequence[Row], known: dict[str, Column]) -> list[Row]:
             key="explore_filters",
         )
         for name in by:
-            values: set[Any] = {row.get(name) for row in rows} - {None}
+            values: set[Any] = {row.values.get(name) for row in rows} - {None}
             wanted = st.multiselect(
                 known[name].title,
                 sorted(values),
@@ -80,7 +81,7 @@ def filtered(rows: Sequence[Row], known: dict[str, Column]) -> list[Row]:
                 help=known[name].help or None,
             )
             if wanted:
-                found = [row for row in found if row.get(name) in wanted]
+                found = [row for row in found if row.values.get(name) in wanted]
     return found
 
 
@@ -88,7 +89,11 @@ def points_and_table(rows: Sequence[Row], axes: tuple[Column, Column, Column]) -
     """The chart and the table beside it; returns the runs chosen in either, else the one in the address."""
     x, y, colour = axes
     left, right = st.columns([3, 2], gap="medium")
-    shown = sorted(having(rows, x.name, y.name), key=lambda row: row[y.name], reverse=True)
+
+    def place(row: Row) -> Any:
+        return row.values[y.name]
+
+    shown = sorted(having(rows, x.name, y.name), key=place, reverse=True)
     with left:
         event: Any = st.plotly_chart(
             scatter(rows, x, y, colour),
@@ -118,24 +123,24 @@ def points_and_table(rows: Sequence[Row], axes: tuple[Column, Column, Column]) -
             },
             key=f"explore_table_{_rows_key(shown, axes)}",
         )
-    in_table = [shown[n]["run_id"] for n in selected["selection"]["rows"] if n < len(shown)]
+    in_table = [shown[n].run_id for n in selected["selection"]["rows"] if n < len(shown)]
     in_chart = [point["customdata"][0] for point in event["selection"]["points"]]
-    by_id = {row["run_id"]: row for row in rows}
+    by_id = {row.run_id: row for row in rows}
     chosen = [by_id[run] for run in dict.fromkeys((*in_table, *in_chart)) if run in by_id]
     linked = by_id.get(st.query_params.get("run", ""))
     return chosen or ([linked] if linked else [])
 
 
-def row_shown(row: Row, axes: Sequence[Column]) -> Row:
+def row_shown(row: Row, axes: Sequence[Column]) -> dict[str, Value]:
     """A run in the table."""
     x, y, colour = axes
-    said = {column.title: row.get(column.name) for column in (y, x, colour)}
-    return {**said, "run": row["name"], "origin": row["origin"]}
+    said = {column.title: row.values.get(column.name) for column in (y, x, colour)}
+    return {**said, "run": row.name, "origin": row.origin}
 
 
 def _rows_key(shown: Sequence[Row], axes: Sequence[Column]) -> str:
     """A selection is of rows: the table is another one once its rows are others."""
-    text = " ".join([*(row["run_id"] for row in shown), *(column.name for column in axes)])
+    text = " ".join([*(row.run_id for row in shown), *(column.name for column in axes)])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -188,12 +193,12 @@ def nothing_yet() -> None:
 
 st.title("Explore")
 rows = [*recorded_rows(), *own_rows()]
-if all(row["run_id"] != st.query_params.get("run") for row in rows):
+if all(row.run_id != st.query_params.get("run") for row in rows):
     run_in_url("run")  # where it is gone, that is said
 if not rows:
     nothing_yet()
     st.stop()
-n_own = sum(row["origin"] == OWN for row in rows)
+n_own = sum(row.origin == OWN for row in rows)
 st.markdown(
     f"**{len(rows)} runs, each a point:** {len(rows) - n_own} recorded, {n_own} of yours, drawn larger. Choose what "
     "the axes mean. A click on a point opens its run; two or more are compared."

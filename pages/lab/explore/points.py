@@ -1,9 +1,8 @@
 """Every run as a row: its settings, what it came to, and where it is. Only indexes are read, no events."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
 
 import streamlit as st
 
@@ -14,10 +13,10 @@ from core.recorded import RecordedRun, collections, files
 from core.runs.names import run_name
 from core.runs.record import RunSummary
 from core.runs.store import Run
+from core.typed_json import Json, JsonObject
 from pages.shared.engine import store
 
-Row = dict[str, Any]
-"""One run: what it is by column; None, or nothing, where a column means nothing to it."""
+Value = str | float | None
 OWN, RECORDED = "yours", "recorded"
 SCORE, CHANGE = "score", "change"
 """Columns of each task: at the end, and since the start."""
@@ -26,6 +25,18 @@ MOST_OWN = 2_000
 LOW_RANK = ("rank", "alpha", "target_modules", "last_layers", "dropout")
 """Settings of a method that mean something to the LoRA family alone."""
 KNOBS = {spec.knob.field for spec in METHODS.values() if spec.knob}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One run."""
+
+    run_id: str
+    name: str
+    origin: str
+    collection: str
+    values: Mapping[str, Value]
+    """By column; None, or nothing, where a column means nothing to the run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,10 +78,10 @@ def own_rows() -> list[Row]:
 def columns(rows: Sequence[Row]) -> dict[str, Column]:
     """What the runs have, by name: settings that differ among them, then results."""
     found: dict[str, Column] = {}
-    for name in dict.fromkeys(name for row in rows for name in row):
+    for name in dict.fromkeys(name for row in rows for name in row.values):
         if (title := title_of(name)) is None:
             continue
-        values = {row.get(name) for row in rows}
+        values = {row.values.get(name) for row in rows}
         is_result = name not in SETTINGS and name not in PLACES
         if is_result or len(values) > 1:
             found[name] = Column(
@@ -97,7 +108,13 @@ def title_of(name: str) -> str | None:
 
 def having(rows: Iterable[Row], *names: str) -> list[Row]:
     """The runs that have all of these."""
-    return [row for row in rows if all(row.get(name) is not None for name in names)]
+    return [row for row in rows if all(row.values.get(name) is not None for name in names)]
+
+
+def numbers(rows: Iterable[Row], column: Column) -> list[float]:
+    """Of a column of numbers, of the runs that have it."""
+    found = (row.values.get(column.name) for row in rows)
+    return [value for value in found if isinstance(value, int | float)]
 
 
 def setting_title(path: str) -> str:
@@ -109,21 +126,30 @@ def setting_title(path: str) -> str:
     return f"{title} ({path.split('.')[0]})" if names.count(SETTINGS[path].name) > 1 else title
 
 
-def settings_of(config: dict[str, Any]) -> Row:
+def settings_of(config: JsonObject) -> dict[str, Value]:
     """The settings of a stored config by path, lists as text; None where one means nothing to the run."""
-    method = METHODS.get(config.get("method", {}).get("name", ""))
-    cure = config.get("cure", {})
-    found: dict[str, Any] = {}
+    method = METHODS.get(str(_part(config, "method").get("name")))
+    cure = _part(config, "cure")
+    found: dict[str, Value] = {}
     for path in SETTINGS:
         part, _, name = path.rpartition(".")
-        value = (config.get(part, {}) if part else config).get(name)
-        if isinstance(value, list):
-            value = ", ".join(map(str, value)) or "none"
-        found[path] = value if _means_something(path, method, cure) else None
+        value = (_part(config, part) if part else config).get(name)
+        found[path] = _value(value) if _means_something(path, method, cure) else None
     return found
 
 
-def _means_something(path: str, method: MethodSpec | None, cure: dict[str, Any]) -> bool:
+def _part(config: JsonObject, name: str) -> JsonObject:
+    found = config.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _value(stored: Json) -> Value:
+    if isinstance(stored, list):
+        return ", ".join(map(str, stored)) or "none"
+    return str(stored) if isinstance(stored, dict) else stored
+
+
+def _means_something(path: str, method: MethodSpec | None, cure: JsonObject) -> bool:
     part, _, name = path.rpartition(".")
     if part == "method" and method:
         if name in LOW_RANK:
@@ -144,15 +170,14 @@ def _means_something(path: str, method: MethodSpec | None, cure: dict[str, Any])
 
 
 def _recorded(run: RecordedRun) -> Row:
-    where = {"origin": RECORDED, "collection": run.collection}
-    return _row(run.run_id, run.config_dict, run.summary, where)
+    return _row(run.run_id, run.config_dict, run.summary, RECORDED, run.collection)
 
 
 def _own(run: Run) -> Row:
-    return _row(run.id, run.config_dict, run.summary, {"origin": OWN, "collection": OWN})
+    return _row(run.id, run.config_dict, run.summary, OWN, OWN)
 
 
-def _row(run_id: str, config: dict[str, Any], summary: RunSummary, where: dict[str, str]) -> Row:
+def _row(run_id: str, config: JsonObject, summary: RunSummary, origin: str, collection: str) -> Row:
     scores: dict[str, float] = {}
     for task, score in summary.scores.items():
         scores[f"{SCORE}.{task}"] = score
@@ -164,10 +189,9 @@ def _row(run_id: str, config: dict[str, Any], summary: RunSummary, where: dict[s
         "method.name": method_title(str(found["method.name"])),
         "data.task": catalog.task_title(str(found["data.task"])),
     }
-    return {
-        "run_id": run_id,
-        "name": run_name(config),
-        **where,
+    values: dict[str, Value] = {
+        "origin": origin,
+        "collection": collection,
         **found,
         **in_words,
         **scores,
@@ -175,3 +199,6 @@ def _row(run_id: str, config: dict[str, Any], summary: RunSummary, where: dict[s
         "train_s": summary.train_s if isfinite(summary.train_s) else None,
         "memory": memory if isfinite(memory) else None,
     }
+    return Row(
+        run_id=run_id, name=run_name(config), origin=origin, collection=collection, values=values
+    )

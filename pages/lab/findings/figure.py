@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from textwrap import wrap
-from typing import Any
 
 import plotly.graph_objects as go
 
@@ -11,6 +10,7 @@ from core.findings.evidence import Evidence
 from core.findings.low_rank import PARAMETERS
 from core.runs.names import decimals
 from pages.shared.colours import BLUE, GREY
+from pages.shared.error_bars import ErrorBars, error_bars
 
 WAYS = "Marks: means with 95 % intervals; rings: single seeds."
 LINE = 26
@@ -45,9 +45,9 @@ def words_of(result: Result, score: str) -> str:
 def _in_rows(found: Shown, compared: set[str], *, names: Sequence[str] = ()) -> go.Figure:
     figure = go.Figure()
     for row, one in enumerate(found):
-        figure.add_scatter(**_seeds(one, x=one.values, y=[row] * len(one.values)))
+        figure.add_trace(_seeds(one, x=one.values, y=[float(row)] * len(one.values)))
         mark = _mark(one, is_compared=one.title in compared)
-        figure.add_scatter(x=[one.mean], y=[row], error_x=_interval(one), **mark)
+        figure.add_trace(mark.update(x=[one.mean], y=[row], error_x=_interval(one)))
     names = ["<br>".join(wrap(name, LINE)) for name in names or [one.title for one in found]]
     return figure.update_layout(
         xaxis={"title": _unit(found), "range": _span(found), "zeroline": True},
@@ -67,18 +67,19 @@ def _in_rows(found: Shown, compared: set[str], *, names: Sequence[str] = ()) -> 
 def _along_axis(found: Shown, compared: set[str], axis: str) -> go.Figure:
     figure = go.Figure()
     for one in found:
-        figure.add_scatter(**_seeds(one, x=[one.at] * len(one.values), y=one.values))
+        figure.add_trace(_seeds(one, x=[one.at or 0.0] * len(one.values), y=one.values))
     for one in found:
         mark = _mark(one, is_compared=one.title in compared)
-        figure.add_scatter(x=[one.at], y=[one.mean], error_y=_interval(one), **mark)
+        figure.add_trace(mark.update(x=[one.at], y=[one.mean], error_y=_interval(one)))
     places = sorted({one.at for one in found if one.at is not None})
     is_log = places[0] > 0 and places[-1] / places[0] > 10
-    ticks: dict[str, Any] = {
-        "tickvals": places,
-        "ticktext": [decimals(place) if place else "0" for place in places],
-    }
     return figure.update_layout(
-        xaxis={"title": axis, "type": "log" if is_log else "linear", **ticks},
+        xaxis={
+            "title": axis,
+            "type": "log" if is_log else "linear",
+            "tickvals": places,
+            "ticktext": [decimals(place) if place else "0" for place in places],
+        },
         yaxis={"title": _unit(found), "range": _span(found)},
         height=360,
         margin={"l": 10, "r": 10, "t": 10, "b": 40},
@@ -86,42 +87,36 @@ def _along_axis(found: Shown, compared: set[str], axis: str) -> go.Figure:
     )
 
 
-def _mark(one: Evidence, *, is_compared: bool) -> dict[str, Any]:
+def _mark(one: Evidence, *, is_compared: bool) -> go.Scatter:
     low, high = one.interval
     bounds = f"<br>{low:.2f} to {high:.2f}" if one.has_enough and not one.is_constant else ""
-    return {
-        "mode": "markers",
-        "marker": {
+    return go.Scatter(
+        mode="markers",
+        marker={
             "size": 12,
             "color": BLUE if is_compared else GREY,
             "symbol": "line-ns-open" if one.is_constant else "diamond",
         },
-        "hovertemplate": f"{one.title}<br>mean {one.mean:.2f}{bounds}<extra></extra>",
-    }
+        hovertemplate=f"{one.title}<br>mean {one.mean:.2f}{bounds}<extra></extra>",
+    )
 
 
-def _seeds(one: Evidence, *, x: Sequence[Any], y: Sequence[Any]) -> dict[str, Any]:
-    return {
-        "x": x,
-        "y": y,
-        "mode": "markers",
-        "marker": {"size": 8, "color": GREY, "symbol": "circle-open", "line": {"width": 1.5}},
-        "hovertemplate": f"{one.title}<br>one seed: %{{x:.3g}}, %{{y:.3g}}<extra></extra>",
-        "visible": not one.is_constant,
-    }
+def _seeds(one: Evidence, *, x: Sequence[float], y: Sequence[float]) -> go.Scatter:
+    return go.Scatter(
+        x=x,
+        y=y,
+        mode="markers",
+        marker={"size": 8, "color": GREY, "symbol": "circle-open", "line": {"width": 1.5}},
+        hovertemplate=f"{one.title}<br>one seed: %{{x:.3g}}, %{{y:.3g}}<extra></extra>",
+        visible=not one.is_constant,
+    )
 
 
-def _interval(one: Evidence) -> dict[str, Any]:
-    """An error bar; none where there are too few seeds for one."""
+def _interval(one: Evidence) -> ErrorBars | None:
+    """None where there are too few seeds for one."""
     if not one.has_enough or one.is_constant:
-        return {"visible": False}
-    low, high = one.interval
-    return {
-        "array": [high - one.mean],
-        "arrayminus": [one.mean - low],
-        "thickness": 1.5,
-        "width": 5,
-    }
+        return None
+    return error_bars([one.mean], [one.interval])
 
 
 def _unit(found: Shown) -> str:

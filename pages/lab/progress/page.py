@@ -1,22 +1,20 @@
 """Lab: what a learner predicted, ran and solved so far."""
 
-from typing import Any
-
 import streamlit as st
 
 from core.course.challenges import challenges
 from core.course.lessons import LESSONS, name_of
-from core.course.progress import Progress, forget, progress
+from core.course.progress import Progress
 from core.course.quiz import MOMENTS, items, results
 from core.errors import UserError
-from pages.shared.learner import ask_learner, learner
+from pages.shared.learner import ask_learner, forget_progress, my_progress
 from pages.shared.plain import plain
 
 CHALLENGES = "pages/lab/challenges/page.py"
 BEFORE_AFTER = "pages/lab/before_after/page.py"
 
 
-def row(lesson: str, title: str, found: Progress) -> dict[str, Any]:
+def row(lesson: str, title: str, found: Progress) -> dict[str, str | int]:
     """What a lesson's line says."""
     mine = challenges(lesson)
     solved = sum(one.id in found.solved for one in mine)
@@ -53,7 +51,7 @@ def delete() -> None:
     with st.popover("Delete my progress", icon=":material/delete:"):
         st.write("All entries under this name are deleted. That cannot be undone; runs stay.")
         if st.button("Delete", type="primary", key="progress_delete"):
-            n = forget(learner())
+            n = forget_progress()
             st.toast(f"{n} {'entry' if n == 1 else 'entries'} deleted.")
             st.rerun()
 
@@ -62,7 +60,7 @@ st.title("My progress")
 st.caption("It is kept on this machine, under the name you give, and nowhere else.")
 try:
     ask_learner(key="progress_name")
-    found = progress(learner())
+    found = my_progress()
     st.table([row(page.id, page.title, found) for page in LESSONS])
     st.caption("Solved: challenges of the lesson.")
     left, right = st.columns(2)

@@ -12,54 +12,72 @@ import streamlit as st
 
 from core.errors import UserError
 from core.runs.listing import title_of
-from core.runs.store import Run
+from core.runs.store import Run, RunStore
 from pages.shared.engine import delete_run, store
 from pages.shared.plain import plain
+from pages.shared.visitor import visitor
 
 UNDO_S = 60.0
 log = logging.getLogger(__name__)
 
 
-class Deletions:
-    """The runs of this server that will be deleted, each with its clock."""
+class AllDeletions:
+    """The runs of this server that will be deleted, each with its clock, by whose they are: another learner's
+    deletion of the same run is another one."""
 
     def __init__(self) -> None:
-        self._timers: dict[str, Timer] = {}
-        self._lock = Lock()
+        self.timers: dict[tuple[str, str], Timer] = {}
+        self.lock = Lock()
+
+
+class Deletions:
+    """Those of one space. `store` is that of who deletes: nobody looks at a page when the time has come."""
+
+    def __init__(self, every: AllDeletions, space: str, store: RunStore) -> None:
+        self._every = every
+        self._space = space
+        self._store = store
 
     def begin(self, run_id: str) -> None:
-        with self._lock:
-            if run_id in self._timers:
+        self._store.get(run_id)  # `UserError` where it is not theirs
+        with self._every.lock:
+            if (self._space, run_id) in self._every.timers:
                 return
-            timer = self._timers[run_id] = Timer(UNDO_S, self._carry_out, [run_id])
+            timer = Timer(UNDO_S, self._carry_out, [run_id])
+            self._every.timers[self._space, run_id] = timer
             timer.daemon = True
             timer.start()
 
     def undo(self, run_id: str) -> bool:
         """Keep the run after all; False where it is too late."""
-        with self._lock:
-            timer = self._timers.pop(run_id, None)
+        with self._every.lock:
+            timer = self._every.timers.pop((self._space, run_id), None)
         if timer:
             timer.cancel()
         return timer is not None
 
     def waiting(self) -> set[str]:
-        with self._lock:
-            return {*self._timers}
+        with self._every.lock:
+            return {run_id for space, run_id in self._every.timers if space == self._space}
 
     def _carry_out(self, run_id: str) -> None:
-        with self._lock:
-            if self._timers.pop(run_id, None) is None:
+        with self._every.lock:
+            if self._every.timers.pop((self._space, run_id), None) is None:
                 return  # undone at the last moment
         try:
-            delete_run(run_id)
+            delete_run(run_id, of=self._store)
         except UserError as error:  # it stays listed
             log.warning("not deleted: %s", error)
 
 
 @st.cache_resource(show_spinner=False)
+def _all_deletions() -> AllDeletions:
+    return AllDeletions()
+
+
 def deletions() -> Deletions:
-    return Deletions()
+    """Those of who looks at this page."""
+    return Deletions(_all_deletions(), visitor().space, store())
 
 
 def delete_button(runs: Sequence[Run]) -> None:

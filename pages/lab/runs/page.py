@@ -13,6 +13,7 @@ from core.runs.store import Run
 from pages.lab.runs.compare import MOST_COMPARED, compare_runs
 from pages.lab.runs.deletions import delete_button, deletions, offer_undo
 from pages.lab.runs.filters import wanted_runs
+from pages.lab.runs.of_class import of_class
 from pages.lab.runs.tables import COLUMNS, run_table
 from pages.lab.runs.writing import show_mark, tag_all, write_on
 from pages.shared.broke import broke_panel
@@ -20,7 +21,7 @@ from pages.shared.doctor import doctor_panel
 from pages.shared.engine import engine, store
 from pages.shared.live import run_view
 from pages.shared.plain import plain
-from pages.shared.run_button import run_in_url, start_button
+from pages.shared.run_button import computes_anew, run_in_url, start_button
 from pages.shared.take_home import take_home
 
 
@@ -58,6 +59,7 @@ def show(run: Run, marks: Marked) -> None:
     st.header(plain(name))
     st.caption(f"Run {run.id}" + (f" · {plain(by_settings)}" if name != by_settings else ""))
     show_mark(run)
+    of_class(run)
     again, write, delete = st.columns(3)
     with again:
         run_again(run)
@@ -97,7 +99,9 @@ def run_again(run: Run) -> None:
         config = run.config
     except UserError:  # said in place of the command
         return
-    if start_button(config, "Run again", key="runs_again"):
+    if computes_anew(store().find_finished(config)) and start_button(
+        config, "Run again", key="runs_again"
+    ):
         st.query_params["run"] = engine().submit(config).id
         st.rerun()
 

@@ -1,7 +1,7 @@
-"""Switch tricks off, and see what a step costs then: measured on this machine while one waits."""
+"""Switch optimisations off, and see what a step costs then: measured on this machine while one waits."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from core.bench.speedups import NOT_DECIDED
+from core.bench.growth import NOT_DECIDED
 from core.errors import UserError
 from core.evaluate.uncertainty import median_interval
 from core.runs.messages import TimeAblations
@@ -24,8 +24,16 @@ FEWEST = 4
 """Rounds: the ranges of three steps each part by chance in a tenth of all cases, of four in 3 %."""
 
 
+@dataclass
+class Kept:
+    """What was timed last, for the settings it was timed with."""
+
+    asked: TimeAblations
+    rows: list[TimedStep] = field(default_factory=list[TimedStep])
+
+
 def ablations_view(*, task: str, batch_size: int, seed: int) -> None:
-    """Choose tricks, time them, and see the chart grow; any click stops it."""
+    """Choose optimisations, time them, and see the chart grow; any click stops it."""
     off = st.pills(
         "Switch off",
         list(ABLATIONS),
@@ -59,21 +67,20 @@ def ablations_view(*, task: str, batch_size: int, seed: int) -> None:
         off=tuple(off),
         rounds=rounds,
     )
-    kept: dict[str, Any] = st.session_state.setdefault("speed_kept", {})
+    kept: Kept = st.session_state.setdefault("speed_kept", Kept(asked))
     place, bar = st.empty(), st.empty()
     if clicked:
-        kept.clear()
-        kept |= {"asked": asked, "rows": []}
+        kept.asked, kept.rows = asked, []
         try:
-            _time(kept["rows"], asked, place, bar)
+            _time(kept.rows, asked, place, bar)
         except UserError as error:
             bar.error(plain(str(error)))
     if not off:
-        st.caption("Choose at least one trick to switch off.")
-    elif kept.get("rows") and replace(kept["asked"], rounds=rounds) == asked:
-        _show(kept["rows"], place)
-        _losses(kept["rows"])
-    elif kept.get("rows"):
+        st.caption("Choose at least one optimisation to switch off.")
+    elif kept.rows and replace(kept.asked, rounds=rounds) == asked:
+        _show(kept.rows, place)
+        _losses(kept.rows)
+    elif kept.rows:
         st.caption("The settings have changed since the last measurement. Time them again.")
     else:
         st.caption(
@@ -191,5 +198,5 @@ def loss_words(messages: Sequence[TimedStep]) -> str:
 
 def _losses(messages: Sequence[TimedStep]) -> None:
     st.caption(loss_words(messages))
-    if store().active():
+    if store().n_active():
         st.caption("A run is training on the same cores, so these times are longer than alone.")

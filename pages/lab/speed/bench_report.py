@@ -1,13 +1,16 @@
 """The recorded benchmark: ours beside the usual ways, and how the cost of a step grows."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 
+from core.bench.growth import TOO_FEW, growth_finding
 from core.bench.report import Growth, Report
-from core.bench.speedups import TOO_FEW, comparisons, failures, growth_finding, summaries
+from core.bench.speedups import comparisons
+from core.bench.summaries import failures, summaries
 from core.bench.workloads import SIDES, WORKLOADS
 from pages.shared.colours import BLUE, GREEN, GREY, ORANGE
 
@@ -72,7 +75,7 @@ def speed_figure(report: Report) -> go.Figure:
 
 
 def comparison_table(report: Report) -> pd.DataFrame:
-    """Ours against the fastest other side, a row per workload."""
+    """Tuning Fork against the fastest other side, a row per workload."""
     rows = [
         {
             "workload": c.workload.title,
@@ -81,7 +84,7 @@ def comparison_table(report: Report) -> pd.DataFrame:
             "we aim at": c.workload.least,
             "memory %": 100 * c.memory_share,
             "loss gap %": None if c.loss_gap is None else 100 * c.loss_gap,
-            "score, ours": c.ours.mean_score,
+            "score, Tuning Fork": c.ours.mean_score,
             "score, other": c.other.mean_score,
             "same answers %": None if c.same_answers is None else 100 * c.same_answers,
             "utilisation %": None if c.utilisation is None else 100 * c.utilisation,
@@ -125,22 +128,22 @@ def _title(axis: str, points: Sequence[Growth]) -> str:
 
 def few_steps_words(report: Report) -> str:
     """That no chart of growth can tell a difference, said once for all to which it applies."""
-    axes = [axis for axis in AXES if any(point["axis"] == axis for point in report.growth)]
+    axes = [axis for axis in AXES if any(point.axis == axis for point in report.growth)]
     few = [AXES[axis] for axis in axes if _finding(report, axis) == TOO_FEW]
     which = "" if len(few) == len(axes) else f" over the {', '.join(few)}"
     return f"{TOO_FEW}{which}." if few else ""
 
 
 def _finding(report: Report, axis: str) -> str:
-    return growth_finding(axis, [point for point in report.growth if point["axis"] == axis])
+    return growth_finding(axis, [point for point in report.growth if point.axis == axis])
 
 
 def growth_figure(report: Report, axis: str) -> go.Figure:
     """Seconds per step over one thing that is varied, with 95 % intervals where they are known."""
-    points = [point for point in report.growth if point["axis"] == axis]
-    rows = pd.DataFrame(points)
+    points = [point for point in report.growth if point.axis == axis]
+    rows = pd.DataFrame(map(asdict, points))
     bars = None
-    if "low" in rows:
+    if all(point.interval for point in points):
         ends = {"array": rows.high - rows.step_s, "arrayminus": rows.step_s - rows.low}
         bars = {"type": "data", "symmetric": False, "color": BLUE, **ends}
     figure = go.Figure(

@@ -1,4 +1,4 @@
-"""Lab: why training here is fast, trick by trick, and how fast beside the usual ways."""
+"""Lab: why training here is fast, optimisation by optimisation, and how fast beside the usual ways."""
 
 import streamlit as st
 
@@ -96,7 +96,7 @@ def beside(report: Report) -> None:
         )
         if said := failed_words(report):
             st.caption(said)
-    axes = [axis for axis in AXES if any(point["axis"] == axis for point in report.growth)]
+    axes = [axis for axis in AXES if any(point.axis == axis for point in report.growth)]
     if axes:
         st.header("How the cost of a step grows")
         if few := few_steps_words(report):
@@ -122,7 +122,7 @@ if model_ready():
     picture(task, batch_size, seed)
 else:
     ask_for_model("See a batch as a tree", key="speed_batch_tree")
-st.header("Switch a trick off")
+st.header("Switch an optimisation off")
 ablations_view(task=task, batch_size=batch_size, seed=seed)
 st.header("What each part gains")
 ablation_record(ablation.recorded())

@@ -91,8 +91,8 @@ def faults_record(found: Report | None) -> None:
     st.markdown(f"**{found.finding}**")
     st.table(fault_rows(found))
     for one in found.found:
-        times = "once" if one["times"] == 1 else f"{one['times']} times"
-        said = f"{one['outcome']}, {times}; for example: {one['what']}"
+        times = "once" if one.times == 1 else f"{one.times} times"
+        said = f"{one.outcome}, {times}; for example: {one.what}"
         st.markdown(f"- {plain(said)}")
     st.caption(
         "Each try must end with a clear sentence or do no harm. Badly: an error that nobody foresaw, more than two "

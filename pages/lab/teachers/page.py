@@ -2,12 +2,17 @@
 
 import streamlit as st
 
+from core.classroom.links import link_to
+from core.classwork.places import page_titles
 from core.course.content import Lesson, lessons
 from core.course.kit import notes, packed, stem, worksheet
 from core.course.lessons import LESSONS, name_of
+from core.errors import UserError
 from core.paths import ROOT
+from pages.shared.link_panel import link_panel
 from pages.shared.plain import plain
 from pages.shared.thread import shown
+from pages.shared.visitor import visitor
 
 TEACHING = ROOT / "docs" / "teaching.md"
 PLANS = "## Three plans"
@@ -58,6 +63,25 @@ def one_lesson(found: list[Lesson]) -> None:
     st.caption("Right answers, with what is wrong about the others, stand in the notes.")
 
 
+def prepare_link() -> None:
+    """From the address of a page as it was set up; a teacher of a class has this beside every page, too."""
+    st.header("Prepare a link")
+    address = st.text_input(
+        "Address of a page, as you have set it and as your browser shows it",
+        key="teachers_address",
+        placeholder="http://localhost:8501/forgetting?forgetting_steps=40",
+    )
+    if not address.strip():
+        return
+    try:
+        link = link_to(address)
+        if link.page not in page_titles():
+            raise UserError("That is not the address of a page of this app.")
+        link_panel(link, [], key="teachers_link")
+    except UserError as error:
+        st.error(plain(str(error)))
+
+
 def plans() -> None:
     """45 minutes, 90 minutes, three weeks: as docs/teaching.md has them."""
     st.header("Three plans")
@@ -84,4 +108,6 @@ st.caption(
 known = lessons()
 overview(known)
 one_lesson(known)
+if visitor().role != "learner":
+    prepare_link()
 plans()

@@ -20,6 +20,7 @@ from core.datafile import FILE_TYPES, read
 from core.errors import UserError
 from core.paths import data_dir
 from pages.shared.plain import plain
+from pages.shared.uploads import keep_pairs, load_pairs
 
 URL = "dataset"
 FILE, TEXT, HUB = "A file", "Pasted text", "The Hugging Face hub"
@@ -182,7 +183,7 @@ def _preview(given: Given) -> bool:
     n = count(len(data.records), "pair")
     if st.button(f"Use these {n}", type="primary", key=f"{key}_use"):
         source = uploads.Source(name=data.name, lines=data.lines)
-        st.query_params[URL] = address = uploads.keep(data.records, source)
+        st.query_params[URL] = address = keep_pairs(data.records, source)
         st.session_state["workbench_used"] = (shown, address)
         st.session_state.setdefault("workbench_skipped", {})[address] = data.skipped
         st.rerun()
@@ -221,7 +222,7 @@ def _in_use(*, has_other: bool) -> str:
     if not address:
         return ""
     try:
-        n = len(uploads.load(address))
+        n = len(load_pairs(address))
     except UserError as error:
         st.error(plain(str(error)))
         return ""

@@ -10,18 +10,18 @@ from core.data.shots import with_shots
 from core.errors import UserError
 from core.generate.settings import SamplingSettings
 from core.train.phases import MarkedToken
-from pages.lessons.before.prompting import answer, look_ahead, sampling_panel
+from pages.lessons.before.prompting import SHOTS, answer, look_ahead
+from pages.lessons.before.report import lab_report
+from pages.lessons.before.sampling import sampling_panel
 from pages.lessons.before.three_answers import three_answers
 from pages.shared.engine import current_model, model_ready, tokenizer
 from pages.shared.plain import plain
-from pages.shared.predict import predict_and_look_up
+from pages.shared.predict import show_outcome
 from pages.shared.prepare import ask_for_model
 from pages.shared.thread import begin, end
 from pages.shared.tokens import show_marked
 
 COURSE = content.lesson("before")
-
-SHOTS = {"Zero-shot": 0, "One-shot": 1, "Few-shot (2)": 2, "Few-shot (4)": 4}
 
 
 def choose_task() -> str:
@@ -124,8 +124,8 @@ def terms() -> None:
 
 
 begin(COURSE)
-predict_and_look_up(COURSE)
-three_answers()
+if three_answers(COURSE):
+    show_outcome(COURSE)
 terms()
 st.header("Tasks you could tune for")
 task = choose_task()
@@ -141,3 +141,4 @@ for side, column in zip(("", "_b") if two else ("",), st.columns(2 if two else 1
         st.subheader("What comes next?")
         look_ahead(f"before_next{side}", text=text, raw=raw, settings=settings)
 end(COURSE)
+lab_report(COURSE)

@@ -1,7 +1,7 @@
-"""Ask the model: sampling settings, a streamed answer that can be stopped, the next-token view."""
+"""Ask the model: a streamed answer that can be stopped and is kept for the report, and the next-token view."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, field
 
 import altair as alt
 import pandas as pd
@@ -19,62 +19,23 @@ from pages.shared.prepare import compute_button
 
 SHOWN_IN_CHAIN = 6
 """Tokens in the small chart of each step."""
+SHOTS = {"Zero-shot": 0, "One-shot": 1, "Few-shot (2)": 2, "Few-shot (4)": 4}
+SAID = "before_said"
+MOST_SAID = 30
+"""Answers that a session keeps for its report."""
 
 
-def sampling_panel(page: str) -> SamplingSettings:
-    """Widgets for every sampling setting; their values live in the URL."""
-    with st.expander("Sampling: temperature, top-k, top-p, repetition penalty, seed"):
-        temperature = st.slider(
-            "Temperature (0 takes the likeliest token)",
-            0.0,
-            2.0,
-            0.0,
-            0.1,
-            key=f"{page}_temperature",
-            bind="query-params",
-        )
-        top_k = st.slider(
-            "Top-k (0 keeps all)",
-            0,
-            100,
-            0,
-            key=f"{page}_top_k",
-            bind="query-params",
-            help="Only the k likeliest tokens stay in the draw.",
-        )
-        top_p = st.slider(
-            "Top-p (1 keeps all)",
-            0.05,
-            1.0,
-            1.0,
-            0.05,
-            key=f"{page}_top_p",
-            bind="query-params",
-            help="Only the likeliest tokens stay, as many as it takes to reach this probability together.",
-        )
-        penalty = st.slider(
-            "Repetition penalty (1 is none)",
-            1.0,
-            2.0,
-            1.0,
-            0.05,
-            key=f"{page}_penalty",
-            bind="query-params",
-            help="Makes tokens that came before less likely to come again.",
-        )
-        left, right = st.columns(2)
-        seed = left.number_input("Seed", 0, 9999, 0, key=f"{page}_seed", bind="query-params")
-        longest = right.number_input(
-            "Longest answer (tokens)", 1, 300, 60, key=f"{page}_longest", bind="query-params"
-        )
-    return SamplingSettings(
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        repetition_penalty=penalty,
-        max_new_tokens=longest,
-        seed=seed,
-    )
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """A question of this session, and the whole answer."""
+
+    asked: Generate
+    answer: str
+
+
+def said_so_far() -> list[Said]:
+    """The latest of this session, the oldest first."""
+    return st.session_state.setdefault(SAID, [])
 
 
 def answer(
@@ -105,6 +66,9 @@ def answer(
             for message in engine().ask(asked):
                 kept[:] = [message]
                 place.code(message.token.text or " ", language=None, wrap_lines=True)
+            if kept and not forced:
+                said = [*said_so_far(), Said(asked=asked, answer=kept[0].token.text)]
+                st.session_state[SAID] = said[-MOST_SAID:]
         except UserError as error:
             place.error(plain(str(error)))
             return
@@ -120,25 +84,35 @@ def answer(
         )
 
 
+@dataclass
+class Ahead:
+    """Of one look ahead: the tokens taken so far, and what could come next."""
+
+    forced: list[int] = field(default_factory=list[int])
+    is_open: bool = False
+    asked: NextTokensAfter | None = None
+    rows: list[NextToken] = field(default_factory=list[NextToken])
+
+
 def look_ahead(name: str, *, text: str, raw: bool, settings: SamplingSettings) -> None:
     """The twenty likeliest next tokens before and after the settings; choose one and go on."""
-    memory: dict[str, Any] = st.session_state.setdefault(f"{name}_memory", {"forced": []})
-    forced: list[int] = memory["forced"]
+    ahead: Ahead = st.session_state.setdefault(f"{name}_ahead", Ahead())
+    forced = ahead.forced
     asked = NextTokensAfter(
         model=current_model().id, text=text, raw=raw, settings=settings, forced=tuple(forced)
     )
     if compute_button("Show the next-token probabilities", key=f"{name}_show"):
-        memory["open"] = True
-    if not memory.get("open"):
+        ahead.is_open = True
+    if not ahead.is_open:
         return
-    if memory.get("asked") != asked:
+    if ahead.asked != asked:
         try:
             (found,) = engine().ask(asked)
         except UserError as error:
             st.error(plain(str(error)))
             return
-        memory |= {"asked": asked, "rows": found.rows}
-    rows: list[NextToken] = memory["rows"]
+        ahead.asked, ahead.rows = asked, found.rows
+    rows = ahead.rows
     steps = sampling_steps(settings)
     st.altair_chart(chain_chart(rows, steps), width="content")
     st.caption("Step by step, from left to right. A grey step is off: it changes nothing.")

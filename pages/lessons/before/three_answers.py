@@ -5,6 +5,7 @@ import html
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.course.content import Lesson
 from core.course.lessons import name_of
 from core.errors import UserError
 from core.events import Sample
@@ -21,6 +22,7 @@ from core.runs.states import RunStatus
 from core.runs.store import Run
 from pages.shared.engine import current_model, engine, store
 from pages.shared.plain import plain
+from pages.shared.predict import is_locked, predict_here
 from pages.shared.prepare import compute_button
 from pages.shared.recordings import known_answer, recorded_run
 from pages.shared.typed import Piece, pieces_of, typed, words_of
@@ -46,8 +48,12 @@ NO_TEXT = "(it ends at once)"
 SETTINGS = SamplingSettings(max_new_tokens=ANSWER_TOKENS)
 
 
-def three_answers() -> None:
-    """The recorded answers, as they came, and a button that asks the model that is here."""
+def three_answers(course: Lesson) -> bool:
+    """The recorded answers, as they came, and a button that asks the model that is here.
+
+    Raw completion is what the reader is asked to guess, in its place; whether it is shown by now.
+    """
+    told = is_locked(course)
     st.markdown("**Same model. What changed?** " + REVIEW.replace("\n\n", " "))
     own, known, where = own_run(), *recorded_answers()
     places = {}
@@ -55,16 +61,18 @@ def three_answers() -> None:
         with column.container(border=True, height="stretch"):
             st.markdown(f"**{title}**")
             places[way] = st.empty()
-            if way in known:
+            if way in known and (told or way != "raw"):
                 places[way].html(f'<p class="said">{typed(known[way]) or NO_TEXT}</p>')
-            else:
+            elif way not in known:
                 show(places[way], None)
+            if way == "raw":
+                predict_here(course)
             st.caption(meaning)
     note = st.empty()
     note.caption(where)
     if compute_button("Ask the model on this machine", key="before_three"):
         for way, run in (("raw", None), ("chat", None), ("tuned", own)):
-            if way != "tuned" or run:
+            if {"raw": told, "tuned": bool(run)}.get(way, True):
                 ask(places[way], raw=way == "raw", run=run)
         mine = (
             f"Ours is your run {own.id}."
@@ -72,6 +80,7 @@ def three_answers() -> None:
             else "You have no run of your own yet, so ours is recorded."
         )
         note.caption(f"Answered on this machine just now. {mine}")
+    return told
 
 
 def recorded_answers() -> tuple[dict[str, list[Piece]], str]:

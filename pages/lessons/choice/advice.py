@@ -22,7 +22,8 @@ from core.experiments.knowledge_probe import (
 from core.experiments.prompting import Way
 from core.generate.settings import SamplingSettings
 from core.runs.messages import Generate
-from pages.lessons.choice.figures import amount, name_of, pay_words
+from pages.lessons.choice.costs import amount, pay_words
+from pages.lessons.choice.figures import name_of
 from pages.shared.engine import current_model, engine, tokenizer
 from pages.shared.plain import plain
 from pages.shared.prepare import compute_button

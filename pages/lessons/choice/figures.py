@@ -1,6 +1,7 @@
 """Prompting against tuning in pictures: whose figures are shown, scores, costs, and where lines cross."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -8,15 +9,15 @@ import streamlit as st
 
 from core.config import METHODS
 from core.errors import UserError
-from core.evaluate.apart import are_apart, interval_words
+from core.evaluate.apart import interval_words
 from core.evaluate.form_and_label import LIKELIEST_LABEL
 from core.experiments import prompting_record
-from core.experiments.break_even import BreakEven, break_even
 from core.experiments.prompting import PROMPTED, Row, Way, prompt_row, tuned_row
 from core.experiments.prompting_record import RecordedRows
 from core.runs import prompt_evaluation
 from pages.shared.colours import BLUE, GREY, ORANGE
 from pages.shared.engine import events_of, store
+from pages.shared.error_bars import error_bars
 from pages.shared.two_lines import line_cells
 
 FORM_TITLES = {"chat": "as turns of the chat", "text": "in one message"}
@@ -26,12 +27,6 @@ LOOKS = {
     ("lora", ""): ("LoRA", BLUE, "square"),
     ("full", ""): ("full fine-tuning", ORANGE, "triangle-up"),
 }
-MOST_REQUESTS = 1_000_000
-TIME_TICKS = {
-    "tickvals": [1, 60, 3600, 86_400],
-    "ticktext": ["1 second", "1 minute", "1 hour", "1 day"],
-}
-"""Of an axis of seconds, in words that a person counts in."""
 NEAR = 0.03
 """Scores no further apart are as good as equal here: the test examples tell no finer."""
 
@@ -46,21 +41,20 @@ def own_rows(task: str) -> list[Row]:
     for kept in prompt_evaluation.everything():
         if kept.asking.task != task:
             continue
-        run_id = kept.asking.run
-        row = own_tuned(run_id, kept.measured_at) if run_id else prompt_row(kept)
-        if row:
-            found.append(row)
+        if not kept.asking.run:
+            found.append(prompt_row(kept))
+            continue
+        with suppress(UserError):  # the run was deleted, or is another learner's
+            run = store().get(kept.asking.run)
+            found.append(own_tuned(run.id, kept.measured_at))
     return found
 
 
 @st.cache_data(show_spinner=False, max_entries=500)
-def own_tuned(run_id: str, measured_at: float) -> Row | None:
-    """The row of a measured run; None when the run was deleted."""
+def own_tuned(run_id: str, measured_at: float) -> Row:
+    """The row of a measured run."""
     kept = [k for k in prompt_evaluation.everything() if k.measured_at == measured_at]
-    try:
-        return tuned_row(kept[0], store().get(run_id).config, events_of(run_id))
-    except UserError:
-        return None
+    return tuned_row(kept[0], store().get(run_id).config, events_of(run_id))
 
 
 def recorded(task: str) -> RecordedRows | None:
@@ -132,12 +126,7 @@ def score_figure(found: Sequence[Way]) -> go.Figure:
         figure.add_scatter(
             x=at,
             y=[w.score for w in mine],
-            error_y={
-                "array": [w.interval[1] - w.score for w in mine],
-                "arrayminus": [w.score - w.interval[0] for w in mine],
-                "thickness": 1.5,
-                "width": 0,
-            },
+            error_y=error_bars([w.score for w in mine], [w.interval for w in mine], width=0),
             mode="markers",
             marker={"color": colour, "symbol": symbol, "size": 12},
             name=name,
@@ -198,145 +187,3 @@ def cost_table(found: Sequence[Way]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def pay_words(met: BreakEven, unit: str) -> str:
-    """When tuning pays, as certain as it is."""
-    if met.requests is None:
-        if met.earliest is None:
-            return f"never pays in {unit}: its requests cost no less"
-        return (
-            f"does not pay in {unit} by these medians, though their intervals leave open that it "
-            f"does, from request {met.earliest:,} on"
-        )
-    if met.requests == met.latest == 1:
-        return f"pays in {unit} from the first request"
-    said = f"pays in {unit} from request {met.requests:,} on"
-    if met.latest is None:
-        return f"{said}, though the intervals leave open whether it ever does"
-    if met.earliest == met.latest:
-        return said
-    return f"{said} (between {met.earliest:,} and {met.latest:,})"
-
-
-def break_even_figure(prompted: Way, tuned: Sequence[Way], *, unit: str, cached: bool) -> go.Figure:
-    """Total cost over the number of requests; a ring where a tuned model becomes the cheaper one."""
-    asked = prompted.cost(unit, cached=cached)
-    costs = {way: way.cost(unit, cached=cached) for way in tuned}
-    met = {way: break_even(cost, asked).requests for way, cost in costs.items()}
-    widest = max((n for n in met.values() if n and n <= MOST_REQUESTS), default=400)
-    requests = [0, max(10, round(2.5 * widest))]
-    figure = go.Figure()
-    for way, cost in ((prompted, asked), *costs.items()):
-        colour = LOOKS[way.kind, "" if way.is_tuned else "chat"][1]
-        figure.add_scatter(
-            x=requests,
-            y=[cost.total(n) for n in requests],
-            mode="lines",
-            line={"color": colour, "width": 3, "dash": "solid" if way.is_tuned else "dash"},
-            name=name_of(way),
-            hoverinfo="skip",
-        )
-    for way, crossing in met.items():
-        if crossing and crossing <= MOST_REQUESTS:
-            figure.add_scatter(
-                x=[crossing],
-                y=[costs[way].total(crossing)],
-                mode="markers+text",
-                marker={
-                    "color": LOOKS[way.kind, ""][1],
-                    "symbol": "circle-open",
-                    "size": 16,
-                    "line": {"width": 3},
-                },
-                text=[f"{crossing:,}"],
-                textposition="top left",
-                textfont={"size": 14},
-                hovertemplate=f"{name_of(way)}: cheaper from request {crossing:,} on<extra></extra>",
-                showlegend=False,
-            )
-    return figure.update_layout(
-        xaxis={"title": "requests", "tickformat": ",", "rangemode": "tozero"},
-        yaxis={"title": f"total {unit}", "tickformat": ",", "rangemode": "tozero"},
-        height=460,
-        margin={"l": 10, "r": 10, "t": 20},
-        legend={"orientation": "h", "y": -0.2},
-    )
-
-
-def cheaper_words(prompted: Way, tuned: Way, requests: int, *, unit: str, cached: bool) -> str:
-    """What a number of requests costs either way, how good both are, and what follows."""
-    costs = [way.cost(unit, cached=cached).total(requests) for way in (prompted, tuned)]
-    less = name_of(tuned if costs[1] < costs[0] else prompted)
-    said = [
-        f"{name_of(way)}: {amount(cost, unit)}, score {way.score:.2f}"
-        for way, cost in zip((prompted, tuned), costs, strict=True)
-    ]
-    asked = f"{requests:,} request" + ("" if requests == 1 else "s")
-    return (
-        f"{asked}: {'; '.join(said)}. {less} costs less. As for the scores, "
-        f"{interval_words(prompted.interval, tuned.interval)}."
-    )
-
-
-def amount(value: float, unit: str) -> str:
-    """Seconds in the unit a person would use, or tokens.
-
-    >>> amount(7200, "seconds")
-    '2.0 hours'
-    """
-    if unit != "seconds":
-        return f"{value:,.0f} tokens"
-    if value < 120:
-        return f"{value:.1f} s"
-    return f"{value / 60:.1f} minutes" if value < 7200 else f"{value / 3600:,.1f} hours"
-
-
-def total_figure(
-    prompted: Way, tuned: Way, requests: int, *, unit: str, cached: bool, most: int
-) -> go.Figure:
-    """Two lines of total cost over the requests, both axes logarithmic, with the chosen number marked."""
-    figure = go.Figure()
-    ends = [10 ** (k / 8) for k in range(8 * len(str(most)) - 7)]
-    for way in (prompted, tuned):
-        cost = way.cost(unit, cached=cached)
-        colour = LOOKS[way.kind, "" if way.is_tuned else "chat"][1]
-        figure.add_scatter(
-            x=ends,
-            y=[cost.total(n) for n in ends],
-            mode="lines",
-            line={"color": colour, "width": 3, "dash": "solid" if way.is_tuned else "dash"},
-            name=f"{name_of(way)}: score {way.score:.2f}",
-            hovertemplate="%{x:,.0f} requests: %{y:,.3g} " + unit + "<extra></extra>",
-        )
-        figure.add_scatter(
-            x=[requests],
-            y=[cost.total(requests)],
-            mode="markers",
-            marker={"color": colour, "size": 13},
-            hoverinfo="skip",
-            showlegend=False,
-        )
-    figure.add_vline(x=requests, line={"color": GREY, "dash": "dot"})
-    return figure.update_layout(
-        xaxis={"title": "requests (log scale)", "type": "log", "tickformat": "~s", "dtick": 1},
-        yaxis={"title": "total time" if unit == "seconds" else f"total {unit}", "type": "log"}
-        | (TIME_TICKS if unit == "seconds" else {"tickformat": "~s", "dtick": 1}),
-        height=340,
-        margin={"l": 10, "r": 20, "t": 10},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
-    )
-
-
-def score_beside(prompted: Way, tuned: Way) -> str:
-    """What the comparison of costs leaves out."""
-    one, other = prompted.interval, tuned.interval
-    sure = (
-        "The 95 % intervals do not overlap, so the two do not buy the same."
-        if are_apart(one, other)
-        else "The 95 % intervals overlap."
-    )
-    return (
-        f"{name_of(prompted)} scores {prompted.score:.2f} [{one[0]:.2f}, {one[1]:.2f}], "
-        f"{name_of(tuned)} {tuned.score:.2f} [{other[0]:.2f}, {other[1]:.2f}]. {sure}"
-    )

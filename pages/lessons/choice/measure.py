@@ -37,7 +37,7 @@ def trained(configs: Sequence[RunConfig]) -> list[PromptEvaluation]:
 def measure_button(evaluations: Sequence[PromptEvaluation], label: str, *, key: str) -> None:
     """Measures what is missing of `evaluations`; what is measured stays, also when it is stopped."""
     left = to_measure(evaluations)
-    is_busy = bool(store().active())
+    is_busy = store().n_active() > 0
     if not left:
         if evaluations:
             st.caption("It is measured." if len(evaluations) == 1 else "All of them are measured.")

@@ -7,16 +7,6 @@ import streamlit as st
 from core import catalog
 from core.config import method_title
 from core.course import content
-from core.data.examples import Example, task_examples
-from core.data.shots import (
-    FORMS,
-    ask_all_with_shots,
-    ask_with_shots,
-    chat_with_shots,
-    draw_shots,
-    with_shots,
-)
-from core.experiments.break_even import break_even
 from core.experiments.knowledge_probe import ANSWER_TOKENS, FACTS
 from core.experiments.prompting import (
     SHOTS,
@@ -24,40 +14,29 @@ from core.experiments.prompting import (
     TUNED,
     Way,
     prompt_evaluations,
-    prompt_row,
     tuned_configs,
     ways,
 )
-from core.recorded.answers import where_asked
-from core.runs import prompt_evaluation
-from core.runs.messages import Measure
-from core.runs.prompt_evaluation import Measured, PromptEvaluation, prompted_tasks
+from core.runs.prompt_evaluation import prompted_tasks
 from pages.lessons.choice.advice import ask_fact, fact_finding, fact_table, guide
+from pages.lessons.choice.costs import cheaper_words, total_figure, when_it_pays
 from pages.lessons.choice.figures import (
-    FORM_TITLES,
     NEAR,
     best,
-    break_even_figure,
-    cheaper_words,
     cost_table,
     is_whole,
     name_of,
     own_rows,
-    pay_words,
     recorded,
-    score_beside,
     score_figure,
     score_finding,
-    total_figure,
 )
 from pages.lessons.choice.measure import measure_button, trained
-from pages.shared.engine import model_ready, tokenizer
+from pages.lessons.choice.one_prompt import one_prompt
+from pages.lessons.choice.report import lab_report
 from pages.shared.layout import experiment
-from pages.shared.plain import plain
-from pages.shared.predict import predict_and_look_up
-from pages.shared.prepare import ask_for_model
+from pages.shared.predict import is_locked, predict_here, show_outcome
 from pages.shared.queue import run_all
-from pages.shared.recordings import known_answer
 from pages.shared.thread import begin, end
 
 COURSE = content.lesson("choice")
@@ -87,13 +66,25 @@ def which_costs_less(found: Sequence[Way]) -> int:
         left.caption("Measure a prompt and a tuned model below, and their costs are drawn here.")
         return requests
     with left:
-        st.markdown(f"**{cheaper_words(prompted, tuned, requests, unit='seconds', cached=False)}**")
+        told = is_locked(COURSE)
+        words = cheaper_words(
+            prompted, tuned, requests, unit="seconds", cached=False, with_scores=told
+        )
+        st.markdown(f"**{words}**")
+        if not told:
+            st.caption("Their scores are what you are asked to guess below.")
         st.caption(
             "A prompt carries its examples in every request; training is paid once, before the first."
         )
     with right:
         figure = total_figure(
-            prompted, tuned, requests, unit="seconds", cached=False, most=REQUESTS[-1]
+            prompted,
+            tuned,
+            requests,
+            unit="seconds",
+            cached=False,
+            most=REQUESTS[-1],
+            with_scores=is_locked(COURSE),
         )
         with st.container(key=f"choice_{'grows' if requests == USUAL_REQUESTS else 'follows'}"):
             st.plotly_chart(figure, width="stretch", key="choice_first")
@@ -120,64 +111,6 @@ def choose_task() -> str:
         key="choice_task",
         bind="query-params",
     )
-
-
-def one_prompt(task: str) -> None:
-    """A number of examples, the prompt they make, and what it scores and costs."""
-    st.header("Show examples in the prompt")
-    left, middle, right = st.columns([2, 2, 1])
-    k = left.slider("Solved examples", 0, 8, 4, key="choice_shots", bind="query-params")
-    form = middle.segmented_control(
-        "Shown",
-        FORMS,
-        format_func=FORM_TITLES.__getitem__,
-        default="chat",
-        required=True,
-        key="choice_form",
-        bind="query-params",
-    )
-    seed = right.number_input(
-        "Seed", 0, 9999, 0, key="choice_seed", bind="query-params", help="Which examples are shown."
-    )
-    question, shots = task_examples(task, "test")[0], draw_shots(task, k, seed=seed)
-    if model_ready():
-        show_prompt(task, question, shots, form)
-    else:
-        ask_for_model("See the prompt as the model reads it", key="choice_prompt")
-    wanted = PromptEvaluation(task=task, shots=k, seed=seed, form=form)
-    measure_button([wanted], "Measure this prompt", key="choice_one")
-    own, came = prompt_evaluation.find(wanted), known_answer(Measure(wanted=wanted))
-    if kept := own or next((one for one in came if isinstance(one, Measured)), None):
-        (way,) = ways([prompt_row(kept)])
-        low, high = way.interval
-        st.markdown(
-            f"Score **{way.score:.2f}** [{low:.2f}, {high:.2f}] on {kept.n} test examples; "
-            f"**{way.prompt_tokens + way.answer_tokens:.0f}** tokens and "
-            f"**{1000 * way.latency_s():.0f} ms** a request. Its first answers: "
-            + ", ".join(f"“{plain(answer)}”" for answer in kept.first_answers)
-            + "."
-        )
-        if line := way.cut_line:
-            st.caption(f"{line}.")
-        if not own:
-            st.caption(where_asked())
-    else:
-        st.caption(
-            f"It answers {wanted.n_test} test examples for the score, and {wanted.n_timed} of them one by one for the time."
-        )
-
-
-def show_prompt(task: str, question: Example, shots: Sequence[Example], form: str) -> None:
-    """The prompt as the model reads it; `UserError` where a prompt of the test set leaves no room to answer."""
-    text = tokenizer().chat([{"role": "user", "content": with_shots(question, shots)}])
-    if form == "chat":
-        text = chat_with_shots(question, shots, tokenizer())
-    n, bare = (len(ask_with_shots(question, some, tokenizer(), form=form)) for some in (shots, []))
-    examples = f"{len(shots)} example{'' if len(shots) == 1 else 's'}"
-    with st.expander(f"The first test question: {n} tokens with {examples}, {bare} without"):
-        st.code(text, language=None, wrap_lines=True)
-    room = catalog.find_task(task).max_new_tokens
-    ask_all_with_shots(task_examples(task, "test"), shots, tokenizer(), form=form, room=room)
 
 
 def everything(task: str) -> None:
@@ -263,48 +196,6 @@ def scores(found: Sequence[Way]) -> None:
     )
 
 
-def when_it_pays(found: Sequence[Way]) -> tuple[str, bool]:
-    """The break-even chart; returns the unit and whether prompts are cached."""
-    st.header("When does training pay?")
-    left, middle, right = st.columns([3, 2, 2], vertical_alignment="bottom")
-    prompts = [way for way in found if not way.is_tuned]
-    names = [name_of(way) for way in prompts]
-    top = best(found, tuned=False)
-    usual = prompts.index(top) if top else 0
-    chosen = left.selectbox("Instead of", names, usual, key=f"choice_against_{len(names)}_{usual}")
-    unit = middle.segmented_control(
-        "Cost in",
-        ("seconds", "tokens"),
-        default="seconds",
-        required=True,
-        key="choice_unit",
-        bind="query-params",
-    )
-    cached = right.toggle("With a prompt cache", key="choice_cached", bind="query-params")
-    prompted = prompts[names.index(chosen)]
-    of_kind = [[way for way in found if way.kind == kind] for kind in TUNED]
-    tuned = [way for mine in of_kind if (way := best(mine, tuned=True, near=NEAR))]
-    costs = {way: way.cost(unit, cached=cached) for way in (prompted, *tuned)}
-    met = {way: break_even(costs[way], costs[prompted]) for way in tuned}
-    for way in tuned:
-        st.markdown(
-            f"**{name_of(way)} {pay_words(met[way], unit)}.** {score_beside(prompted, way)}"
-        )
-    figure = break_even_figure(prompted, tuned, unit=unit, cached=cached)
-    st.plotly_chart(figure, width="stretch", key="choice_break_even")
-    st.caption(
-        "Total = training + requests × cost of a request. Of each method, the fewest examples that score "
-        f"within {NEAR:g} of its best. The chart compares costs only: look at the scores above it. "
-        + (
-            "A training token costs about three times a token that is only read, as gradients are "
-            "computed, too; here each counts as one."
-            if unit == "tokens"
-            else "Your own time for labelling and for writing prompts is not included."
-        )
-    )
-    return unit, cached
-
-
 def neither(task: str) -> None:
     st.header("What neither can fix")
     st.markdown(
@@ -325,7 +216,6 @@ def neither(task: str) -> None:
 
 
 begin(COURSE)
-predict_and_look_up(COURSE)
 task = choose_task()
 found = figures_of(task)
 requests = which_costs_less(found)
@@ -335,9 +225,12 @@ st.header("What it brings and what it costs")
 if not found:
     st.caption("Nothing is measured yet. Measure a prompt above, and it lands here.")
 else:
-    scores(found)
+    told = predict_here(COURSE)
+    if told:
+        show_outcome(COURSE)
+        scores(found)
 if {way.is_tuned for way in found} == {True, False}:
-    unit, cached = when_it_pays(found)
+    unit, cached = when_it_pays(found, with_scores=is_locked(COURSE))
     st.header("Which one for you?")
     guide(found, requests, unit=unit, cached=cached)
 elif found:
@@ -350,3 +243,4 @@ st.code(
     wrap_lines=True,
 )
 end(COURSE)
+lab_report(COURSE, task)

@@ -6,8 +6,6 @@ import streamlit as st
 
 from core.config import METHODS, RunConfig
 from core.course import content
-from core.course.sources import MeasuredRun
-from core.events import Event
 from core.experiments import record
 from core.experiments.claims import LEARNED_ENOUGH, claims
 from core.experiments.mitigations import MITIGATIONS, mitigation_config
@@ -23,14 +21,14 @@ from pages.lessons.cures.plane import (
 )
 from pages.shared.answers import answer, other_settings
 from pages.shared.ask import ask_while_waiting
-from pages.shared.engine import events_of, store
+from pages.shared.engine import store
 from pages.shared.forgetting import draw, forgetting_view
 from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
-from pages.shared.predict import is_locked, predict, show_outcome
+from pages.shared.predict import predict, show_outcome_of
 from pages.shared.recordings import recorded_run
 from pages.shared.run_button import run_button
-from pages.shared.settings import decimals
+from pages.shared.settings import SEEDS, decimals
 from pages.shared.thread import begin, end
 
 COURSE = content.lesson("cures")
@@ -49,18 +47,14 @@ def experiment_with_a_cure() -> str:
     """Choose a cure and its knob, run it, watch it; returns the run shown, or ""."""
     left, right = experiment()
     with left:
-        chosen, config, guess, run_id = choose_and_run()
-
-    def compare(events: Sequence[Event]) -> None:
-        if events and guess:
-            show_outcome(COURSE, MeasuredRun(config=config, events=tuple(events)))
+        chosen, config, run_id = choose_and_run()
 
     with right:
         if run_id and not store().get(run_id).status.is_over:
             forgetting_view(run_id)
             two_points(run_id, chosen)
         elif run_id:
-            compare(events_of(run_id))
+            show_outcome_of(COURSE, run_id)
             two_points(run_id, chosen)
             forgetting_view(run_id)
         else:
@@ -72,8 +66,7 @@ def experiment_with_a_cure() -> str:
                 collections=("mitigations",),
                 turned=("seed",),
                 set_controls=set_controls,
-                guess=guess if is_locked(COURSE, "run") else "",
-                compare=compare,
+                course=COURSE,
             )
             if shown or not recorded_run(config):  # it would tell what is to be guessed
                 two_points("", chosen)
@@ -91,8 +84,17 @@ def set_controls(config: RunConfig) -> None:
                 return
 
 
-def choose_and_run() -> tuple[str, RunConfig, str, str]:
-    """The cure's card, a guess, Run and its knob; returns cure, settings, guess and the run in the address, or ""."""
+def spells(config: RunConfig) -> bool:
+    """Whether a config is a cure at a stop of its knob."""
+    return config.seed in SEEDS and any(
+        mitigation_config(mitigation.id, value, seed=config.seed) == config
+        for mitigation in MITIGATIONS.values()
+        for value in mitigation.values
+    )
+
+
+def choose_and_run() -> tuple[str, RunConfig, str]:
+    """The cure's card, a guess, Run and its knob; returns cure, settings and the run in the address, or ""."""
     chosen = st.selectbox(
         "Cure",
         list(MITIGATIONS),
@@ -106,7 +108,7 @@ def choose_and_run() -> tuple[str, RunConfig, str, str]:
         left, right = st.columns([1, 3], vertical_alignment="center")
         left.image(picture(chosen), alt=CAPTIONS[chosen], width=BESIDE_TEXT)
         right.markdown(f"{mitigation.how} *{CAPTIONS[chosen]}*")
-    guess = predict(COURSE, name="run")
+    predict(COURSE, name="run")
     button = st.container()
     value = st.select_slider(
         mitigation.knob.capitalize(),
@@ -126,8 +128,7 @@ def choose_and_run() -> tuple[str, RunConfig, str, str]:
     if run_id:
         other_settings(config, run_id, key="cures", name="run")
         ask_while_waiting(COURSE, run_id)
-    is_of_these_settings = not run_id or store().get(run_id).config_hash == config.hash
-    return chosen, config, guess if is_of_these_settings else "", run_id
+    return chosen, config, run_id
 
 
 def two_points(run_id: str, chosen: str) -> None:
@@ -255,5 +256,5 @@ all_cures()
 plane(run)
 if recorded_points():
     what_held()
-end(COURSE)
-lab_report(COURSE, name="run", set_controls=set_controls)
+end(COURSE, name="run")
+lab_report(COURSE, name="run", set_controls=set_controls, spells=spells)

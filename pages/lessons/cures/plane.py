@@ -1,7 +1,6 @@
 """The learning-forgetting plane: recorded runs and the reader's own, settings by cure, Pareto front."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -13,6 +12,7 @@ from core.experiments.mitigations import MITIGATIONS
 from core.experiments.plane import Point, Setting, pareto_front, point, settings
 from pages.shared.colours import GREY
 from pages.shared.engine import events_of, store
+from pages.shared.error_bars import ErrorBars, error_bars
 from pages.shared.settings import decimals
 from pages.shared.two_lines import line_cells
 
@@ -176,15 +176,9 @@ def trained_words(found: Setting | Point, score: str) -> str:
 
 
 def _settings_trace(mitigation: str, mine: Sequence[Setting], score: str) -> go.Scatter:
-    def bars(name: str) -> dict[str, Any]:
+    def bars(name: str) -> ErrorBars:
         means = [value_of(s, name) or 0.0 for s in mine]
-        spreads = [s.spread(name) for s in mine]
-        return {
-            "array": [high - mean for (_, high), mean in zip(spreads, means, strict=True)],
-            "arrayminus": [mean - low for (low, _), mean in zip(spreads, means, strict=True)],
-            "thickness": 1,
-            "width": 3,
-        }
+        return error_bars(means, [s.spread(name) for s in mine], thickness=1, width=3)
 
     return go.Scatter(
         x=[s.learned for s in mine],
@@ -246,7 +240,7 @@ def setting_table(found: Sequence[Setting]) -> pd.DataFrame:
     rows = [
         {
             "cure": MITIGATIONS[s.mitigation].title,
-            "knob": f"{MITIGATIONS[s.mitigation].knob} {decimals(s.value)}",
+            "setting": f"{MITIGATIONS[s.mitigation].knob} {decimals(s.value)}",
             "seeds": len(s.points),
             "sentiment learned": _with_range(s, "learned"),
             **line_cells(s.lines),

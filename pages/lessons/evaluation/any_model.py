@@ -1,8 +1,7 @@
-"""Any model on any test set: ask it, show every answer, and set two models against each other."""
+"""Any model on any test set: choose both, and show every answer."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Generic, TypeVar, overload
+from dataclasses import asdict, replace
 
 import pandas as pd
 import streamlit as st
@@ -24,78 +23,23 @@ from core.evaluate.examples import (
 from core.evaluate.limits import cut_line
 from core.evaluate.overlap import WORDS_ONLY
 from core.evaluate.own_pairs import own_examples, template_of, trained_line
-from core.evaluate.thresholds import LabelRow
-from core.runs.messages import (
-    Answers,
-    AskLabels,
-    Evaluate,
-    Evaluated,
-    LabelProbabilities,
-    ModelOnTestSet,
-)
+from core.runs.messages import ModelOnTestSet
 from core.runs.names import run_name
 from core.runs.store import Run
+from pages.lessons.evaluation.collect import Found
 from pages.shared.cards import shared_words
-from pages.shared.engine import current_model, engine, model_ready, store, tokenizer
+from pages.shared.engine import current_model, model_ready, store, tokenizer
 from pages.shared.own_pairs import choose_file
 from pages.shared.plain import plain
-from pages.shared.prepare import compute_button
+from pages.shared.uploads import load_pairs
 
 BASE_MODEL = "the base model"
 MOST_RUNS = 30
-MOST_KEPT = 60
 BINARY = ("exact_match", "contains")
 OVERLAPS = ("f1", "rouge_2", "rouge_l")
 SHARES = {"all": "all", "wrong": f"below {RIGHT_FROM}", "right": f"{RIGHT_FROM} or more"}
 """Where a score is a share, a high one is not called right."""
 OWN_PAIRS = "own"
-
-
-R = TypeVar("R")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Found(Generic[R]):
-    """What came of a measurement; all of it, or until it was stopped."""
-
-    rows: list[R]
-    max_new_tokens: int = 0
-    """Of the answers; 0 where none were written."""
-    n_trained_on: int | None = 0
-
-
-@dataclass
-class Partial:
-    """What has come of a measurement so far."""
-
-    request: Evaluate | AskLabels
-    rows: list[Any] = field(default_factory=list[Any])
-    of: int = 0
-    max_new_tokens: int = 0
-    n_trained_on: int | None = 0
-
-    def take(self, message: Answers | Evaluated | LabelProbabilities) -> None:
-        if isinstance(message, Evaluated):  # the run's own pairs may be gone: then nobody knows
-            self.n_trained_on = message.n_trained_on
-            return
-        self.rows += message.rows
-        self.of = message.of
-        if isinstance(message, Answers):
-            self.max_new_tokens = message.max_new_tokens
-            self.n_trained_on = sum(row.trained_on for row in self.rows)
-
-    def found(self) -> Found[Any]:
-        return Found(
-            rows=sorted(self.rows, key=lambda row: row.number),
-            max_new_tokens=self.max_new_tokens,
-            n_trained_on=self.n_trained_on,
-        )
-
-
-@st.cache_resource(show_spinner=False)
-def kept() -> dict[Evaluate | AskLabels, Found[Any]]:
-    """Finished measurements of this server. Greedy answers do not change, so all readers share them."""
-    return {}
 
 
 def run_title(run: Run) -> str:
@@ -179,7 +123,7 @@ def choose_test_set(run: str) -> ModelOnTestSet | None:
 
 def check_file(dataset: str) -> None:
     """`UserError` when a prompt of an uploaded file leaves no room for its answer."""
-    source, examples = uploads.source(dataset), examples_of("custom", uploads.load(dataset))
+    source, examples = uploads.source(dataset), examples_of("custom", load_pairs(dataset))
     numbers = source.lines or range(1, len(examples) + 1)
     numbered = [replace(e, number=n) for e, n in zip(examples, numbers, strict=False)]
     if model_ready():
@@ -190,53 +134,8 @@ def examples_asked(asked: ModelOnTestSet) -> list[Example]:
     """The examples of a test set."""
     if asked.pairs_of:
         return own_examples(store().get(asked.pairs_of).config, asked.task)
-    records = uploads.load(asked.dataset) if asked.dataset else ()
+    records = load_pairs(asked.dataset) if asked.dataset else ()
     return examples_of(asked.task, records, template=asked.template)
-
-
-@overload
-def collect(request: Evaluate, *, label: str, key: str) -> Found[Judged]: ...
-@overload
-def collect(request: AskLabels, *, label: str, key: str) -> Found[LabelRow]: ...
-def collect(request: Evaluate | AskLabels, *, label: str, key: str) -> Found[Any]:
-    """Rows of a measurement: those kept, or asked for at the press of a button, with progress.
-
-    Any click stops it; what has come by then is shown.
-    """
-    if request in kept():
-        return kept()[request]
-    partial: Partial | None = st.session_state.get(f"{key}_partial")
-    if partial and partial.request != request:
-        partial = None
-    go, halt = st.columns([2, 1])
-    clicked = compute_button(label, key=f"{key}_start", place=go, is_primary=True, width="stretch")
-    halt.button("Stop", key=f"{key}_stop", width="stretch")  # any click ends the loop below
-    place = st.empty()
-    if clicked:
-        partial = st.session_state[f"{key}_partial"] = Partial(request)
-        place.progress(0.0, text="Waiting for the model")
-        for message in engine().ask(request, beat=True):
-            if message:
-                partial.take(message)
-            if partial.of:  # redrawn every second: this is where a click stops the loop
-                n = len(partial.rows)
-                place.progress(n / partial.of, text=f"{n} of {partial.of} examples")
-            else:
-                place.progress(0.0, text="Waiting for the model")
-        while len(kept()) >= MOST_KEPT:
-            kept().pop(next(iter(kept())), None)
-        kept()[request] = partial.found()
-        del st.session_state[f"{key}_partial"]
-        st.rerun()
-    if partial is None:
-        return Found(rows=[])
-    n = len(partial.rows)
-    st.caption(
-        f"Stopped after {n} of {partial.of} examples; the figures cover these."
-        if n
-        else "Stopped before the first answer."
-    )
-    return partial.found()
 
 
 def choose_measure(task: str) -> str:

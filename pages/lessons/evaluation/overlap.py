@@ -2,7 +2,7 @@
 
 import html
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -248,15 +248,20 @@ def scores(found: TextComparison) -> None:
         st.caption("BLEU is 0: no word of the output stands in the reference.")
 
 
-def metric_failures() -> None:
-    """Pairs on which the score lies, one click each."""
+def metric_failures(*, on_look: Callable[[], None]) -> None:
+    """Pairs on which the score lies, one click each, which also calls `on_look`."""
+
+    def look(failure: str) -> None:
+        fill(failure)
+        on_look()
+
     st.caption("Each button fills the boxes below; then change them yourself.")
     with st.container(horizontal=True):
         for failure in METRIC_FAILURES.values():
             st.button(
                 failure.title,
                 key=f"evaluation_trap_{failure.id}",
-                on_click=fill,
+                on_click=look,
                 args=(failure.id,),
             )
 

@@ -1,6 +1,7 @@
 """Lesson: evaluation. What a score counts, where it lies, and how sure one can be."""
 
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
@@ -11,11 +12,9 @@ from core.evaluate.examples import Judged, labels_of
 from core.experiments.watching import WATCHED_TASKS, watched_config
 from core.runs.messages import AskLabels, Evaluate, ModelOnTestSet
 from pages.lessons.evaluation.any_model import (
-    Found,
     choose_measure,
     choose_model,
     choose_test_set,
-    collect,
     ended_runs,
     examples_asked,
     models,
@@ -23,6 +22,7 @@ from pages.lessons.evaluation.any_model import (
     show_limits,
     show_summary,
 )
+from pages.lessons.evaluation.collect import Found, collect
 from pages.lessons.evaluation.learning_curves import draw, watch
 from pages.lessons.evaluation.overlap import challenges, compared, metric_failures
 from pages.lessons.evaluation.same_score import same_score
@@ -32,8 +32,9 @@ from pages.shared.answers import answer, other_settings
 from pages.shared.ask import ask_while_waiting
 from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
-from pages.shared.predict import predict_and_look_up
+from pages.shared.predict import lock, predict_here, show_outcome
 from pages.shared.run_button import run_button
+from pages.shared.settings import SEEDS
 from pages.shared.thread import begin, end
 
 COURSE = content.lesson("evaluation")
@@ -43,7 +44,9 @@ def count_words() -> None:
     """Two boxes and what the measures make of them; no model is needed."""
     same_score()
     st.header("More pairs that fool the score")
-    metric_failures()
+    if predict_here(COURSE):
+        show_outcome(COURSE)
+    metric_failures(on_look=partial(lock, COURSE))
     found = compared()
     st.header("Break the metric")
     challenges(found)
@@ -102,6 +105,13 @@ def set_controls(config: RunConfig) -> None:
     """Put a config into the controls of `while_it_trains`."""
     st.session_state["evaluation_train"] = config.data.task
     st.session_state["evaluation_seed"] = config.seed
+
+
+def spells(config: RunConfig) -> bool:
+    """Whether the controls of `while_it_trains` can be set to a config."""
+    task = config.data.task
+    is_reached = task in WATCHED_TASKS and config.seed in SEEDS
+    return is_reached and config == watched_config(task, seed=config.seed)
 
 
 def look_at_finished() -> None:
@@ -170,14 +180,12 @@ def two_models(asked: ModelOnTestSet, measure: str, found: Found[Judged]) -> Non
 begin(COURSE)
 if "run" in st.query_params:  # who follows a run sees it first
     while_it_trains()
-    predict_and_look_up(COURSE)
     count_words()
 else:
-    predict_and_look_up(COURSE)
     count_words()
     while_it_trains()
 measured = any_model()
 if measured:
     two_models(*measured)
 end(COURSE)
-lab_report(COURSE, name="run", set_controls=set_controls)
+lab_report(COURSE, name="run", set_controls=set_controls, spells=spells)

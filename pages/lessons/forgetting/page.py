@@ -1,13 +1,10 @@
 """Lesson: catastrophic forgetting. Tune on one task and watch the others go."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from core import catalog
 from core.config import RunConfig, default_learning_rate, method_title
 from core.course.content import lesson
-from core.course.sources import MeasuredRun
 from core.evaluate.forgetting import forgetting_from_events
 from core.events import Event
 from core.experiments.collapse import SEQUENCE, STEPS, TEXTBOOK_RATE, collapse, in_sequence
@@ -17,14 +14,16 @@ from pages.shared.engine import events_of, store
 from pages.shared.forgetting import draw, forgetting_view, how_sure, matrix_figure, scrub
 from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
-from pages.shared.predict import is_locked, predict, show_outcome
+from pages.shared.predict import predict, show_outcome_of
 from pages.shared.recordings import recorded_run
 from pages.shared.run_button import run_button
-from pages.shared.settings import RATES, decimals, rate_slider
+from pages.shared.settings import RATES, SEEDS, decimals, rate_slider, within
 from pages.shared.thread import begin, end
 
 GENTLE_RATE = 2e-5
 COURSE = lesson("forgetting")
+OFFERED = ("full", "lora", "top_layers", "prompt")
+WIDE_RATES = (*RATES, 3e-2, 1e-1)
 TURNED = ("method.name", "optimizer.learning_rate", "optimizer.steps", "seed")
 TRAINABLE = [t.id for t in catalog.TASKS.values() if "train" in t.splits]
 
@@ -35,7 +34,7 @@ def settings() -> RunConfig:
     with more_settings():
         method = st.segmented_control(
             "Method",
-            ["full", "lora", "top_layers", "prompt"],
+            OFFERED,
             format_func=method_title,
             default="full",
             required=True,
@@ -46,7 +45,7 @@ def settings() -> RunConfig:
         seed = st.number_input("Seed", 0, 9999, 0, key="forgetting_seed", bind="query-params")
     usual = TEXTBOOK_RATE if method == "full" else default_learning_rate(method)
     with place:
-        rate = rate_slider(usual, key=f"forgetting_rate_{method}", rates=(*RATES, 3e-2, 1e-1))
+        rate = rate_slider(usual, key=f"forgetting_rate_{method}", rates=WIDE_RATES)
     return collapse(method=method, rate=rate, steps=steps, seed=seed)
 
 
@@ -59,11 +58,25 @@ def set_controls(config: RunConfig) -> None:
     st.session_state["forgetting_seed"] = config.seed
 
 
+def spells(config: RunConfig) -> bool:
+    """Whether the controls of `settings` can be set to a config."""
+    method, optimizer = config.method.name, config.optimizer
+    reached = {
+        "method.name": OFFERED,
+        "optimizer.learning_rate": WIDE_RATES,
+        "optimizer.steps": range(1, 501),
+        "seed": SEEDS,
+    }
+    return within(config, reached) and config == collapse(
+        method=method, rate=optimizer.learning_rate, steps=optimizer.steps, seed=config.seed
+    )
+
+
 def one_task() -> RunConfig:
     """The textbook's experiment; returns its settings for the sequence below."""
     left, right = experiment()
     with left:
-        guess = predict(COURSE, name="run")
+        predict(COURSE, name="run")
         button = st.container()
         config = settings()
         with button:
@@ -71,10 +84,6 @@ def one_task() -> RunConfig:
         if run_id:
             other_settings(config, run_id, key="forgetting", name="run")
             ask_while_waiting(COURSE, run_id)
-
-    def compare(events: Sequence[Event]) -> None:
-        if events:
-            show_outcome(COURSE, MeasuredRun(config=config, events=tuple(events)))
 
     with right:
         if not run_id:
@@ -86,12 +95,11 @@ def one_task() -> RunConfig:
                 collections=("forgetting",),
                 turned=TURNED,
                 set_controls=set_controls,
-                guess=guess if is_locked(COURSE, "run") else "",
-                compare=compare,
+                course=COURSE,
             )
         else:
             shown = events_of(run_id) if store().get(run_id).status.is_over else []
-            compare(shown)
+            show_outcome_of(COURSE, run_id)
             forgetting_view(run_id)
     if shown:
         why()
@@ -173,5 +181,5 @@ def what_is_left(events: list[Event]) -> None:
 
 begin(COURSE)
 sequence(one_task())
-end(COURSE)
-lab_report(COURSE, name="run", set_controls=set_controls)
+end(COURSE, name="run")
+lab_report(COURSE, name="run", set_controls=set_controls, spells=spells)

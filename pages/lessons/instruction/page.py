@@ -1,17 +1,13 @@
 """Lesson: instruction fine-tuning, from prompt-completion pairs to a tuned model."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 
 import streamlit as st
 
 from core import catalog
-from core.config import RunConfig
 from core.course import content
-from core.course.sources import MeasuredRun
 from core.data.examples import load_splits
 from core.errors import UserError
-from core.events import Event
 from core.generate.settings import SamplingSettings
 from core.runs.messages import Generate
 from core.runs.states import RunStatus
@@ -22,7 +18,7 @@ from pages.lessons.instruction.results import (
     trained_task_prompt,
     usual_run,
 )
-from pages.lessons.instruction.settings import run_settings, set_controls
+from pages.lessons.instruction.settings import run_settings, set_controls, spells
 from pages.lessons.instruction.stepping import FORWARD, source_of, step_through
 from pages.lessons.instruction.training_data import choose_dataset, epochs, pairs
 from pages.shared.answers import answer, other_settings
@@ -32,7 +28,7 @@ from pages.shared.engine import engine, model_ready, store
 from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment
 from pages.shared.plain import plain
-from pages.shared.predict import is_locked, predict, show_outcome
+from pages.shared.predict import predict, show_outcome_of, waits_for_guess
 from pages.shared.prepare import compute_button
 from pages.shared.run_button import run_button, run_in_url
 from pages.shared.thread import begin, end
@@ -103,24 +99,20 @@ def lesson() -> None:
     left, right = experiment()
     with left:
         task, dataset = choose_dataset()
-        guess = predict(COURSE, name="run")
+        predict(COURSE, name="run")
         button = st.container()
         settings = st.container()
     below = st.container()
-
-    def outcome(config: RunConfig, events: Sequence[Event]) -> None:
-        if events and guess:
-            show_outcome(COURSE, MeasuredRun(config=config, events=tuple(events)))
 
     if task == catalog.CUSTOM_TASK and not dataset:
         with button:
             run_id = run_in_url("run")
         with right:
             if run_id:
-                run_results(run_id, outcome)
+                run_results(run_id, compare_with_guess)
             else:
                 three_pairs()
-                usual_run()
+                usual_run_after_guess()
         return
     with below:
         st.header("1 · Pairs and template")
@@ -137,10 +129,10 @@ def lesson() -> None:
 
     with right:
         if run_id:
-            run_results(run_id, outcome)
+            run_results(run_id, compare_with_guess)
         elif task == catalog.CUSTOM_TASK:
             three_pairs()
-            usual_run()
+            usual_run_after_guess()
         else:
             if task == "sentiment":
                 three_pairs()
@@ -152,9 +144,8 @@ def lesson() -> None:
                 collections=("single_tasks",),
                 turned=TURNED,
                 set_controls=set_controls,
-                guess=guess if is_locked(COURSE, "run") else "",
-                compare=lambda events: outcome(config, events),
-                otherwise=usual_run,
+                course=COURSE,
+                otherwise=usual_run_after_guess,
             )
     with below:
         st.header("2 · The loop, one phase at a time")
@@ -163,6 +154,16 @@ def lesson() -> None:
     if run_id and store().get(run_id).status in (RunStatus.FINISHED, RunStatus.STOPPED):
         with right:  # last, as it waits for two answers
             compare(run_id)
+
+
+def compare_with_guess(run_id: str) -> None:
+    show_outcome_of(COURSE, run_id)
+
+
+def usual_run_after_guess() -> None:
+    """What the usual run came to, as it tells what is to be guessed."""
+    if not waits_for_guess(COURSE, "**What 20 steps on such pairs did.**", name="run"):
+        usual_run()
 
 
 def sources() -> None:
@@ -179,5 +180,5 @@ def sources() -> None:
 
 begin(COURSE)
 lesson()
-end(COURSE)
-lab_report(COURSE, name="run", set_controls=set_controls)
+end(COURSE, name="run")
+lab_report(COURSE, name="run", set_controls=set_controls, spells=spells)

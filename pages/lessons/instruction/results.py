@@ -67,12 +67,12 @@ def short_pairs() -> list[Example]:
     return [first, second, next(e for e in others if e is not second)]
 
 
-def run_results(run_id: str, compare: Callable[[RunConfig, Sequence[Event]], None]) -> None:
+def run_results(run_id: str, compare: Callable[[str], None]) -> None:
     """The reader's run, live while it trains; at its end `compare` sets the guess beside what came."""
 
     def draw(run: Run, events: list[Event]) -> None:
         if run.status.is_over:
-            compare(run.config, events)
+            compare(run.id)
         results(run.unchecked_config, events, behind=recorded_behind(run))
         warn_of_few_tests(events, run.unchecked_config.data.task)
 

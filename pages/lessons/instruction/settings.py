@@ -1,6 +1,6 @@
 """The settings of a run of this lesson: the rate in sight, the rest in a popover; values live in the URL."""
 
-from typing import Any
+from dataclasses import replace
 
 import streamlit as st
 
@@ -16,8 +16,10 @@ from core.config import (
     method_title,
 )
 from pages.shared.layout import more_settings
-from pages.shared.settings import choose_targets, rate_slider
+from pages.shared.settings import RATES, choose_targets, rate_slider, within
 
+METHODS = ("full", "lora")
+RANKS = (1, 2, 4, 8, 16, 32, 64)
 NUMBERS = (
     ("optimizer.steps", "Steps", 1, 500, 20),
     ("optimizer.batch_size", "Batch size", 1, 64, 8),
@@ -35,7 +37,7 @@ def run_settings(data: DataConfig) -> RunConfig:
     with more_settings():
         method = st.segmented_control(
             "Method",
-            ["full", "lora"],
+            METHODS,
             format_func=method_title,
             default="full",
             required=True,
@@ -81,7 +83,7 @@ def _method_settings(method: str) -> MethodConfig:
         return MethodConfig(name=method)
     rank = st.select_slider(
         "Rank",
-        (1, 2, 4, 8, 16, 32, 64),
+        RANKS,
         8,
         key="instruction_rank",
         bind="query-params",
@@ -119,10 +121,45 @@ def _evaluation(data: DataConfig) -> tuple[EvaluationConfig, int]:
     return EvaluationConfig(tasks=tuple(also), every=every), 2 if early else 0
 
 
+def spells(config: RunConfig) -> bool:
+    """Whether the widgets of the lesson can be set to a config."""
+    reached = {
+        "data.task": tuple(catalog.TASKS),
+        "data.others": ((),),
+        "method.name": METHODS,
+        "method.rank": RANKS,
+        "optimizer.learning_rate": RATES,
+        "optimizer.patience": (0, 2),
+        "evaluation.every": range(1, 501),
+        **{path: range(low, high + 1) for path, _, low, high, _ in NUMBERS},
+    }
+    data, method, optimizer = config.data, config.method, config.optimizer
+    if not within(config, reached) or data.validation_share > 0.5:
+        return False
+    settings = MethodConfig(name=method.name)
+    if method.name == "lora":
+        targets = method.target_modules
+        settings = replace(
+            settings, rank=method.rank, alpha=2.0 * method.rank, target_modules=targets
+        )
+    return config == RunConfig(
+        data=data,
+        method=settings,
+        optimizer=OptimizerConfig(
+            learning_rate=optimizer.learning_rate,
+            steps=optimizer.steps,
+            batch_size=optimizer.batch_size,
+            patience=optimizer.patience,
+        ),
+        evaluation=EvaluationConfig(tasks=config.evaluation.tasks, every=config.evaluation.every),
+        seed=config.seed,
+    )
+
+
 def set_controls(config: RunConfig) -> None:
     """Put a config of a built-in task into the widgets of the lesson."""
     method, task = config.method, config.data.task
-    values: dict[str, Any] = {
+    values: dict[str, str | float | list[str]] = {
         "task": task,
         f"template_{task}": config.data.template or catalog.find_task(task).template,
         "validation": config.data.validation_share,

@@ -4,8 +4,7 @@ import ast
 import html
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass, field
 
 import altair as alt
 import pandas as pd
@@ -147,15 +146,22 @@ def value_of(result: Phase) -> str:
             return f"loss {result.loss_before:.2f} → {result.loss_after:.2f}"
 
 
+@dataclass
+class Stepped:
+    """What the phases done so far made, and of which settings."""
+
+    hash: str
+    results: list[Phase] = field(default_factory=list[Phase])
+
+
 def _next_phase(config: RunConfig) -> list[Phase]:
     """The buttons; returns the results of all phases done."""
-    memory: dict[str, Any] = st.session_state.setdefault("stepping", {})
-    results: list[Phase] = memory.setdefault("results", [])
-    wanted = _phases_in_url()
-    if memory.get("hash", config.hash) != config.hash:  # other settings: another training
+    done: Stepped = st.session_state.setdefault("stepping", Stepped(config.hash))
+    results, wanted = done.results, _phases_in_url()
+    if done.hash != config.hash:  # other settings: another training
         results.clear()
         wanted = 0
-    memory["hash"] = config.hash
+    done.hash = config.hash
     following = PHASES[len(results) % len(PHASES)]
     go, again = st.columns([2, 1])
     label = f"Next phase: {following}"

@@ -7,7 +7,6 @@ import streamlit as st
 from core import catalog
 from core.config import DataConfig, RunConfig
 from core.course.lessons import name_of
-from core.data import uploads
 from core.data.encode import encode
 from core.data.examples import CUSTOM_TEMPLATE, Splits, load_splits, says_its_parts
 from core.data.run_data import load_run_data
@@ -18,6 +17,7 @@ from pages.shared.own_pairs import choose_file, edit_pairs, take_over_edits
 from pages.shared.plain import plain
 from pages.shared.prepare import ask_for_model
 from pages.shared.tokens import show_marked
+from pages.shared.uploads import load_pairs
 
 TRAINABLE = [task for task in catalog.TASKS.values() if "train" in task.splits]
 TITLES = {task.id: task.title for task in TRAINABLE} | {catalog.CUSTOM_TASK: "Your own pairs"}
@@ -48,7 +48,7 @@ def choose_dataset() -> tuple[str, str]:
 def choose_data(task: str, dataset: str) -> DataConfig:
     """The pairs with their template."""
     if dataset:
-        uploads.load(dataset)
+        load_pairs(dataset)
         template = template_for(CUSTOM_TEMPLATE, dataset)
         return DataConfig(task=task, dataset=dataset, template=template)
     known = catalog.find_task(task)
@@ -78,7 +78,7 @@ def template_for(default: str, name: str) -> str:
 def choose_split(data: DataConfig) -> DataConfig:
     """How the pairs are divided. Test pairs are never trained on."""
     left, right = st.columns(2)
-    is_said = bool(data.dataset) and says_its_parts(uploads.load(data.dataset))
+    is_said = bool(data.dataset) and says_its_parts(load_pairs(data.dataset))
     share = left.slider(
         "Share kept for validation",
         0.0,

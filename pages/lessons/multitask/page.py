@@ -1,14 +1,11 @@
 """Lesson: multi-task tuning. Several tasks in every batch, and what that keeps."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from core import catalog
 from core.config import RunConfig, default_learning_rate, method_title
 from core.course import content
-from core.course.sources import MeasuredRun
-from core.events import Event
+from core.course.measured_run import MeasuredRun
 from core.experiments import record
 from core.experiments.mixtures import (
     CHECK_EVERY,
@@ -21,15 +18,13 @@ from core.experiments.mixtures import (
 )
 from pages.lessons.multitask.held_out import what_was_learned
 from pages.lessons.multitask.live_scores import draw, mixture_view, shares
+from pages.lessons.multitask.mixture_charts import GROUPS, dot_chart, group_chart
 from pages.lessons.multitask.mixtures import (
-    GROUPS,
     alone_finding,
     alone_rows,
     carry_finding,
     carry_rows,
-    dot_chart,
     forgetting_finding,
-    group_chart,
     group_rows,
     own_mixtures,
     recorded_mixtures,
@@ -40,9 +35,9 @@ from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import events_of, store
 from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
-from pages.shared.predict import is_locked, predict, show_outcome
+from pages.shared.predict import predict, show_outcome, show_outcome_of
 from pages.shared.run_button import run_button, run_in_url
-from pages.shared.settings import rate_slider
+from pages.shared.settings import RATES, SEEDS, rate_slider, within
 from pages.shared.thread import begin, end
 from pages.shared.two_lines import CAPTION, are_measured
 
@@ -82,9 +77,8 @@ def mixing_weights(tasks: list[str]) -> tuple[float, ...]:
     return () if len(set(weights)) == 1 else tuple(map(float, weights))
 
 
-def mix() -> tuple[RunConfig | None, str, str]:
-    """Tasks, a guess and Run in sight, the rest in a popover; returns settings, guess and the run in the address,
-    or ""."""
+def mix() -> tuple[RunConfig | None, str]:
+    """Tasks, a guess and Run in sight, the rest in a popover; returns settings and the run in the address, or ""."""
     chosen = st.pills(
         "Tasks in every batch",
         TRAINED,
@@ -98,9 +92,9 @@ def mix() -> tuple[RunConfig | None, str, str]:
     tasks = [task for task in TRAINED if task in chosen]
     if not tasks:
         st.caption("Choose at least one task.")
-        return None, "", run_in_url("mix")
+        return None, run_in_url("mix")
     batch = st.container()
-    guess = predict(COURSE, name="mix")
+    predict(COURSE, name="mix")
     button = st.container()
     with more_settings("Weights, method, rate"):
         method = st.segmented_control(
@@ -137,8 +131,7 @@ def mix() -> tuple[RunConfig | None, str, str]:
     if run_id:
         other_settings(config, run_id, key="multitask", name="mix")
         ask_while_waiting(COURSE, run_id)
-    is_of_these_settings = not run_id or store().get(run_id).config_hash == config.hash
-    return config, guess if is_of_these_settings else "", run_id
+    return config, run_id
 
 
 def set_controls(config: RunConfig) -> None:
@@ -154,20 +147,42 @@ def set_controls(config: RunConfig) -> None:
         st.session_state[f"multitask_weight_{task}"] = int(weight)
 
 
+def spells(config: RunConfig) -> bool:
+    """Whether the controls of `mix` can be set to a config."""
+    optimizer, weights = config.optimizer, config.data.weights
+    reached = {
+        "method.name": ("full", "lora"),
+        "optimizer.learning_rate": RATES,
+        "optimizer.steps": range(1, 501),
+        "seed": SEEDS,
+    }
+    if not within(config, reached) or not {*config.data.tasks} <= {*TRAINED}:
+        return False
+    return all(weight in range(1, 11) for weight in weights) and config == mixture_config(
+        config.data.tasks,
+        weights=weights,
+        method=config.method.name,
+        rate=optimizer.learning_rate,
+        steps=optimizer.steps,
+        seed=config.seed,
+        every=max(CHECK_EVERY, optimizer.steps // 5),
+    )
+
+
 def live() -> None:
     left, right = experiment()
     with left:
-        config, guess, run_id = mix()
+        config, run_id = mix()
 
-    def compare(events: Sequence[Event]) -> None:
-        if config and events and guess:
-            show_outcome(COURSE, MeasuredRun(config=config, events=tuple(events)))
-            st.caption(what_was_learned(events))
+    def compare(run: MeasuredRun) -> None:
+        show_outcome(COURSE, run)
+        st.caption(what_was_learned(run.events))
 
     with right:
         if run_id:
-            if store().get(run_id).status.is_over:
-                compare(events_of(run_id))
+            show_outcome_of(COURSE, run_id)
+            if store().get(run_id).status.is_over and (events := events_of(run_id)):
+                st.caption(what_was_learned(events))
             mixture_view(run_id)
         else:
             if config:
@@ -179,7 +194,7 @@ def live() -> None:
                     collections=("mixtures",),
                     turned=TURNED,
                     set_controls=set_controls,
-                    guess=guess if is_locked(COURSE, "mix") else "",
+                    course=COURSE,
                     compare=compare,
                 )
             first_screen()
@@ -257,5 +272,5 @@ live()
 number_of_tasks()
 all_at_once()
 carry_over()
-end(COURSE)
-lab_report(COURSE, name="mix", set_controls=set_controls)
+end(COURSE, name="mix")
+lab_report(COURSE, name="mix", set_controls=set_controls, spells=spells)

@@ -27,10 +27,11 @@ from pages.lessons.one_base.adapters import (
     told,
     weights_words,
 )
+from pages.lessons.one_base.report import lab_report
 from pages.shared.cards import Card, show_cards
 from pages.shared.engine import current_model, model_shape, store
 from pages.shared.layout import experiment, more_settings
-from pages.shared.predict import predict_and_look_up
+from pages.shared.predict import is_locked, predict_here, show_outcome
 from pages.shared.prepare import compute_button
 from pages.shared.queue import run_all
 from pages.shared.thread import begin, end
@@ -110,7 +111,10 @@ def where_recorded(texts: Sequence[str]) -> str:
 
 
 def memory_line(found: Sequence[Adapter]) -> None:
-    """Copies against adapters, in MB."""
+    """Copies against adapters, in MB, once that is guessed."""
+    if not is_locked(COURSE):
+        st.caption("How much memory that saves: guess below, under “What it saves”.")
+        return
     st.markdown(
         f"**In memory: {weights_words(N_TASKS, adapter_bytes(found), current_model().parameters)}**"
     )
@@ -209,8 +213,11 @@ def both(loaded: dict[str, Adapter], text: str) -> None:
 
 
 def memory(found: Sequence[Adapter]) -> None:
-    """N adapters against N copies, and the adapters there are."""
+    """N adapters against N copies, once that is guessed, and the adapters there are."""
     st.header("What it saves")
+    if not predict_here(COURSE):
+        return
+    show_outcome(COURSE)
     n_parameters = current_model().parameters
     each = adapter_bytes(found)
     st.altair_chart(memory_chart(memory_rows(each, n_parameters)), width="stretch")
@@ -224,9 +231,9 @@ def memory(found: Sequence[Adapter]) -> None:
 
 
 begin(COURSE)
-predict_and_look_up(COURSE)
 known, loaded, texts = switch()
 if len(loaded) > 1 and texts:
     both(loaded, texts[0])
 memory(known)
 end(COURSE)
+lab_report(COURSE, loaded, texts)

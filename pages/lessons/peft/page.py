@@ -6,14 +6,12 @@ import streamlit as st
 
 from core.config import FAMILIES, METHODS, MethodConfig, RunConfig, of_family
 from core.course import content
-from core.evaluate.apart import runs_words
-from core.events import Memory
 from core.experiments import record
 from core.experiments.method_rows import MethodSetting, method_settings
 from core.experiments.methods import method_config
 from core.formulas.parameters import count, trained_share
 from pages.lessons.peft.calculator import calculator
-from pages.lessons.peft.network import network_picture
+from pages.lessons.peft.memory_table import memory_finding, memory_shown, memory_table
 from pages.lessons.peft.pictures import layer_picture
 from pages.lessons.peft.shares import (
     band_heading,
@@ -23,17 +21,14 @@ from pages.lessons.peft.shares import (
     size_heading,
     size_rows,
 )
+from pages.lessons.peft.shrink import shrink
 from pages.lessons.peft.side_by_side import (
     MEASURES,
     SIDE_COLUMNS,
     SIDE_TABLES,
     headline,
-    memory_finding,
-    memory_shown,
-    memory_table,
     own_rows,
     recorded_rows,
-    recorded_rows_of,
     side_table,
     trade_off_figure,
 )
@@ -43,8 +38,9 @@ from pages.shared.engine import model_shape
 from pages.shared.forgetting import draw, forgetting_view
 from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
-from pages.shared.predict import predict_and_look_up
+from pages.shared.predict import is_locked, predict, show_outcome_of
 from pages.shared.run_button import run_button
+from pages.shared.settings import SEEDS
 from pages.shared.thread import begin, end
 
 COURSE = content.lesson("peft")
@@ -98,61 +94,6 @@ def choose() -> MethodConfig:
     return MethodConfig(name=method, **knob.settings(value))
 
 
-def shrink(config: RunConfig, found: Sequence[MethodSetting]) -> None:
-    """The network with what is trained in blue; share, memory, and what was kept."""
-    method = config.method
-    shape, spec = model_shape(), METHODS[method.name]
-    share = 100 * trained_share(method, shape)
-    st.markdown(f"**{spec.title} trains {share:.3g} % of {shape.title}: the blue**")
-    st.markdown(network_picture(method, shape), unsafe_allow_html=True)
-    figures = st.container(horizontal=True)
-    figures.metric("Trained parameters", short_number(count(method, shape).n), width="content")
-    known = [*found, *method_settings(recorded_rows_of(config, config.hash))]
-    alike = [s for s in known if s.is_recorded and s.rows[0].method == method][:1]
-    if not alike:
-        figures.metric("Memory to train", "–", width="content")
-        figures.metric("General questions kept", "–", width="content")
-        st.caption("This setting is not recorded. Run it to measure it.")
-        return
-    (setting,) = alike
-    all_bytes = [total_bytes(row.memory) for row in setting.rows]
-    figures.metric(
-        "Memory to train", f"{sum(all_bytes) / len(all_bytes) / 1e6:,.0f} MB", width="content"
-    )
-    general = setting.mean("general")
-    shipped = record.recorded("methods")
-    base = shipped.base_score("general") if shipped else None
-    figures.metric(
-        "General questions kept", "–" if general is None else f"{general:.2f}", width="content"
-    )
-    st.caption(
-        "Memory: weights, gradients, optimizer state and activations of the first step. "
-        + (
-            f"Kept: the share of general questions answered right, which no method trained on; the base model "
-            f"scores {base:.2f}. "
-            if base is not None
-            else ""
-        )
-        + (f"Recorded on {shipped.date}, {runs_words(len(setting.rows))}." if shipped else "")
-    )
-
-
-def total_bytes(memory: Memory) -> int:
-    """Frozen and trained weights, and what training keeps besides."""
-    return (
-        memory.frozen_bytes
-        + memory.trained_bytes
-        + memory.gradient_bytes
-        + memory.optimizer_bytes
-        + memory.activation_bytes
-    )
-
-
-def short_number(n: int) -> str:
-    """460,800 as it is, 134,515,008 as 134.5 million."""
-    return f"{n / 1e6:,.1f} million" if n >= 1e6 else f"{n:,}"
-
-
 def what_it_adds(config: MethodConfig) -> None:
     """The method's formula, its count, and its place in a decoder layer."""
     card, shape = METHODS[config.name], model_shape()
@@ -176,6 +117,7 @@ def try_it(found: Sequence[MethodSetting]) -> MethodConfig:
     """The first screen: the method and Run at the left, the network and a run of it at the right."""
     left, right = experiment()
     with left:
+        predict(COURSE, name="run")
         place = st.container()
         method = choose()
         rest = st.container()
@@ -191,10 +133,11 @@ def try_it(found: Sequence[MethodSetting]) -> MethodConfig:
             other_settings(config, run_id, key="peft", name="run")
             ask_while_waiting(COURSE, run_id)
         with right:
+            show_outcome_of(COURSE, run_id)
             forgetting_view(run_id)
         return method
     with right:
-        shrink(config, found)
+        shrink(config, found, told=is_locked(COURSE, "run"))
         answer(
             config,
             draw,
@@ -203,6 +146,7 @@ def try_it(found: Sequence[MethodSetting]) -> MethodConfig:
             collections=("methods",),
             turned=(f"method.{knob.field}" if knob else "method.name", "seed"),
             set_controls=set_controls,
+            course=COURSE,
         )
     left.caption(
         f"Every method is measured the same way: {config.optimizer.steps} steps on reviews at its usual "
@@ -220,6 +164,18 @@ def set_controls(config: RunConfig) -> None:
     if spec.knob:
         st.session_state[f"peft_{name}"] = getattr(config.method, spec.knob.field)
     st.session_state["peft_seed"] = config.seed
+
+
+def spells(config: RunConfig) -> bool:
+    """Whether the controls of `choose` can be set to a config."""
+    method = config.method
+    knob = METHODS[method.name].knob
+    settings = knob.settings(getattr(method, knob.field)) if knob else {}
+    return (
+        config.seed in SEEDS
+        and (not knob or getattr(method, knob.field) in knob.values)
+        and config == method_config(method.name, seed=config.seed, **settings)
+    )
 
 
 def side_by_side(found: list[MethodSetting]) -> None:
@@ -302,7 +258,6 @@ def folklore(found: list[MethodSetting]) -> None:
 
 
 begin(COURSE)
-predict_and_look_up(COURSE)
 settings = method_settings([*recorded_rows(), *own_rows()])
 method = try_it(settings)
 what_it_adds(method)
@@ -310,5 +265,5 @@ side_by_side(settings)
 folklore(settings)
 st.header("How much memory would it take?")
 calculator()
-end(COURSE)
-lab_report(COURSE, name="run", set_controls=set_controls)
+end(COURSE, name="run")
+lab_report(COURSE, name="run", set_controls=set_controls, spells=spells)

@@ -1,8 +1,6 @@
-"""All methods side by side: recorded runs and the reader's own, as a table, a chart and bytes beside
-their formulas."""
+"""All methods side by side: recorded runs and the reader's own, as a table and a chart."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -14,11 +12,10 @@ from core.events import Evaluation, Memory, Step
 from core.experiments import record
 from core.experiments.claims import LEARNED_ENOUGH, not_apart_words
 from core.experiments.method_rows import MethodRow, MethodSetting, method_row
-from core.formulas.memory import in_this_app
 from core.recorded.spread import seeds_of
-from core.shape import ModelShape
 from pages.shared.colours import BLUE, GREEN, GREY, ORANGE
 from pages.shared.engine import events_of, store
+from pages.shared.error_bars import error_bars
 from pages.shared.two_lines import line_cells
 
 COLOURS = {
@@ -112,7 +109,7 @@ def side_table(found: Sequence[MethodSetting]) -> pd.DataFrame:
     )
 
 
-SIDE_COLUMNS: dict[str, Any] = {
+SIDE_COLUMNS = {
     "method": st.column_config.TextColumn(pinned=True),
     "runs": st.column_config.TextColumn(help="Recorded with the app or yours, and how many seeds"),
     "trained": st.column_config.NumberColumn("trained parameters", format="localized"),
@@ -234,17 +231,12 @@ def _trace(
 ) -> go.Scatter:
     unit = MB if measure == "total_bytes" else 1.0
     means = [(s.mean(measure) or 0.0) / unit for s in mine]
-    values = [s.values(measure) for s in mine]
+    ranges = [(min(v) / unit, max(v) / unit) for v in (s.values(measure) for s in mine)]
     title = METHODS[method].title
     return go.Scatter(
         x=[100 * s.rows[0].share for s in mine],
         y=means,
-        error_y={
-            "array": [max(v) / unit - m for v, m in zip(values, means, strict=True)],
-            "arrayminus": [m - min(v) / unit for v, m in zip(values, means, strict=True)],
-            "thickness": 1,
-            "width": 3,
-        },
+        error_y=error_bars(means, ranges, thickness=1, width=3),
         mode="markers",
         marker={
             "symbol": METHODS[method].symbol,
@@ -259,53 +251,4 @@ def _trace(
             for s in mine
         ],
         hovertemplate="%{text}<br>%{x:.3g} %, %{y:.3g}<extra></extra>",
-    )
-
-
-def memory_table(found: Sequence[MethodSetting], shape: ModelShape) -> pd.DataFrame:
-    """Per setting the MB of the first step, by formula and as measured in its first run."""
-    rows: list[dict[str, str | float]] = []
-    for s in found:
-        memory = s.rows[0].memory
-        formula = in_this_app(
-            s.rows[0].method, shape, n_tokens=memory.n_tokens, is_16_bit=_is_16_bit(s, found)
-        )
-        whose = "recorded" if s.is_recorded else "yours"
-        row: dict[str, str | float] = {"method": s.title, "run": whose, "tokens": memory.n_tokens}
-        names = {"gradients": "gradient", "optimizer": "optimizer", "activations": "activation"}
-        for part, name in names.items():
-            row[f"{part}, formula"] = formula[part] / MB
-            row[f"{part}, measured"] = getattr(memory, f"{name}_bytes") / MB
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def memory_shown(table: pd.DataFrame) -> pd.DataFrame:
-    """Formula and measurement of each part in one cell, so that the table fits a page."""
-    shown = pd.DataFrame(table, columns=["method", "run", "tokens"])
-    for part in ("gradients", "optimizer", "activations"):
-        pairs = zip(table[f"{part}, formula"], table[f"{part}, measured"], strict=True)
-        shown[part] = [f"{formula:,.2f} → {measured:,.2f}" for formula, measured in pairs]
-    return shown
-
-
-def _is_16_bit(setting: MethodSetting, found: Sequence[MethodSetting]) -> bool:
-    """By the bytes of a frozen number; where none is frozen, as the other runs of the same machine."""
-    same = [s for s in found if s.is_recorded == setting.is_recorded]
-    for row in (row for s in (setting, *same) for row in s.rows):
-        if frozen := row.memory.frozen_bytes:
-            return frozen < 3 * (row.n_total - row.n_trained)
-    return True
-
-
-def memory_finding(table: pd.DataFrame) -> str:
-    """How far the measured bytes are from the formulas."""
-    exact = max(
-        ((table[f"{part}, measured"] / table[f"{part}, formula"]) - 1).abs().max()
-        for part in ("gradients", "optimizer")
-    )
-    ratio = table["activations, measured"] / table["activations, formula"]
-    return (
-        f"Gradients and optimizer state: measured within {100 * max(exact, 0.001):.1f} % of the formula. "
-        f"Activations: {ratio.min():.1f} to {ratio.max():.1f} times the formula"
     )

@@ -3,17 +3,14 @@
 import html
 from collections.abc import Sequence
 from dataclasses import asdict
-from statistics import fmean
-from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from core.data.examples import task_examples
-from core.evaluate.apart import are_apart, interval_words, runs_words
+from core.evaluate.apart import interval_words
 from core.evaluate.limits import sample_as_shown
 from core.events import (
     Evaluation,
@@ -26,11 +23,10 @@ from core.events import (
 )
 from core.experiments import record
 from core.experiments.mitigations import LEARNED
-from core.experiments.soft_prompts import SIZES, SizeRun, Wandering, size_run, wandering
+from core.experiments.soft_prompts import Wandering, wandering
 from core.runs.messages import TextScore
 from core.runs.store import Run
-from pages.shared.colours import BLUE, GREY, ORANGE
-from pages.shared.engine import events_of, store
+from pages.shared.colours import GREY, ORANGE
 from pages.shared.forgetting import curves
 from pages.shared.live import follow, loss_chart, planned_steps, recorded_behind
 
@@ -48,13 +44,7 @@ def soft_prompt_view(run_id: str) -> None:
 
 def _view(run: Run, events: list[Event]) -> None:
     n_steps = planned_steps(run.unchecked_config)
-    looks = [e for e in events if isinstance(e, VirtualTokens)]
-    scores = [e for e in events if isinstance(e, Evaluation) and e.task == LEARNED]
-    if scores:
-        st.markdown(f"**{score_words(scores[-1])}**")
-    if looks:
-        answers = [e for e in events if isinstance(e, Sample) and e.task == LEARNED]
-        token_row(looks[-1].tokens, answers[-1] if answers else None)
+    _score_and_tokens(events)
     if any(isinstance(e, Evaluation) for e in events):
         chart = curves(events, n_steps, behind=recorded_behind(run))
         st.altair_chart(chart, width="stretch")
@@ -62,16 +52,23 @@ def _view(run: Run, events: list[Event]) -> None:
 
 def draw(run: Run, events: list[Event]) -> None:
     """What a replay shows of a check: the score, what the model reads, and where its virtual tokens went."""
-    looks = [e for e in events if isinstance(e, VirtualTokens)]
+    look, score = _score_and_tokens(events)
+    if look:
+        st.altair_chart(map_chart(events, look.step), width="stretch")
+    elif score:  # a prefix has no place on the map
+        st.altair_chart(curves(events, planned_steps(run.unchecked_config)), width="stretch")
+
+
+def _score_and_tokens(events: Sequence[Event]) -> tuple[VirtualTokens | None, Evaluation | None]:
+    """Draw what the model scores and reads by now, where that is known; both are returned."""
+    look = next((e for e in reversed(events) if isinstance(e, VirtualTokens)), None)
+    answers = [e for e in events if isinstance(e, Sample) and e.task == LEARNED]
     scores = [e for e in events if isinstance(e, Evaluation) and e.task == LEARNED]
     if scores:
         st.markdown(f"**{score_words(scores[-1])}**")
-    if looks:
-        answers = [e for e in events if isinstance(e, Sample) and e.task == LEARNED]
-        token_row(looks[-1].tokens, answers[-1] if answers else None)
-        st.altair_chart(map_chart(events, looks[-1].step), width="stretch")
-    elif scores:  # a prefix has no place on the map
-        st.altair_chart(curves(events, planned_steps(run.unchecked_config)), width="stretch")
+    if look:
+        token_row(look.tokens, answers[-1] if answers else None)
+    return look, scores[-1] if scores else None
 
 
 def score_words(e: Evaluation) -> str:
@@ -159,8 +156,9 @@ def map_chart(events: Sequence[Event], step: int) -> alt.LayerChart | alt.FacetC
     every = pd.DataFrame(rows)
     until = every[every.step <= step]
     now = every[every.step == step]
-    x = alt.X("x:Q", **_axis([*words.x, *every.x], plane, 0))
-    y = alt.Y("y:Q", **_axis([*words.y, *every.y], plane, 1))
+    axis = alt.Axis(tickCount=5, format="~g")
+    x = alt.X("x:Q", title=_direction(plane, 0), scale=_fixed([*words.x, *every.x]), axis=axis)
+    y = alt.Y("y:Q", title=_direction(plane, 1), scale=_fixed([*words.y, *every.y]), axis=axis)
     heading = heading_of(looks, step)
     words["is_shown"] = without_overlap(words)
     named = alt.Chart(words[words.is_shown])
@@ -196,15 +194,15 @@ def without_overlap(words: pd.DataFrame) -> list[bool]:
     return shown
 
 
-def _axis(values: Sequence[float], plane: VocabularyMap, number: int) -> dict[str, Any]:
-    """Fixed over the whole run, so that only the tokens move."""
+def _direction(plane: VocabularyMap, number: int) -> str:
+    return f"direction {number + 1} ({100 * plane.explained[number]:.0f} % of the words’ variance)"
+
+
+def _fixed(values: Sequence[float]) -> alt.Scale:
+    """The same over the whole run, so that only the tokens move."""
     low, high = min(values), max(values)
     pad = 0.05 * (high - low)
-    return {
-        "title": f"direction {number + 1} ({100 * plane.explained[number]:.0f} % of the words’ variance)",
-        "scale": alt.Scale(domain=[low - pad, high + pad], nice=False),
-        "axis": alt.Axis(tickCount=5, format="~g"),
-    }
+    return alt.Scale(domain=[low - pad, high + pad], nice=False)
 
 
 def heading_of(looks: Sequence[VirtualTokens], step: int) -> str:
@@ -235,96 +233,6 @@ def said(found: Wandering) -> str:
         f"(mean cosine {found.end_cosine:.2f}, {found.start_cosine:.2f} at the start; {stayed} kept "
         "the word they began as)."
     )
-
-
-@st.cache_data(show_spinner=False)
-def recorded_sizes() -> list[SizeRun]:
-    """Recorded points of the learning curve; the methods' table has one of them."""
-    found: list[SizeRun] = []
-    for name in ("soft_prompts", "methods"):
-        shipped = record.recorded(name)
-        for run in shipped.runs if shipped else ():
-            made = size_run(run.config, run.events, is_recorded=True)
-            if made and (name == "soft_prompts" or not record.recorded("soft_prompts")):
-                found.append(made)
-    return found
-
-
-@st.cache_data(show_spinner=False, max_entries=500)
-def own_size(run_id: str) -> SizeRun | None:
-    run = store().get(run_id)
-    return size_run(run.valid_config, events_of(run_id), is_recorded=False)
-
-
-def own_sizes() -> list[SizeRun]:
-    """The reader's points, newest first."""
-    ended = [run for run in store().runs() if run.status == "finished"]
-    return [found for run in ended if (found := own_size(run.id))]
-
-
-def size_figure(found: Sequence[SizeRun]) -> go.Figure:
-    """Sentiment over the number of virtual tokens: a mark a run, with its interval over examples."""
-    figure = go.Figure()
-    looks = {
-        (False, "prompt"): ("your runs: prompt tuning", ORANGE, "circle", 12),
-        (False, "prefix"): ("your runs: prefix tuning", BLUE, "square", 12),
-        (True, "prompt"): ("recorded: prompt tuning", ORANGE, "circle-open", 8),
-        (True, "prefix"): ("recorded: prefix tuning", BLUE, "square-open", 8),
-    }
-    for (is_recorded, method), (name, colour, symbol, size) in looks.items():
-        mine = [r for r in found if (r.is_recorded, r.method) == (is_recorded, method)]
-        mine.sort(key=lambda r: (r.virtual_tokens, r.seed))
-        if mine:
-            figure.add_scatter(
-                x=[r.virtual_tokens for r in mine],
-                y=[r.score for r in mine],
-                error_y={
-                    "array": [r.interval[1] - r.score for r in mine],
-                    "arrayminus": [r.score - r.interval[0] for r in mine],
-                    "thickness": 1,
-                },
-                mode="markers",
-                marker={"color": colour, "symbol": symbol, "size": size},
-                name=name,
-                text=[f"seed {r.seed}, n = {r.n}" for r in mine],
-                hovertemplate="%{x} virtual tokens: %{y:.2f}<br>%{text}<extra></extra>",
-            )
-    return figure.update_layout(
-        xaxis={"title": "virtual tokens (log scale)", "type": "log"}
-        | {"tickvals": list(SIZES), "range": [-0.15, 1.85]},
-        yaxis={"title": "sentiment: share right", "range": [-0.02, 1.02]},
-        height=300,
-        margin={"l": 10, "r": 10, "t": 10},
-        legend={"orientation": "h", "y": -0.3},
-    )
-
-
-def size_finding(found: Sequence[SizeRun]) -> str:
-    """Where the curve of prompt tuning is highest, and whether that size is shown to be the best.
-
-    Runs share their test reviews, so more of them do not narrow an interval: it is averaged.
-    """
-    by_size: dict[int, list[SizeRun]] = {}
-    for r in found:
-        if r.method == "prompt":
-            by_size.setdefault(r.virtual_tokens, []).append(r)
-    if len(by_size) < 2:
-        return "Run more sizes to see what more virtual tokens bring"
-    means = {n: fmean(r.score for r in runs) for n, runs in by_size.items()}
-    intervals = {
-        n: (fmean(r.interval[0] for r in runs), fmean(r.interval[1] for r in runs))
-        for n, runs in by_size.items()
-    }
-    best = max(sorted(means), key=lambda n: means[n])
-    near = [n for n in sorted(means) if n != best and not are_apart(intervals[n], intervals[best])]
-    top = (
-        f"{best} virtual token{'s' if best > 1 else ''} scored highest, {means[best]:.2f} "
-        f"({runs_words(len(by_size[best]))})"
-    )
-    if not near:
-        return f"{top}; the 95 % intervals of all other sizes lie below"
-    sizes = ", ".join(map(str, near))
-    return f"No best size is shown: {top}, but its 95 % interval overlaps with that of size {sizes}"
 
 
 def against_words(soft: Evaluation, hand: TextScore, virtual_tokens: int) -> str:

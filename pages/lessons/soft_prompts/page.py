@@ -16,15 +16,12 @@ from pages.lessons.soft_prompts.figures import (
     against_words,
     draw,
     moving_view,
-    own_sizes,
-    recorded_sizes,
     recorded_tokens,
-    size_figure,
-    size_finding,
     soft_prompt_view,
     token_row,
     wandering_words,
 )
+from pages.lessons.soft_prompts.sizes import own_sizes, recorded_sizes, size_figure, size_finding
 from pages.shared.answers import answer, other_settings
 from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import (
@@ -38,11 +35,11 @@ from pages.shared.engine import (
 from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
 from pages.shared.plain import plain
-from pages.shared.predict import predict_and_look_up
+from pages.shared.predict import predict, show_outcome_of, waits_for_guess
 from pages.shared.prepare import compute_button
 from pages.shared.queue import run_all
 from pages.shared.run_button import run_button
-from pages.shared.settings import rate_slider
+from pages.shared.settings import SEEDS, rate_slider, within
 from pages.shared.thread import begin, end
 
 COURSE = content.lesson("soft_prompts")
@@ -110,6 +107,7 @@ def train() -> str:
     """The first screen: the soft prompt's size and Run at the left; what the model reads at the right."""
     left, right = experiment()
     with left:
+        predict(COURSE, name="run")
         place = st.container()
         config = choose()
     with place:
@@ -124,16 +122,21 @@ def train() -> str:
                 collections=("soft_prompts", "methods"),
                 turned=TURNED,
                 set_controls=set_controls,
+                course=COURSE,
                 otherwise=lambda: not_trained(config),
             )
             wandered(shown)
-            if "run" not in st.query_params:  # else it stands below
+            what = "**How much is learned with each number of virtual tokens.**"
+            if "run" not in st.query_params and not waits_for_guess(  # else it stands below
+                COURSE, what, label="Show the scores", key="soft_prompts_sizes"
+            ):
                 size_curve()
         return ""
     with left:
         other_settings(config, run_id, key="soft_prompts", name="run")
         ask_while_waiting(COURSE, run_id)
     with right:
+        show_outcome_of(COURSE, run_id)
         soft_prompt_view(run_id)
     moving_view(run_id)
     if store().get(run_id).config.method.name not in of_family("soft prompts"):
@@ -153,6 +156,28 @@ def set_controls(config: RunConfig) -> None:
     st.session_state[f"soft_prompts_rate_{method.name}"] = config.optimizer.learning_rate
     st.session_state["soft_prompts_steps"] = config.optimizer.steps
     st.session_state["soft_prompts_seed"] = config.seed
+
+
+def spells(config: RunConfig) -> bool:
+    """Whether the controls of `choose` can be set to a config."""
+    method, optimizer = config.method, config.optimizer
+    reached = {
+        "method.name": of_family("soft prompts"),
+        "method.virtual_tokens": SIZES,
+        "method.prompt_start": STARTS,
+        "optimizer.learning_rate": RATES,
+        "optimizer.steps": range(1, 201),
+        "seed": SEEDS,
+    }
+    return within(config, reached) and config == prompt_config(
+        method.virtual_tokens,
+        method=method.name,
+        start=method.prompt_start,
+        text=method.prompt_text,
+        seed=config.seed,
+        learning_rate=optimizer.learning_rate,
+        steps=optimizer.steps,
+    )
 
 
 def not_trained(config: RunConfig) -> None:
@@ -256,10 +281,9 @@ def take_away(run_id: str) -> None:
 
 
 begin(COURSE)
-predict_and_look_up(COURSE)
 shown = train()
 sizes()
 by_hand(shown)
 take_away(shown)
-end(COURSE)
-lab_report(COURSE, name="run", set_controls=set_controls)
+end(COURSE, name="run")
+lab_report(COURSE, name="run", set_controls=set_controls, spells=spells)

@@ -1,19 +1,17 @@
 """What the ablation says of measurements written by hand, and its command with processes that answer at once."""
 
 import json
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core import quiet
 from core.bench import ablation
 from core.bench.ablation import Ablation, Timed, differences, finding, from_json, gains, to_json
 from core.bench.ablation_parts import ALL_ON, PARTS, WORKLOADS, variants
 from core.cli import timing
 from core.cli.main import main
+from tests.watches import watch
 
 
 def timed(part: str, seconds: list[float], *, workload: str = "lora", **more: Any) -> list[Timed]:
@@ -82,17 +80,6 @@ def test_results_are_compared_round_by_round() -> None:
     assert differences(found) == pytest.approx({"lora": 0.01, "answer": 0.5})
 
 
-def watching(others: list[float]) -> Callable[[], quiet.Watch]:
-    """A watch that sees these shares of one of two processors used by others, ten seconds apart."""
-    readings = [quiet.Reading(at_s=0.0, busy_s=0.0, own_s=0.0, steal_s=0.0, load=0.0, n_cores=2)]
-    for share in others:
-        last = readings[-1]
-        readings.append(replace(last, at_s=last.at_s + 10, busy_s=last.busy_s + 10 * share))
-    return lambda: quiet.Watch(
-        reader=lambda: readings.pop(0) if len(readings) > 1 else readings[0], wait=lambda s: None
-    )
-
-
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Where records go; processes answer at once, and without a part it takes twice as long."""
@@ -124,7 +111,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_a_quiet_machine_is_recorded_whole(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(timing, "Watch", watching([0.0] * 20))
+    monkeypatch.setattr(timing, "Watch", watch)
     assert main(["bench", "ablation", "--record"]) == 0
     text = (folder / "ablation.json").read_text("utf-8")
     found = from_json(text)
@@ -143,7 +130,7 @@ def test_a_busy_machine_is_not_recorded(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(timing, "Watch", watching(shares))
+    monkeypatch.setattr(timing, "Watch", lambda: watch(*shares))
     assert main(["bench", "ablation", "--record"]) == 2
     assert "Nothing was recorded. Other programs used 50 %" in capsys.readouterr().err
     assert not folder.exists()
@@ -152,7 +139,7 @@ def test_a_busy_machine_is_not_recorded(
 def test_one_workload_and_one_part_alone(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(timing, "Watch", watching([0.0] * 20))
+    monkeypatch.setattr(timing, "Watch", watch)
     asked = ["bench", "ablation", "--only", "lora", "--parts", "norm", "--quick", "--json"]
     assert main(asked) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -181,7 +168,7 @@ def test_mistakes_are_one_line(
 def test_a_process_that_fails_ends_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(timing, "Watch", watching([0.0] * 20))
+    monkeypatch.setattr(timing, "Watch", watch)
     failed = {"event": "failed", "reason": "no memory"}
     monkeypatch.setattr(ablation, "follow", lambda words, is_first: (failed, 0.0))
     assert main(["bench", "ablation"]) == 2

@@ -5,23 +5,19 @@ from typing import Any
 
 import pytest
 
+from core.bench.growth import NOT_DECIDED, growth_finding
 from core.bench.markdown import markdown
-from core.bench.report import Measured, Report, from_json, recorded, save, to_json
+from core.bench.report import Growth, Measured, Report, from_json, recorded, save, to_json
 from core.bench.speedups import (
-    NOT_DECIDED,
     comparisons,
     disturbances,
     equal_words,
-    failures,
-    final_loss,
     finding,
-    growth_finding,
     left_out,
     measured_once,
-    step_s,
-    summaries,
     utilisation,
 )
+from core.bench.summaries import failures, final_loss, step_s, summaries
 from core.errors import UserError
 from core.quiet import Load, Quietness
 from core.stamp import Stamp
@@ -57,7 +53,7 @@ def report(*extra: Measured, **more: Any) -> Report:
             measured("trainer", 1, 2.125, 0.200),
             *extra,
         ),
-        "growth": ({"axis": "rank", "value": 8, "step_s": 0.5, "tokens": 9},),
+        "growth": (Growth(axis="rank", value=8, step_s=0.5, tokens=9),),
         "stamp": Stamp(dtype="float32", device="cpu", versions={"torch": "2"}),
     }
     return Report(**{**usual, **more})
@@ -240,8 +236,10 @@ def test_sides_on_two_devices_or_in_two_precisions_are_refused(name: str, a: str
         report(measured=rows)
 
 
-def point(value: float, step_s: float, low: float, high: float) -> dict[str, float]:
-    return {"value": value, "step_s": step_s, "low": low, "high": high}
+def point(
+    value: float, step_s: float, low: float | None = None, high: float | None = None
+) -> Growth:
+    return Growth(axis="rank", value=value, step_s=step_s, low=low, high=high, tokens=9)
 
 
 def test_growth_is_a_finding_only_where_intervals_part() -> None:
@@ -259,7 +257,7 @@ def test_growth_is_a_finding_only_where_intervals_part() -> None:
     assert growth_finding("shared", shared) == (
         "With 90 % shared, a step takes 25 % of the time (19 to 32)"
     )
-    old = [{"value": 1, "step_s": 0.477}, {"value": 256, "step_s": 0.405}]
+    old = [point(1, 0.477), point(256, 0.405)]
     assert growth_finding("rank", old) == "Too few steps were timed to tell a difference from noise"
 
 

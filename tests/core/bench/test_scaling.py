@@ -35,9 +35,9 @@ def test_more_examples_are_more_tokens(tiny: LoadedModel, tiny_folder: Path) -> 
     timed = [Timed.of(tiny.model, shape, Case(batch_size=n), tiny.dtype) for n in (1, 8)]
     take_turns(timed)
     few, many = (one.point("rank", 1) for one in timed)
-    assert few["tokens"] < many["tokens"]
-    assert few["needed_flops"] < many["needed_flops"]
-    assert min(few["step_s"], many["step_s"]) > 0
+    assert few.tokens < many.tokens
+    assert few.needed_flops < many.needed_flops
+    assert min(few.step_s, many.step_s) > 0
 
 
 def test_cases_take_turns_and_a_point_is_a_median_of_nine_with_its_interval(
@@ -52,7 +52,7 @@ def test_cases_take_turns_and_a_point_is_a_median_of_nine_with_its_interval(
     one = timed[0]
     one.step_s = [50.0, 5.0, 4.0, 9.0, 6.0, 1.0, 7.0, 2.0, 8.0, 3.0]  # the first warms up
     found = one.point("rank", 1)
-    assert (found["step_s"], found["low"], found["high"], found["n_steps"]) == (5.0, 2.0, 8.0, 9)
+    assert (found.step_s, found.low, found.high, found.n_steps) == (5.0, 2.0, 8.0, 9)
 
 
 @pytest.mark.thorough
@@ -62,8 +62,8 @@ def test_every_case_of_every_axis_is_a_point(
     monkeypatch.setattr(scaling, "AXES", {"rank": (1, 2), "shared": (0.0, 0.5)})
     monkeypatch.setattr(scaling, "sizes", lambda own: [own])
     found = list(scaling.measure_scaling(model=str(tiny_folder), dtype="float32"))
-    assert [point["axis"] for point in found] == ["rank"] * 2 + ["shared"] * 2 + ["parameters"]
-    assert all(point["low"] <= point["step_s"] <= point["high"] for point in found)
+    assert [point.axis for point in found] == ["rank"] * 2 + ["shared"] * 2 + ["parameters"]
+    assert all(point.low <= point.step_s <= point.high for point in found)
 
 
 def test_a_random_model_has_the_size_of_its_shape(tiny: LoadedModel, tiny_folder: Path) -> None:
@@ -73,4 +73,4 @@ def test_a_random_model_has_the_size_of_its_shape(tiny: LoadedModel, tiny_folder
     one = Timed.of(model, shape, Case(), tiny.dtype)
     one.step()
     one.step()
-    assert one.point("rank", 1)["step_s"] > 0
+    assert one.point("rank", 1).step_s > 0

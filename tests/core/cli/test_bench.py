@@ -2,8 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from core.bench.report import from_json
 from core.bench.workloads import WORKLOADS
 from core.cli import timing
 from core.cli.main import main
+from tests.watches import BUSY, QUIET, watch
 
 
 @pytest.mark.slow
@@ -71,20 +71,6 @@ def test_sides_of_all_seeds_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(row[row.index("--dtype") + 1] == "auto" for row in asked)
 
 
-QUIET = quiet.Reading(at_s=0.0, busy_s=0.0, own_s=0.0, steal_s=0.0, load=0.0, n_cores=2)
-
-
-def watching(others: Sequence[float]) -> Callable[[], quiet.Watch]:
-    """A watch of a machine on which other programs use so many processors before, and at each look."""
-    readings = [QUIET]
-    for share in others:
-        last = readings[-1]
-        readings.append(replace(last, at_s=last.at_s + 10, busy_s=last.busy_s + 10 * share))
-    return lambda: quiet.Watch(
-        reader=lambda: readings.pop(0) if len(readings) > 1 else readings[0], wait=lambda s: None
-    )
-
-
 @pytest.fixture
 def sides(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     """Sides that answer at once, and a folder for the record; change an entry to change an answer."""
@@ -131,7 +117,7 @@ RECORD = ["bench", "--only", "lora8", "--record"]
 def test_a_quiet_machine_is_recorded_with_all_that_matters(
     sides: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(timing, "Watch", watching([0.0] * 20))
+    monkeypatch.setattr(timing, "Watch", watch)
     assert main(RECORD) == 0
     report = from_json((sides["folder"] / "bench.json").read_text("utf-8"))
     stamp = report.stamp
@@ -146,7 +132,7 @@ def test_a_quiet_machine_is_recorded_with_all_that_matters(
 def test_recording_refuses_a_busy_machine_before_it_measures(
     sides: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(timing, "Watch", watching([1.0]))
+    monkeypatch.setattr(timing, "Watch", lambda: watch(BUSY))
     assert main(RECORD) == 2
     said = capsys.readouterr().err
     assert "Nothing was recorded. Other programs used 50 % of the processors" in said
@@ -161,7 +147,7 @@ def test_recording_refuses_a_machine_that_became_busy_but_writes_a_marked_report
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(timing, "Watch", watching([0.0] + [1.0] * 20))
+    monkeypatch.setattr(timing, "Watch", lambda: watch(QUIET, *[BUSY] * 20))
     assert main([*RECORD, "--out", str(tmp_path / "out")]) == 2
     assert "processors while measuring (at most 5 %)" in capsys.readouterr().err
     assert not sides["folder"].exists()
@@ -173,7 +159,7 @@ def test_recording_refuses_a_machine_that_became_busy_but_writes_a_marked_report
 def test_recording_refuses_baselines_that_vary(
     sides: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(timing, "Watch", watching([0.0] * 20))
+    monkeypatch.setattr(timing, "Watch", watch)
     seconds = iter((1.0, 5.0, 6.0, 1.0, 6.5, 6.0, 1.0, 5.0, 6.0))
     monkeypatch.setitem(sides, "seconds", _Each(seconds))
     assert main(RECORD) == 2
@@ -195,7 +181,7 @@ class _Each(dict[str, float]):
 def test_recording_wants_more_than_one_process(
     sides: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(timing, "Watch", watching([0.0] * 20))
+    monkeypatch.setattr(timing, "Watch", watch)
     assert main([*RECORD, "--seeds", "0"]) == 2
     assert "Measured in one process only: Trainer + peft" in capsys.readouterr().err
 
@@ -203,12 +189,12 @@ def test_recording_wants_more_than_one_process(
 def test_a_plain_measurement_runs_on_a_busy_machine_and_says_so(
     sides: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(timing, "Watch", watching([1.0] * 20))
+    monkeypatch.setattr(timing, "Watch", lambda: watch(*[BUSY] * 20))
     assert main(["bench", "--only", "lora8"]) == 0
     printed = capsys.readouterr()
     assert "disturbed: Other programs used 50 %" in printed.err
     assert "On a disturbed machine: " in printed.out
-    monkeypatch.setattr(timing, "Watch", watching([1.0] * 20))
+    monkeypatch.setattr(timing, "Watch", lambda: watch(*[BUSY] * 20))
     assert main(["bench", "--only", "lora8", "--json"]) == 0
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert last["disturbed"] == list(last["stamp"]["disturbed"]) != []
@@ -217,7 +203,7 @@ def test_a_plain_measurement_runs_on_a_busy_machine_and_says_so(
 def test_a_side_on_another_device_ends_the_measurement(
     sides: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(timing, "Watch", watching([0.0] * 20))
+    monkeypatch.setattr(timing, "Watch", watch)
     sides["devices"] = {"ours": "cuda:0"}
     assert main(["bench", "--only", "lora8"]) == 2
     said = capsys.readouterr().err

@@ -59,6 +59,7 @@ def test_a_run_on_record_is_repeated_by_its_command(capsys: pytest.CaptureFixtur
     assert "nosuch" in refused(["runs", "command", "nosuch"], capsys)
 
 
+@pytest.mark.thorough
 def test_a_shell_understands_the_command() -> None:
     command = command_of(ODD).replace("python", shlex.quote(sys.executable), 1)
     done = subprocess.run(

@@ -12,14 +12,16 @@ from core.course.challenges import (
     PairChallenge,
     PromptChallenge,
     RunChallenge,
-    Smallest,
     challenge,
     challenges,
     config_from,
 )
-from core.course.judge import UNKNOWN, Verdict, judge_pair, judge_prompt, judge_run
-from core.course.judge_evidence import find
+from core.course.conditions import Smallest
+from core.course.judge import judge_pair, judge_run
+from core.course.judge_prompts import judge_prompt
 from core.course.lessons import LESSONS
+from core.course.measured_run import find
+from core.course.verdict import UNKNOWN, Verdict
 from core.errors import UserError
 from core.experiments import prompting_record
 from core.experiments.collections import wanted

@@ -13,8 +13,6 @@ from core.config import (
     RunConfig,
 )
 from core.course.challenges import (
-    Condition,
-    Limit,
     Pair,
     PairAnswer,
     PairChallenge,
@@ -22,22 +20,13 @@ from core.course.challenges import (
     PromptAnswer,
     PromptChallenge,
     RunChallenge,
-    Setting,
-    Smallest,
-    Trend,
-    Untrained,
 )
-from core.course.judge import (
-    MET,
-    MISSED,
-    UNKNOWN,
-    UNSURE,
-    Verdict,
-    judge_pair,
-    judge_prompt,
-    judge_run,
-)
-from core.course.judge_evidence import Evidence, measured
+from core.course.conditions import Condition, Limit, Setting, Smallest, Trend, Untrained
+from core.course.judge import judge_pair, judge_run
+from core.course.judge_prompts import judge_prompt
+from core.course.measured_run import MeasuredRun
+from core.course.measures import measured
+from core.course.verdict import MET, MISSED, UNKNOWN, UNSURE, Verdict
 from core.evaluate.uncertainty import wilson_interval
 from core.events import Evaluation, Event, Step, Validation
 from core.experiments.prompting import Row
@@ -75,20 +64,20 @@ def step(number: int, loss: float) -> Step:
     )
 
 
-def run(*events: Event, config: RunConfig | None = None, trained: int = 10) -> Evidence:
+def run(*events: Event, config: RunConfig | None = None, trained: int = 10) -> MeasuredRun:
     summary = RunSummary(
         trainable_params=trained, total_params=1_000, steps=20, artifact_bytes=500_000
     )
-    return Evidence(run_id="r", config=config or RunConfig(), events=events, summary=summary)
+    return MeasuredRun(run_id="r", config=config or RunConfig(), events=events, summary=summary)
 
 
-def judged(condition: Condition, found: Evidence, *others: Evidence) -> Verdict:
+def judged(condition: Condition, found: MeasuredRun, *others: MeasuredRun) -> Verdict:
     one = RunChallenge(**HEAD, conditions=(condition,), solution="", defaults="")  # type: ignore[arg-type]
     by_hash = {other.config.hash: other for other in others}
     return judge_run(one, found, lambda config: by_hash.get(config.hash))
 
 
-def state(condition: Condition, found: Evidence, *others: Evidence) -> str:
+def state(condition: Condition, found: MeasuredRun, *others: MeasuredRun) -> str:
     (finding,) = judged(condition, found, *others).findings
     return finding.state
 
@@ -209,11 +198,11 @@ def test_what_a_cure_looked_at_counts_as_trained() -> None:
         assert state(Untrained(untrained="names"), run(config=config)) == came
 
 
-def of_rank(rank: int, right: int) -> Evidence:
+def of_rank(rank: int, right: int) -> MeasuredRun:
     return run(check("names", right), config=RunConfig(method=MethodConfig(rank=rank)))
 
 
-def smallest(found: Evidence, *others: Evidence) -> list[str]:
+def smallest(found: MeasuredRun, *others: MeasuredRun) -> list[str]:
     one = RunChallenge(
         **HEAD,  # type: ignore[arg-type]
         conditions=(
@@ -305,7 +294,7 @@ def row(labels: int, right: int, *, form: str = "chat", seed: int = 0) -> Row:
 
 
 def prompted(
-    prompt: Prompt, answer: PromptAnswer, rows: list[Row], found: Evidence | None = None
+    prompt: Prompt, answer: PromptAnswer, rows: list[Row], found: MeasuredRun | None = None
 ) -> Verdict:
     one = PromptChallenge(
         **HEAD,  # type: ignore[arg-type]

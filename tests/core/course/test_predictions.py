@@ -7,9 +7,10 @@ import pytest
 from core.config import RunConfig
 from core.course.content import lesson
 from core.course.figures import Figure, check_curve, check_metric, of_runs
+from core.course.measured_run import MeasuredRun
 from core.course.predictions import Bar, Chosen, Drawn, Option
 from core.course.questions import Answer, Question, Why
-from core.course.sources import MeasuredRun, Runs, kind_of
+from core.course.sources import Runs, kind_of
 from core.errors import UserError
 from core.events import Evaluation, Sample, Step
 from core.experiments.collapse import LEAD, collapse
@@ -159,6 +160,42 @@ def test_bars_of_several_sources_are_not_of_one_run() -> None:
     }
     with pytest.raises(UserError, match="several settings"):
         drawn.measured(sources, a_run())
+
+
+def test_a_run_answers_for_its_own_settings_or_where_any_run_is_meant() -> None:
+    """Else a run of rank 8 would answer what rank 1 does."""
+    other = a_run(collapse(rate=1e-3))
+    assert TEXTBOOK.holds(collapse(seed=5))
+    assert not TEXTBOOK.holds(other.config)
+    asked_of_any = replace(KEPT, any_run=True)
+    assert asked_of_any.measured(SOURCES, other) == Figure(values=(0.1,), interval=(0.05, 0.2))
+    assert KEPT.measured(SOURCES, other) == KEPT.measured(SOURCES)
+    bars = Drawn(
+        id="bars",
+        ask="?",
+        axis="share",
+        bars=(
+            Bar(text="high", figure="textbook.names.after"),
+            Bar(text="low", figure="gentle.names.after"),
+        ),
+        why=WHY,
+    )
+    settings = {"method.name": "full", "optimizer.learning_rate": 2e-5}
+    sources = {**SOURCES, "gentle": Runs(runs="forgetting", settings=settings)}
+    recorded, beside = bars.measured(sources), bars.measured(sources, a_run())
+    assert recorded
+    assert beside
+    assert beside[0].value == 0.1  # its own bar, and no other
+    assert beside[1] == recorded[1]
+
+
+def test_a_prompt_that_another_run_watched_does_not_answer() -> None:
+    park = lesson("forgetting").prediction("park")
+    figures = lesson("forgetting").figures
+    assert isinstance(park, Chosen)
+    assert park.measured(figures, a_run()) == Figure(text="Negative")
+    config = replace(collapse(), evaluation=replace(collapse().evaluation, prompts=("Hello?",)))
+    assert park.measured(figures, a_run(config)) is None
 
 
 def test_settings_name_one_run_for_each_seed() -> None:

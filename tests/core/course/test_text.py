@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.course.figures import NOT_RECORDED
+from core.course.citations import NOT_RECORDED
 from core.course.sources import Count, Pair, Prompt, Shots
 from core.course.text import (
     SECTIONS,

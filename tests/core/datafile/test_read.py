@@ -163,6 +163,7 @@ def test_a_damaged_parquet_file() -> None:
         read(parquet(PAIRS)[:-20] + b"x" * 20, name="a.parquet")
 
 
+@pytest.mark.thorough
 def test_a_table_that_unpacks_to_far_more_is_refused() -> None:
     same = [{"prompt": "x" * 100_000, "completion": "y"}] * 2_100
     content = parquet(same)

@@ -78,6 +78,7 @@ def test_nothing_said_has_no_precision_and_no_interval() -> None:
     assert (or_dash(report.macro_precision), or_dash(report.macro_recall)) == ("–", "0.00")
 
 
+@pytest.mark.thorough
 @given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_wilson_interval_equals_scipy(case: tuple[int, int]) -> None:
     wanted = binomtest(*case).proportion_ci(method="wilson")

@@ -4,8 +4,10 @@ from collections import Counter
 
 from core import catalog
 from core.config import METHODS
-from core.experiments.collections import DRAWN_RANKS, SEEDS, ask_matrices, base_requests, wanted
+from core.experiments.base_requests import base_requests
+from core.experiments.collections import SEEDS, wanted
 from core.experiments.mitigations import MITIGATIONS, mitigation_of
+from core.experiments.run_requests import DRAWN_RANKS, ask_matrices
 from core.runs.messages import LookAtMatrices, LookAtSpectrum, Measure, Merge
 
 BY_NAME = {one.name: one.configs for one in wanted()}

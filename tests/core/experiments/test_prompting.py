@@ -14,8 +14,6 @@ from core.errors import UserError
 from core.experiments import knowledge_probe, prompting_record
 from core.experiments.measure_all import Measurer
 from core.experiments.prompting import (
-    LISTS,
-    MEASURED,
     SHOTS,
     TUNED,
     Row,
@@ -139,7 +137,10 @@ def test_a_measurement_s_name_holds_all_that_decides_it(
     ]  # fmt: skip
     assert len({a.key for a in (*others, PromptEvaluation())}) == len(others) + 1
     assert PromptEvaluation.from_dict(others[1].to_dict()) == others[1]
-    figures = {name: getattr(row(), name) for name in (*MEASURED, *LISTS)}
+    names = ("score", "metric", "n", "prompt_tokens", "uncached_tokens", "answer_tokens")
+    figures = {
+        name: getattr(row(), name) for name in (*names, "interval", "seconds", "cached_seconds")
+    }
     prompt_evaluation.keep(Measured(asking=PromptEvaluation(), measured_at=1.0, **figures))
     assert [kept.score for kept in prompt_evaluation.everything()] == [0.5]
     (prompt_evaluation.folder() / "broken.json").write_text("{")

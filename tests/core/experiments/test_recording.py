@@ -11,29 +11,11 @@ from core.errors import UserError
 from core.experiments import record, recording
 from core.experiments.recording import Recorder
 from core.experiments.runner import carry_out
-from core.quiet import Load, Quietness, Reading, Watch
+from core.quiet import Load, Quietness
 from core.runs.store import RunStore
 from core.runs.worker import BaseKeeper
 from core.stamp import Stamp
-
-BUSY, QUIET = 1.0, 0.0
-
-
-def watch(*others: float) -> Watch:
-    """Of a machine on which other programs use so many of two processors before, and at each look."""
-    readings = [Reading(at_s=0.0, busy_s=0.0, own_s=0.0, steal_s=0.0, load=0.0, n_cores=2)]
-    for share in others:
-        last = readings[-1]
-        readings.append(replace(last, at_s=last.at_s + 10, busy_s=last.busy_s + 10 * share))
-
-    def reader() -> Reading:
-        last = readings[0]
-        if len(readings) > 1:
-            return readings.pop(0)
-        readings[0] = replace(last, at_s=last.at_s + 10)
-        return last
-
-    return Watch(reader=reader, wait=lambda seconds: None)
+from tests.watches import BUSY, QUIET, watch
 
 
 def config(folder: Path, *, seed: int = 0) -> RunConfig:
@@ -68,7 +50,7 @@ def test_a_disturbed_run_is_refused_and_only_it_is_run_again(home: Path, tiny_fo
     assert second[0].id == runs[0].id
     assert second[1].id != runs[1].id
     stamps = again.stamps([run.id for run in second])
-    made = record.record("cures", second, store, untouched=[], command="c", stamps=stamps)
+    made = record.record("cures", second, store, base=[], command="c", stamps=stamps)
     assert (made.stamp.dtype, made.stamp.device) == ("float32", "cpu")
     assert made.stamp.disturbed == ()
     assert all(run.stamp and run.stamp.quiet.during is not None for run in made.runs)
@@ -91,12 +73,17 @@ def test_a_record_and_its_stamp_are_read_back(
     load = Load(seconds=9.0, others=0.01, steal=None, load=0.0)
     stamp = Stamp.now(dtype="float32", device="cpu", quiet=Quietness(before=load, during=load))
     made = replace(
-        record.record("x", [], RunStore(), untouched=[], command="c"), stamp=Stamp.of_all([stamp])
+        record.record("x", [], RunStore(), base=[], command="c"), stamp=Stamp.of_all([stamp])
     )
     record.save(made, tmp_path / "x.json")
     monkeypatch.setattr(record, "FOLDER", tmp_path)
     record.recorded.cache_clear()
     assert record.recorded("x") == made
+    record.recorded.cache_clear()
+    (tmp_path / "x.json").write_text(
+        (tmp_path / "x.json").read_text().replace('"base"', '"untouched"')
+    )
+    assert record.recorded("x") == made  # older records call it so
     record.recorded.cache_clear()
 
 

@@ -67,11 +67,11 @@ def test_what_is_recorded_is_read_back(
         evaluation=EvaluationConfig(tasks=("general",), final_examples=3),
         dtype="float32",
     )
-    untouched = score_base(names, keeper)
-    assert [(e.task, e.n) for e in untouched] == [("names", 3), ("general", 3)]
+    base = score_base(names, keeper)
+    assert [(e.task, e.n) for e in base] == [("names", 3), ("general", 3)]
     assert len(task_examples("names", "test")) > 3
     runs = carry_out([config(tiny_folder)], store, keeper)
-    made = record.record("cures", runs, store, untouched=untouched, command="python -m core …")
+    made = record.record("cures", runs, store, base=base, command="python -m core …")
     record.save(made, home / "cures.json")
     monkeypatch.setattr(record, "FOLDER", home)
     record.recorded.cache_clear()
@@ -80,7 +80,7 @@ def test_what_is_recorded_is_read_back(
     record.save(found, home / "again.json")
     assert (home / "again.json").read_bytes() == (home / "cures.json").read_bytes()
     assert (found.command, found.date, found.stamp) == (made.command, made.date, made.stamp)
-    assert found.base_score("general") == untouched[1].score
+    assert found.base_score("general") == base[1].score
     assert found.base_score("topic") is None
     (kept,) = found.runs
     assert kept.config == runs[0].config

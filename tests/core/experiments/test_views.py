@@ -10,8 +10,9 @@ from core import recorded as recorded_runs
 from core.config import METHODS, RunConfig
 from core.data.tokenizer import ChatTokenizer
 from core.events import Evaluation, Memory, Started, Step
-from core.experiments import collections, prompting_record, record
-from core.experiments.collections import base_requests, wanted
+from core.experiments import prompting_record, record, run_requests
+from core.experiments.base_requests import base_requests
+from core.experiments.collections import wanted
 from core.experiments.knowledge_probe import FACTS
 from core.experiments.method_rows import method_row
 from core.experiments.mitigations import mitigation_config
@@ -161,7 +162,7 @@ def test_prompting_is_a_view_of_runs_and_of_what_was_asked(
 ) -> None:
     prompting_record.recorded.cache_clear()
     tokenizer = ChatTokenizer.load(tiny_folder)
-    monkeypatch.setattr(collections, "load_tokenizer", lambda model: tokenizer)
+    monkeypatch.setattr(run_requests, "load_tokenizer", lambda model: tokenizer)
     (one,) = (one for one in wanted() if one.name == "prompting")
     write("prompting", list(one.configs), folder)
     for run in recorded_runs.collection("prompting", folder=folder).runs:

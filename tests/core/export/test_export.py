@@ -21,7 +21,8 @@ from core.data import uploads
 from core.errors import UserError
 from core.events import Evaluation
 from core.export.card import model_card
-from core.export.peft_adapter import export_peft
+from core.export.export import export
+from core.paths import data_dir
 from core.runs.execute import execute
 from core.runs.inference_session import InferenceSession
 from core.runs.store import Run, RunStore
@@ -33,8 +34,14 @@ WITHOUT = ("full", "top_layers", "bitfit", "adapter")
 """peft has no format for these."""
 
 
+_TUNED: dict[tuple[Path, str, Path], str] = {}
+
+
 def finished(method: str, folder: Path) -> Run:
-    store = RunStore()
+    """A run of a method; where this home has one of the same folder, that one."""
+    store, key = RunStore(), (data_dir(), method, folder)
+    if key in _TUNED:
+        return store.get(_TUNED[key])
     config = RunConfig(
         model=str(folder),
         data=DataConfig(task=catalog.CUSTOM_TASK, dataset=uploads.keep(PAIRS)),
@@ -46,15 +53,16 @@ def finished(method: str, folder: Path) -> Run:
     run = store.start(config, worker="test")
     execute(run, store, BaseKeeper())
     assert store.get(run.id).status == "finished"
+    _TUNED[key] = run.id
     return store.get(run.id)
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("method", [m for m in METHODS if m not in WITHOUT])
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("tuned_home")
 def test_plain_peft_gives_the_same_logits(method: str, tiny_folder: Path, tmp_path: Path) -> None:
     run = finished(method, tiny_folder)
-    folder = export_peft(RunStore(), run.id, tmp_path / "exported")
+    folder = export(RunStore(), run.id, tmp_path / "exported", is_checked=False).folder
     session = InferenceSession(RunStore())
     session.model_for(run.config.model)
     ours, base = session.model_for(run.config.model, run.id)
@@ -72,35 +80,35 @@ def test_plain_peft_gives_the_same_logits(method: str, tiny_folder: Path, tmp_pa
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("method", WITHOUT)
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("tuned_home")
 def test_what_peft_has_no_format_for_is_said(
     method: str, tiny_folder: Path, tmp_path: Path
 ) -> None:
     run = finished(method, tiny_folder)
     with pytest.raises(UserError, match=f"tuned with {method}, which peft has no format for"):
-        export_peft(RunStore(), run.id, tmp_path / "exported")
+        export(RunStore(), run.id, tmp_path / "exported", is_checked=False)
     assert not (tmp_path / "exported").exists()
 
 
 @pytest.mark.thorough
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("tuned_home")
 def test_the_adapter_names_its_base_by_what_others_call_it(
     tiny_folder: Path, tmp_path: Path
 ) -> None:
     run = finished("lora", tiny_folder)
-    folder = export_peft(RunStore(), run.id, tmp_path / "exported")
+    folder = export(RunStore(), run.id, tmp_path / "exported", is_checked=False).folder
     named = json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"]
     assert named == catalog.find_model(str(tiny_folder)).id
     assert catalog.MODELS[catalog.DEFAULT_MODEL].hub_name == "HuggingFaceTB/SmolLM2-135M-Instruct"
 
 
 @pytest.mark.thorough
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("tuned_home")
 def test_the_card_says_base_settings_scores_and_how_to_load(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = finished("lora", tiny_folder)
-    folder = export_peft(RunStore(), run.id, tmp_path / "exported")
+    folder = export(RunStore(), run.id, tmp_path / "exported", is_checked=False).folder
     card = (folder / "README.md").read_text("utf-8")
     assert str(tiny_folder) not in card  # no folder of this machine
     assert f"base_model: {tiny_folder.name}" in card

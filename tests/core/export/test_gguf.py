@@ -23,7 +23,7 @@ from tests.core.models.architectures import CONFIGS
 
 
 @pytest.fixture
-def exported(tiny_folder: Path, tmp_path: Path, home: Path) -> Path:
+def exported(tiny_folder: Path, tmp_path: Path, tuned_home: Path) -> Path:
     run = finished("lora", tiny_folder)
     export(RunStore(), run.id, tmp_path / "merged", "merged", is_checked=False)
     return export(RunStore(), run.id, tmp_path / "gguf", "gguf", is_checked=False).folder
@@ -75,7 +75,7 @@ def test_a_file_says_how_to_read_it(exported: Path, tiny_folder: Path) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("tuned_home")
 def test_a_wrong_tensor_is_found(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,7 +91,7 @@ def test_a_wrong_tensor_is_found(
 
 
 @pytest.mark.thorough
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("tuned_home")
 def test_biases_are_refused(tiny_folder: Path, tmp_path: Path) -> None:
     run = finished("bitfit", tiny_folder)
     with pytest.raises(UserError, match="models without biases only"):
@@ -99,7 +99,7 @@ def test_biases_are_refused(tiny_folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("tuned_home")
 def test_another_architecture_is_refused_in_a_sentence(tmp_path: Path) -> None:
     folder = tmp_path / "other"
     folder.mkdir()

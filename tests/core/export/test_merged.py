@@ -22,7 +22,7 @@ MERGEABLE = [name for name, method in METHODS.items() if method.is_mergeable]
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("method", MERGEABLE)
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("tuned_home")
 def test_plain_transformers_computes_the_same(
     method: str, tiny_folder: Path, tmp_path: Path
 ) -> None:
@@ -50,7 +50,7 @@ def test_plain_transformers_computes_the_same(
 
 
 @pytest.mark.thorough
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("tuned_home")
 def test_it_is_stored_in_the_precision_of_its_base(tiny_folder: Path, tmp_path: Path) -> None:
     half = tmp_path / "half"
     AutoModelForCausalLM.from_pretrained(tiny_folder, dtype=torch.bfloat16).save_pretrained(half)
@@ -66,7 +66,7 @@ def test_it_is_stored_in_the_precision_of_its_base(tiny_folder: Path, tmp_path: 
 @pytest.mark.thorough
 @pytest.mark.parametrize("format", ["merged", "gguf"])
 @pytest.mark.parametrize("method", ["adapter", "prompt", "prefix"])
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("tuned_home")
 def test_what_is_no_change_of_a_weight_is_refused(
     method: str, format: str, tiny_folder: Path, tmp_path: Path
 ) -> None:
@@ -77,7 +77,7 @@ def test_what_is_no_change_of_a_weight_is_refused(
 
 
 @pytest.mark.thorough
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("tuned_home")
 def test_the_code_of_its_card_answers_as_the_app(tiny_folder: Path, tmp_path: Path) -> None:
     run = finished("lora", tiny_folder)
     export(RunStore(), run.id, tmp_path / "merged", "merged", is_checked=False)

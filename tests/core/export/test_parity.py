@@ -85,7 +85,7 @@ def test_plain_peft_is_asked_again_with_a_rounded_adapter(
 
 
 @pytest.mark.thorough
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("tuned_home")
 def test_the_command_shows_and_keeps_the_answers_of_a_fresh_process(
     tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -106,7 +106,7 @@ def test_the_command_shows_and_keeps_the_answers_of_a_fresh_process(
 
 
 @pytest.mark.thorough
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("tuned_home")
 def test_other_weights_are_found_out(tiny_folder: Path, tmp_path: Path) -> None:
     run, store = finished("full", tiny_folder), RunStore()
     to = export(store, run.id, tmp_path / "merged", "merged", is_checked=False).folder
@@ -118,7 +118,7 @@ def test_other_weights_are_found_out(tiny_folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("tuned_home")
 def test_what_cannot_be_loaded_afresh_is_one_sentence_and_leaves_nothing(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

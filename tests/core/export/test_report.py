@@ -87,6 +87,7 @@ def test_a_run_that_measured_nothing_has_a_page_too(run: Run) -> None:
     assert "<svg" not in text
 
 
+@pytest.mark.thorough
 def test_it_stays_below_a_megabyte(run: Run) -> None:
     long: list[Event] = [
         Sample(step=0, task="", prompt=f"{n} " + "word " * 5_000, reference="", output="word " * 5_000)

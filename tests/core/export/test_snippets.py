@@ -8,7 +8,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from core.config import METHODS
-from core.export.peft_adapter import export_peft
+from core.export.export import export
 from core.export.snippets import QUESTION, said_of
 from core.runs.store import RunStore
 from tests.core.export.runs import app_answer, ends_of, run_snippet
@@ -25,10 +25,10 @@ def exact(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("method", [m for m in METHODS if m not in WITHOUT])
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("tuned_home")
 def test_it_answers_as_the_app(method: str, tiny_folder: Path, tmp_path: Path) -> None:
     run = finished(method, tiny_folder)
-    folder = export_peft(RunStore(), run.id, tmp_path / "adapter")
+    folder = export(RunStore(), run.id, tmp_path / "adapter", is_checked=False).folder
     card = (folder / "README.md").read_text("utf-8")
     said = run_snippet(card, folder, tiny_folder.name, tiny_folder)
     assert said == app_answer(run, QUESTION, max_new_tokens=40)
@@ -38,13 +38,13 @@ def test_it_answers_as_the_app(method: str, tiny_folder: Path, tmp_path: Path) -
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("method", SOFT)
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("tuned_home")
 def test_the_usual_way_is_as_wrong_as_the_card_says(
     method: str, tiny_folder: Path, tmp_path: Path
 ) -> None:
     """When peft mends its `generate`, this fails, and the card's sentence can go."""
     run = finished(method, tiny_folder)
-    folder = export_peft(RunStore(), run.id, tmp_path / "adapter")
+    folder = export(RunStore(), run.id, tmp_path / "adapter", is_checked=False).folder
     base = AutoModelForCausalLM.from_pretrained(tiny_folder)
     model = PeftModel.from_pretrained(base, folder).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)

@@ -1,8 +1,6 @@
 """Recorded runs without training: real events of the app's kinds, written and read by the real files."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -20,14 +18,14 @@ from core.events import (
     TokenProbability,
     Validation,
 )
-from core.quiet import Reading, Watch
+from core.quiet import Watch
 from core.recorded import RecordedRun, files, plan
 from core.recorded.files import EVENTS
 from core.recorded.run import AT
 from core.runs.record import RunSummary
 from core.stamp import Stamp
+from tests import watches
 
-BUSY, QUIET = 1.0, 0.0
 STAMP = Stamp(
     commit="abc",
     dtype="float32",
@@ -39,17 +37,8 @@ STAMP = Stamp(
 
 
 def watch(*others: float) -> Watch:
-    """Of a machine on which other programs use so many of two processors before, and at each look; the last
-    goes on."""
-    shares = chain([0.0], others, repeat(others[-1]))
-    now = Reading(at_s=0.0, busy_s=0.0, own_s=0.0, steal_s=0.0, load=0.0, n_cores=2)
-
-    def reader() -> Reading:
-        nonlocal now
-        now = replace(now, at_s=now.at_s + 10, busy_s=now.busy_s + 10 * next(shares))
-        return now
-
-    return Watch(reader=reader, wait=lambda seconds: None)
+    """The last goes on."""
+    return watches.watch(*others, afterwards=others[-1])
 
 
 def events_of(run_id: str, *, n_steps: int = 3) -> list[Event]:

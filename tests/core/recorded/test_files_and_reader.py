@@ -27,6 +27,7 @@ from core.runs.messages import LookAtSpectrum, Spectrum, StepThrough
 from core.runs.states import RunStatus
 from core.runs.store import RunStore
 from core.train.phases import ClipPhase
+from core.typed_json import JsonObject
 from tests.core.recorded.conftest import STAMP, Write, events_of
 
 BASE = RunConfig()
@@ -293,7 +294,7 @@ def test_answers_are_found_by_exactly_their_request(write: Write, tmp_path: Path
 @pytest.mark.parametrize(
     "line", [{}, {"asked": 7}, {"asked": {"op": "spectrum"}, "answers": 7}, {"asked": None}]
 )
-def test_damaged_answers_are_told_in_a_sentence(line: files.Json, tmp_path: Path) -> None:
+def test_damaged_answers_are_told_in_a_sentence(line: JsonObject, tmp_path: Path) -> None:
     path = recorded_answers.base_path(tmp_path)
     files.write_lines(path, [{"identity": "i", "stamp": "x"}, line])
     with pytest.raises(UserError, match=r"cannot be read|knows no operation"):

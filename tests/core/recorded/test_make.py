@@ -20,7 +20,8 @@ from core.runs.identity import identity_in
 from core.runs.messages import LookAtSpectrum, NextTokensAfter
 from core.runs.store import RunStore
 from core.stamp import Stamp
-from tests.core.recorded.conftest import BUSY, QUIET, STAMP, Write, watch
+from tests.core.recorded.conftest import STAMP, Write, watch
+from tests.watches import BUSY, QUIET
 
 
 def config(folder: Path, *, seed: int = 0) -> RunConfig:

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
 
-from tests.core.runs import postgresql as installed
+from core.bench.faults import postgresql as installed
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +24,5 @@ def database(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.Mon
     if request.param == "postgresql":
         address = request.getfixturevalue("postgresql")
         monkeypatch.setenv("DATABASE_URL", address)
-        engine = create_engine(address)
-        with engine.begin() as connection:
-            connection.execute(text("DROP SCHEMA public CASCADE"))
-            connection.execute(text("CREATE SCHEMA public"))
-        engine.dispose()
+        installed.empty(address)
     return request.param

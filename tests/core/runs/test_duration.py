@@ -87,16 +87,15 @@ def test_the_median_of_like_runs_counts(store: RunStore) -> None:
 
 
 def test_only_long_runs_are_asked_about(store: RunStore) -> None:
-    assert warning(DONE, store) == ""
-    assert warning(replace(DONE, optimizer=OptimizerConfig(steps=1_000)), store) == ""
-    assert "trains on 48,000 examples, and no run of its method has finished" in warning(
-        ALIKE, store
-    )
+    def asked(config: RunConfig) -> str:
+        return warning(config, expected_s(config, store.finished()))
+
+    many = replace(DONE, optimizer=OptimizerConfig(steps=1_000))
+    assert asked(DONE) == asked(many) == ""
+    assert "trains on 48,000 examples, and no run of its method has finished" in asked(ALIKE)
     finish(store, DONE, train_s=8.0, elapsed_s=8.0)
-    assert warning(ALIKE, store) == (
-        "This run will take about 40 minutes. Other runs wait meanwhile."
-    )
-    assert warning(replace(DONE, optimizer=OptimizerConfig(steps=1_000)), store) == ""
+    assert asked(ALIKE) == "This run will take about 40 minutes. Other runs wait meanwhile."
+    assert asked(many) == ""
 
 
 def test_runs_of_other_versions_tell_nothing(store: RunStore) -> None:

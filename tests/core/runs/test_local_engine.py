@@ -24,7 +24,7 @@ from core.events import Step
 from core.generate.settings import SamplingSettings
 from core.openmp import BRIEF
 from core.paths import ROOT
-from core.runs.engines import local
+from core.runs.engines import local, processes
 from core.runs.engines.local import LocalEngine
 from core.runs.messages import Generate, Generated
 from core.runs.states import RunStatus
@@ -324,7 +324,7 @@ def test_a_worker_that_can_take_no_run_does_not_ask_all_the_time(home: Path) -> 
 def test_the_log_of_the_workers_stays_small(
     engine: LocalEngine, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "LARGEST_LOG", 100)
+    monkeypatch.setattr(processes, "LARGEST_LOG", 100)
     talks = [sys.executable, "-c", "import sys; sys.stderr.write('x' * 150)"]
     for _ in range(5):
         engine._spawn(talks).wait()
@@ -334,7 +334,7 @@ def test_the_log_of_the_workers_stays_small(
 SERVER = """
 import sys, time
 from core.config import RunConfig
-from core.runs.engines import local
+from core.runs.engines import local, processes
 from core.runs.engines.local import LocalEngine
 from core.runs.states import RunStatus
 from core.runs.store import RunStore

@@ -51,6 +51,6 @@ def test_a_server_that_was_restarted_is_found_again(address: str) -> None:
 def test_a_server_that_is_not_there_is_said_without_the_password(
     address: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(UserError, match="cannot be used") as caught:
+    with pytest.raises(UserError, match="cannot be reached") as caught:
         RunStore(f"postgresql://teacher:secret@/tuning?host={tmp_path}")
     assert "secret" not in str(caught.value)

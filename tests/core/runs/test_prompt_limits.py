@@ -65,6 +65,7 @@ def test_all_of_them_are_refused_before_the_model_is_loaded(
         assert said.endswith(" tokens; at most 2,048 can be answered. Shorten it."), request
 
 
+@pytest.mark.thorough
 def test_a_text_without_end_is_not_even_cut_into_tokens(
     roomy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

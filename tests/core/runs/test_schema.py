@@ -56,7 +56,8 @@ CREATE TABLE events (
 """
 """What was made before the database had a version: frozen, never to be brought up to date."""
 RUNS = """
-INSERT INTO runs VALUES
+INSERT INTO runs (number, id, config, config_hash, version, status, stop_requested, reason, created_at,
+ started_at, ended_at, worker, heartbeat_at, summary, n_events) VALUES
  (1, '20261101-090000-aaaaaa', '{"seed": 7, "data": {}, "method": {}}', 'abc', 'code model cpu float32', 'finished', 0, '',
   1793523600.0, 1793523601.0, 1793523630.0, 'host:1:1.00', 1793523630.0, '{"scores": {"names": 0.9}}', 2),
  (2, '20261101-091000-bbbbbb', '{"seed": 8, "data": {}, "method": {}}', 'abd', 'code model cpu float32', 'queued', 0, '',
@@ -67,20 +68,22 @@ INSERT INTO events VALUES
  ('20261101-090000-aaaaaa', 2, 1793523603.0, 'validation',
   '{"type": "validation", "step": 2, "loss": 2.25, "n": 8}');
 """
+NOW = schema.SCHEMA_VERSION
+NEXT = f"{int(NOW) + 1:04}"
 VALIDATION = Validation(step=1, loss=2.5, n=8)
 ADDS_A_NOTE = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "NEXT"
+down_revision = "NOW"
 
 
 def upgrade():
     op.add_column("events", sa.Column("note", sa.Text))
     with op.batch_alter_table("runs", recreate="always") as table:  # copies and drops the table
         table.add_column(sa.Column("note", sa.Text))
-"""
+""".replace("NEXT", NEXT).replace("NOW", NOW)
 
 
 @pytest.fixture
@@ -98,8 +101,8 @@ def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     migrations = tmp_path / "100%: migrations"  # "%" and ":" mean something in alembic's settings
     shutil.copytree(schema.MIGRATIONS, migrations)
     monkeypatch.setattr(schema, "MIGRATIONS", migrations)
-    monkeypatch.setattr(schema, "SCHEMA_VERSION", "0003")
-    third = migrations / "versions" / "0003.py"
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", NEXT)
+    third = migrations / "versions" / f"{NEXT}.py"
     third.write_text(ADDS_A_NOTE)
     return third
 
@@ -161,7 +164,7 @@ def test_a_database_of_the_first_version_gets_marks_and_keeps_its_runs(
         "INSERT INTO alembic_version VALUES ('0001');",
     )
     store = RunStore()
-    assert rows(file, "SELECT version_num FROM alembic_version") == [("0002",)]
+    assert rows(file, "SELECT version_num FROM alembic_version") == [(NOW,)]
     finished = "20261101-090000-aaaaaa"
     assert store.marks.all() == {}
     store.marks.put(finished, Mark(name="the first", tags=("good",)))
@@ -192,13 +195,13 @@ def test_a_later_version_changes_the_tables_and_keeps_all_runs(
         execute(file, before)
     else:
         with monkeypatch.context() as patch:
-            patch.setattr(schema, "SCHEMA_VERSION", "0002")
+            patch.setattr(schema, "SCHEMA_VERSION", NOW)
             later.unlink()
             RunStore()
             later.write_text(ADDS_A_NOTE)
     execute(file, RUNS)
     store = RunStore()
-    assert rows(file, "SELECT version_num FROM alembic_version") == [("0003",)]
+    assert rows(file, "SELECT version_num FROM alembic_version") == [(NEXT,)]
     assert columns(file, "runs")[-1] == columns(file, "events")[-1] == "note"
     check_runs(store)
 
@@ -229,6 +232,7 @@ def test_a_database_of_a_newer_version_is_left_as_it_is(
     assert content(file) == before
 
 
+@pytest.mark.thorough
 def test_opening_a_database_of_this_version_costs_no_alembic(file: Path) -> None:
     RunStore()
     code = "import sys; from core.runs.store import RunStore; RunStore(); print('alembic' in sys.modules)"

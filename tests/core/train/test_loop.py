@@ -84,6 +84,7 @@ def test_events_come_in_order(home: Path, tiny: LoadedModel) -> None:
     assert checks == [(0, 4), (2, 2), (4, 2), (6, 4)]  # all test pairs before and after
 
 
+@pytest.mark.thorough
 def test_the_last_check_shows_first_what_every_check_asks(home: Path, tiny: LoadedModel) -> None:
     """Samples, then the scores so far with their intervals, then those of all, as asked by themselves."""
     events, trained = run(config(), tiny)
@@ -114,6 +115,7 @@ def test_labels_that_are_learned_are_guessed(home: Path, tiny: LoadedModel) -> N
     assert likely_answers(make_plan(names, tiny.tokenizer)) == []
 
 
+@pytest.mark.thorough
 def test_lora_trains_what_the_formula_says(home: Path, tiny: LoadedModel) -> None:
     events, _ = run(config(), tiny)
     # r (d_in + d_out) for q (32 to 32) and v (32 to 16), in 2 layers

@@ -3,11 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import DataConfig, MethodConfig, MitigationConfig, OptimizerConfig, RunConfig
-from core.recorded import files
 from core.runs.record import RunSummary
 from core.runs.store import RunStore, worker_identity
 from pages.lab.explore.figures import parallel, scatter
@@ -27,17 +25,6 @@ CONFIGS = (
         cure=MitigationConfig(regularizer="l2sp", strength=3.0),
     ),
 )
-
-
-@pytest.fixture
-def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planted:
-    import streamlit as st
-
-    monkeypatch.setenv("TUNING_FORK_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(files, "FOLDER", tmp_path / "recorded")
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    return Planted(tmp_path / "recorded")
 
 
 def plant(planted: Planted) -> list[str]:
@@ -145,7 +132,7 @@ def test_two_runs_are_told_apart_by_what_differs(planted: Planted) -> None:
     first, second, _ = plant(planted)
     rows = recorded_rows()
     known = columns(rows)
-    two = [row for row in rows if row["run_id"] in (first, second)]
+    two = [row for row in rows if row.run_id in (first, second)]
     found = difference_table(two, known, {first: "a", second: "b"}).set_index("")
     assert dict(found.loc["method"]) == {"a": "LoRA", "b": "Full fine-tuning"}
     assert dict(found.loc["Sentiment"]) == {"a": "0.90", "b": "0.80"}

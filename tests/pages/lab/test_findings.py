@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import MethodConfig
@@ -10,22 +9,10 @@ from core.experiments.sweep import RANKS
 from core.findings import FINDINGS, find_finding, judge
 from core.findings.evidence import Records
 from core.findings.low_rank import of_method
-from core.recorded import files
 from pages.lab.findings.figure import figure_of, words_of
 from tests.planted import Planted
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture
-def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planted:
-    import streamlit as st
-
-    monkeypatch.setenv("TUNING_FORK_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(files, "FOLDER", tmp_path / "recorded")
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    return Planted(tmp_path / "recorded")
 
 
 def opened(**address: str) -> AppTest:

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.bench import contention, lesson
 from core.bench.ablation import Ablation, Timed
-from core.bench.report import Measured, Report, recorded
+from core.bench.report import Growth, Measured, Report, recorded
 from core.bench.speedups import disturbances
 from core.bench.tree import count
 from core.data.encode import Encoded
@@ -126,7 +126,7 @@ def made() -> Report:
         trials={},
         measured=(one("ours", 1), one("trainer", 5), failed),
         growth=tuple(
-            {"axis": "shared", "value": v, "step_s": s, "low": s, "high": s, "tokens": 9}
+            Growth(axis="shared", value=v, step_s=s, low=s, high=s, tokens=9)
             for v, s in ((0.0, 2.0), (0.9, 0.5))
         ),
     )
@@ -159,7 +159,7 @@ def test_a_marked_row_bears_a_star_and_its_reason() -> None:
 
 def test_noise_in_growth_is_no_finding() -> None:
     points = tuple(
-        {"axis": "rank", "value": v, "step_s": s, "low": 0.3, "high": 0.6, "tokens": 9}
+        Growth(axis="rank", value=v, step_s=s, low=0.3, high=0.6, tokens=9)
         for v, s in ((1, 0.48), (256, 0.4))
     )
     figure = growth_figure(replace(made(), growth=points), "rank")

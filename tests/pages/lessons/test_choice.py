@@ -13,15 +13,13 @@ from core.experiments.prompting import Row, prompt_row, ways
 from core.runs import prompt_evaluation
 from core.runs.prompt_evaluation import Measured, PromptEvaluation
 from pages.lessons.choice.advice import amount, fact_finding, fact_table, reasons, verdict
+from pages.lessons.choice.costs import break_even_figure, pay_words, score_beside
 from pages.lessons.choice.figures import (
     best,
-    break_even_figure,
     cost_table,
     is_whole,
     name_of,
     own_rows,
-    pay_words,
-    score_beside,
     score_figure,
     score_finding,
 )

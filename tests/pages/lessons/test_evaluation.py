@@ -174,7 +174,8 @@ def test_a_run_on_own_data_offers_its_own_test_pairs(app: AppTest) -> None:
 
 
 def limits_of(rows: "list[Judged]", n_trained_on: int | None) -> None:
-    from pages.lessons.evaluation.any_model import Found, show_limits
+    from pages.lessons.evaluation.any_model import show_limits
+    from pages.lessons.evaluation.collect import Found
 
     show_limits(Found(rows=rows, max_new_tokens=96, n_trained_on=n_trained_on))
 

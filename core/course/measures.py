@@ -1,4 +1,4 @@
-"""What a judge of challenges looks at: a run that is over, of this machine or recorded, and what it measured.
+"""What a judge of challenges looks at: the measures of a run that is over.
 
 A measure is `<what>.<moment>`:
 
@@ -16,15 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from core import recorded as shipped
 from core.catalog import TASKS
-from core.config import RunConfig
+from core.course.measured_run import MeasuredRun
 from core.errors import UserError, quote
-from core.events import Evaluation, Event, Step, Validation
-from core.recorded import RecordedRun
-from core.runs.record import Run, RunSummary
-from core.runs.states import RunStatus
-from core.runs.store import RunStore
+from core.events import Evaluation, Step, Validation
 
 BEFORE, AFTER = "before", "after"
 LOSSES = {"validation": "the loss on held-out pairs", "loss": "the training loss"}
@@ -45,17 +40,6 @@ STEPS_OF_A_MEAN = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """A finished run."""
-
-    run_id: str
-    config: RunConfig
-    events: tuple[Event, ...]
-    summary: RunSummary
-    is_recorded: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
 class Measured:
     value: float
     low: float
@@ -67,43 +51,6 @@ class Measured:
     @classmethod
     def exactly(cls, value: float) -> "Measured":
         return cls(value=value, low=value, high=value)
-
-
-def evidence(run_id: str, store: RunStore | None = None) -> Evidence:
-    """Of a run of this machine, or of a recorded one.
-
-    Raises `UserError` for a run that is not there, is not over, or whose settings no longer work.
-    """
-    try:
-        return of_recorded(shipped.find_run(run_id))
-    except UserError:
-        store = store or RunStore()
-        return of_run(store.get(run_id), store)
-
-
-def of_run(run: Run, store: RunStore) -> Evidence:
-    if run.status is not RunStatus.FINISHED:
-        raise UserError(f"The run {run.id} is {run.status.value}; the judge wants a finished one.")
-    events = tuple(store.events(run.id))
-    return Evidence(run_id=run.id, config=run.config, events=events, summary=run.summary)
-
-
-def of_recorded(found: RecordedRun) -> Evidence:
-    return Evidence(
-        run_id=found.run_id,
-        config=found.config,
-        events=tuple(found.events(Evaluation, Step, Validation)),
-        summary=found.summary,
-        is_recorded=True,
-    )
-
-
-def find(config: RunConfig, store: RunStore | None = None) -> Evidence | None:
-    """A finished run of exactly these settings, of this machine where a store is given, else recorded."""
-    if store and (run := store.find_finished(config)):
-        return of_run(run, store)
-    found = shipped.find(config)
-    return of_recorded(found) if found else None
 
 
 def check_measure(measure: str) -> None:
@@ -136,7 +83,7 @@ def what_words(what: str) -> str:
     return f"{TASKS[task].title} ({FIELDS[field]})" if field else TASKS[task].title
 
 
-def measured(measure: str, run: Evidence) -> Measured | None:
+def measured(measure: str, run: MeasuredRun) -> Measured | None:
     """What a run measured; None where it did not."""
     if measure == "trained.percent":
         total = run.summary.total_params

@@ -1,0 +1,1 @@
+"""The class in this room, for its teacher."""
