@@ -36,8 +36,8 @@ NO_CHECKS = 10_000
 TAG = "rate finder"
 """On every run made for this, so that they can be told from others."""
 RULE = (
-    f"Suggested is the smallest rate that reaches nine tenths of the largest fall of the loss within {STEPS} steps: "
-    "fast, and still well below the rates at which the loss rises."
+    f"Suggested is the smallest rate that reaches nine tenths of the largest fall of the loss within {STEPS} steps: a "
+    "higher one gains little more, and is nearer to where the loss rises again."
 )
 SOURCE = (
     "After the range test of L. N. Smith (2017), “Cyclical Learning Rates for Training Neural Networks”, WACV, "

@@ -61,7 +61,7 @@ SKILLS = {
         Skill(
             id="instructions",
             title="Following instructions",
-            right_when="has the form that was asked for: one word, a number, capitals, lines …",
+            right_when="has the form that was asked for: a word, a beginning, lines, capitals …",
             max_new_tokens=24,
         ),
         Skill(

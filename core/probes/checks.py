@@ -97,6 +97,7 @@ CHECKS: dict[str, Callable[[Probe, str], bool]] = {
     "one_of": lambda probe, text: any(exact_match(one, text) for one in probe.expects),
     "equals": lambda probe, text: any(exact_match(one, text) for one in probe.expects),
     "lines": _lines,
+    "begins_with": lambda probe, text: text.strip(" \"“”'").startswith(probe.expects),
     "ends_with": lambda probe, text: text.rstrip().endswith(probe.expects),
     "answers": lambda probe, text: len(words(text)) >= LEAST_ANSWER and not refuses(text),
     "at_least": lambda probe, text: len(words(text)) >= probe.least_words,

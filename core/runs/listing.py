@@ -19,8 +19,19 @@ def title_of(run: Run, marks: Marked) -> str:
     return marks.get(run.id, Mark()).name or run_name(run.config_dict)
 
 
+FEWEST_SCORED = 8
+"""A score of fewer test examples, as the rate finder's runs have it, says nothing."""
+
+
+def is_scored(run: Run) -> bool:
+    """Whether its main score is of enough examples to be shown and to be sorted by."""
+    return not 0 < run.unchecked_config.evaluation.final_examples < FEWEST_SCORED
+
+
 def gain(run: Run) -> float:
     """How much the main score rose; -inf where it was not measured."""
+    if not is_scored(run):
+        return -inf
     task = run.unchecked_config.data.task
     first, last = run.summary.first_scores.get(task), run.summary.scores.get(task)
     return -inf if first is None or last is None else last - first
@@ -28,6 +39,8 @@ def gain(run: Run) -> float:
 
 def score(run: Run) -> float:
     """The main score at the end; -inf where it was not measured."""
+    if not is_scored(run):
+        return -inf
     return run.summary.scores.get(run.unchecked_config.data.task, -inf)
 
 

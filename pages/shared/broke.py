@@ -4,6 +4,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.errors import UserError
+from core.percent import percent
 from core.probes import kept
 from core.probes.battery import SKILLS, battery
 from core.probes.report import GAINED, KEPT, LOST, MARGIN, NOT_DECIDED, Report, SkillChange, compare
@@ -75,7 +76,8 @@ def _ask(run_id: str, *, key: str) -> Report | None:
 
 
 def show_report(report: Report, *, key: str) -> None:
-    """The picture, how to read it, and what flipped."""
+    """What was found, the picture, how to read it, and what flipped."""
+    st.markdown(f"**{report.headline}**")  # a title in the picture would be cut off
     st.plotly_chart(
         broke_figure(report), width="stretch", key=f"{key}_picture", alt=report.headline
     )
@@ -152,8 +154,9 @@ def broke_figure(report: Report) -> go.Figure:
             y=[skill.kind.title for skill in mine],
             name=verdict,
             mode="markers+text",
-            text=[f"{100 * skill.before:.0f} → {100 * skill.after:.0f} %" for skill in mine],
+            text=[f"{100 * skill.before:.0f} → {percent(skill.after)}" for skill in mine],
             textposition="top center",
+            cliponaxis=False,
             marker={
                 "symbol": symbol,
                 "color": colour,
@@ -170,10 +173,13 @@ def broke_figure(report: Report) -> go.Figure:
             hovertemplate="%{y}: %{text}<extra></extra>",
         )
     return figure.update_layout(
-        title=f"Before and after tuning.<br>{report.headline}",
-        xaxis={"title": "change in right answers, in points of 100", "range": [-105, 105]},
+        xaxis={
+            "title": "change, in points of 100",
+            "range": [-125, 125],
+            "tickvals": [-100, -50, 0, 50, 100],
+        },
         yaxis={"categoryarray": [skill.kind.title for skill in order], "categoryorder": "array"},
-        height=120 + 52 * len(order),
-        legend={"orientation": "h", "y": -0.16},
-        margin={"t": 90},
+        height=80 + 52 * len(order),
+        legend={"orientation": "h", "y": -0.18},
+        margin={"t": 20},
     )

@@ -329,7 +329,7 @@ def score_chart(
             rows.append(replace(row, curve=name, value=value, low=low, high=high))
         colours |= {name: EXTRA[name] for name in more}
     title = f"{catalog.task_title(task)}: {metric} {found[-1].score:.2f}"
-    title += f" on {found[-1].n} test examples"
+    title += f" (n = {found[-1].n})"  # a longer one is cut off at 1024 px
     marks = check_marks(
         pd.DataFrame(rows), colours, x=step_axis(n_steps), n_steps=n_steps, title="share of 1"
     )

@@ -95,7 +95,7 @@ def more_right(n: int) -> str:
     """The change between two counts of right answers, in words."""
     if n == 0:
         return "as many right answers as before"
-    return f"{count(abs(n), 'right answer')} {'more' if n > 0 else 'fewer'}"
+    return f"{abs(n)} {'more' if n > 0 else 'fewer'} right answer{'' if abs(n) == 1 else 's'}"
 
 
 def explain(result: Result) -> None:

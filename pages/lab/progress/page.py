@@ -23,7 +23,7 @@ def row(lesson: str, title: str, found: Progress) -> dict[str, str | int]:
         "Predictions": len({e.item for e in found.of("predicted", lesson=lesson)}),
         "Runs": len(found.of("ran", lesson=lesson)),
         "Questions": len({e.item for e in found.of("answered", lesson=lesson)}),
-        "Challenges solved": f"{solved} of {len(mine)}",
+        "Solved": f"{solved} of {len(mine)}",
     }
 
 
@@ -62,6 +62,7 @@ try:
     ask_learner(key="progress_name")
     found = my_progress()
     st.table([row(page.id, page.title, found) for page in LESSONS])
+    st.caption("Solved: challenges of the lesson.")
     left, right = st.columns(2)
     with left:
         st.header("Challenges solved")

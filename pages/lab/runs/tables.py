@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from core.runs.listing import Marked, title_of
+from core.runs.listing import Marked, is_scored, title_of
 from core.runs.marks import Mark
 from core.runs.store import Run
 from pages.shared.engine import store
@@ -37,6 +37,9 @@ def run_table(runs: list[Run], marks: Marked) -> pd.DataFrame:
 
 
 def score_text(run: Run) -> str:
+    """Before and after; empty where it was not measured, or on too few examples."""
+    if not is_scored(run):
+        return ""
     task = run.unchecked_config.data.task
     first, last = run.summary.first_scores.get(task), run.summary.scores.get(task)
     return "" if first is None or last is None else f"{first:.2f} → {last:.2f}"

@@ -26,7 +26,6 @@ def overview(found: list[Lesson]) -> None:
             "minutes": one.teaching.minutes,
             "predictions": len(one.predictions),
             "questions": len(one.questions),
-            "pupils can afterwards": "; ".join(one.goals),
         }
         for page, one in zip(LESSONS, found, strict=True)
     ]
@@ -52,6 +51,8 @@ def one_lesson(found: list[Lesson]) -> None:
                 key=f"teachers_{name}",
             )
     st.markdown(f"**Aim.** {one.shown(one.teaching.aim)} About {one.teaching.minutes} minutes.")
+    st.markdown("**Afterwards, pupils can**")
+    st.markdown("\n".join(f"- {one.shown(goal)}" for goal in one.goals))
     st.markdown(f"**The notion.** {shown(id, 'notion')}")
     st.markdown("**What goes wrong**")
     st.markdown("\n".join(f"- {one.shown(said)}" for said in one.teaching.goes_wrong))

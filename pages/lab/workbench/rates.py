@@ -111,7 +111,10 @@ def rate_figure(found: Sequence[Tried], suggested: Suggestion) -> go.Figure:
     )
     start = found[0].start
     figure.add_hline(
-        y=start, line={"color": GREY, "dash": "dot"}, annotation_text=f"first step: {start:.2f}"
+        y=start,
+        line={"color": GREY, "dash": "dot"},
+        annotation_text=f"first step: {start:.2f}",
+        annotation_position="top",
     )
     if lost:
         figure.add_scatter(
@@ -131,6 +134,7 @@ def rate_figure(found: Sequence[Tried], suggested: Suggestion) -> go.Figure:
             marker={"symbol": "circle-open", "size": 22, "color": ORANGE, "line": {"width": 3}},
             name=f"suggested: {decimals(at.rate)}",
             hoverinfo="skip",
+            cliponaxis=False,
         )
     rates = [one.rate for one in found]
     return figure.update_layout(
@@ -143,5 +147,6 @@ def rate_figure(found: Sequence[Tried], suggested: Suggestion) -> go.Figure:
         },
         yaxis={"title": "loss (nats per token)", "rangemode": "tozero"},
         legend={"orientation": "h", "y": -0.3},
-        height=420,
+        height=400,
+        margin={"t": 60},
     )

@@ -48,6 +48,7 @@ def test_no_probe_stands_in_the_data_that_the_lessons_train_on() -> None:
         (Probe(skill="instructions", prompt="", check="one_of", expects=("yes", "no")), "Yes.", "Yes, it is."),
         (Probe(skill="instructions", prompt="", check="equals", expects=("window",)), '"window"', "a window"),
         (Probe(skill="instructions", prompt="", check="lines", lines=2), "a\n\nb", "a b"),
+        (Probe(skill="instructions", prompt="", check="begins_with", expects=("Dear",)), '"Dear Ann,', "My dear Ann,"),
         (Probe(skill="instructions", prompt="", check="ends_with", expects=("?",)), "Is it? ", "It is."),
         (Probe(skill="answers", prompt="", check="answers"), "Boil it for six minutes.", "I’m sorry, but I can’t help with that."),
         (Probe(skill="answers", prompt="", check="answers"), "Boil it for six minutes.", "positive"),

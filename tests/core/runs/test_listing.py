@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from core.config import MethodConfig, OptimizerConfig, RunConfig
-from core.runs.listing import Wanted, as_json, differing, rows, title_of
+from core.config import EvaluationConfig, MethodConfig, OptimizerConfig, RunConfig
+from core.runs.listing import Wanted, as_json, differing, is_scored, rows, title_of
 from core.runs.marks import Mark
 from core.runs.record import Run
 from core.runs.states import RunStatus
@@ -42,6 +42,15 @@ MARKS = {
 
 def found(**wanted: Any) -> list[str]:
     return [one.id[14:15] for one in Wanted(**wanted).of(RUNS, MARKS)]
+
+
+def test_a_score_of_next_to_no_examples_puts_no_run_first() -> None:
+    tried = run(4, RunConfig(evaluation=EvaluationConfig(final_examples=1)), after=1.0)
+    runs = [tried, *RUNS]
+    for order in ("best score first", "largest gain first"):
+        assert Wanted(order=order).of(runs, {})[0].id == RUNS[2].id
+    assert not is_scored(tried)
+    assert is_scored(RUNS[0])
 
 
 def test_runs_are_found_by_every_word_that_stands_on_them() -> None:

@@ -114,7 +114,7 @@ def test_the_questions_before_and_after() -> None:
     next(b for b in app.button if b.label == "Hand in").click().run()
     assert not app.exception
     assert [metric.value for metric in app.metric] == ["2 of 14", "5 of 14"]
-    assert "+3 right answers" in text_of(app)
+    assert "3 more right answers" in text_of(app)
     assert form[2].misconception in text_of(app)
 
 
@@ -123,7 +123,7 @@ def test_progress_shows_and_deletes_what_one_did() -> None:
     keep(Entry(kind="ran", lesson="lora", item="some run"))
     app = opened("progress", learner="Mia")
     row = app.table[0].value.set_index("Lesson").filter(like="LoRA", axis=0).iloc[0]
-    assert row["Challenges solved"].startswith("1 of")
+    assert row["Solved"].startswith("1 of")
     assert row["Runs"] == 0
     assert challenge("one_matrix").title in text_of(app)
     app.button(key="progress_delete").click().run()

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.classroom.classroom import Classroom
 from core.classroom.links import opened
+from core.course.content import lesson
 from core.course.lessons import LESSONS
 from core.paths import ROOT
 
@@ -22,6 +23,9 @@ def test_a_teacher_finds_every_lesson_and_takes_the_kit() -> None:
     app.selectbox(key="teachers_lesson").set_value("lora").run()
     assert not app.exception
     assert any("rank" in m.value.lower() for m in app.markdown)
+    one = lesson("lora")
+    goals = [f"- {one.shown(goal)}" for goal in one.goals]
+    assert "\n".join(goals) in [m.value for m in app.markdown]  # whole, not cut off in a table
 
 
 def test_the_archive_holds_notes_and_worksheets() -> None:
