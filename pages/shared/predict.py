@@ -187,16 +187,21 @@ def _choose(course: Lesson, one: Chosen, locked: bool) -> None:
 
 
 def _draw(course: Lesson, one: Drawn, locked: bool) -> None:
-    """Sliders and a picture that follows them, folded up.
+    """Sliders and a picture that follows them, folded up, and only made once they are unfolded.
 
     No popover: with the keyboard one would have to go through the whole page to what stands in it.
     """
     name = _drawing(course, one)
+    box = st.expander(
+        "Draw a second guess", icon=":material/draw:", key=f"{name}_open", on_change="rerun"
+    )
+    if not box.open:
+        return
     start = one.start(course.figures)
     usual = one.high / 2 if start is None else start
-    for n, height in enumerate(drawn_of(course, one)):  # the page was left, and is back
+    for n, height in enumerate(drawn_of(course, one)):  # it was folded, or the page was left
         st.session_state.setdefault(f"{course.id}_{one.id}_{n}_drawn", height)
-    with st.expander("Draw a second guess", icon=":material/draw:"):
+    with box:
         st.markdown(f"**Guess first:** {course.shown(one.ask)}")
         place = st.container()  # above the sliders, so that it is seen while they move
         heights = [

@@ -48,7 +48,7 @@ FINDINGS: dict[str, tuple[str, RunConfig, Callable[[Page], Locator]]] = {
     "cures": (
         "run",
         mitigation_config("rehearse", 0.25),
-        lambda page: page.get_by_test_id("stPlotlyChart").first,
+        lambda page: page.locator(".st-key-cures_two_points"),
     ),
     "multitask": (
         "mix",

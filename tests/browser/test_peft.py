@@ -30,7 +30,7 @@ def test_a_method_is_drawn_and_a_run_lands_in_the_chart(
     run_id = keep(RunStore(), method_config("ia3"), "finished")
     page.goto(f"{app}/peft?run={run_id}")
     expect(page.get_by_text("Finished after 4 steps")).to_be_visible()
-    chart = page.locator("[data-testid=stPlotlyChart]").first
+    chart = page.locator(".st-key-peft_all_sentiment")
     expect(chart.get_by_text("yours: IA³")).to_be_visible()
     RunStore().delete(run_id)
 

@@ -39,6 +39,8 @@ def outcome(app: AppTest) -> str:
 
 
 GUESS = "one_base_adapter_size_guess"
+OPEN = "one_base_memory_bars_heights_open"
+"""Whether the sliders are unfolded."""
 
 
 def test_a_guess_is_locked_then_compared_and_explained() -> None:
@@ -70,6 +72,8 @@ def test_what_is_drawn_counts_once_it_is_touched() -> None:
     app = clicked(AppTest.from_function(predicting).run(), "one_base_show_me")
     assert "You made no guess." in [caption.value for caption in app.caption]
     clicked(app, "one_base_again")
+    app.session_state[OPEN] = True
+    app.run()
     app.slider(key="one_base_memory_bars_0_drawn").set_value(5400.0).run()
     app.slider(key="one_base_memory_bars_1_drawn").set_value(300.0).run()
     clicked(app, "one_base_show_me")
@@ -88,10 +92,13 @@ def test_a_guess_can_be_left_out() -> None:
 def test_a_guess_is_there_when_the_page_was_left_and_is_back() -> None:
     app = AppTest.from_function(predicting).run()
     app.radio(key=GUESS).set_value("About a tenth").run()
+    app.session_state[OPEN] = True
+    app.run()
     app.slider(key="one_base_memory_bars_1_drawn").set_value(300.0).run()
     again = AppTest.from_function(predicting)
     for name in ("course_guesses", "one_base_memory_bars_heights"):
         again.session_state[name] = app.session_state[name]  # what widgets do not hold
+    again.session_state[OPEN] = True
     again.run()
     assert again.radio(key=GUESS).value == "About a tenth"
     assert again.slider(key="one_base_memory_bars_1_drawn").value == 300.0

@@ -56,15 +56,16 @@ def three_answers(course: Lesson) -> bool:
     told = is_locked(course)
     st.markdown("**Same model. What changed?** " + REVIEW.replace("\n\n", " "))
     own, known, where = own_run(), *recorded_answers()
-    places = {}
+    places: dict[str, DeltaGenerator] = {}
     for column, (way, (title, meaning)) in zip(st.columns(3), WAYS.items(), strict=True):
         with column.container(border=True, height="stretch"):
             st.markdown(f"**{title}**")
-            places[way] = st.empty()
-            if way in known and (told or way != "raw"):
-                places[way].html(f'<p class="said">{typed(known[way]) or NO_TEXT}</p>')
-            elif way not in known:
-                show(places[way], None)
+            if told or way != "raw":
+                places[way] = st.empty()
+                if way in known:
+                    places[way].html(f'<p class="said">{typed(known[way]) or NO_TEXT}</p>')
+                else:
+                    show(places[way], None)
             if way == "raw":
                 predict_here(course)
             st.caption(meaning)
