@@ -98,4 +98,4 @@ def test_a_newcomers_whole_way(app: str, page: Page, tmp_path: Path) -> None:
     rows = found["rows"]
     assert [row["exported"] for row in rows] == said  # as in the check, on another day
     assert found["n_equal"] + found["n_near_ties"] == found["n"] == len(said)
-    assert found["n_equal"] >= 0.95 * found["n"]
+    assert found["n_equal"] >= found["n"] - 2
