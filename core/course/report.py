@@ -64,9 +64,9 @@ def guessed(
         if not (guess := given.get(one.id)):
             continue
         if isinstance(one, Chosen):
-            if guess not in (option.text for option in one.options):
+            if not isinstance(guess, str) or guess not in [o.text for o in one.options]:
                 continue  # another version's
-            shown, came = str(guess), one.measured(course.figures, run)
+            shown, came = guess, one.measured(course.figures, run)
             words = one.compare(shown, came).words if came else ""
         else:
             heights = [height for height in guess if not isinstance(height, str)]
