@@ -41,6 +41,7 @@ def serious(page: Page) -> list[tuple[str, str]]:
 def width(page: Page) -> int:
     """Of what stands in the main part, in pixels, in the window of a phone."""
     page.set_viewport_size({"width": PHONE_PX, "height": 800})
+    wide = 0
     for _ in range(20):  # charts are drawn anew, which a busy machine does late
         page.wait_for_timeout(250)
         wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
