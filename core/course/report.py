@@ -64,7 +64,7 @@ def guessed(
         if not (guess := given.get(one.id)):
             continue
         if isinstance(one, Chosen):
-            if not isinstance(guess, str) or guess not in {option.text for option in one.options}:
+            if not isinstance(guess, str) or guess not in [o.text for o in one.options]:
                 continue  # another version's
             shown, came = guess, one.measured(course.figures, run)
             words = one.compare(shown, came).words if came else ""

@@ -41,8 +41,13 @@ def serious(page: Page) -> list[tuple[str, str]]:
 def width(page: Page) -> int:
     """Of what stands in the main part, in pixels, in the window of a phone."""
     page.set_viewport_size({"width": PHONE_PX, "height": 800})
-    page.wait_for_timeout(500)  # charts are drawn anew
-    return page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+    wide = 0
+    for _ in range(20):  # charts are drawn anew, which a busy machine does late
+        page.wait_for_timeout(250)
+        wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+        if wide <= PHONE_PX:
+            break
+    return wide
 
 
 @pytest.mark.parametrize("path", [*PAGES, *STATES])

@@ -88,7 +88,7 @@ def test_the_core_that_pages_use_opens_no_store_of_its_own() -> None:
     graph = grimp.build_graph("pages", "core", cache_dir=None)
     used = {m for m in graph.find_upstream_modules("pages", as_package=True) if "core" in m}
     apart = ("core.cli", "core.bench", "core.recorded.make", "core.runs.worker")
-    assert "core.course.judge_evidence" in used
+    assert "core.course.measured_run" in used
     for module in used:
         path = ROOT / Path(*module.split(".")).with_suffix(".py")
         if path.is_file() and not module.startswith(apart):

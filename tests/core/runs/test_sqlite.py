@@ -141,7 +141,7 @@ def test_a_database_that_becomes_read_only(store: RunStore, on_connect: list[str
 
 
 def test_a_full_disk_loses_nothing_recorded_before(on_connect: list[str]) -> None:
-    on_connect.append("PRAGMA max_page_count = 40")
+    on_connect.append("PRAGMA max_page_count = 80")
     store = RunStore()
     run = store.start(RunConfig(), worker=ME)
     recorded = 0
