@@ -13,7 +13,7 @@ import json
 import math
 import zlib
 from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,16 @@ def reading(path: Path | None) -> Generator[None]:
         raise _unreadable(path, getattr(error, "strerror", None) or error) from error
 
 
+@contextmanager
+def looking_at(folder: Path) -> Generator[None]:
+    """The same for a folder; one that is not there is none to complain of. From Python 3.13 on, glob finds nothing
+    where it cannot look, and says nothing."""
+    with reading(folder):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            folder.stat()
+        yield
+
+
 def _unreadable(path: Path | None, reason: object) -> UserError:
     return UserError(f"The recorded {shortened(path)} cannot be read: {reason}.")
 
@@ -123,19 +133,19 @@ def write_index(folder: Path, index: Index) -> None:
 
 def names(folder: Path) -> list[str]:
     """Of the collections in a folder; `UserError` where it cannot be looked at."""
-    with reading(folder):
+    with looking_at(folder):
         return sorted(path.parent.name for path in folder.glob(f"*/{INDEX}"))
 
 
 def run_ids(folder: Path) -> list[str]:
     """Of the runs that have a file in the folder of a collection; `UserError` as above."""
-    with reading(folder):
+    with looking_at(folder):
         return sorted(path.name.removesuffix(EVENTS) for path in folder.glob(f"*{EVENTS}"))
 
 
 def size_bytes(folder: Path) -> int:
     """Of all files of a folder and those in it; `UserError` as above."""
-    with reading(folder):
+    with looking_at(folder):
         return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 

@@ -116,7 +116,13 @@ def write(tmp_path: Path) -> Write:
             command="python -m core train",
             seconds=2.5,
             stamp=stamp,
-            summary=RunSummary(scores={"sentiment": 0.75}, steps=3),
+            summary=RunSummary(  # whole: from Python 3.13 on, two with a NaN are never equal
+                scores={"sentiment": 0.75},
+                steps=3,
+                peak_memory_mb=900.0,
+                elapsed_s=2.5,
+                train_s=2.0,
+            ),
             folder=tmp_path / name,
         )
         lines = [
