@@ -122,5 +122,5 @@ def _judged(found: AnyChallenge, arguments: Namespace) -> Verdict:
                 seed=arguments.seed,
                 run=arguments.run_id,
             )
-            run = by_id(prompt.run) if prompt.run else None
+            run = by_id(prompt.run, RunStore()) if prompt.run else None
             return judge_prompt(found, prompt, rows.rows if rows else (), run)

@@ -1,6 +1,6 @@
 """The judge of the challenges: it looks at what was measured, with the intervals, and says why.
 
-    verdict = judge_run(challenge, by_id(run_id), find)
+    verdict = judge_run(challenge, by_id(run_id, store), find)
     verdict.solved, [finding.words for finding in verdict.findings]
 
 A score comes from some dozens of test examples. So a limit holds only when the whole 95 % interval is on its side

@@ -1,6 +1,6 @@
 """A run that is over, of this machine or recorded: what figures, predictions, reports and the judge are taken from.
 
-by_id(run_id)               one that somebody names
+by_id(run_id, store)        one that somebody names
 find(config, store)         one of exactly these settings
 """
 
@@ -28,7 +28,7 @@ class MeasuredRun:
     is_recorded: bool = False
 
 
-def by_id(run_id: str, store: RunStore | None = None) -> MeasuredRun:
+def by_id(run_id: str, store: RunStore) -> MeasuredRun:
     """A recorded run, or one of this machine.
 
     Raises `UserError` for a run that is not there, is not finished, or whose settings no longer work.
@@ -36,7 +36,6 @@ def by_id(run_id: str, store: RunStore | None = None) -> MeasuredRun:
     try:
         return of_recorded(shipped.find_run(run_id))
     except UserError:
-        store = store or RunStore()
         return of_run(store.get(run_id), store)
 
 

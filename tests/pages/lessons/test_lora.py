@@ -46,11 +46,11 @@ def test_a_spectrum_says_what_eight_values_hold() -> None:
     words = spectrum_finding({"LoRA": spectrum(*[1.0] * 8), "full": spectrum(*[1.0] * 16)})
     assert (
         "LoRA: effective rank 1.5 (a random matrix of the same shape, norm and rank: 7.4), the first 8 singular "
-        "values hold 100 % of its squared norm" in words
+        "values hold 100\u00a0% of its squared norm" in words
     )
     assert (
         "full: effective rank 1.5 (a random matrix of the same shape, norm and rank: 7.4), the first 8 singular "
-        "values hold 50 % of its squared norm" in words
+        "values hold 50\u00a0% of its squared norm" in words
     )
 
 
