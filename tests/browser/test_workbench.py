@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from core.export.export import FORMATS
 from core.export.parity import plain_environment
+from pages.shared.take_home import TITLES
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(400)]
 ROWS = [(f"Wie viele Beine haben {n} Käfer?", f"{6 * n}") for n in range(2, 22)]
@@ -49,8 +51,11 @@ def tuned(app: str, page: Page, *, steps: int) -> None:
 
 
 def exported(page: Page, format: str, folder: Path) -> Path:
-    """What the page's export is, unpacked."""
-    choose(page, "Format", format)
+    """What the page's export is, unpacked. Each format has a button of its own: not that of the one before."""
+    choose(page, "Format", TITLES[format])
+    said = FORMATS[format]
+    expect(page.get_by_text(f"{said[0].upper()}{said[1:]}.", exact=True)).to_be_visible()
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     page.get_by_role("button", name="Export", exact=True).click()
     with page.expect_download(timeout=240_000) as download:
         page.get_by_role("button", name=re.compile(r"^Download \(")).click(timeout=240_000)
@@ -65,7 +70,7 @@ def test_from_a_spreadsheet_to_a_script(app: str, page: Page, tmp_path: Path) ->
     tuned(app, page, steps=2)
     expect(page.get_by_role("heading", name="Run doctor")).to_be_visible()
     expect(page.get_by_role("button", name="Ask the probes")).to_be_visible()
-    folder = exported(page, "Training script with its data", tmp_path)
+    folder = exported(page, "script", tmp_path)
     assert list(folder.rglob("train.py"))
     (data,) = folder.rglob("train.jsonl")
     assert "Käfer" in data.read_text("utf-8")
@@ -83,7 +88,7 @@ def test_a_newcomers_whole_way(app: str, page: Page, tmp_path: Path) -> None:
     expect(page.get_by_text("Bars: 95 % intervals of the difference").first).to_be_visible(
         timeout=600_000
     )
-    folder = exported(page, "Whole model for transformers", tmp_path)
+    folder = exported(page, "merged", tmp_path)
     (program,) = folder.rglob("answer.py")
     done = subprocess.run(
         [sys.executable, "-I", program.name, "--json"],
