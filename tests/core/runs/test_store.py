@@ -112,6 +112,7 @@ def test_stopping_a_run_that_is_over_changes_nothing(store: RunStore, status: Ru
 
 def test_a_unique_beginning_of_an_id_is_enough(store: RunStore) -> None:
     run, other = store.submit(RunConfig()), store.submit(RunConfig(seed=1))
+    sql("DELETE FROM holdings")  # they name the run by its id
     sql("UPDATE runs SET id = '20260101-000000-aaaaaa' WHERE id = :id", id=run.id)
     sql("UPDATE runs SET id = '20260101-000000-aaab' WHERE id = :id", id=other.id)
     assert store.get("20260101-000000-aaaa").id == "20260101-000000-aaaaaa"
