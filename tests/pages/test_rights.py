@@ -33,7 +33,7 @@ WAY_IN = "pages/shared/engine.py"
 WHOLE = {
     *("RunStore", "LocalEngine", "EventCache", "Forecast", "Database", "ClassLimits", "Marks"),
     *("Healer", "store_for", "VisitorStore", "VisitorEngine", "server_engine", "_every_run"),
-    *("_event_cache", "_asked_once"),
+    *("_event_cache", "_asked_once", "RayEngine"),
 }
 """What is all runs, or gives them, when it is called."""
 FILES = {"artifacts", "schema"}
