@@ -12,7 +12,6 @@ import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from core.classwork.pupils import EventsOf, Pupil, as_guess, report_of
 from core.course.challenges import challenges
@@ -25,8 +24,9 @@ from core.errors import UserError, shortened
 from core.evaluate.examples import to_csv
 from core.paths import save_whole
 from core.runs.listing import Marked, rows
+from core.typed_json import JsonObject
 
-Rows = list[dict[str, Any]]
+Rows = list[JsonObject]
 File = tuple[str, str]
 """Its name below the folder, and its text."""
 
@@ -105,7 +105,7 @@ def guess_rows(pupils: Iterable[Pupil]) -> Rows:
 
 def _guess_row(
     one: Pupil, lesson: str, prediction: str, guess: str, *, at: str = "", saw_it: bool = True
-) -> dict[str, Any]:
+) -> JsonObject:
     return {
         "learner": one.name,
         "lesson": lesson,

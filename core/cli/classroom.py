@@ -20,6 +20,7 @@ from core.cli.options import add_json_option
 from core.cli.output import emit, say
 from core.paths import ROOT
 from core.runs.store import RunStore
+from core.typed_json import JsonObject
 from core.visitor import OWNER
 
 USUAL_PORT = 8501
@@ -119,7 +120,7 @@ def serve(address: str, port: int) -> int:
         server.wait()
 
 
-def message(school_class: SchoolClass, n_learners: int = 0) -> dict[str, Any]:
+def message(school_class: SchoolClass, n_learners: int = 0) -> JsonObject:
     return {
         "id": school_class.id,
         "name": school_class.name,

@@ -15,6 +15,7 @@ from core.classwork.guessed import Fan, Histogram, Line
 from core.classwork.plane import Place
 from core.config import method_title
 from core.runs.names import decimals
+from core.typed_json import JsonObject
 from pages.shared.colours import AMBER, BLUE, GREEN, GREY, ORANGE
 
 SIZE, LARGE = 20, 26
@@ -151,7 +152,7 @@ def fan_chart(found: Fan) -> Chart:
     return alt.layer(*dashed).properties(height=HEIGHT)
 
 
-def fan_rows(found: Fan) -> list[dict[str, Any]]:
+def fan_rows(found: Fan) -> list[JsonObject]:
     """One for each point of each line: "x", "height", "line" and "what" it is."""
     middle = [Line(heights=found.middle)] if found.middle else []
     lines = {DRAWN: found.drawn, MIDDLE: middle, RECORDED: found.recorded, OWN: found.runs}
@@ -214,13 +215,13 @@ def plane_chart(
     return alt.layer(rule, label, points, counts).properties(height=HEIGHT)
 
 
-def plane_rows(found: Sequence[Place], names: Mapping[str, str]) -> list[dict[str, Any]]:
+def plane_rows(found: Sequence[Place], names: Mapping[str, str]) -> list[JsonObject]:
     """A row for each place: runs of one method that came out alike would hide one another."""
     at: dict[tuple[object, ...], list[Place]] = {}
     for place in found:
         key = (place.method, place.learned.value, place.kept.value, place.is_over)
         at.setdefault(key, []).append(place)
-    rows: list[dict[str, Any]] = []
+    rows: list[JsonObject] = []
     for same in at.values():
         one, spaces = same[0], list(dict.fromkeys(space for run in same for space in run.spaces))
         low, high = one.kept.interval
