@@ -100,13 +100,13 @@ def _follow(
         run, events = store().get(run_id), events_of(run_id)
         if pace_of(run, events) != paced:
             st.rerun()  # draw the page around it again, and poll at the new pace or no more
-        status, view = (
-            st.container(),
-            st.container(),
-        )  # so that a changed status moves nothing below it
+        # each in its place, so that a changed status moves nothing below it
+        status, view, below = st.container(), st.container(), st.container()
         if with_status:
             with status:
                 show_status(run, events)
+            with below if run.status.is_over else status:  # what came is to be seen first
+                show_pace(run, events)
         with view:
             draw(run, events)
     except UserError as error:  # app.py does not see what happens in a fragment
@@ -196,8 +196,6 @@ def show_status(run: Run, events: list[Event]) -> None:
         seen = examples_seen(run, events, done)
         after = f"{done} steps, {seconds:.0f} s" + (f", {seen}" if seen else "")
         st.success(f"{run.status.capitalize()} after {after}. {plain(run.reason)}")
-        if run.status is RunStatus.FINISHED and (beside := beside_words(run)):
-            st.caption(beside)
     for event in events:
         if isinstance(event, Notice):
             st.caption(plain(event.message))
@@ -207,6 +205,13 @@ def show_status(run: Run, events: list[Event]) -> None:
         st.caption(f"{so_far}.")
     if not run.status.is_over:
         _stop_button(run)
+
+
+def show_pace(run: Run, events: list[Event]) -> None:
+    """A finished run beside the recorded one of its settings, and how fast it was."""
+    if run.status is RunStatus.FINISHED and (beside := beside_words(run)):
+        st.caption(beside)
+    steps = [e for e in events if isinstance(e, Step)]
     if steps:
         last, usual_s = steps[-1], median(e.step_s for e in steps)
         batch_size = run.unchecked_config.optimizer.batch_size

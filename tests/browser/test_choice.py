@@ -18,7 +18,7 @@ def open_lesson(page: Page, address: str) -> None:
 
 
 def test_a_prompt_is_measured_and_kept(app: str, page: Page) -> None:
-    open_lesson(page, f"{app}/choice?choice_shots=1")
+    open_lesson(page, f"{app}/choice?choice_shots=1&choice_seed=7")  # not a recorded one
     expect(
         page.get_by_text(re.compile(r"\d+ tokens with 1 examples?, \d+ without"))
     ).to_be_visible()

@@ -42,7 +42,7 @@ def test_step_through_shows_each_phase(app: str, page: Page) -> None:
         button(page, f"Next phase: {phase}").click()
         expect(page.get_by_text(re.compile(rf"Step 1, {phase}\."))).to_be_visible()
         if phase != "forward":
-            expect(page.get_by_text(re.compile(proof)).first).to_be_visible()
+            expect(page.get_by_text(re.compile(proof)).filter(visible=True).first).to_be_visible()
     page.reload()
     expect(page.get_by_text(re.compile(r"Step 1, update\."))).to_be_visible()
     expect(button(page, "Next phase: batch")).to_be_visible()
