@@ -22,7 +22,7 @@ from core.classroom.classroom import Classroom
 from core.classroom.codes import SECRET_LENGTH, hash_of_secret, new_code
 from core.classroom.nicknames import LONGEST, SIGNS, animal, nickname, same_name
 from core.errors import UserError, quote
-from core.runs.schema import classes, learners
+from core.runs.tables import classes, learners
 from core.visitor import Visitor
 
 TEACHER = "TUNING_FORK_TEACHER_CLAIM"

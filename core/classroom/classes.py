@@ -18,7 +18,8 @@ from core.classroom.codes import (
     typed,
 )
 from core.errors import UserError, quote
-from core.runs.schema import Database, classes
+from core.runs.schema import Database
+from core.runs.tables import classes
 
 LONGEST_NAME = 60
 USUAL_MINUTES, MOST_MINUTES = 120, 60 * 24 * 31

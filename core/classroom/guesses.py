@@ -16,7 +16,8 @@ from sqlalchemy.exc import IntegrityError
 
 from core.classroom.rights import check_teacher
 from core.classroom.rows import put
-from core.runs.schema import Database, guesses
+from core.runs.schema import Database
+from core.runs.tables import guesses
 from core.visitor import Visitor
 
 

@@ -10,7 +10,8 @@ from sqlalchemy.exc import IntegrityError
 
 from core.classroom.nicknames import animal, nickname, same_name
 from core.errors import UserError, quote
-from core.runs.schema import Database, learners
+from core.runs.schema import Database
+from core.runs.tables import learners
 
 MOST_LEARNERS = 100
 

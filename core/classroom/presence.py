@@ -15,7 +15,8 @@ from sqlalchemy.exc import IntegrityError
 
 from core.classroom.rights import check_teacher
 from core.classroom.rows import put
-from core.runs.schema import Database, presence
+from core.runs.schema import Database
+from core.runs.tables import presence
 from core.visitor import Visitor
 
 POST_S = 10.0

@@ -15,7 +15,8 @@ from sqlalchemy.exc import IntegrityError
 
 from core.classroom.links import Link
 from core.errors import UserError, quote
-from core.runs.schema import Database, links
+from core.runs.schema import Database
+from core.runs.tables import links
 from core.typed_json import read
 from core.visitor import Visitor
 

@@ -15,7 +15,8 @@ from sqlalchemy import select
 
 from core.classroom.rights import check_teacher
 from core.classroom.rows import put
-from core.runs.schema import Database, steering
+from core.runs.schema import Database
+from core.runs.tables import steering
 from core.typed_json import Json, read
 from core.visitor import Visitor
 

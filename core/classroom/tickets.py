@@ -14,7 +14,8 @@ from core.classroom.codes import (
     new_token,
     typed,
 )
-from core.runs.schema import Database, classes, learners, tickets
+from core.runs.schema import Database
+from core.runs.tables import classes, learners, tickets
 from core.visitor import Visitor
 
 COOKIE_S = 60.0 * 60 * 24 * 31

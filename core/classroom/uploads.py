@@ -12,7 +12,8 @@ from sqlalchemy import delete, select
 from core.data import uploads as datasets
 from core.errors import UserError
 from core.runs.limits import UPLOAD, ClassLimits
-from core.runs.schema import Database, limits, runs, uses
+from core.runs.schema import Database
+from core.runs.tables import limits, runs, uses
 
 
 def bringing(allowed: ClassLimits) -> Callable[[str], None]:

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Row, insert, select, update
 from core.events import Event, Notice
 from core.runs.record import Run
 from core.runs.rows import as_runs, stored_message
-from core.runs.schema import Database, events, runs
+from core.runs.schema import Database
 from core.runs.states import RunStatus
+from core.runs.tables import events, runs
 from core.typed_json import strict_json
 
 MOST = 3

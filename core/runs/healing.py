@@ -17,8 +17,9 @@ from core.runs import artifacts
 from core.runs.endings import Ending, Endings
 from core.runs.liveness import Silences, ended_unexpectedly, is_gone, left_behind
 from core.runs.record import DamagedRunError, Run
-from core.runs.schema import Database, StoreError, events, runs
+from core.runs.schema import Database, StoreError
 from core.runs.states import RunStatus, sources
+from core.runs.tables import events, runs
 
 
 class Healer:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
-from core.runs.schema import Database, holdings, marks, runs
+from core.runs.schema import Database
+from core.runs.tables import holdings, marks, runs
 from core.visitor import Visitor
 
 

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from core.checks import check_number
 from core.errors import UserError, quote
-from core.runs.schema import Database, limits, steering, uses
+from core.runs.schema import Database
+from core.runs.tables import limits, steering, uses
 from core.visitor import OWNER, Visitor
 
 MINUTE_S = 60.0

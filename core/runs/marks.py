@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, Row, delete, insert, select, true
 from core.checks import check_text
 from core.errors import UserError, shortened
 from core.runs.record import unknown_run
-from core.runs.schema import Database, marks, runs
+from core.runs.schema import Database
+from core.runs.tables import marks, runs
 
 LONGEST_NAME, LONGEST_TAG, LONGEST_NOTE = 80, 30, 2_000
 """Characters."""

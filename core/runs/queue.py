@@ -18,8 +18,8 @@ from core.config import RunConfig
 from core.errors import UserError
 from core.runs.duration import Pace, expected_s
 from core.runs.record import Run
-from core.runs.schema import holdings, runs
 from core.runs.states import RunStatus
+from core.runs.tables import holdings, runs
 from core.visitor import Visitor
 
 LIMIT = 50

@@ -31,10 +31,10 @@ from core.runs.limits import ClassLimits
 from core.runs.marks import Marks
 from core.runs.messages import Request
 from core.runs.record import Run
-from core.runs.schema import holdings as held
-from core.runs.schema import marks
 from core.runs.states import ACTIVE
 from core.runs.store import RunStore
+from core.runs.tables import holdings as held
+from core.runs.tables import marks
 from core.visitor import Visitor
 
 RUN_FIELDS = ("run", "pairs_of", "adapters", "active")

@@ -46,8 +46,9 @@ from core.runs.record import (
     unknown_run,
 )
 from core.runs.rows import as_runs, new_row, running, stored_message
-from core.runs.schema import Database, events, runs
+from core.runs.schema import Database
 from core.runs.states import ACTIVE, IllegalTransition, RunStatus
+from core.runs.tables import events, runs
 from core.typed_json import strict_json
 from core.visitor import OWNER, Visitor
 

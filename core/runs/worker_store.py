@@ -23,9 +23,10 @@ from core.events import Event
 from core.runs.backoff import Backoff
 from core.runs.endings import Ending
 from core.runs.record import unknown_run
-from core.runs.schema import LostConnectionError, StoreError, events, runs
+from core.runs.schema import LostConnectionError, StoreError
 from core.runs.states import ACTIVE, IllegalTransition, RunStatus
 from core.runs.store import Run, RunStore
+from core.runs.tables import events, runs
 from core.runs.unrecorded import Unrecorded, forget, keep, left_behind
 from core.typed_json import strict_json
 

@@ -26,9 +26,10 @@ from core.runs.rights import (
     check_request,
     store_for,
 )
-from core.runs.schema import Database, metadata
+from core.runs.schema import Database
 from core.runs.states import RunStatus
 from core.runs.store import RunStore, RunSummary
+from core.runs.tables import metadata
 from core.visitor import OWNER, Visitor
 from tests.core.runs.runs_in_states import ME
 
