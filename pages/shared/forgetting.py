@@ -19,13 +19,15 @@ from core.events import Evaluation, Event, MatrixMovement, Movement, NextTokens,
 from core.experiments.plane import tasks_seen
 from core.percent import percent
 from core.recorded import RecordedRun
+from core.runs.duration import n_steps as planned_steps
 from core.runs.store import Run
 from pages.shared.cards import cards_of, show_cards
 from pages.shared.check_marks import SCORE, TRAINED_NOTE, CheckRow, check_marks, check_rows
 from pages.shared.colours import AMBER, BLUE, GREY, ORANGE, TASK_COLOURS
-from pages.shared.live import follow, planned_steps, step_axis
+from pages.shared.live import follow
 from pages.shared.plain import quoted
 from pages.shared.recordings import recorded_like
+from pages.shared.run_charts import step_axis
 
 E = TypeVar("E", bound=Event)
 SENTIMENT_SHARE = "wrongly a sentiment"

@@ -8,9 +8,10 @@ import streamlit as st
 from core.config import RunConfig
 from core.events import Step
 from core.experiments.pending import active, failed, missing
+from core.runs.duration import n_steps as planned_steps
 from core.runs.names import run_name
 from pages.shared.engine import engine, events_of, store
-from pages.shared.live import POLL_S, planned_steps, worker_words
+from pages.shared.live import POLL_S, worker_words
 from pages.shared.plain import plain
 from pages.shared.prepare import compute_button
 from pages.shared.waiting import all_left_words, place_words

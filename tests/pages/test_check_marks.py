@@ -7,7 +7,7 @@ import pytest
 from core.evaluate.form_and_label import LIKELIEST_LABEL, RIGHT_FORM
 from pages.shared.check_marks import TRAINED_NOTE
 from pages.shared.forgetting import curve_rows, curves, curves_note
-from pages.shared.live import score_chart, score_note, score_table
+from pages.shared.run_charts import score_chart, score_note, score_table
 from tests.events import evaluation
 
 BOTH = {"right_form": 0.0, "label_accuracy": 0.6}

@@ -19,19 +19,14 @@ from core.evaluate.limits import sample_as_shown
 from core.evaluate.overlap import WORDS_ONLY
 from core.evaluate.undefined import or_dash
 from core.events import Evaluation, Event, Sample, Step
+from core.runs.duration import n_steps as planned_steps
 from core.runs.store import Run
 from pages.lessons.evaluation.thresholds import confusion_figure
 from pages.shared.cards import shared_words
 from pages.shared.check_marks import check_marks
 from pages.shared.colours import AMBER, GREEN, GREY
-from pages.shared.live import (
-    CHART_HEIGHT,
-    follow,
-    loss_chart,
-    planned_steps,
-    recorded_behind,
-    step_axis,
-)
+from pages.shared.live import follow, recorded_behind
+from pages.shared.run_charts import CHART_HEIGHT, loss_chart, step_axis
 
 TITLES = {"precision": "precision", "recall": "recall", "f1": "F1"}
 METRIC_HEIGHT = 320  # so that it stands on the first screen, below what it found

@@ -13,17 +13,12 @@ from core.evaluate.uncertainty import wilson_interval
 from core.events import Evaluation, Event, Sample, Step
 from core.experiments.first_screens import first_screens
 from core.percent import percent
+from core.runs.duration import n_steps as planned_steps
 from core.runs.store import Run
 from pages.shared.cards import cards_of, show_cards
 from pages.shared.engine import events_of
-from pages.shared.live import (
-    follow,
-    loss_chart,
-    planned_steps,
-    recorded_behind,
-    score_chart,
-    score_table,
-)
+from pages.shared.live import follow, recorded_behind
+from pages.shared.run_charts import loss_chart, score_chart, score_table
 
 FEW_TESTS = 20
 CHART_HEIGHT = 270

@@ -24,11 +24,13 @@ from core.events import (
 from core.experiments import record
 from core.experiments.mitigations import LEARNED
 from core.experiments.soft_prompts import Wandering, wandering
+from core.runs.duration import n_steps as planned_steps
 from core.runs.messages import TextScore
 from core.runs.store import Run
 from pages.shared.colours import GREY, ORANGE
 from pages.shared.forgetting import curves
-from pages.shared.live import follow, loss_chart, planned_steps, recorded_behind
+from pages.shared.live import follow, recorded_behind
+from pages.shared.run_charts import loss_chart
 
 MAP_PX = (620, 400)
 """The plane of the map where the window is narrow; where it is wide, words lie further apart."""

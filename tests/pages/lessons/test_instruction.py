@@ -9,7 +9,7 @@ from core.config import OptimizerConfig, RunConfig
 from core.train.phases import BatchPhase, ForwardPhase, LossPhase, PairPieces, Phase, TargetToken
 from pages.lessons.instruction.results import likelihood, short_pairs
 from pages.lessons.instruction.stepping import PHASES, loop_html
-from pages.shared.live import loss_title
+from pages.shared.run_charts import loss_title
 
 ROWS = [TargetToken(token=" positive", loss=1.2, probability=0.3, count=5)]
 RESULTS: list[Phase] = [
