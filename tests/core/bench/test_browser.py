@@ -8,7 +8,8 @@ from google.protobuf.message import DecodeError
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from core.bench.browser import Browser, Page, Reaction, Waiting, widget_state
+from core.bench.browser import Browser, Reaction, Waiting
+from core.bench.browser_page import Page, widget_state
 
 
 def new_session(*fragments: str) -> ForwardMsg:
