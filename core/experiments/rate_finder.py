@@ -33,6 +33,8 @@ ENOUGH = 0.9
 LEAST_FALL = 0.1
 """Of the loss at the start: where no rate lowers it by as much, none is suggested."""
 NO_CHECKS = 10_000
+FEWEST = 1
+"""Test examples that a run may be asked: losses are compared, and no score is shown."""
 TAG = "rate finder"
 """On every run made for this, so that they can be told from others."""
 RULE = (
@@ -75,7 +77,7 @@ def _short(config: RunConfig, rate: float) -> RunConfig:
         schedule="constant",
         patience=0,
     )
-    unchecked = EvaluationConfig(every=NO_CHECKS, examples=1, final_examples=1, samples=0)
+    unchecked = EvaluationConfig(every=NO_CHECKS, examples=FEWEST, final_examples=FEWEST, samples=0)
     return replace(config, optimizer=optimizer, evaluation=unchecked)
 
 

@@ -226,7 +226,7 @@ def test_a_command_that_breaks_is_found(
     assert options.try_option(0, option, "x", command, "RUN").outcome == TRACEBACK
 
 
-@pytest.mark.benchmark
+@pytest.mark.thorough
 def test_hostile_options_end_in_sentences(tmp_path: Path) -> None:
     with options.trying(tmp_path, main, build_parser()) as one:
         tries = [one(number, Random(number)) for number in range(150)]
@@ -241,7 +241,7 @@ def test_damage_is_made_and_read(tmp_path: Path) -> None:
     assert any(t.outcome in (SENTENCE, SILENT) for t in tries)
 
 
-@pytest.mark.benchmark
+@pytest.mark.thorough
 def test_damaged_recorded_files_end_in_sentences(tmp_path: Path, home: Path) -> None:
     with recorded_files.trying(tmp_path / "place", main) as one:
         tries = [one(number, Random(number)) for number in range(60)]
@@ -249,7 +249,7 @@ def test_damaged_recorded_files_end_in_sentences(tmp_path: Path, home: Path) -> 
     assert {t.outcome for t in tries} == {SENTENCE, SILENT}
 
 
-@pytest.mark.benchmark
+@pytest.mark.thorough
 def test_hostile_addresses_end_in_sentences(home: Path) -> None:
     with addresses.trying(home / "served") as one:
         tries = [one(number, Random(number)) for number in range(26)]

@@ -73,7 +73,7 @@ def test_a_killed_conversion_leaves_a_whole_model_or_none(tmp_path: Path) -> Non
 
 @needs_fork
 @pytest.mark.thorough
-@pytest.mark.parametrize(("what", "kills"), [("exporting", 6), ("recording", 4)])
+@pytest.mark.parametrize(("what", "kills"), [("exporting", 12), ("recording", 5)])
 def test_a_killed_export_or_recording_leaves_all_or_nothing(
     what: str, kills: int, tmp_path: Path, tiny_folder: Path
 ) -> None:
