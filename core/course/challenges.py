@@ -17,18 +17,15 @@ They stand in assets/course/<lesson>/challenges.toml, from easy to hard:
 A challenge on two texts has `pair`, one on prompts has `prompt`, instead of `conditions`. core/course/judge.py decides.
 """
 
-import argparse
-import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from core.checks import check_choice
-from core.config import SETTINGS, RunConfig
-from core.config.command import add_options, config_of
+from core.config import SETTINGS
 from core.course.conditions import Condition, Limit, Trend, condition, strict
 from core.course.lessons import LESSONS
 from core.errors import UserError, quote
@@ -162,23 +159,6 @@ def challenge(id: str, *, folder: Path = FOLDER) -> AnyChallenge:
     raise UserError(
         f"There is no challenge {quote(id)}; list them with: python -m core course challenges"
     )
-
-
-def config_from(options: str) -> RunConfig:
-    """The config that options of `train` spell. Raises `UserError` where they spell none."""
-    return config_of(_parser().parse_args(shlex.split(options)))
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(message)
-
-
-@cache
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="train", add_help=False)
-    add_options(parser)
-    return parser
 
 
 @cache

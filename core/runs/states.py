@@ -35,7 +35,6 @@ ALLOWED: dict[RunStatus, frozenset[RunStatus]] = {
 """Status -> the statuses that may follow it."""
 STATUSES = frozenset(map(str, RunStatus))
 ACTIVE = tuple(status for status in RunStatus if not status.is_over)
-OVER = tuple(status for status in RunStatus if status.is_over)
 
 
 class IllegalTransition(ValueError):  # noqa: N818 - named after what happened

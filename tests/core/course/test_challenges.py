@@ -1,9 +1,13 @@
 """Every challenge: it can be read, its solution solves it, and the lesson's defaults do not."""
 
+import argparse
+import shlex
 from pathlib import Path
 
 import pytest
 
+from core.config import RunConfig
+from core.config.command import add_options, config_of
 from core.course.challenges import (
     FILE,
     LEVELS,
@@ -14,7 +18,6 @@ from core.course.challenges import (
     RunChallenge,
     challenge,
     challenges,
-    config_from,
 )
 from core.course.conditions import Smallest
 from core.course.judge import judge_pair, judge_run
@@ -31,6 +34,13 @@ ON_RUNS = [one for one in ALL if isinstance(one, RunChallenge)]
 ON_PAIRS = [one for one in ALL if isinstance(one, PairChallenge)]
 ON_PROMPTS = [one for one in ALL if isinstance(one, PromptChallenge)]
 RECORDED = {config.hash for collection in wanted() for config in collection.configs}
+
+
+def config_from(options: str) -> RunConfig:
+    """The config that options of `train` spell."""
+    parser = argparse.ArgumentParser(prog="train", add_help=False)
+    add_options(parser)
+    return config_of(parser.parse_args(shlex.split(options)))
 
 
 def name(one: AnyChallenge) -> str:
