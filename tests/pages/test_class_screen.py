@@ -12,6 +12,7 @@ from core.classroom.classroom import SERVER, Classroom
 from core.classroom.steering import Look
 from core.visitor import Visitor
 from pages.shared import class_screen, visitor
+from tests.people import learner_of, teacher_of
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.thorough
@@ -29,14 +30,12 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Classroom:
 
 @pytest.fixture
 def teacher(room: Classroom) -> Visitor:
-    school_class, _ = room.classes.begin(name="8b")
-    return Visitor(school_class.id, "teacher", school_class.id)
+    return teacher_of(room)
 
 
 @pytest.fixture
 def mia(room: Classroom, teacher: Visitor) -> Visitor:
-    one = room.learners.join(teacher.class_id, "Mia")
-    return Visitor(one.space, "learner", one.class_id, one.name)
+    return learner_of(room, teacher, "Mia")
 
 
 @pytest.fixture

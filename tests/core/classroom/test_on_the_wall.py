@@ -12,6 +12,7 @@ from core.runs.rights import store_for
 from core.runs.store import RunStore
 from core.visitor import OWNER, Visitor
 from tests.core.classroom.conftest import Clock
+from tests.people import learner_of, teacher_of
 
 LOOK = Look(
     page="forgetting",
@@ -22,21 +23,18 @@ LOOK = Look(
 
 @pytest.fixture
 def teacher(room: Classroom) -> Visitor:
-    school_class, _ = room.classes.begin(name="8b")
-    return Visitor(school_class.id, "teacher", school_class.id)
+    return teacher_of(room)
 
 
 @pytest.fixture
 def mia(room: Classroom, teacher: Visitor) -> Visitor:
-    learner = room.learners.join(teacher.class_id, "Mia")
-    return Visitor(learner.space, "learner", learner.class_id, learner.name)
+    return learner_of(room, teacher, "Mia")
 
 
 @pytest.fixture
 def other(room: Classroom) -> Visitor:
     """The teacher of another class."""
-    school_class, _ = room.classes.begin(name="9a")
-    return Visitor(school_class.id, "teacher", school_class.id)
+    return teacher_of(room, "9a")
 
 
 def test_a_page_says_where_a_learner_is_and_writes_only_what_is_news(

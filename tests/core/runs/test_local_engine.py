@@ -17,8 +17,7 @@ import psutil
 import pytest
 
 from core import catalog
-from core.config import DataConfig, EvaluationConfig, OptimizerConfig, RunConfig
-from core.data import uploads
+from core.config import RunConfig
 from core.errors import UserError
 from core.events import Step
 from core.generate.settings import SamplingSettings
@@ -29,6 +28,7 @@ from core.runs.engines.local import LocalEngine
 from core.runs.messages import Generate, Generated
 from core.runs.states import RunStatus
 from core.runs.store import RunStore
+from tests.core.runs.tiny_runs import configs_of, wait_for
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.thorough]
 LONG = 5_000
@@ -43,25 +43,7 @@ def engine(home: Path) -> Iterator[LocalEngine]:
 
 @pytest.fixture
 def config(home: Path, tiny_folder: Path) -> Callable[..., RunConfig]:
-    dataset = uploads.keep([{"prompt": f"cat {i}", "completion": "dog"} for i in range(20)])
-
-    def make(*, steps: int = 3, seed: int = 0) -> RunConfig:
-        return RunConfig(
-            model=str(tiny_folder.resolve()),
-            data=DataConfig(task="custom", dataset=dataset),
-            optimizer=OptimizerConfig(steps=steps, batch_size=2),
-            evaluation=EvaluationConfig(every=10_000, samples=0),
-            seed=seed,
-        )
-
-    return make
-
-
-def wait_for(condition: Callable[[], bool], *, limit_s: float = 60) -> None:
-    end = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.1)
+    return configs_of(tiny_folder)
 
 
 def ask(engine: LocalEngine, config: RunConfig, n: int = 5) -> list[Generated]:

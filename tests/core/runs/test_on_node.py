@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.config import DataConfig, EvaluationConfig, OptimizerConfig, RunConfig
-from core.data import uploads
+from core.config import RunConfig
 from core.events import Step
 from core.generate.settings import SamplingSettings
 from core.runs import answering
@@ -19,6 +18,7 @@ from core.runs.states import RunStatus
 from core.runs.storage import storage
 from core.runs.store import RunStore
 from core.typed_json import read
+from tests.core.runs.tiny_runs import configs_of
 
 pytestmark = [pytest.mark.usefixtures("home"), pytest.mark.timeout(120)]
 
@@ -32,18 +32,7 @@ def settings(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def config(tiny_folder: Path) -> Callable[..., RunConfig]:
-    dataset = uploads.keep([{"prompt": f"cat {i}", "completion": "dog"} for i in range(20)])
-
-    def make(*, steps: int = 2, seed: int = 0) -> RunConfig:
-        return RunConfig(
-            model=str(tiny_folder.resolve()),
-            data=DataConfig(task="custom", dataset=dataset),
-            optimizer=OptimizerConfig(steps=steps, batch_size=2),
-            evaluation=EvaluationConfig(every=10_000, samples=0),
-            seed=seed,
-        )
-
-    return make
+    return configs_of(tiny_folder, usual_steps=2)
 
 
 def said_to(answerer: Answerer, number: int, asked: Generate) -> list[AnswerLine]:

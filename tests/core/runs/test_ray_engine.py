@@ -3,7 +3,6 @@
 Run alone, on a quiet machine: pytest tests/core/runs/test_ray_engine.py -m cluster
 """
 
-import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,8 +13,7 @@ from typing import Any
 import pytest
 
 from core.bench.faults import postgresql as installed
-from core.config import DataConfig, EvaluationConfig, OptimizerConfig, RunConfig
-from core.data import uploads
+from core.config import EvaluationConfig, OptimizerConfig, RunConfig
 from core.errors import UserError
 from core.events import Finished, Notice, Started, Step
 from core.generate.settings import SamplingSettings
@@ -25,6 +23,7 @@ from core.runs.engines.ray_engine import RayEngine
 from core.runs.messages import Generate
 from core.runs.states import RunStatus
 from core.runs.store import RunStore
+from tests.core.runs.tiny_runs import configs_of, wait_for
 
 pytestmark = [
     pytest.mark.cluster,
@@ -104,25 +103,7 @@ def place(postgresql: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture
 def config(place: Place, tiny_folder: Path) -> Callable[..., RunConfig]:
-    dataset = uploads.keep([{"prompt": f"cat {i}", "completion": "dog"} for i in range(20)])
-
-    def make(*, steps: int = 3, seed: int = 0) -> RunConfig:
-        return RunConfig(
-            model=str(tiny_folder.resolve()),
-            data=DataConfig(task="custom", dataset=dataset),
-            optimizer=OptimizerConfig(steps=steps, batch_size=2),
-            evaluation=EvaluationConfig(every=10_000, samples=0),
-            seed=seed,
-        )
-
-    return make
-
-
-def wait_for(condition: Callable[[], bool], *, limit_s: float = 120) -> None:
-    end = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.2)
+    return configs_of(tiny_folder)
 
 
 def has_steps(store: RunStore, run_id: str, n: int) -> bool:

@@ -19,6 +19,7 @@ from core.runs.store import RunStore
 from core.visitor import Visitor
 from pages.lab.wall.figures import fan_rows, said
 from pages.shared import visitor as who
+from tests.people import learner_of, teacher_of
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -35,13 +36,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Classroom:
 
 @pytest.fixture
 def teacher(room: Classroom) -> Visitor:
-    school_class, _ = room.classes.begin(name="8b")
-    return Visitor(school_class.id, "teacher", school_class.id)
-
-
-def joined(room: Classroom, teacher: Visitor, name: str) -> Visitor:
-    one = room.learners.join(teacher.class_id, name)
-    return Visitor(one.space, "learner", one.class_id, one.name)
+    return teacher_of(room)
 
 
 def ran(visitor: Visitor, config: RunConfig) -> None:
@@ -76,12 +71,12 @@ def text_of(app: AppTest) -> str:
 def test_the_wall_of_a_class(
     room: Classroom, teacher: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mia, omar, lin = (joined(room, teacher, name) for name in ("Mia", "Omar", "Lin"))
+    mia, omar, lin = (learner_of(room, teacher, name) for name in ("Mia", "Omar", "Lin"))
     for one, guess in ((mia, "something else"), (omar, "“positive” or “negative”")):
         room.guesses.lock(one, "forgetting", "park", guess)
         room.presence.post(one, "forgetting")
     other, _ = room.classes.begin(name="9a")
-    stranger = joined(room, Visitor(other.id, "teacher", other.id), "Stranger")
+    stranger = learner_of(room, Visitor(other.id, "teacher", other.id), "Stranger")
     room.guesses.lock(stranger, "forgetting", "park", "Amina and Omar")
     ran(mia, collapse(method="full", rate=3e-4, steps=20, seed=0))
     ran(stranger, collapse(method="full", rate=2e-5, steps=20, seed=0))
@@ -122,7 +117,7 @@ def test_the_wall_of_a_class(
 def test_a_learner_has_no_wall(
     room: Classroom, teacher: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mia = joined(room, teacher, "Mia")
+    mia = learner_of(room, teacher, "Mia")
     with pytest.raises(ValueError, match="Could not find a navigation page"):
         opened(room, mia, monkeypatch)
 
@@ -130,7 +125,7 @@ def test_a_learner_has_no_wall(
 def test_guesses_are_cleared_by_the_button(
     room: Classroom, teacher: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room.guesses.lock(joined(room, teacher, "Mia"), "forgetting", "park", "something else")
+    room.guesses.lock(learner_of(room, teacher, "Mia"), "forgetting", "park", "something else")
     app = opened(room, teacher, monkeypatch)
     app.button(key="wall_clear").click().run()
     assert room.guesses.of(teacher, teacher.class_id, "forgetting", "park") == []
