@@ -50,6 +50,10 @@ class Engine(Protocol):
         """
         ...
 
+    def waiting_questions(self) -> int:
+        """Requests that are not finished."""
+        ...
+
     def machine(self) -> Ready | None:
         """What was measured of a machine that computes; None until one is warm."""
         ...

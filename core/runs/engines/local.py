@@ -134,6 +134,11 @@ class LocalEngine:
             if not done:
                 self._send(worker, RequestLine(cancel=number))
 
+    def waiting_questions(self) -> int:
+        """Requests that the answering worker has not finished."""
+        worker = self.workers.get("ask")
+        return len(worker.pending) if worker else 0
+
     def machine(self) -> Ready | None:
         """What a warm worker measured of this machine; None until one is warm."""
         for worker in list(self.workers.values()):

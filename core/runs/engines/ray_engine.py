@@ -167,6 +167,9 @@ class RayEngine:
             time.sleep(0.1)
         raise UserError(NO_NODE)
 
+    def waiting_questions(self) -> int:
+        return sum(actor.pending for actor in self._cluster.actors("ask"))
+
     # What the cluster is
 
     def machine(self) -> Ready | None:

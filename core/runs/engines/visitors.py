@@ -43,6 +43,9 @@ class VisitorEngine:
             self.store.limits.count_question()
         return self._engine.ask(request, beat=True) if beat else self._engine.ask(request)
 
+    def waiting_questions(self) -> int:
+        return self._engine.waiting_questions()
+
     def machine(self) -> Ready | None:
         return self._engine.machine()
 
