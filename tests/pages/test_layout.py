@@ -1,11 +1,16 @@
 """Where a module of the pages stands says who uses it; read from the imports themselves."""
 
+import re
+
 import grimp
 import pytest
+
+from core.paths import ROOT
 
 GRAPH = grimp.build_graph("pages", cache_dir=None)
 MODULES = sorted(GRAPH.modules)
 SHARED = [m for m in MODULES if m.startswith("pages.shared.")]
+LANGUAGE = re.compile(r"\blanguage=([^,)]+)")
 
 
 def page_of(module: str) -> str:
@@ -32,3 +37,10 @@ def test_no_page_uses_another_page_s_modules(module: str) -> None:
 def test_there_is_something_to_look_at() -> None:
     assert len(SHARED) > 3
     assert len({page_of(m) for m in MODULES}) > 10
+
+
+def test_commands_are_not_coloured() -> None:
+    """The colours that Streamlit gives to the words of a command have too little contrast; axe sees them at times."""
+    sources = sorted((ROOT / "pages").rglob("*.py"))
+    shown = {said for path in sources for said in LANGUAGE.findall(path.read_text("utf-8"))}
+    assert shown == {"None", '"python"'}

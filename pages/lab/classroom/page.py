@@ -79,7 +79,7 @@ try:
         st.markdown(
             "A class begins in a terminal of this computer, and the room can reach it from then on:"
         )
-        st.code(COMMAND, language="bash")
+        st.code(COMMAND, language=None)
     if school_class := chosen_class(key="classroom_class"):
         if school_class.name:
             st.header(plain(school_class.name))

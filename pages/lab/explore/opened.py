@@ -54,7 +54,7 @@ def open_run(row: Row) -> None:
         )
     found = find_run(run_id)
     replay(found, draw_run, key="explore")
-    st.code(found.command, language="bash", wrap_lines=True)
+    st.code(found.command, language=None, wrap_lines=True)
 
 
 def compare(rows: Sequence[Row], known: dict[str, Column]) -> None:

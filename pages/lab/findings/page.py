@@ -112,9 +112,9 @@ def figures(result: Result) -> None:
     with st.popover("Measure it yourself", icon=":material/terminal:"):
         commands = [side.command for _, side in result.finding.sides if side.command]
         st.caption("One seed of each side; `--seed` gives the others.")
-        st.code("\n".join(dict.fromkeys(commands)), language="bash", wrap_lines=True)
+        st.code("\n".join(dict.fromkeys(commands)), language=None, wrap_lines=True)
         st.caption("The figures and the verdict as text:")
-        st.code(f"python -m core findings show {result.finding.name}", language="bash")
+        st.code(f"python -m core findings show {result.finding.name}", language=None)
 
 
 def rule() -> None:

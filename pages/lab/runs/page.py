@@ -109,7 +109,7 @@ def run_again(run: Run) -> None:
 def repeat_command(run: Run) -> None:
     """The command that repeats a run, or why there is none any more."""
     try:
-        st.code(command_of(run.config), language="bash", wrap_lines=True)
+        st.code(command_of(run.config), language=None, wrap_lines=True)
     except UserError as error:
         st.caption(plain(str(error)))
 
