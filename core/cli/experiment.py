@@ -12,11 +12,9 @@ from core.cli.prompting import run_prompting
 from core.config import RunConfig
 from core.config.command import names
 from core.errors import UserError, quote
-from core.experiments import methods, mitigations, mixtures, record, soft_prompts
-from core.experiments.recording import Recorder
+from core.experiments import methods, mitigations, mixtures, soft_prompts
 from core.experiments.sweep import Sweep
 from core.models import acquire
-from core.quiet import Watch
 from core.runs.store import Run, RunStore
 
 NAMES = (
@@ -29,10 +27,17 @@ NAMES = (
     "first_screens",
     "adapters",
 )
+OWN_RECORD = ("first_screens", "adapters")
+"""Few answers each, that lessons open with; what the others measure is recorded run by run."""
 
 
 def run_experiment(arguments: Namespace) -> int:
     """Carry out every run that is not done yet, then say what was found."""
+    if arguments.record and arguments.name not in OWN_RECORD:
+        raise UserError(
+            f"--record goes with {' and '.join(OWN_RECORD)} only. What the app shows of the other experiments are "
+            "recorded runs: python -m core record --help"
+        )
     if arguments.name == "prompting":
         return run_prompting(arguments, _seeds(arguments))
     if arguments.name == "first_screens":
@@ -42,11 +47,10 @@ def run_experiment(arguments: Namespace) -> int:
     configs = _configs(arguments)
     if not acquire.is_ready(catalog.find_model(configs[0].model)):
         raise UserError("The model is not prepared yet; run: python -m core prepare")
-    from core.experiments.runner import carry_out, score_base
+    from core.experiments.runner import carry_out
     from core.runs.worker import BaseKeeper
 
     store, keeper = RunStore(), BaseKeeper()
-    recorder = Recorder(Watch()) if arguments.record else None
 
     def show_run(number: int, run: Run, was_done: bool) -> None:
         scores = ", ".join(f"{task} {score:.2f}" for task, score in run.summary.scores.items())
@@ -56,21 +60,7 @@ def run_experiment(arguments: Namespace) -> int:
         )
 
     on_event = emit_event if arguments.json else lambda event: None
-    finished = carry_out(
-        configs, store, keeper, on_run=show_run, on_event=on_event, recorder=recorder
-    )
-    if recorder:
-        stamps = recorder.stamps([run.id for run in finished])
-        command = f"python -m core experiment {arguments.name} --seeds {arguments.seeds}"
-        command += f" --cures {arguments.cures}" if arguments.cures else ""
-        command += f" --methods {arguments.methods}" if arguments.methods else ""
-        if arguments.name == "sweep":
-            command += f" --ranks {arguments.ranks} --rates {arguments.rates}"
-        base = score_base(configs[0], keeper)
-        found = record.record(
-            arguments.name, finished, store, base=base, command=command, stamps=stamps
-        )
-        record.save(found, arguments.record)
+    finished = carry_out(configs, store, keeper, on_run=show_run, on_event=on_event)
     if report := reports.REPORTS.get(arguments.name):
         for row, words in report(finished, store):
             emit(row) if arguments.json else print(words)

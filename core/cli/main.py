@@ -175,7 +175,9 @@ def _add_experiment(actions: Actions) -> None:
     parser.add_argument("--ranks", default="1,8,64", help="of a sweep")
     parser.add_argument("--rates", default="3e-4,1e-3,3e-3", help="learning rates of a sweep")
     parser.add_argument("--task", default="", help="of prompting (default: sentiment)")
-    parser.add_argument("--record", type=Path, metavar="FILE", help="write what was measured here")
+    parser.add_argument(
+        "--record", type=Path, metavar="FILE", help="of first_screens and adapters: write it here"
+    )
     add_json_option(parser)
     parser.set_defaults(run=experiment.run_experiment)
 

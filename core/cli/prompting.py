@@ -10,12 +10,10 @@ from core.cli.output import emit, emit_event, say
 from core.data.shots import FORMS
 from core.errors import UserError
 from core.evaluate.limits import cut_line
-from core.experiments import prompting, prompting_record
+from core.experiments import prompting
 from core.experiments.break_even import BreakEven, break_even
 from core.experiments.prompting import Row, Way
-from core.experiments.recording import Recorder
 from core.models import acquire
-from core.quiet import Watch
 
 
 def run_prompting(arguments: Namespace, seeds: Sequence[int]) -> int:
@@ -29,18 +27,12 @@ def run_prompting(arguments: Namespace, seeds: Sequence[int]) -> int:
     from core.experiments.measure_all import Measurer
     from core.runs.store import RunStore
 
-    recorder = Recorder(Watch()) if arguments.record else None
     on_event = emit_event if json_wanted else lambda event: None
-    measurer = Measurer(RunStore(), on_event=on_event, recorder=recorder)
+    measurer = Measurer(RunStore(), on_event=on_event)
     of = len(evaluations) + len(configs)
     rows = _shown(measurer.prompted(evaluations), 0, of, json_wanted=json_wanted)
     rows += _shown(measurer.tuned(configs), len(evaluations), of, json_wanted=json_wanted)
     asked = measurer.facts(prompting.tuned_config(task, "lora", 0, seed=seeds[0]))
-    if recorder:
-        stamps = recorder.stamps(measurer.keys)
-        command = f"python -m core experiment prompting --task {task} --seeds {arguments.seeds}"
-        found = prompting_record.record(rows, asked, command=command, stamps=stamps)
-        prompting_record.save(found, arguments.record)
     _report(prompting.ways(rows), asked, json_wanted=json_wanted)
     return 0
 

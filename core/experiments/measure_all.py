@@ -9,8 +9,6 @@ from core.evaluate.limits import as_shown
 from core.events import Event
 from core.experiments import knowledge_probe
 from core.experiments.prompting import Row, prompt_row, tuned_evaluation, tuned_row
-from core.experiments.recording import Recorder
-from core.experiments.runner import stamp_run
 from core.generate.batch import answer_greedily
 from core.runs import artifacts, prompt_evaluation
 from core.runs.execute import execute
@@ -25,16 +23,9 @@ class Measurer:
     """One process that trains and measures in turns, so that neither slows the other."""
 
     def __init__(
-        self,
-        store: RunStore,
-        *,
-        on_event: Callable[[Event], None] = lambda event: None,
-        recorder: Recorder | None = None,
+        self, store: RunStore, *, on_event: Callable[[Event], None] = lambda event: None
     ) -> None:
-        """With a `recorder`, what was not stamped on a quiet machine is measured again."""
-        self.store, self.on_event, self.recorder = store, on_event, recorder
-        self.keys = list[str]()
-        """Of what was measured or found, runs and requests, for the recorder."""
+        self.store, self.on_event = store, on_event
         self.keeper, self.session = BaseKeeper(), InferenceSession(store)
 
     def prompted(self, evaluations: Iterable[PromptEvaluation]) -> Iterator[Row]:
@@ -77,44 +68,28 @@ class Measurer:
     def _measurable(self, config: RunConfig, n_test: int) -> Run:
         """A finished run of `config` that is measured, or has its weights."""
         done = self.store.find_finished(config)
-        if done and self._is_good(done.id) and self._can_be_asked(done, config, n_test):
-            self.keys.append(done.id)
+        if done and self._can_be_asked(done, config, n_test):
             return done
-        if self.recorder:
-            self.recorder.begins()
         run = self.store.start(config, worker=worker_identity())
         execute(run, self.store, self.keeper, on_event=self.on_event)
         ended = self.store.get(run.id)
         if ended.status != "finished":
             raise UserError(f"The run {run.id} {ended.status}: {ended.reason}")
-        if self.recorder:
-            stamp_run(self.recorder, ended, self.store)
-        self.keys.append(ended.id)
         return ended
-
-    def _is_good(self, key: str) -> bool:
-        return self.recorder is None or self.recorder.is_done(key)
 
     def _can_be_asked(self, done: Run, config: RunConfig, n_test: int) -> bool:
         """Whether its weights are kept, or its answers are."""
         if self.store.size_bytes(done.id):
             return True
         wanted = tuned_evaluation(config, done.id, n_test=n_test) if n_test else None
-        return bool(wanted and prompt_evaluation.find(wanted) and self._is_good(wanted.key))
+        return bool(wanted and prompt_evaluation.find(wanted))
 
     def _measure(self, wanted: PromptEvaluation) -> Measured:
-        self.keys.append(wanted.key)
-        if (kept := prompt_evaluation.find(wanted)) and self._is_good(wanted.key):
+        if kept := prompt_evaluation.find(wanted):
             return kept
         self._share_base(wanted.model)
-        if self.recorder:
-            self.recorder.begins()
         *_, measured = self.session.measure(Measure(wanted=wanted))
         assert isinstance(measured, Measured)
-        if self.recorder and self.session.base:
-            base = self.session.base
-            dtype = str(base.dtype).removeprefix("torch.")
-            self.recorder.ended(wanted.key, dtype=dtype, device=str(base.device))
         return measured
 
     def _share_base(self, model: str) -> None:

@@ -1,15 +1,12 @@
 """The recorded figures of prompting against tuning, shipped with the app.
 
 A view of the recorded runs and of what they and the base model were asked (core/recorded), once all of it is
-there; else a record of its own in assets/recorded.
+there.
 """
 
-import json
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from core import recorded as shipped
 from core.answer import Answer
@@ -29,16 +26,11 @@ from core.experiments.prompting import (
     tuned_evaluation,
     tuned_row,
 )
-from core.experiments.record import FOLDER
-from core.machine import describe_machine
-from core.paths import save_whole
 from core.recorded import recorded_answer
 from core.recorded.answers import BASE, all_recorded
-from core.recorded.files import reading
 from core.runs.messages import Generate, Measure
 from core.runs.prompt_evaluation import Measured
 from core.stamp import Stamp
-from core.typed_json import read
 
 COLLECTION = "prompting"
 
@@ -53,8 +45,8 @@ class RecordedRows:
     rows: tuple[Row, ...]
     facts: tuple[dict[str, str], ...]
     """As `core.experiments.measure_all` gives them."""
-    stamp: Stamp = field(default_factory=Stamp)
-    """Of all measurements together; not known in records from before this was kept."""
+    stamp: Stamp
+    """Of all measurements together."""
 
     @property
     def where(self) -> str:
@@ -63,49 +55,9 @@ class RecordedRows:
         return f"Recorded on {self.date}: {what}. {self.stamp.words}"
 
 
-def record(
-    rows: Sequence[Row],
-    facts: Sequence[dict[str, str]],
-    *,
-    command: str,
-    stamps: Sequence[Stamp] = (),
-) -> RecordedRows:
-    return RecordedRows(
-        task=rows[0].task,
-        command=command,
-        machine=describe_machine(),
-        date=time.strftime("%Y-%m-%d", time.gmtime()),
-        rows=tuple(rows),
-        facts=tuple(facts),
-        stamp=Stamp.of_all(stamps),
-    )
-
-
-def save(found: RecordedRows, path: Path) -> None:
-    """Write a record as JSON, one row a line; `UserError` when the disk refuses."""
-    head = {k: v for k, v in vars(found).items() if k != "rows"} | {"stamp": asdict(found.stamp)}
-    lines = ",\n".join(json.dumps(asdict(row), ensure_ascii=False) for row in found.rows)
-    text = json.dumps(head, indent=1, ensure_ascii=False)[:-2] + f',\n "rows": [\n{lines}\n]\n}}\n'
-    save_whole(path, text.encode())
-
-
 @cache
-def recorded(path: Path | None = None) -> RecordedRows | None:
-    """The shipped record, or that of a file; None when there is none."""
-    if path is None:
-        return _view() or _own_record(FOLDER / "prompting.json")
-    return _own_record(path)
-
-
-def _own_record(path: Path) -> RecordedRows | None:
-    if not path.is_file():
-        return None
-    with reading(path):
-        return read(RecordedRows, json.loads(path.read_text("utf-8")))
-
-
-def _view() -> RecordedRows | None:
-    """Of recorded runs; None unless all of them, and all that was asked, are there."""
+def recorded() -> RecordedRows | None:
+    """The shipped record; None unless all of its runs, and all that was asked, are there."""
     by_hash = shipped.collection(COLLECTION).by_hash
     wanted = tuned_configs(LEARNED, TUNED, SIZES, SEEDS)
     runs = list(filter(None, (by_hash.get(config.hash) for config in wanted)))

@@ -43,7 +43,7 @@ from pages.shared.two_lines import CAPTION, are_measured
 
 COURSE = content.lesson("multitask")
 
-COMMAND = "python -m core experiment mixtures --seeds 0 --record assets/recorded/mixtures.json"
+COMMAND = "python -m core record --only mixtures"
 EQUAL = 5
 TURNED = (
     "data.task",

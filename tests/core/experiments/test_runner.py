@@ -1,4 +1,4 @@
-"""An experiment's runs: carried out once, resumed, recorded, read back."""
+"""An experiment's runs: carried out once, resumed; what is recorded of them."""
 
 from pathlib import Path
 
@@ -7,11 +7,9 @@ import pytest
 from core import catalog
 from core.config import DataConfig, EvaluationConfig, MethodConfig, OptimizerConfig, RunConfig
 from core.data import uploads
-from core.data.examples import task_examples
 from core.errors import UserError
-from core.events import Evaluation, Memory
 from core.experiments import record
-from core.experiments.runner import carry_out, score_base
+from core.experiments.runner import carry_out
 from core.runs.store import RunStore
 from core.runs.worker import BaseKeeper
 
@@ -56,51 +54,13 @@ def test_a_failed_run_ends_the_experiment_with_its_reason(home: Path, tiny_folde
         carry_out([missing], RunStore(), BaseKeeper())
 
 
-@pytest.mark.thorough
-def test_what_is_recorded_is_read_back(
-    home: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store, keeper = RunStore(), BaseKeeper()
-    names = RunConfig(
-        model=str(tiny_folder),
-        data=DataConfig(task="names"),
-        evaluation=EvaluationConfig(tasks=("general",), final_examples=3),
-        dtype="float32",
-    )
-    base = score_base(names, keeper)
-    assert [(e.task, e.n) for e in base] == [("names", 3), ("general", 3)]
-    assert len(task_examples("names", "test")) > 3
-    runs = carry_out([config(tiny_folder)], store, keeper)
-    made = record.record("cures", runs, store, base=base, command="python -m core …")
-    record.save(made, home / "cures.json")
-    monkeypatch.setattr(record, "FOLDER", home)
-    record.recorded.cache_clear()
-    found = record.recorded("cures")
-    record.recorded.cache_clear()
-    record.save(found, home / "again.json")
-    assert (home / "again.json").read_bytes() == (home / "cures.json").read_bytes()
-    assert (found.command, found.date, found.stamp) == (made.command, made.date, made.stamp)
-    assert found.base_score("general") == base[1].score
-    assert found.base_score("topic") is None
-    (kept,) = found.runs
-    assert kept.config == runs[0].config
-    assert kept.summary.trainable_params == runs[0].summary.trainable_params > 0
-    happened = [e for e in store.events(runs[0].id) if isinstance(e, Evaluation)]
-    scored = [e for e in kept.events if isinstance(e, Evaluation)]
-    assert [e.step for e in scored] == [e.step for e in happened] == [0, 2]
-    assert [e.score for e in scored] == [e.score for e in happened]
-    (memory,) = [e for e in kept.events if isinstance(e, Memory)]
-    assert memory.optimizer_bytes > 0
-    assert record.recorded("no such experiment") is None
-    with pytest.raises(UserError, match="cannot be written"):
-        record.save(made, home / "missing" / "cures.json")
-
-
-@pytest.mark.parametrize("experiment", ["cures", "mixtures"])
+@pytest.mark.parametrize("experiment", record.VIEWS)
 def test_shipped_records_say_when_where_and_how(experiment: str) -> None:
     found = record.recorded(experiment)
     assert found is not None
-    assert found.command.startswith(("python -m core experiment", "python -m core record --only"))
+    assert found.command.startswith("python -m core record --only")
+    assert f"Recorded on {found.date}: {len(found.runs)} runs on" in found.where
+    assert "on cpu" in found.where.lower()
     assert "cores" in found.machine
     assert all(run.config.model == catalog.DEFAULT_MODEL for run in found.runs)
 
