@@ -54,6 +54,7 @@ def width(page: Page) -> int:
 def test_axe_finds_nothing_serious_and_nothing_is_wider_than_a_phone(
     app: str, page: Page, path: str
 ) -> None:
+    page.emulate_media(reduced_motion="reduce")  # what fades in has too little contrast until then
     open_page(page, f"{app}/{path}")  # a link into the app, which app.py serves with its navigation
     expect(page.get_by_role("link", name="Runs").first).to_be_visible()
     assert not serious(page)

@@ -112,8 +112,9 @@ def score_chart(
     palette = alt.Scale(domain=kinds, range=[COLOURS[kind] for kind in kinds])
     legend = alt.Legend(orient="top", columns=2, title=None, symbolOpacity=1)
     chart = alt.Chart(frame)
+    tuned = frame[frame.kind != BASE_MODEL]
     bars = (
-        chart.transform_filter(alt.datum.kind != BASE_MODEL)
+        alt.Chart(tuned)
         .mark_rule(strokeWidth=3, opacity=0.45)
         .encode(
             x=alt.X("low:Q", title="score on test examples", scale=scale, axis=ticks),
@@ -141,7 +142,9 @@ def score_chart(
             "step",
         ],
     )
-    layers = [bars, dots]
+    layers = (
+        [dots] if tuned.empty else [bars, dots]
+    )  # an empty layer has nothing to say to a screen reader
     if recorded is not None:
         rings = alt.Chart(recorded).mark_point(
             size=260, shape="circle", color=GREY, strokeWidth=3, filled=False

@@ -22,6 +22,7 @@ from pages.lessons.multitask.live_scores import (
     answer_cards,
     heading,
     in_order,
+    score_chart,
     score_rows,
     shares,
 )
@@ -236,3 +237,11 @@ def test_the_word_on_a_tile_can_be_read(task: str) -> None:
 
     dark, light = sorted((luminance(TASK_COLOURS[task]), luminance(ink(TASK_COLOURS[task]))))
     assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def test_before_the_first_step_no_layer_of_the_scores_is_empty() -> None:
+    """To a screen reader a layer without marks is a picture without a name."""
+    begun = score_rows([evaluation(0, "sentiment", 0.5)], ["sentiment"])
+    assert len(score_chart(begun).layer) == 1
+    tuned = score_rows([evaluation(n, "sentiment", 0.5) for n in (0, 5)], ["sentiment"])
+    assert len(score_chart(tuned).layer) == 2
