@@ -61,6 +61,15 @@ def test_axe_finds_nothing_serious_and_nothing_is_wider_than_a_phone(
     assert width(page) <= PHONE_PX
 
 
+def test_code_in_a_caption_can_be_read(app: str, page: Page) -> None:
+    """Axe cannot judge every one of them: it has the colour of the faint words round it."""
+    open_page(page, f"{app}/cures")
+    code = page.locator("[data-testid=stCaptionContainer] code").first
+    colours = "element => [element, element.closest('p')].map((e) => getComputedStyle(e).color)"
+    mine, around = code.evaluate(colours)
+    assert mine == around
+
+
 def test_run_is_reached_by_few_tabs(app: str, page: Page) -> None:
     open_page(page, f"{app}/lora")
     expect(page.get_by_role("button", name="Train this LoRA")).to_be_visible()
