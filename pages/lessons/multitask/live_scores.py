@@ -112,16 +112,11 @@ def score_chart(
     palette = alt.Scale(domain=kinds, range=[COLOURS[kind] for kind in kinds])
     legend = alt.Legend(orient="top", columns=2, title=None, symbolOpacity=1)
     chart = alt.Chart(frame)
-    tuned = frame[frame.kind != BASE_MODEL]
-    bars = (
-        alt.Chart(tuned)
-        .mark_rule(strokeWidth=3, opacity=0.45)
-        .encode(
-            x=alt.X("low:Q", title="score on test examples", scale=scale, axis=ticks),
-            x2="high:Q",
-            y=y,
-            color=alt.Color("kind:N", scale=palette, legend=legend),
-        )
+    bars = chart.mark_rule(strokeWidth=3, opacity=0.45).encode(
+        x=alt.X("low:Q", title="score on test examples", scale=scale, axis=ticks),
+        x2="high:Q",
+        y=y,
+        color=alt.Color("kind:N", scale=palette, legend=legend),
     )
     dots = chart.mark_point(filled=True, size=110, opacity=1).encode(
         x=x,
@@ -142,9 +137,7 @@ def score_chart(
             "step",
         ],
     )
-    layers = (
-        [dots] if tuned.empty else [bars, dots]
-    )  # an empty layer has nothing to say to a screen reader
+    layers = [bars, dots]
     if recorded is not None:
         rings = alt.Chart(recorded).mark_point(
             size=260, shape="circle", color=GREY, strokeWidth=3, filled=False

@@ -239,9 +239,11 @@ def test_the_word_on_a_tile_can_be_read(task: str) -> None:
     assert (light + 0.05) / (dark + 0.05) >= 4.5
 
 
-def test_before_the_first_step_no_layer_of_the_scores_is_empty() -> None:
-    """To a screen reader a layer without marks is a picture without a name."""
+def test_every_mark_has_its_interval_before_the_first_step_too() -> None:
+    """Then no layer is empty, which to a screen reader were a picture without a name."""
     begun = score_rows([evaluation(0, "sentiment", 0.5)], ["sentiment"])
-    assert len(score_chart(begun).layer) == 1
-    tuned = score_rows([evaluation(n, "sentiment", 0.5) for n in (0, 5)], ["sentiment"])
-    assert len(score_chart(tuned).layer) == 2
+    drawn = score_chart(begun).to_dict()
+    assert [layer["mark"]["type"] for layer in drawn["layer"]] == ["rule", "point"]
+    assert not any("transform" in layer for layer in drawn["layer"])
+    (rows,) = drawn["datasets"].values()  # all layers show the same rows
+    assert [row["low"] < row["score"] < row["high"] for row in rows] == [True]
