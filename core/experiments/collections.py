@@ -32,12 +32,12 @@ from core.experiments.prompting import (
     tuned_configs,
 )
 from core.experiments.ranks import full_config, rank_config
+from core.experiments.record import SEEDS
 from core.experiments.run_requests import ask_as_prompts_are, ask_matrices, ask_prompt_and_merge
 from core.experiments.sweep import RANKS, RATES, Sweep
 from core.experiments.watching import WATCHED_TASKS, watched_config
 from core.recorded.plan import Wanted
 
-SEEDS = (0, 1, 2)
 FULL_RATES = (TEXTBOOK_RATE, 2e-5, 1e-4, 5e-5, 2e-4, 1e-5, 1e-3)
 LORA_RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 PROMPT_RATES = (3e-3, 1e-2, 3e-2, 1e-1)

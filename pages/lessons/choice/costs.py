@@ -19,6 +19,11 @@ TIME_TICKS = {
 """Of an axis of seconds, in words that a person counts in."""
 
 
+def in_legend(way: Way) -> str:
+    """Its name on two lines where it is long: a legend does not wrap, and a phone would cut it."""
+    return name_of(way).replace(" (", "<br>(")
+
+
 def when_it_pays(found: Sequence[Way], *, with_scores: bool) -> tuple[str, bool]:
     """The break-even chart; returns the unit and whether prompts are cached."""
     st.header("When does training pay?")
@@ -94,7 +99,7 @@ def break_even_figure(prompted: Way, tuned: Sequence[Way], *, unit: str, cached:
             y=[cost.total(n) for n in requests],
             mode="lines",
             line={"color": colour, "width": 3, "dash": "solid" if way.is_tuned else "dash"},
-            name=name_of(way),
+            name=in_legend(way),
             hoverinfo="skip",
         )
     for way, crossing in met.items():
@@ -176,7 +181,7 @@ def total_figure(
             y=[cost.total(n) for n in ends],
             mode="lines",
             line={"color": colour, "width": 3, "dash": "solid" if way.is_tuned else "dash"},
-            name=name_of(way) + (f": score {way.score:.2f}" if with_scores else ""),
+            name=in_legend(way) + (f": score {way.score:.2f}" if with_scores else ""),
             hovertemplate="%{x:,.0f} requests: %{y:,.3g} " + unit + "<extra></extra>",
         )
         figure.add_scatter(
