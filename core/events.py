@@ -307,6 +307,9 @@ class Stopped(Event):
 
     type: ClassVar[str] = "stopped"
     run_id: str
+    n_events: int = 0
+    """How many of the events before this one count for a run that goes on from here: a check that was cut off is made
+    again. 0 where there is nothing to go on from (core/runs/unfinished.py)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,10 @@
 """The command `train`: its options are the settings of a RunConfig, and what it prints its events."""
 
+import signal
+import threading
 from argparse import Namespace
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +20,8 @@ from core.data.run_data import load_run_data
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 from core.models import acquire
-from core.runs.store import RunStore, worker_identity
+from core.runs import unfinished
+from core.runs.store import Run, RunStore, worker_identity
 
 
 def add_parser(actions: Any) -> None:
@@ -27,6 +32,12 @@ def add_parser(actions: Any) -> None:
     add_data_options(parser)
     add_options(parser)
     parser.add_argument(
+        "--resume",
+        metavar="RUN",
+        default="",
+        help="go on from where this run was stopped, with its settings and its data",
+    )
+    parser.add_argument(
         "--dry-run", action="store_true", help="print the settings and the command, train nothing"
     )
     add_json_option(parser)
@@ -35,16 +46,23 @@ def add_parser(actions: Any) -> None:
 
 def train(arguments: Namespace) -> int:
     """Train, print what happens and leave the run in the store."""
-    config = config_with_data(arguments)
+    store = RunStore()
+    stopped = _stopped(arguments, store)
+    config = stopped.config if stopped else config_with_data(arguments)
     if arguments.dry_run:
         return _describe(config, json_wanted=arguments.json)
     check_ready(config)
     from core.runs.execute import execute
     from core.runs.worker import BaseKeeper
 
-    store = RunStore()
-    run = store.start(config, worker=worker_identity())
-    execute(run, store, BaseKeeper(), on_event=emit_event if arguments.json else show_event)
+    worker = worker_identity()
+    if stopped:
+        run = store.resume(stopped.id, worker=worker)
+    else:
+        run = store.start(config, worker=worker)
+    with _interruptible() as is_wanted:
+        on_event = emit_event if arguments.json else show_event
+        execute(run, store, BaseKeeper(), on_event=on_event, should_stop=is_wanted)
     ended = store.get(run.id)
     if not ended.status.is_over:
         raise UserError(
@@ -53,7 +71,43 @@ def train(arguments: Namespace) -> int:
         )
     if not arguments.json:
         say(f"run {run.id}: {ended.status}{' - ' + ended.reason if ended.reason else ''}")
+        if unfinished.can_go_on(ended):
+            say(f"go on with it: python -m core train --resume {run.id}")
     return 0 if ended.status == "finished" else 1
+
+
+def _stopped(arguments: Namespace, store: RunStore) -> Run | None:
+    """The run to go on from; `UserError` where settings are given besides it."""
+    if not arguments.resume:
+        return None
+    given = [name for name in vars(arguments) if name.startswith("--")]
+    given += ["--data"] if arguments.data else []
+    if given:
+        raise UserError(
+            f"--resume takes the settings of that run, all of them: leave {', '.join(given)} out."
+        )
+    return store.get(arguments.resume)
+
+
+@contextmanager
+def _interruptible() -> Generator[Callable[[], bool]]:
+    """Inside, Ctrl-C stops after the step, so that the run can go on later; pressed again it stops at once."""
+    pressed = False
+
+    def stop_soon(*_: object) -> None:
+        nonlocal pressed
+        pressed = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        say("It stops after this step. Press Ctrl-C again to stop at once.")
+
+    if threading.current_thread() is not threading.main_thread():  # no signal comes here
+        yield lambda: False
+        return
+    before = signal.signal(signal.SIGINT, stop_soon)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def check_ready(config: RunConfig) -> None:

@@ -95,10 +95,24 @@ def find(name: str) -> Method:
     return MODULES[name]
 
 
-def follow(name: str, tuned: nn.Module, optimizer: torch.optim.Optimizer, *, n_steps: int) -> None:
-    """Let a method do after each of `n_steps` updates what it needs to; most need nothing."""
+def follow(
+    name: str, tuned: nn.Module, optimizer: torch.optim.Optimizer, *, n_steps: int, n_done: int = 0
+) -> None:
+    """Let a method do after each of `n_steps` updates, of which some are done, what it needs to; most need nothing."""
     if hasattr(MODULES[name], "follow"):
-        MODULES[name].follow(tuned, optimizer, n_steps=n_steps)
+        MODULES[name].follow(tuned, optimizer, n_steps=n_steps, n_done=n_done)
+
+
+def memory_of(name: str, tuned: nn.Module) -> dict[str, Any]:
+    """What a method remembers from step to step besides its parameters: numbers and tensors. Most remember nothing."""
+    module = MODULES[name]
+    return module.memory(tuned) if hasattr(module, "memory") else {}
+
+
+def remember(name: str, tuned: nn.Module, memory: dict[str, Any]) -> None:
+    """Give a method back what `memory_of` said."""
+    if memory:
+        MODULES[name].remember(tuned, memory)
 
 
 def penalty_of(name: str, tuned: nn.Module) -> Penalty | None:
@@ -113,4 +127,14 @@ def count_parameters(model: nn.Module) -> tuple[int, int]:
     return sum(p.numel() for p in model.parameters() if p.requires_grad), total
 
 
-__all__ = ["Method", "Penalty", "add", "count_parameters", "find", "follow", "penalty_of"]
+__all__ = [
+    "Method",
+    "Penalty",
+    "add",
+    "count_parameters",
+    "find",
+    "follow",
+    "memory_of",
+    "penalty_of",
+    "remember",
+]

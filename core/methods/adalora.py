@@ -103,7 +103,29 @@ def attach(model: nn.Module, config: MethodConfig) -> nn.Module:
     return tuned
 
 
-def follow(tuned: nn.Module, optimizer: torch.optim.Optimizer, *, n_steps: int) -> None:
+IMPORTANCES = ("ipt", "exp_avg_ipt", "exp_avg_unc")
+"""peft's names: of each singular value and vector, at the last step, smoothed, and how much that varied."""
+
+
+def memory(tuned: nn.Module) -> dict[str, Any]:
+    """How much each rank mattered so far, and which are left at the end."""
+    model: Any = tuned
+    adalora = model.base_model
+    found = {name: dict(getattr(adalora.rankallocator, name)) for name in IMPORTANCES}
+    return {**found, "rank_pattern": dict(adalora.peft_config["default"].rank_pattern or {})}
+
+
+def remember(tuned: nn.Module, memory: dict[str, Any]) -> None:
+    model: Any = tuned
+    adalora = model.base_model
+    for name in IMPORTANCES:
+        setattr(adalora.rankallocator, name, memory[name])
+    adalora.peft_config["default"].rank_pattern = memory["rank_pattern"] or None
+
+
+def follow(
+    tuned: nn.Module, optimizer: torch.optim.Optimizer, *, n_steps: int, n_done: int = 0
+) -> None:
     """Take ranks away after each update of a run of `n_steps`, as the budget's schedule says.
 
     A run of one step keeps them all: which matter is known after a step.
@@ -117,7 +139,6 @@ def follow(tuned: nn.Module, optimizer: torch.optim.Optimizer, *, n_steps: int) 
     config.tfinal = min(round(AFTER * n_steps), n_steps - 2)
     config.total_step = n_steps
     adalora.rankallocator.set_total_step(n_steps)
-    n_done = 0
 
     def allocate(*_: Any) -> None:  # gradients are still there: the importance needs them
         nonlocal n_done

@@ -43,11 +43,12 @@ def start_again(database: Database, worker: str) -> list[Run]:
 
 def of_last_attempt(events: Sequence[Event]) -> list[Event]:
     """What counts of all events of a run: those of its last attempt, after the notices of those that were lost."""
-    lost = [n for n, event in enumerate(events) if _is_lost(event)]
+    lost = [n for n, event in enumerate(events) if is_lost(event)]
     return [*(events[n] for n in lost), *events[lost[-1] + 1 :]] if lost else list(events)
 
 
-def _is_lost(event: Event) -> bool:
+def is_lost(event: Event) -> bool:
+    """Whether it says that an attempt was lost."""
     return isinstance(event, Notice) and event.message.startswith(LOST)
 
 

@@ -16,7 +16,7 @@ from core.errors import Stopped, UserError
 from core.events import Evaluation, Event, Failed, Finished, Started, Step
 from core.events import Stopped as StoppedEvent
 from core.models.load import LoadedModel
-from core.runs import artifacts
+from core.runs import artifacts, attempts, unfinished
 from core.runs.base_results import BaseResults
 from core.runs.compute_lock import ComputeLock
 from core.runs.identity import identity_in, remember_machine
@@ -24,6 +24,7 @@ from core.runs.liveness import beating
 from core.runs.states import IllegalTransition
 from core.runs.store import Run, RunStore, RunSummary
 from core.train.loop import Trained, train
+from core.train.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +35,13 @@ def execute(
     load_base: Callable[[RunConfig], LoadedModel],
     *,
     on_event: Callable[[Event], None] = lambda event: None,
+    should_stop: Callable[[], bool] = lambda: False,
     keep_weights: bool = True,
 ) -> None:
     """Run to the end, and leave the run finished, stopped or failed with a plain reason.
 
-    `on_event` sees each event after it is recorded. Without `keep_weights` only the record stays.
+    One that goes on from where another was stopped (core/runs/unfinished.py) has its events already.
+    `on_event` sees each event after it is recorded. `should_stop` is asked at every step, like the store. Without `keep_weights` only the record stays.
     Raises nothing but KeyboardInterrupt, which stops the run first.
     """
 
@@ -58,17 +61,28 @@ def execute(
     try:
         try:
             with beating(lambda: store.heartbeat(run.id)) as was_ended:
+                n_before = len(store.messages(run.id))
                 _train_and_keep(
-                    run, store, load_base, record, was_ended=was_ended, keep_weights=keep_weights
+                    run,
+                    store,
+                    load_base,
+                    record,
+                    was_ended=lambda: was_ended() or should_stop(),
+                    keep_weights=keep_weights,
                 )
+            with contextlib.suppress(OSError):
+                unfinished.remove(run.id)
         except Stopped as stopped:
-            reason = "Stopped by the reader."
+            reason, n_events = "Stopped by the reader.", 0
             if isinstance(stopped.partial, Trained):
                 try:
                     _save(stopped.partial, run.id, keep=keep_weights)
+                    if keep_weights and (progress := stopped.partial.progress):
+                        unfinished.keep(run.id, progress.save)
+                        n_events = n_before + progress.mark.n_events
                 except UserError as error:
                     reason = f"{reason} {error}"
-            end(StoppedEvent(run_id=run.id), store.stop, reason)
+            end(StoppedEvent(run_id=run.id, n_events=n_events), store.stop, reason)
     except KeyboardInterrupt:
         with contextlib.suppress(UserError, IllegalTransition):
             store.stop(run.id, "Stopped from the keyboard.")
@@ -103,6 +117,14 @@ def _save(trained: Trained, run_id: str, *, keep: bool) -> int:
         return artifacts.size_bytes(folder)
 
 
+def _gone_on_from(run: Run, store: RunStore) -> tuple[Progress | None, list[Event]]:
+    """Where the run goes on, and what happened before; None for one that begins."""
+    before = store.events(run.id)
+    if not unfinished.is_kept(run.id) or any(map(attempts.is_lost, before)):
+        return None, []
+    return Progress.load(unfinished.path_of(run.id)), before
+
+
 def _train_and_keep(
     run: Run,
     store: RunStore,
@@ -131,8 +153,13 @@ def _train_and_keep(
     store.identify(run.id, identity)
     results = BaseResults(identity)
     results.recall(base)
+    progress, before = _gone_on_from(run, store)
     scores, first_scores = dict[str, float](), dict[str, float]()
-    training = train(run.config, base, should_stop=should_stop)
+    for event in before:
+        if isinstance(event, Evaluation):
+            scores[event.task] = event.score
+            first_scores.setdefault(event.task, event.score)
+    training = train(run.config, base, should_stop=should_stop, progress=progress)
     finished: Finished | None = None
     while True:
         try:

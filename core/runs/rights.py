@@ -7,6 +7,7 @@
     what                     learner                      teacher                   owner
     see, ask, export         runs that they hold          all of the class          all
     name, tag, note          their own words on these     their own words           likewise
+    go on with a stopped one runs that they hold          all of the class          all
     stop, delete             let go; the last ends it     for the whole class       for everybody
     hide                     no                           runs of the class         all
     carry out, end           no                           no                        yes
@@ -121,14 +122,17 @@ class VisitorStore(RunStore):
     ) -> Run:
         """In their own name, whoever is named, and within the limits of the class."""
         del visitor, most_waiting
-        self.limits.check_not_paused()
-        self.limits.check_dataset(config.data.dataset)
-        most = None
-        if self.visitor.role == "learner":
-            allowed = self.limits.of(self.visitor.class_id)
-            allowed.check_steps(n_steps(config))
-            most = allowed.waiting_runs
+        most = self._most_waiting(config)
         return self._everything.submit(config, visitor=self.visitor, most_waiting=most)
+
+    def resume(
+        self, run_id: str, *, visitor: Visitor | None = None, most_waiting: int | None = None
+    ) -> Run:
+        """One of theirs, as `submit` queues a new one."""
+        del visitor, most_waiting
+        self._check(run_id)
+        most = self._most_waiting(self.get(run_id).config)
+        return self._everything.resume(run_id, visitor=self.visitor, most_waiting=most)
 
     def request_stop(self, run_id: str) -> bool:
         """Stop it; where others hold it, it goes on without them. Whether it ends."""
@@ -163,6 +167,16 @@ class VisitorStore(RunStore):
             holdings.hide(connection, run_id, holdings.of(self.visitor), hidden=hidden)
 
     # Shared steps
+
+    def _most_waiting(self, config: RunConfig) -> int | None:
+        """How many runs may wait, of a class that allows one of `config`; None: as many as the queue takes."""
+        self.limits.check_not_paused()
+        self.limits.check_dataset(config.data.dataset)
+        if self.visitor.role != "learner":
+            return None
+        allowed = self.limits.of(self.visitor.class_id)
+        allowed.check_steps(n_steps(config))
+        return allowed.waiting_runs
 
     def _check(self, run_id: str) -> None:
         """`UserError` for a run that is not theirs."""

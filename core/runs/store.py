@@ -30,7 +30,7 @@ from core.config import RunConfig
 from core.errors import UserError, quote
 from core.events import Event, event_from_dict
 from core.probes import kept as probes
-from core.runs import artifacts, attempts, holdings, queue
+from core.runs import artifacts, attempts, holdings, queue, unfinished
 from core.runs.endings import Ending
 from core.runs.healing import Healer
 from core.runs.holdings import Holding
@@ -101,16 +101,48 @@ class RunStore:
                 row = self._finished_with_weights(connection, config)
             turn = queue.next_turn(connection, visitor.space)
             if row is None:
-                n_waiting = queue.n_waiting(connection, visitor.space)
-                if most_waiting is not None and n_waiting >= most_waiting:
-                    raise too_many_waiting(n_waiting)
-                if n_waiting >= queue.limit():
-                    raise queue.full(n_waiting)
-                new = insert(runs).values(**row_of_new, turn=turn).returning(runs)
-                row = connection.execute(new).one()
+                row = self._queue_new(connection, row_of_new, turn, visitor, most_waiting)
             queue.bring_forward(connection, row.id, turn)
             holdings.hold(connection, row.id, visitor)
             queue.small_first(connection, visitor)
+        return Run.from_row(row)
+
+    def resume(
+        self,
+        run_id: str,
+        *,
+        visitor: Visitor = OWNER,
+        most_waiting: int | None = None,
+        worker: str = "",
+    ) -> Run:
+        """Queue a run that goes on from where this one was stopped, with its events up to there; with `worker` it is
+        carried out at once, past the queue.
+
+        Its losses are those of a run that was never stopped. `UserError` for one that kept nothing to go on from, or
+        where code, model or machine are others by now, and as `submit` raises it.
+        """
+        stopped = self.get(run_id)
+        config, happened = stopped.config, self.messages(run_id)
+        n_events = unfinished.n_events_of(stopped, happened)
+        row_of_new = new_row(config)
+        new_id = str(row_of_new["id"])
+        kept = unfinished.events_for(new_id, happened[:n_events])
+        row_of_new |= {"expected_s": queue.size_s(config, self.finished()), "n_events": len(kept)}
+        unfinished.hand_on(run_id, new_id)
+        try:
+            with self._database.transaction(alone=True) as connection:
+                if worker:
+                    new = row_of_new | running(worker)
+                    row = connection.execute(insert(runs).values(new).returning(runs)).one()
+                else:
+                    turn = queue.next_turn(connection, visitor.space)
+                    row = self._queue_new(connection, row_of_new, turn, visitor, most_waiting)
+                connection.execute(insert(events), kept)
+                holdings.hold(connection, row.id, visitor)
+                queue.small_first(connection, visitor)
+        except UserError:
+            unfinished.remove(new_id)
+            raise
         return Run.from_row(row)
 
     def start(self, config: RunConfig, *, worker: str) -> Run:
@@ -359,6 +391,21 @@ class RunStore:
 
     # Shared steps
 
+    @staticmethod
+    def _queue_new(
+        connection: Connection,
+        row: dict[str, object],
+        turn: int,
+        visitor: Visitor,
+        most_waiting: int | None,
+    ) -> Row[Any]:
+        n_waiting = queue.n_waiting(connection, visitor.space)
+        if most_waiting is not None and n_waiting >= most_waiting:
+            raise too_many_waiting(n_waiting)
+        if n_waiting >= queue.limit():
+            raise queue.full(n_waiting)
+        return connection.execute(insert(runs).values(**row, turn=turn).returning(runs)).one()
+
     def _equal_active(self, config: RunConfig) -> Select[*tuple[Any, ...]]:
         """One that waits has no identity of its own yet; one that is to stop will not be finished."""
         as_here = (runs.c.status == RunStatus.RUNNING) & (runs.c.version == identity_of(config))
@@ -416,6 +463,8 @@ class RunStore:
 
     def _forget(self, run_id: str) -> None:
         artifacts.remove_partial(run_id)
+        with suppress(OSError):
+            unfinished.remove(run_id)
         probes.forget(run_id)
         self._healer.forget(run_id)
 

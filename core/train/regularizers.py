@@ -9,6 +9,7 @@ The gradients of the first two are written down, λ·F·(w − w₀), which cost
 
 import random
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -36,20 +37,22 @@ KEPT_AT_ONCE = 4
 """Of them, how many each step's KL penalty looks at."""
 
 
-def make_penalties(config: RunConfig, model: nn.Module, base: LoadedModel) -> list[Penalty]:
+def make_penalties(
+    config: RunConfig, model: nn.Module, base: LoadedModel, *, n_done: int = 0
+) -> list[Penalty]:
     """What is added to the loss: the cure's penalty and the method's own, where there are any.
 
-    Call it before training: the start is where `model` is now.
+    Call it before training: the start is where `model` is now. Of a run that goes on, `n_done` steps are done.
     """
     found = (
-        make_regularizer(config.cure, model, base, seed=config.seed),
+        make_regularizer(config.cure, model, base, seed=config.seed, n_done=n_done),
         methods.penalty_of(config.method.name, model),
     )
     return [penalty for penalty in found if penalty]
 
 
 def make_regularizer(
-    config: MitigationConfig, model: nn.Module, base: LoadedModel, *, seed: int
+    config: MitigationConfig, model: nn.Module, base: LoadedModel, *, seed: int, n_done: int = 0
 ) -> Penalty | None:
     """The penalty of a cure, or None."""
     if config.regularizer == "none":
@@ -62,7 +65,7 @@ def make_regularizer(
     if config.regularizer == "ewc":
         fisher = fisher_information(model, kept[:: N_KEPT // N_FISHER], base, seed=seed)
         return Pull(model, base, config.strength, fisher)
-    return KeepAnswers(model, kept, base, config.strength, seed=seed)
+    return KeepAnswers(model, kept, base, config.strength, seed=seed, n_done=n_done)
 
 
 class Pull:
@@ -164,6 +167,7 @@ class KeepAnswers:
         strength: float,
         *,
         seed: int,
+        n_done: int = 0,
     ) -> None:
         self.model, self.base, self.strength = model, base, strength
         groups = [kept[i : i + KEPT_AT_ONCE] for i in range(0, len(kept), KEPT_AT_ONCE)]
@@ -174,7 +178,7 @@ class KeepAnswers:
             with autocast(base.device, base.dtype):  # not no_grad, which computes in another way
                 wanted = logits(start, batch).detach()
             self.known.append((batch, _narrow(wanted, base.dtype)))
-        self.supply = self._endless(random.Random(f"kl {seed}"))
+        self.supply = islice(self._endless(random.Random(f"kl {seed}")), n_done, None)
 
     def _endless(self, rng: random.Random) -> Iterator[tuple[TrieBatch, torch.Tensor]]:
         while True:

@@ -5,10 +5,12 @@ import streamlit as st
 from core import catalog
 from core.config import RunConfig
 from core.errors import UserError, shortened
+from core.events import Step
 from core.runs import duration
 from core.runs.states import RunStatus
 from core.runs.store import Run
-from pages.shared.engine import engine, forecast, model_ready, store
+from core.runs.unfinished import can_go_on
+from pages.shared.engine import engine, events_of, forecast, model_ready, store
 from pages.shared.learner import remember_run
 from pages.shared.live import LEFT
 from pages.shared.plain import plain
@@ -19,6 +21,10 @@ from pages.shared.waiting import queue_words
 
 RUNS = "pages/lab/runs/page.py"
 EXPLORE = "pages/lab/explore/page.py"
+GOES_ON = (
+    "A new run takes up where this one was stopped. Its losses are those of a run that was never stopped; this one "
+    "stays as it is."
+)
 LOOK_S = 5.0
 """Between two looks at what a new run would wait for."""
 
@@ -37,7 +43,20 @@ def run_button(config: RunConfig, label: str, *, key: str, name: str) -> str:
             st.query_params[name] = done.id
             st.rerun()
     say_active(config)
-    return run_in_url(name)
+    run_id = run_in_url(name)
+    go_on_button(run_id, key=f"{key}_go_on", name=name)
+    return run_id
+
+
+def go_on_button(run_id: str, *, key: str, name: str) -> None:
+    """Where the run in the address under `name` was stopped and can go on: the button for it."""
+    if not run_id or not can_go_on(store().get(run_id)):
+        return
+    steps = [e for e in events_of(run_id) if isinstance(e, Step)]
+    where = f"step {steps[-1].step}" if steps else "there"
+    if st.button(f"Go on from {where}", key=key, icon=":material/resume:", help=GOES_ON):
+        st.query_params[name] = engine().resume(run_id).id
+        st.rerun()
 
 
 def computes_anew(done: Run | None) -> bool:

@@ -34,6 +34,10 @@ class Engine(Protocol):
         """Put a run in the queue. `UserError` when the model is not prepared, or the data do not fit."""
         ...
 
+    def resume(self, run_id: str) -> Run:
+        """Queue a run that goes on from where this one was stopped; see `RunStore.resume`."""
+        ...
+
     def cancel(self, run_id: str) -> bool:
         """Whether the run ends; see `RunStore.request_stop`."""
         ...
@@ -78,6 +82,10 @@ class ServerEngine(Engine, Protocol):
 
     def submit(self, config: RunConfig, *, store: RunStore | None = None) -> Run:
         """`store` is the one that a visitor has (core/runs/rights.py); without one the run is the owner's."""
+        ...
+
+    def resume(self, run_id: str, *, store: RunStore | None = None) -> Run:
+        """Likewise."""
         ...
 
     def close(self) -> None:

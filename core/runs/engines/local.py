@@ -85,7 +85,15 @@ class LocalEngine:
         `store` is the one that a visitor has (core/runs/rights.py); without one the run is the owner's.
         """
         check(config)
-        run = (store or self.store).submit(config)
+        return self._queued((store or self.store).submit(config))
+
+    def resume(self, run_id: str, *, store: RunStore | None = None) -> Run:
+        """Queue a run that goes on from where this one was stopped; `UserError` as `submit` raises it."""
+        whose = store or self.store
+        check(whose.get(run_id).config)
+        return self._queued(whose.resume(run_id))
+
+    def _queued(self, run: Run) -> Run:
         if worker := self.workers.get("train"):  # else the one that starts looks for itself
             self._send(worker, QueuedLine(queued=run.id))
         return run

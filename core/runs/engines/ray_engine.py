@@ -78,6 +78,11 @@ class RayEngine:
         check(config)
         return (store or self.store).submit(config)
 
+    def resume(self, run_id: str, *, store: RunStore | None = None) -> Run:
+        whose = store or self.store
+        check(whose.get(run_id).config)
+        return whose.resume(run_id)
+
     def cancel(self, run_id: str) -> bool:
         return self.store.request_stop(run_id)
 

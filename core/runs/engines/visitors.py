@@ -28,6 +28,10 @@ class VisitorEngine:
         """See `ServerEngine.submit`; `UserError` beyond the limits of the class, too."""
         return self._engine.submit(config, store=self.store)
 
+    def resume(self, run_id: str) -> Run:
+        """See `ServerEngine.resume`; one of their own, within the limits of the class."""
+        return self._engine.resume(run_id, store=self.store)
+
     def cancel(self, run_id: str) -> bool:
         """Whether the run ends: where others hold it, it goes on without them."""
         return self.store.request_stop(run_id)

@@ -21,7 +21,7 @@ from pages.shared.doctor import doctor_panel
 from pages.shared.engine import engine, store
 from pages.shared.live import run_view
 from pages.shared.plain import plain
-from pages.shared.run_button import computes_anew, run_in_url, start_button
+from pages.shared.run_button import computes_anew, go_on_button, run_in_url, start_button
 from pages.shared.take_home import take_home
 
 
@@ -104,6 +104,7 @@ def run_again(run: Run) -> None:
     ):
         st.query_params["run"] = engine().submit(config).id
         st.rerun()
+    go_on_button(run.id, key="runs_go_on", name="run")
 
 
 def repeat_command(run: Run) -> None:
