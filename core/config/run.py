@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any, Self
@@ -17,6 +18,10 @@ from core.errors import UserError, quote
 from core.typed_json import Json
 
 DTYPES = ("auto", "float32", "bfloat16")
+
+
+RUN_ID = re.compile(r"[0-9a-z-]{1,40}")
+"""What can be the id of a run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +49,12 @@ class RunConfig:
         "Precision of the matrix products: auto asks the probe of this machine.",
         choices=DTYPES,
     )
+    start_from: str = setting(
+        "",
+        "--start-from",
+        "A run whose tuned weights this one begins with, of the same model and method; without it, the base model.",
+        title="run to begin with",
+    )
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -55,7 +66,13 @@ class RunConfig:
             raise UserError(
                 "Stopping early goes with one task or mixed tasks, not with a sequence."
             )
+        if self.start_from and not RUN_ID.fullmatch(self.start_from):
+            raise UserError(f"{quote(self.start_from)} is no run to begin with.")
         method = METHODS[self.method.name]
+        if method.plans_one_run and self.start_from:
+            raise UserError(
+                f"{method.title} plans its ranks over one run, so it begins with the base model."
+            )
         if method.plans_one_run and self.data.order == "sequential":
             raise UserError(
                 f"{method.title} plans its ranks over one run; choose one task or mixed tasks, or LoRA."
@@ -65,7 +82,10 @@ class RunConfig:
 
     def to_dict(self) -> dict[str, Json]:
         """Plain JSON data; `from_dict` gives an equal config back."""
-        return json.loads(json.dumps(asdict(self)))
+        found = json.loads(json.dumps(asdict(self)))
+        if not self.start_from:  # most: so those from before there was this setting are the same
+            del found["start_from"]
+        return found
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Json]) -> Self:

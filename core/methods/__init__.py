@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from core.config import METHODS, MethodConfig, MethodSpec
+from core.errors import UserError
 from core.methods import (
     adalora,
     adapter,
@@ -95,6 +96,25 @@ def find(name: str) -> Method:
     return MODULES[name]
 
 
+def begin_with(name: str, tuned: nn.Module, base: nn.Module, folder: Path) -> None:
+    """Give what a method trains the weights that a run of the same method saved in `folder`.
+
+    `UserError` where these are of another shape.
+    """
+    import torch
+
+    saved = dict(MODULES[name].load(base, folder).named_parameters())
+    with torch.no_grad():
+        for part, p in tuned.named_parameters():
+            if not p.requires_grad:
+                continue
+            if part not in saved or saved[part].shape != p.shape:
+                raise UserError(
+                    "The weights to begin with are of another shape than those of this run."
+                )
+            p.copy_(saved[part])
+
+
 def follow(
     name: str, tuned: nn.Module, optimizer: torch.optim.Optimizer, *, n_steps: int, n_done: int = 0
 ) -> None:
@@ -131,6 +151,7 @@ __all__ = [
     "Method",
     "Penalty",
     "add",
+    "begin_with",
     "count_parameters",
     "find",
     "follow",

@@ -12,7 +12,8 @@ from core.config import RunConfig
 from core.errors import UserError, quote
 from core.events import Event, event_from_dict
 from core.recorded.files import EVENTS, read_lines, reading
-from core.runs.record import RUN_ID, Run, RunSummary
+from core.config.run import RUN_ID
+from core.runs.record import Run, RunSummary
 from core.runs.states import RunStatus
 from core.stamp import Stamp
 from core.typed_json import JsonObject, read, read_object

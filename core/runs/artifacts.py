@@ -16,7 +16,8 @@ from safetensors import SafetensorError
 from core.errors import UserError
 from core.models.checksum import checksums
 from core.paths import data_dir, flush, flush_names, write_whole
-from core.runs.record import RUN_ID, unknown_run
+from core.config.run import RUN_ID
+from core.runs.record import unknown_run
 from core.runs.storage import storage
 
 

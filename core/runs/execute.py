@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
@@ -18,6 +19,7 @@ from core.events import Stopped as StoppedEvent
 from core.models.load import LoadedModel
 from core.runs import artifacts, attempts, unfinished
 from core.runs.base_results import BaseResults
+from core.runs.beginnings import beginning_of
 from core.runs.compute_lock import ComputeLock
 from core.runs.identity import identity_in, remember_machine
 from core.runs.liveness import beating
@@ -125,6 +127,16 @@ def _gone_on_from(run: Run, store: RunStore) -> tuple[Progress | None, list[Even
     return Progress.load(unfinished.path_of(run.id)), before
 
 
+def _start(run: Run, store: RunStore) -> Path | None:
+    """Where the weights lie that the run begins with; None for those of the base model."""
+    before = beginning_of(run.config, store)
+    if before is None:
+        return None
+    folder = store.artifact_dir(before.id)
+    artifacts.verify(before.id)
+    return folder
+
+
 def _train_and_keep(
     run: Run,
     store: RunStore,
@@ -159,7 +171,9 @@ def _train_and_keep(
         if isinstance(event, Evaluation):
             scores[event.task] = event.score
             first_scores.setdefault(event.task, event.score)
-    training = train(run.config, base, should_stop=should_stop, progress=progress)
+    training = train(
+        run.config, base, should_stop=should_stop, progress=progress, start=_start(run, store)
+    )
     finished: Finished | None = None
     while True:
         try:

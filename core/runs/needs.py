@@ -6,7 +6,7 @@ from typing import Any
 from core.runs.storage import fetch_dataset
 from core.runs.store import RunStore
 
-OF_RUNS = ("run", "pairs_of")
+OF_RUNS = ("run", "pairs_of", "start_from")
 """Fields that name a run, whose own needs count, too."""
 
 

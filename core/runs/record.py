@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -19,7 +18,6 @@ from core.typed_json import Json, read
 
 END_OF_TIME = 253_402_300_800
 """The year 10,000 in seconds since 1970; no calendar here goes further."""
-RUN_ID = re.compile(r"[0-9a-z-]{1,40}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -172,6 +172,8 @@ class VisitorStore(RunStore):
         """How many runs may wait, of a class that allows one of `config`; None: as many as the queue takes."""
         self.limits.check_not_paused()
         self.limits.check_dataset(config.data.dataset)
+        if config.start_from:
+            self._check(config.start_from)
         if self.visitor.role != "learner":
             return None
         allowed = self.limits.of(self.visitor.class_id)

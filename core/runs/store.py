@@ -27,10 +27,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, true, update
 
 from core.config import RunConfig
+from core.config.run import RUN_ID
 from core.errors import UserError, quote
 from core.events import Event, event_from_dict
 from core.probes import kept as probes
 from core.runs import artifacts, attempts, holdings, queue, unfinished
+from core.runs.beginnings import beginning_of
 from core.runs.endings import Ending
 from core.runs.healing import Healer
 from core.runs.holdings import Holding
@@ -39,7 +41,6 @@ from core.runs.limits import ClassLimits, too_many_waiting
 from core.runs.liveness import STALE_S, worker_identity
 from core.runs.marks import Marks
 from core.runs.record import (
-    RUN_ID,
     DamagedRunError,
     Run,
     RunSummary,
@@ -93,6 +94,7 @@ class RunStore:
         A learner gets an equal one that has finished, too, if its weights are here. `UserError` when the queue is
         full, or when a new run would be more than `most_waiting` for the visitor.
         """
+        beginning_of(config, self)
         row_of_new, equal = new_row(config), self._equal_active(config)
         row_of_new["expected_s"] = queue.size_s(config, self.finished())
         with self._database.transaction(alone=True) as connection:
@@ -148,6 +150,7 @@ class RunStore:
     def start(self, config: RunConfig, *, worker: str) -> Run:
         """Record a new run that this process carries out at once, past the queue."""
         self._healer.catch_up()
+        beginning_of(config, self)
         new = new_row(config) | running(worker)
         with self._database.transaction() as connection:
             row = connection.execute(insert(runs).values(new).returning(runs)).one()

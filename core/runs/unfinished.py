@@ -15,7 +15,8 @@ from core.events import Started, Stopped
 from core.paths import data_dir
 from core.runs.attempts import LOST
 from core.runs.identity import identity_of
-from core.runs.record import RUN_ID, Run, unknown_run
+from core.config.run import RUN_ID
+from core.runs.record import Run, unknown_run
 from core.runs.states import RunStatus
 from core.typed_json import Json
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.paths import data_dir
-from core.runs.record import RUN_ID
+from core.config.run import RUN_ID
 from core.typed_json import Json, read
 
 

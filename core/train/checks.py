@@ -109,7 +109,8 @@ class Checks:
     def __call__(self, step: int, *, last: bool = False) -> Iterator[Event]:
         """Some test examples while training; before and after it all, the same ones.
 
-        At step 0 the base model is asked; its answers are remembered for the next run.
+        At step 0 the base model is asked; its answers are remembered for the next run. What begins with tuned weights
+        is asked itself.
         """
         if self.should_stop():
             raise Stopped
@@ -123,7 +124,7 @@ class Checks:
 
     def _to_ask(self, step: int) -> nn.Module:
         """The model as it will answer once it is saved and loaded: in the base's precision."""
-        if step == 0:
+        if step == 0 and not self.config.start_from:
             return self.base.model
         self.model.eval()
         if hasattr(self.model, "peft_config"):

@@ -91,16 +91,18 @@ def train(
     *,
     should_stop: Callable[[], bool] = lambda: False,
     progress: Progress | None = None,
+    start: Path | None = None,
 ) -> Generator[Event, None, Trained]:
     """Run `config` on a loaded model, yielding what happens; returns the `Trained` model.
 
     `should_stop` is asked before each piece of work, a step or the next token of all answers: there a
     run can be made to wait, too (core/runs/compute_lock.py). With the `progress` of one that was stopped it
-    goes on from there, and gives what it would have given without the stop.
+    goes on from there, and gives what it would have given without the stop. Where the config says
+    `start_from`, it begins with the tuned weights of that run, which lie in the folder `start`.
     Raises `UserError` for data that cannot be used or training that diverges, and `Stopped`, with
     the model so far in `partial`, when `should_stop` says so.
     """
-    training = _Training(config, base, should_stop, progress)
+    training = _Training(config, base, should_stop, progress, start)
     try:
         yield from training.events()
     except Stopped as stopped:
@@ -118,12 +120,15 @@ class _Training:
         base: LoadedModel,
         should_stop: Callable[[], bool],
         before: Progress | None,
+        start: Path | None,
     ) -> None:
         self.started_at = time.perf_counter()
         self.config, self.base, self.should_stop, self.before = config, base, should_stop, before
         seed_everything(config.seed)
         self.plan = make_plan(config, base.tokenizer)
         self.model = methods.find(config.method.name).attach(base.model, config.method)
+        if start:
+            methods.begin_with(config.method.name, self.model, base.model, start)
         self.checks = Checks(config, base, self.model, self.plan, should_stop)
         self.watch = VirtualTokenWatch(config, base, self.model, self.plan)
         self.optimizer: AdamW | None = None
@@ -283,6 +288,10 @@ class _Training:
 def notes(config: RunConfig, base: LoadedModel) -> list[str]:
     """What a reader should know of how this model is computed and tuned, before the first step."""
     found = [PLAIN] if base.path == "plain" else []
+    if config.start_from:
+        found.append(
+            f"It begins with the tuned weights of run {config.start_from}: at step 0 that model answers, not the base."
+        )
     if METHODS[config.method.name].low_rank:
         found.append(fused_note(base.model, config.method.target_modules))
     return [note for note in found if note]

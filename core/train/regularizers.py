@@ -45,14 +45,27 @@ def make_penalties(
     Call it before training: the start is where `model` is now. Of a run that goes on, `n_done` steps are done.
     """
     found = (
-        make_regularizer(config.cure, model, base, seed=config.seed, n_done=n_done),
+        make_regularizer(
+            config.cure,
+            model,
+            base,
+            seed=config.seed,
+            n_done=n_done,
+            starts_as_base=not config.start_from,
+        ),
         methods.penalty_of(config.method.name, model),
     )
     return [penalty for penalty in found if penalty]
 
 
 def make_regularizer(
-    config: MitigationConfig, model: nn.Module, base: LoadedModel, *, seed: int, n_done: int = 0
+    config: MitigationConfig,
+    model: nn.Module,
+    base: LoadedModel,
+    *,
+    seed: int,
+    n_done: int = 0,
+    starts_as_base: bool = True,
 ) -> Penalty | None:
     """The penalty of a cure, or None."""
     if config.regularizer == "none":
@@ -65,7 +78,15 @@ def make_regularizer(
     if config.regularizer == "ewc":
         fisher = fisher_information(model, kept[:: N_KEPT // N_FISHER], base, seed=seed)
         return Pull(model, base, config.strength, fisher)
-    return KeepAnswers(model, kept, base, config.strength, seed=seed, n_done=n_done)
+    return KeepAnswers(
+        model,
+        kept,
+        base,
+        config.strength,
+        seed=seed,
+        n_done=n_done,
+        starts_as_base=starts_as_base and not n_virtual_tokens(model),
+    )
 
 
 class Pull:
@@ -156,7 +177,8 @@ class KeepAnswers:
 
     A method that starts as the base is itself asked for the base's logits, before its first step and
     in just the way it computes later. So the penalty is exactly 0 at the start, also in bf16, where
-    another order of the same products gives other digits. A soft prompt does not start as the base.
+    another order of the same products gives other digits. A soft prompt does not start as the base, nor does what
+    begins with tuned weights.
     """
 
     def __init__(
@@ -168,10 +190,11 @@ class KeepAnswers:
         *,
         seed: int,
         n_done: int = 0,
+        starts_as_base: bool = True,
     ) -> None:
         self.model, self.base, self.strength = model, base, strength
         groups = [kept[i : i + KEPT_AT_ONCE] for i in range(0, len(kept), KEPT_AT_ONCE)]
-        start = (base.model if n_virtual_tokens(model) else model).eval()
+        start = (model if starts_as_base else base.model).eval()
         self.known: list[tuple[TrieBatch, torch.Tensor]] = []
         for group in groups:
             batch = build(group).to(base.device)

@@ -13,6 +13,7 @@ from core.datacheck.expected import expect, looking_back
 from core.errors import UserError
 from core.runs.states import RunStatus
 from core.runs.store import Run
+from pages.lab.workbench.beginning import choose_beginning
 from pages.lab.workbench.data_in import choose_pairs
 from pages.lab.workbench.findings import batch_tokens, show_findings
 from pages.lab.workbench.model import choose_model, tokenizer_of
@@ -43,7 +44,7 @@ def workbench() -> None:
         return
     st.header("4 · Method and settings")
     try:
-        config = choose_settings(entry.id, data, n_train=n_train(data))
+        config = choose_beginning(choose_settings(entry.id, data, n_train=n_train(data)))
     except UserError as error:
         st.error(plain(str(error)))
         show_run(run_in_url("run"))

@@ -28,6 +28,7 @@ from core.runs.names import decimals
 
 ELSEWHERE = {
     "model",
+    "start_from",
     "method.name",
     "data.task",
     "data.others",

@@ -56,8 +56,9 @@ def until(
     except StopIteration as end:
         return events, end.value, False
     except Stopped as stopped:
-        assert isinstance(stopped.partial, Trained)
-        return events, stopped.partial, True
+        partial = stopped.partial
+    assert isinstance(partial, Trained)
+    return events, partial, True
 
 
 def weights(trained: Trained) -> dict[str, torch.Tensor]:
