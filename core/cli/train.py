@@ -56,10 +56,7 @@ def train(arguments: Namespace) -> int:
     from core.runs.worker import BaseKeeper
 
     worker = worker_identity()
-    if stopped:
-        run = store.resume(stopped.id, worker=worker)
-    else:
-        run = store.start(config, worker=worker)
+    run = store.resume(stopped.id, worker=worker) if stopped else store.start(config, worker=worker)
     with _interruptible() as is_wanted:
         on_event = emit_event if arguments.json else show_event
         execute(run, store, BaseKeeper(), on_event=on_event, should_stop=is_wanted)

@@ -9,10 +9,10 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from core.config import RunConfig
+from core.config.run import RUN_ID
 from core.errors import UserError, quote
 from core.events import Event, event_from_dict
 from core.recorded.files import EVENTS, read_lines, reading
-from core.config.run import RUN_ID
 from core.runs.record import Run, RunSummary
 from core.runs.states import RunStatus
 from core.stamp import Stamp

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
+from core.config.run import RUN_ID
 from core.errors import UserError
 from core.models.checksum import checksums
 from core.paths import data_dir, flush, flush_names, write_whole
-from core.config.run import RUN_ID
 from core.runs.record import unknown_run
 from core.runs.storage import storage
 

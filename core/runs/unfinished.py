@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from core.config.run import RUN_ID
 from core.errors import UserError
 from core.events import Started, Stopped
 from core.paths import data_dir
 from core.runs.attempts import LOST
 from core.runs.identity import identity_of
-from core.config.run import RUN_ID
 from core.runs.record import Run, unknown_run
 from core.runs.states import RunStatus
 from core.typed_json import Json

@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from core.paths import data_dir
 from core.config.run import RUN_ID
+from core.paths import data_dir
 from core.typed_json import Json, read
 
 
