@@ -69,7 +69,8 @@ def execute(
                     store,
                     load_base,
                     record,
-                    was_ended=lambda: was_ended() or should_stop(),
+                    was_ended=was_ended,
+                    is_to_stop=should_stop,
                     keep_weights=keep_weights,
                 )
             with contextlib.suppress(OSError):
@@ -144,6 +145,7 @@ def _train_and_keep(
     record: Callable[[Event], None],
     *,
     was_ended: Callable[[], bool],
+    is_to_stop: Callable[[], bool],
     keep_weights: bool,
 ) -> None:
     asked_at, stop = 0.0, False
@@ -156,7 +158,7 @@ def _train_and_keep(
         now = time.monotonic()
         if now - asked_at > 0.2:
             asked_at, stop = now, was_ended() or store.stop_requested(run.id)
-        return stop
+        return stop or is_to_stop()
 
     base = load_base(run.config)
     device, dtype = base.device.type, str(base.dtype).removeprefix("torch.")

@@ -85,7 +85,7 @@ def make_regularizer(
         config.strength,
         seed=seed,
         n_done=n_done,
-        starts_as_base=starts_as_base and not n_virtual_tokens(model),
+        starts_as_base=starts_as_base,
     )
 
 
@@ -194,7 +194,8 @@ class KeepAnswers:
     ) -> None:
         self.model, self.base, self.strength = model, base, strength
         groups = [kept[i : i + KEPT_AT_ONCE] for i in range(0, len(kept), KEPT_AT_ONCE)]
-        start = (model if starts_as_base else base.model).eval()
+        is_base = starts_as_base and not n_virtual_tokens(model)
+        start = (model if is_base else base.model).eval()
         self.known: list[tuple[TrieBatch, torch.Tensor]] = []
         for group in groups:
             batch = build(group).to(base.device)

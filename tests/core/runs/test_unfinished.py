@@ -102,7 +102,8 @@ def test_only_one_that_kept_its_state_goes_on(
         store.resume(stopped.id)
     assert store.n_active() == 0
     store.delete(stopped.id)
-    assert not list((home / "runs").glob(f"*{unfinished.END}*"))
+    place = unfinished.path_of(stopped.id)
+    assert not list(place.parent.glob(f"{place.stem}*"))
 
 
 def test_states_are_kept_within_a_limit_the_oldest_goes_first(
@@ -124,7 +125,7 @@ def test_a_full_disk_leaves_nothing_half_written(home: Path) -> None:
 
     with pytest.raises(UserError, match="only be run again from the beginning"):
         unfinished.keep("run-1", refuse)
-    assert not list((home / "runs").iterdir())
+    assert not list(unfinished.path_of("run-1").parent.iterdir())
 
 
 @pytest.mark.thorough

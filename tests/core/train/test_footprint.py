@@ -39,7 +39,7 @@ def memory(method: str, base: LoadedModel, *, batch_size: int = 4) -> tuple[Memo
     model = methods.find(method).attach(base.model, config.method)
     (stage,) = make_plan(config, base.tokenizer).stages
     events = list(take_steps(config, base, model, stage))
-    assert [e.type for e in events] == ["step", "memory", "step"]
+    assert [e.type for e in events] == ["memory", "step", "step"]
     (found,) = [e for e in events if isinstance(e, Memory)]
     return found, methods.count_parameters(model)[0]
 
