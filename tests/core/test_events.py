@@ -34,7 +34,7 @@ FIELDS = {
     "notice": "step message",
     "finished": "run_id steps stopped_early trainable_params total_params peak_memory_mb elapsed_s train_s "
     "examples_seen",
-    "stopped": "run_id",
+    "stopped": "run_id n_events",
     "failed": "run_id reason",
 }
 """What `train --json` prints, in its order: other programs read it (DESIGN, section 7)."""

@@ -125,6 +125,9 @@ class FakeEngine:
     def submit(self, config: RunConfig, *, store: RunStore | None = None) -> Run:
         return (store or self.store).submit(config)
 
+    def resume(self, run_id: str, *, store: RunStore | None = None) -> Run:
+        return (store or self.store).resume(run_id)
+
     def cancel(self, run_id: str) -> bool:
         return self.store.request_stop(run_id)
 

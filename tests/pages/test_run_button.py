@@ -9,7 +9,10 @@ from streamlit.testing.v1 import AppTest
 
 import pages.shared.engine
 from core.config import OptimizerConfig, RunConfig
+from core.events import Notice, Stopped
+from core.runs import unfinished
 from core.runs.store import RunStore, RunSummary
+from tests.events import step
 from tests.pages.fake_engine import FakeEngine
 
 
@@ -112,3 +115,24 @@ def test_a_long_address_is_repeated_in_part(store: RunStore) -> None:
     told = said(app.run())
     assert "a" * 99 + "…” in this page’s address is not on this machine" in told
     assert "a" * 100 not in told
+
+
+def test_a_stopped_run_that_kept_its_state_goes_on(store: RunStore) -> None:
+    run = store.start(RunConfig(), worker="another-host:1:1.00")
+    for event in (Notice(step=0, message="a note"), step(1), step(2)):
+        store.append(run.id, event)
+    app = AppTest.from_function(button, kwargs={"settings": RunConfig().to_dict()})
+    app.query_params["run"] = run.id
+    assert "page_go_on" not in {one.key for one in app.run().button}  # it trains
+    store.append(run.id, Stopped(run_id=run.id, n_events=2))
+    store.stop(run.id, "Stopped by the reader.")
+    assert "page_go_on" not in {one.key for one in app.run().button}  # it kept nothing
+    unfinished.keep(run.id, lambda path: path.write_bytes(b"state"))
+    app.run()
+    assert app.button(key="page_go_on").label == "Go on from step 2"
+    app.button(key="page_go_on").click().run()
+    assert not app.exception
+    (gone_on,) = store.active()
+    assert app.query_params["run"] == gone_on.id != run.id
+    assert [event.type for event in store.events(gone_on.id)] == ["notice", "step"]
+    assert unfinished.is_kept(gone_on.id)

@@ -126,8 +126,8 @@ OWNERS: dict[str, Try] = {
     "active_before_new": lambda store, run: store.active_before_new(),
 }
 """Of the owner and the workers alone, whoever's run it is."""
-ELSEWHERE = {"submit", "n_active"}
-"""Names no run, and has tests of its own; a number."""
+ELSEWHERE = {"submit", "resume", "n_active"}
+"""Names no run; goes on with one, in tests/core/runs/test_unfinished.py; a number."""
 OF_LIMITS: dict[str, Try] = {
     "of": lambda store, run: store.limits.of("7a"),
     "put": lambda store, run: store.limits.put("7a", Limits(steps=9)),

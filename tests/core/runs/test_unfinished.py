@@ -1,5 +1,6 @@
 """A run that was stopped is gone on with: in the store, by the worker's code, from the command line."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,12 @@ from core.errors import UserError
 from core.events import Evaluation, Event, Notice, Started, Step, Stopped
 from core.runs import unfinished
 from core.runs.execute import execute
+from core.runs.limits import Limits
 from core.runs.record import Run
+from core.runs.rights import store_for
 from core.runs.store import RunStore
 from core.runs.worker import BaseKeeper
+from core.visitor import Visitor
 from tests.core.runs.tiny_runs import configs_of
 from tests.core.train.test_loop import comparable
 
@@ -126,6 +130,32 @@ def test_a_full_disk_leaves_nothing_half_written(home: Path) -> None:
     with pytest.raises(UserError, match="only be run again from the beginning"):
         unfinished.keep("run-1", refuse)
     assert not list(unfinished.path_of("run-1").parent.iterdir())
+
+
+def test_a_learner_goes_on_with_their_own_within_the_limits_of_the_class(
+    home: Path, wanted: RunConfig
+) -> None:
+    everything = RunStore()
+    anna, ben = (store_for(Visitor(f"space-{n}", "learner", "7a"), everything) for n in "ab")
+    everything.limits.put("7a", Limits(waiting_runs=1))
+    run = anna.submit(wanted)
+    claimed = everything.claim(worker="w")
+    assert claimed
+    carry_out(everything, claimed, stop_after=2)
+    for attempt in (
+        lambda: ben.resume(run.id),
+        lambda: ben.submit(replace(wanted, start_from=run.id)),
+    ):
+        with pytest.raises(UserError, match="among yours"):
+            attempt()
+    gone_on = anna.resume(run.id)
+    assert [one.id for one in anna.active()] == [gone_on.id]
+    assert not ben.active()
+    with pytest.raises(UserError, match="wait"):
+        anna.resume(run.id)  # one of theirs waits already
+    assert len(everything.runs()) == 2
+    kept = unfinished.path_of(run.id).parent.glob(f"*{unfinished.END}")
+    assert {path.stem for path in kept} == {run.id, gone_on.id}  # none of the one that was refused
 
 
 @pytest.mark.thorough
