@@ -38,7 +38,7 @@ from core.runs.tables import holdings as held
 from core.runs.tables import marks
 from core.visitor import Visitor
 
-RUN_FIELDS = ("run", "pairs_of", "adapters", "active")
+RUN_FIELDS = ("run", "pairs_of", "adapters", "active", "start_from")
 """Of requests (core/runs/messages.py): what names runs."""
 DATASET_FIELDS = ("dataset",)
 """And what names data sets that somebody brought."""
