@@ -195,8 +195,9 @@ def _refused(operation: str) -> Callable[..., NoReturn]:
     return refuse
 
 
-for _name, _value in vars(RunStore).items():
-    if callable(_value) and not _name.startswith("_") and _name not in vars(VisitorStore):
+for _name in dir(RunStore):
+    is_operation = callable(getattr(RunStore, _name)) and not _name.startswith("_")
+    if is_operation and _name not in vars(VisitorStore):
         setattr(VisitorStore, _name, _refused(_name))
 
 

@@ -73,7 +73,7 @@ def record(*but: str) -> dict[str, list[Any]]:
 
 
 def operations(kind: type) -> set[str]:
-    return {n for n, value in vars(kind).items() if callable(value) and not n.startswith("_")}
+    return {n for n in dir(kind) if callable(getattr(kind, n)) and not n.startswith("_")}
 
 
 def is_refused(attempt: "Try", store: RunStore, run_id: str) -> bool:
