@@ -12,7 +12,6 @@ from core.data.intake.dataset import (
     Dataset,
     UnknownColumnsError,
     read,
-    read_file,
 )
 from core.data.intake.shapes import Mapping, parse_mapping
 
@@ -25,5 +24,4 @@ __all__ = [
     "UnknownColumnsError",
     "parse_mapping",
     "read",
-    "read_file",
 ]

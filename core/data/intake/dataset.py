@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypedDict
 
 from core.data.example import Record
@@ -96,21 +95,6 @@ class Dataset:
         return (
             "" if self.format == "prompt/completion" else f"{self.format}: {self.mapping.in_words}"
         )
-
-
-def read_file(
-    path: Path, *, mapping: Mapping | None = None, skip_bad_lines: bool = False
-) -> Dataset:
-    """`read` of a file on this machine."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(
-            f"The data file {shortened(path)} cannot be read: {error.strerror}."
-        ) from error
-    except ValueError as error:  # a zero byte, or half of a character
-        raise UserError(f"{shortened(path)} cannot be the name of a file.") from error
-    return read(content, name=path.name, mapping=mapping, skip_bad_lines=skip_bad_lines)
 
 
 def read(

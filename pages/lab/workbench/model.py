@@ -12,8 +12,7 @@ from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
 from core.hub_model import hub_entry
 from core.models.acquire import model_dir
-from core.runs.duration import usual_pace
-from pages.shared.engine import current_model, model_ready, store
+from pages.shared.engine import current_model, forecast, model_ready
 from pages.shared.plain import plain
 from pages.shared.prepare import ask_for_model
 
@@ -23,8 +22,6 @@ TITLES = {
     FOLDER: "A folder on this machine",
     HUB: "Another model of the Hugging Face hub",
 }
-LOOK_UP_S = 30
-"""Between two looks at how long the steps of finished runs took."""
 
 
 def choose_model() -> ModelEntry | None:
@@ -150,15 +147,14 @@ def _read_tokenizer(folder: str, changed_ns: tuple[int, ...]) -> ChatTokenizer:
     return ChatTokenizer.load(Path(folder))
 
 
-@st.cache_data(show_spinner=False, ttl=LOOK_UP_S, max_entries=10)
 def _pace_words(model: str) -> str:
     """Seconds a step here, of the methods that have finished."""
-    batch, finished = OptimizerConfig().batch_size, store().finished()
+    batch = OptimizerConfig().batch_size
     found: list[str] = []
     try:
         for name in as_taught():
             config = RunConfig(model=model, method=MethodConfig(name=name))
-            if pace := usual_pace(config, finished):
+            if pace := forecast().pace(config):
                 found.append(f"{method_title(name)} {pace.example_s * batch:.2f} s")
     except UserError:  # a folder that is gone
         return ""

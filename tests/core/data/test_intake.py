@@ -17,7 +17,6 @@ from core.data.intake import (
     dataset,
     parse_mapping,
     read,
-    read_file,
 )
 from core.data.intake.rows import DELIMITERS
 from core.errors import UserError
@@ -108,14 +107,6 @@ def test_limits_of_size(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(read(GOOD * 3, name="a.jsonl").records) == 3
     with pytest.raises(UserError, match="more than 3 pairs"):
         read(GOOD * 4, name="a.jsonl")
-
-
-def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_bytes(GOOD)
-    assert read_file(tmp_path / "a.jsonl").records == [{"prompt": "Hi", "completion": "Hello"}]
-    for missing in (tmp_path / "c.csv", tmp_path):
-        with pytest.raises(UserError, match="cannot be read"):
-            read_file(missing)
 
 
 def chat(*turns: str) -> dict[str, Any]:
@@ -288,11 +279,12 @@ def test_the_shared_cases(path: Path) -> None:
     if path.name in REFUSED:
         reason, n_left = REFUSED[path.name]
         with pytest.raises(BadLinesError) as refused:
-            read_file(path)
+            read(path.read_bytes(), name=path.name)
         assert reason in str(refused.value)
-        assert len(read_file(path, skip_bad_lines=True).records) == n_left
+        left = read(path.read_bytes(), name=path.name, skip_bad_lines=True)
+        assert len(left.records) == n_left
         return
-    found = read_file(path)
+    found = read(path.read_bytes(), name=path.name)
     assert found.taken.startswith(SAID.get(path.name, ""))
     assert (path.name in SAID) == bool(found.taken)
     assert len(found.records) >= 6

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.data.intake import BadLinesError, Mapping, UnknownColumnsError
-from core.datafile import read
+from core.datafile import read, read_file
 from core.errors import UserError
 
 ROWS = [("Käse?", "gut"), ("Wie, so?", "na ja"), ("Brot", "schlecht")]
@@ -241,3 +241,11 @@ def test_the_shared_cases_come_out_as_intake_reads_them(path: Path) -> None:
         for reader in (intake.read, read)
     ]
     assert found[0] == found[1]
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(CSV.encode())
+    assert len(read_file(tmp_path / "a.csv").records) == len(ROWS)
+    for missing in (tmp_path / "c.csv", tmp_path):
+        with pytest.raises(UserError, match="cannot be read"):
+            read_file(missing)
