@@ -28,6 +28,8 @@ from pages.shared.engine import store
 from pages.shared.plain import plain
 
 POLL_S = 1.0
+MOST_AT_ONCE = 2
+"""Exports that one server writes at the same time: each loads a model, and a class has thirty pupils."""
 TITLES = {
     "peft": "Adapter for peft",
     "merged": "Whole model for transformers",
@@ -81,6 +83,11 @@ def _begin(run: Run, format: str, key: str, error: str) -> None:
         words = "Check it: a fresh process carries it out, which takes as long as training"
         check = ["--check"] if st.checkbox(words, False, key=f"{key}_check_{format}") else check
     if st.button("Export", type="primary", key=f"{key}_start_{format}"):
+        if sum(process.is_running for process in _under_way().values()) >= MOST_AT_ONCE:
+            raise UserError(
+                f"{MOST_AT_ONCE} other exports are being written on this machine. Press Export again when one of "
+                "them has ended."
+            )
         to = kept.folder_of(run.id, format)
         kept.remove(run.id, format)
         command = ["export", "--run", run.id, "--to", str(to), "--format", format, *check, "--json"]

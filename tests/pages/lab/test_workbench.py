@@ -10,7 +10,6 @@ from core import catalog
 from core.config import METHODS, SETTINGS, RunConfig
 from core.data import uploads
 from core.experiments.rate_finder import STEPS, rate_configs
-from core.export import kept
 from core.runs.messages import AskProbes
 from core.runs.store import RunStore, RunSummary
 from pages.lab.workbench.settings_form import ELSEWHERE, method_settings
@@ -328,71 +327,6 @@ def test_a_failed_run_says_why_and_offers_no_way_out(engine: FakeEngine, store: 
     app = opened(run=step_by_step(store, "failed"))
     assert "The disk is full." in said(app)
     assert not [h for h in app.subheader if h.value == "Take it home"]
-
-
-def wait_for(app: AppTest, label: str) -> None:
-    """The page again and again, until a button is there."""
-    for _ in range(300):
-        app.run()
-        assert not app.exception
-        if any(label in button for button in labels(app)) or app.get("download_button"):
-            return
-        time.sleep(0.3)
-    raise AssertionError(f"{label} never came: {said(app)}")
-
-
-def choose_format(app: AppTest, name: str) -> None:
-    (formats,) = [s for s in app.selectbox if s.label == "Format"]
-    formats.set_value(name).run()
-
-
-def test_the_card_is_written_by_a_process_and_downloaded(
-    engine: FakeEngine, store: RunStore
-) -> None:
-    """The real command, on a run of the record."""
-    run_id = step_by_step(store, "finished")
-    app = opened("runs", run=run_id)
-    choose_format(app, "card")
-    app.button(key=f"take_home_{run_id}_start_card").click().run()
-    wait_for(app, "Export it anew")
-    assert (kept.folder_of(run_id, "card") / "README.md").is_file()
-    assert kept.zipped(run_id, "card").stat().st_size > 500
-    app.button(key=f"take_home_{run_id}_anew_card").click().run()
-    assert not kept.is_there(run_id, "card")
-    assert "Export" in labels(app)
-
-
-def test_an_export_that_cannot_be_made_says_why(engine: FakeEngine, store: RunStore) -> None:
-    """The run of the record has no weights."""
-    run_id = step_by_step(store, "finished")
-    app = opened(run=run_id)
-    app.button(key=f"take_home_{run_id}_start_merged").click().run()
-    wait_for(app, "Export")
-    assert [e.value for e in app.error] == [
-        f"The run {run_id} has no saved adapter (it is finished); run it again."
-    ]
-    assert not kept.is_there(run_id, "merged")
-    assert not list(kept.folder_of(run_id, "").parent.glob("*partial*"))
-
-
-def test_a_parity_table_is_shown(engine: FakeEngine, store: RunStore) -> None:
-    run_id = step_by_step(store, "finished")
-    folder = kept.folder_of(run_id, "merged")
-    folder.mkdir(parents=True)
-    row = {"max_new_tokens": 8, "same_tokens": True, "parts_at": None, "app_gap": None}
-    rows = [
-        {**row, "prompt": "a", "app": "x", "exported": "x", "exported_gap": None, "is_equal": True},
-        {**row, "prompt": "b", "app": "x", "exported": "y", "parts_at": 0, "app_gap": 9.0,
-         "exported_gap": 1.0, "is_equal": False},
-    ]  # fmt: skip
-    found = {"format": "merged", "run": run_id, "dtype": "bfloat16", "end_ids": [2], "rows": rows}
-    (folder / "parity.json").write_text(json.dumps(found))
-    app = opened(run=run_id)
-    choose_format(app, "merged")
-    assert "1 of 2 answers are those of the app. 1 answer differs by more" in app.warning[0].value
-    (table,) = [d.value for d in app.dataframe if "answers" in d.value.columns]
-    assert list(table["answers"]) == ["equal", "different"]
-    store.delete(run_id)
 
 
 def test_what_was_expected_stands_beside_what_it_took(engine: FakeEngine, store: RunStore) -> None:
