@@ -9,6 +9,7 @@ from statistics import fmean
 from core.evaluate.apart import Interval, are_apart
 from core.evaluate.classification import MEASURES, macro_intervals
 from core.events import Evaluation, Event, Step, Validation
+from core.percent import percent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,13 +140,13 @@ def in_one_line(found: Sequence[Movement]) -> str:
         f"{most.loss_after:.2f}"
     )
     if most.whole_fall > 0:
-        line += f" ({max(most.loss_share, 0):.0%} of its whole fall)"
+        line += f" ({percent(max(most.loss_share, 0))} of its whole fall)"
     still = [m for m in found if m.loss_share > 0.1 and abs(m.f1_change) < 0.02]
     if still:
         other = max(still, key=lambda m: m.loss_share)
         line += (
             f". From step {other.first_step} to {other.last_step} it was the other way round: the "
-            f"loss fell on, by {other.loss_share:.0%} of its whole fall, and F1 stayed at "
+            f"loss fell on, by {percent(other.loss_share)} of its whole fall, and F1 stayed at "
             f"{other.f1_after:.2f}"
         )
     return line + "."

@@ -74,7 +74,7 @@ def test_metric_and_loss_are_set_side_by_side() -> None:
     assert found[1].f1_change == pytest.approx(0.8)
     line = in_one_line(found)
     assert "From step 3 to 6, F1 rose from 0.10 to 0.90" in line
-    assert "the loss fell on, by 48% of its whole fall, and F1 stayed at 0.10" in line
+    assert "the loss fell on, by 48\u00a0% of its whole fall, and F1 stayed at 0.10" in line
     assert in_one_line([]) == ""
     assert in_one_line(found[:1]).startswith("F1 did not move beyond its 95 % intervals")
 
