@@ -123,13 +123,13 @@ def follow(
         MODULES[name].follow(tuned, optimizer, n_steps=n_steps, n_done=n_done)
 
 
-def memory_of(name: str, tuned: nn.Module) -> dict[str, Any]:
+def memory_of(name: str, tuned: nn.Module) -> dict[str, object]:
     """What a method remembers from step to step besides its parameters: numbers and tensors. Most remember nothing."""
     module = MODULES[name]
     return module.memory(tuned) if hasattr(module, "memory") else {}
 
 
-def remember(name: str, tuned: nn.Module, memory: dict[str, Any]) -> None:
+def remember(name: str, tuned: nn.Module, memory: dict[str, object]) -> None:
     """Give a method back what `memory_of` said."""
     if memory:
         MODULES[name].remember(tuned, memory)

@@ -107,7 +107,7 @@ IMPORTANCES = ("ipt", "exp_avg_ipt", "exp_avg_unc")
 """peft's names: of each singular value and vector, at the last step, smoothed, and how much that varied."""
 
 
-def memory(tuned: nn.Module) -> dict[str, Any]:
+def memory(tuned: nn.Module) -> dict[str, object]:
     """How much each rank mattered so far, and which are left at the end."""
     model: Any = tuned
     adalora = model.base_model
@@ -115,7 +115,7 @@ def memory(tuned: nn.Module) -> dict[str, Any]:
     return {**found, "rank_pattern": dict(adalora.peft_config["default"].rank_pattern or {})}
 
 
-def remember(tuned: nn.Module, memory: dict[str, Any]) -> None:
+def remember(tuned: nn.Module, memory: dict[str, object]) -> None:
     model: Any = tuned
     adalora = model.base_model
     for name in IMPORTANCES:

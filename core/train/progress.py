@@ -50,7 +50,7 @@ class Progress:
     """Of each trained parameter its own, in full precision."""
     optimizer: dict[str, Any]
     """AdamW's moments, as `state_dict` gives them; empty before the first step of a stage."""
-    method: dict[str, Any]
+    method: dict[str, object]
     """What the method itself remembers from step to step (core/methods/__init__.py:memory_of)."""
     random: torch.Tensor
     """State of torch's generator on the CPU, from which dropout draws."""
