@@ -60,6 +60,7 @@ def execute(
     def fail(reason: str) -> None:
         end(Failed(run_id=run.id, reason=reason), store.fail, reason)
 
+    n_before = 0
     try:
         try:
             with beating(lambda: store.heartbeat(run.id)) as was_ended:

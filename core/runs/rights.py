@@ -126,10 +126,15 @@ class VisitorStore(RunStore):
         return self._everything.submit(config, visitor=self.visitor, most_waiting=most)
 
     def resume(
-        self, run_id: str, *, visitor: Visitor | None = None, most_waiting: int | None = None
+        self,
+        run_id: str,
+        *,
+        visitor: Visitor | None = None,
+        most_waiting: int | None = None,
+        worker: str = "",
     ) -> Run:
-        """One of theirs, as `submit` queues a new one."""
-        del visitor, most_waiting
+        """One of theirs, as `submit` queues a new one: they carry nothing out themselves."""
+        del visitor, most_waiting, worker
         self._check(run_id)
         most = self._most_waiting(self.get(run_id).config)
         return self._everything.resume(run_id, visitor=self.visitor, most_waiting=most)
