@@ -138,15 +138,16 @@ def forgetting() -> Iterator[RunConfig]:
 
 
 def mitigations() -> Iterator[RunConfig]:
-    """Each cure's usual value and those that lessons compare with every seed, then the rest of its slider with one."""
+    """Each cure's usual value with every seed, then all of its slider."""
     for seed in SEEDS:
         for cure in MITIGATIONS.values():
             yield mitigation_config(cure.id, cure.usual, seed=seed)
             for value in cure.recorded:
                 yield mitigation_config(cure.id, value, seed=seed)
-    for cure in MITIGATIONS.values():
-        for value in cure.values:
-            yield mitigation_config(cure.id, value)
+    for seed in SEEDS:
+        for cure in MITIGATIONS.values():
+            for value in cure.values:
+                yield mitigation_config(cure.id, value, seed=seed)
 
 
 def methods() -> Iterator[RunConfig]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from core.config import DataConfig, RunConfig
+from core.config.run import RUN_ID
 from core.errors import UserError
 from core.runs import identity, record
 from core.runs.states import ALLOWED, IllegalTransition, RunStatus
@@ -207,7 +208,7 @@ def test_ids_sort_by_time_and_fit_a_url() -> None:
     ids = [record.new_run_id(moment) for moment in (0.0, 1.0, 1_795_429_000.0)]
     assert ids == sorted(ids)
     assert ids[0].startswith("19700101-000000-")
-    assert all(record.RUN_ID.fullmatch(i) for i in ids)
+    assert all(RUN_ID.fullmatch(i) for i in ids)
 
 
 # Artifacts and deleting
