@@ -1,8 +1,9 @@
-"""A tiny real Llama with a small real tokenizer, made here, for tests of the training core."""
+"""A tiny real Llama with a small real tokenizer, made here, for tests of the training core; databases."""
 
 import dataclasses
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from core import catalog
+from core.bench.faults import postgresql as installed
 from core.models.load import LoadedModel, load, load_folder
 
 TEMPLATE = (
@@ -103,3 +105,26 @@ def smol() -> LoadedModel:
     """The real model; `python -m core prepare` makes it ready."""
     found = load(catalog.DEFAULT_MODEL, dtype=torch.bfloat16)
     return dataclasses.replace(found)
+
+
+# The databases that runs and classes may have
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The address of a PostgreSQL server."""
+    if not installed.find("initdb"):
+        pytest.skip("no PostgreSQL is installed")
+    with installed.server() as address:
+        yield address
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.thorough)])
+def database(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The test runs once on each kind of database, which is empty."""
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    if request.param == "postgresql":
+        address = request.getfixturevalue("postgresql")
+        monkeypatch.setenv("DATABASE_URL", address)
+        installed.empty(address)
+    return request.param

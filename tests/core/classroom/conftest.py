@@ -1,4 +1,4 @@
-"""A classroom in a database of its own."""
+"""A classroom in a database of its own, of each kind."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def room() -> Classroom:
+def room(database: str) -> Classroom:
     return Classroom()
 
 
