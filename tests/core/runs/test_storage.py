@@ -1,9 +1,10 @@
 """Weights and uploads in a place that several machines reach: all there or not at all, and a sentence otherwise."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from uuid import uuid4
 
 import fsspec
 import pytest
@@ -24,10 +25,37 @@ PAIRS = [{"prompt": f"cat {i}", "completion": "dog"} for i in range(20)]
 Move = Callable[[str], None]
 
 
-@pytest.fixture(params=["file", "memory"])
+HAS_S3 = bool(find_spec("s3fs") and find_spec("moto"))
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[str]:
+    """The address of a server that speaks as S3 does."""
+    from moto.server import ThreadedMotoServer  # pyright: ignore
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    yield "http://{}:{}".format(*server.get_host_and_port())
+    server.stop()
+
+
+@pytest.fixture(
+    params=[
+        "file",
+        "memory",
+        pytest.param("s3", marks=pytest.mark.skipif(not HAS_S3, reason="needs s3fs and moto")),
+    ]
+)
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Its address; it is empty."""
     address = (tmp_path / "for all").as_uri() if request.param == "file" else "memory://tuning"
+    if request.param == "s3":
+        monkeypatch.setenv("AWS_ENDPOINT_URL", request.getfixturevalue("object_store"))
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "tester")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        bucket = f"bucket-{uuid4().hex}"
+        fsspec.filesystem("s3").mkdir(bucket)
+        address = f"s3://{bucket}/tuning"
     monkeypatch.setenv("TUNING_FORK_ARTIFACTS", address)
     fsspec.filesystem("memory").store.clear()
     monkeypatch.delenv("DATABASE_URL", raising=False)
