@@ -18,11 +18,12 @@ FOLDER = ASSETS / "components"
 
 
 def page_style() -> None:
-    """The spacing of every page, and a link past the navigation; app.py draws them in each rerun."""
+    """The spacing of every page, a link past the navigation, and links that stay in the tab; app.py draws them in each
+    rerun."""
     st.html(FOLDER / "page.css")
     if st.context.theme.type == "dark":
         st.html(FOLDER / "dark.css")
-    st.html(FOLDER / "skip.html", unsafe_allow_javascript=True)
+    st.html(FOLDER / "page.html", unsafe_allow_javascript=True)
 
 
 def experiment() -> tuple[DeltaGenerator, DeltaGenerator]:

@@ -53,11 +53,14 @@ def wait_until_it_answers(address: str) -> None:
 
 
 @contextmanager
-def running_app(home: Path) -> Iterator[str]:
+def running_app(
+    home: Path, *options: str, port: int | None = None, **environment: str
+) -> Iterator[str]:
     """Start the app as a reader would; gives its address."""
-    port = free_port()
+    port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
-    environment = os.environ | {"TUNING_FORK_HOME": str(home)}
+    command += options
+    environment = os.environ | {"TUNING_FORK_HOME": str(home)} | environment
     with (home / "server.log").open("a") as log:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     address = f"http://localhost:{port}"

@@ -91,6 +91,25 @@ def test_a_run_that_is_not_here_leads_to_the_runs(app: str, page: Page) -> None:
     assert len(page.context.pages) == 1
 
 
+def test_links_in_texts_stay_in_the_tab_but_for_those_that_lead_away(app: str, page: Page) -> None:
+    open_page(page, app)
+    text = page.get_by_test_id("stMain")
+    text.get_by_role("link", name="Classroom", exact=True).click()
+    expect(page.get_by_role("heading", name="Classroom", level=1)).to_be_visible()
+    open_page(page, f"{app}/lora")
+    text.locator("a[href^='glossary?']").first.click()
+    expect(page.get_by_role("heading", name="Glossary", level=1)).to_be_visible()
+    assert "glossary_search=" in page.url
+    assert len(page.context.pages) == 1
+    page.evaluate("""() => {
+        const link = document.createElement("a");
+        Object.assign(link, {href: "about:blank", target: "_blank", textContent: "Away"});
+        document.querySelector("[data-testid=stMain]").append(link);
+    }""")
+    with page.context.expect_page():
+        page.get_by_text("Away", exact=True).click()
+
+
 def test_a_port_in_use_is_said_in_one_line() -> None:
     with socket.socket() as taken:
         taken.bind(("0.0.0.0", 0))

@@ -13,6 +13,7 @@ from pages.lab.classroom.hand_in import hand_in
 from pages.lab.classroom.limits import choose_limits
 from pages.shared.class_choice import chosen_class
 from pages.shared.class_corner import freeze_button
+from pages.shared.login import is_login_wanted
 from pages.shared.plain import plain
 from pages.shared.visitor import classroom, visitor
 
@@ -48,7 +49,8 @@ def who_is_here(class_id: str) -> None:
         st.error(plain(str(error)))
         return
     left, right = st.columns([1, 3])
-    left.metric("Minutes left", f"{school_class.left_s / 60:.0f}")
+    if not is_login_wanted():
+        left.metric("Minutes left", f"{school_class.left_s / 60:.0f}")
     with right:
         st.markdown(f"**{len(members)} joined**")
         if members:
@@ -88,11 +90,17 @@ try:
                 "This class is over: its learners see no page any more. What they made is still here."
             )
         else:
-            way_in(school_class)
+            if is_login_wanted():
+                st.markdown(
+                    "Learners log in with their account, and whoever does is in this class."
+                )
+            else:
+                way_in(school_class)
             who_is_here(school_class.id)
         with st.container(horizontal=True):
             if not school_class.is_over:
-                let_in_again(school_class.id)
+                if not is_login_wanted():
+                    let_in_again(school_class.id)
                 choose_limits(school_class)
             hand_in(school_class)
             if (
