@@ -200,8 +200,9 @@ def title_of(lesson: str) -> str:
     return LESSONS[number_of(lesson) - 1].title
 
 
-def as_markdown(*, with_links: bool) -> str:
-    """The lessons as a numbered list, then the lab pages: of the home page and, without links, of README."""
+def as_markdown(*, with_links: bool, for_learner: bool = False) -> str:
+    """The lessons as a numbered list, then the lab pages: of the home page and, without links, of README. A learner has
+    no teachers' pages."""
 
     def line(mark: str, page: Page) -> str:
         title = f"[{page.title}]({page.url_path})" if with_links else page.title
@@ -209,4 +210,5 @@ def as_markdown(*, with_links: bool) -> str:
         return f"{mark} **{title}{stop}** {page.summary}"
 
     lessons = [line(f"{n}.", page) for n, page in enumerate(LESSONS, start=1)]
-    return "\n".join([*lessons, "", *(line("-", page) for page in LAB)])
+    lab = [line("-", page) for page in LAB if not (for_learner and page.for_teachers)]
+    return "\n".join([*lessons, "", *lab])

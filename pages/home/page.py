@@ -17,6 +17,7 @@ from pages.shared.plain import plain, quoted
 from pages.shared.prepare import compute_button
 from pages.shared.recordings import known_answer
 from pages.shared.typed import pieces_of, typed
+from pages.shared.visitor import visitor
 
 GREEDY = SamplingSettings(max_new_tokens=40)
 QUESTIONS = ("What is the capital of Japan?", LEAD, "What do bees make?")
@@ -119,7 +120,7 @@ st.header("What fine-tuning is")
 picture()
 
 st.header("The way through")
-st.markdown(as_markdown(with_links=True))
+st.markdown(as_markdown(with_links=True, for_learner=visitor().role == "learner"))
 
 st.header("This machine")
 machine()

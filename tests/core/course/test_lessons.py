@@ -43,6 +43,9 @@ def test_the_readme_lists_the_same_lessons() -> None:
 def test_links_lead_to_the_pages() -> None:
     found = re.findall(r"\*\*\[(.+?)\]\(([\w-]+)\)\.?\*\*", as_markdown(with_links=True))
     assert found == [(page.title, page.url_path) for page in (*LESSONS, *LAB)]
+    of_learners = as_markdown(with_links=True, for_learner=True)
+    missing = {page.url_path for page in LAB if f"({page.url_path})" not in of_learners}
+    assert missing == {page.url_path for page in LAB if page.for_teachers} != set()
 
 
 def test_no_lesson_s_number_is_typed() -> None:
