@@ -70,7 +70,9 @@ def train(arguments: Namespace) -> int:
         say(f"run {run.id}: {ended.status}{' - ' + ended.reason if ended.reason else ''}")
         if unfinished.can_go_on(ended):
             say(f"go on with it: python -m core train --resume {run.id}")
-    return 0 if ended.status == "finished" else 1
+    if ended.status == "finished":
+        return 0
+    return 130 if is_wanted() else 1
 
 
 def _stopped(arguments: Namespace, store: RunStore) -> Run | None:

@@ -8,7 +8,7 @@ both moments are float32 all the time.
 # torch's fused update and its norms of many tensors have no public names.
 # pyright: reportPrivateUsage=false, reportPrivateImportUsage=false
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import torch
@@ -42,7 +42,7 @@ class AdamW(torch.optim.AdamW):
             for p in narrow:
                 self._update(p)
         with _without_gradients(narrow):
-            super().step()
+            _without_hooks(torch.optim.AdamW.step)(self)
 
     def _trained(self) -> list[nn.Parameter]:
         return [p for group in self.param_groups for p in group["params"] if p.grad is not None]
@@ -72,6 +72,12 @@ class AdamW(torch.optim.AdamW):
             maximize=False,
             grad_scale=self.grad_scale,
         )
+
+
+def _without_hooks(step: Callable[..., None]) -> Callable[..., None]:
+    """torch makes each class's `step` call an optimizer's hooks: this module's, and its own `AdamW.step` as well as soon
+    as anybody makes a plain one. They are to be called once."""
+    return getattr(step, "__wrapped__", step) if getattr(step, "hooked", False) else step
 
 
 @contextmanager

@@ -38,6 +38,7 @@ from core.experiments.sweep import Sweep
 from core.paths import ROOT
 
 PARSER = build_parser()
+RUN = "20261128-101500-ab12cd"
 ODD_TEXTS = (
     *("--", "-", "-x y", "--watch", "--json", "a,b", "it's", '"$HOME" `ls` \\', "#! {1..3} *?"),
     *("two\nlines", " at the ends ", "tab\there", "日本 🎼 é", "=", "@file", "%s %(prog)s", "\r\n"),
@@ -128,6 +129,7 @@ def configs(draw: st.DrawFn) -> RunConfig:
     """A valid config with any value in any field: drawn freely, then made to fit together."""
     drawn = {path: draw(value(one)) for path, one in SETTINGS.items()}
     drawn["model"] = draw(st.sampled_from([*catalog.MODELS]))
+    drawn["start_from"] = draw(st.sampled_from(["", RUN]))
     _fit_data(drawn, draw)
     drawn["method.target_modules"] = drawn["method.target_modules"] or ["v_proj", "q_proj"]
     if drawn["method.name"] == "prompt":
@@ -141,6 +143,8 @@ def configs(draw: st.DrawFn) -> RunConfig:
         drawn["optimizer.patience"] = 0
         if drawn["method.name"] == "adalora":
             drawn["method.name"] = "lora"
+    if METHODS[drawn["method.name"]].plans_one_run:
+        drawn["start_from"] = ""
     nested: dict[str, Any] = {}
     for path, found in drawn.items():
         part, _, name = path.rpartition(".")
@@ -200,7 +204,7 @@ def test_a_command_repeats_what_a_lesson_trains(lesson: str) -> None:
 def test_every_field_of_a_config_has_an_option() -> None:
     fields = {
         f"{name}.{field}" if isinstance(part, dict) else name
-        for name, part in RunConfig().to_dict().items()
+        for name, part in RunConfig(start_from=RUN).to_dict().items()
         for field in (part if isinstance(part, dict) else [name])
     }
     assert set(SETTINGS) == fields
@@ -233,6 +237,7 @@ def test_every_option_changes_its_setting() -> None:
         "--keep": "topic",
         "--rehearse": "names:0.25",
         "--dtype": "float32",
+        "--start-from": RUN,
     }
     for option, together in OPTIONS.items():
         words = [option, told.get(option) or str(3 if together[0].kind is int else 0.25)]

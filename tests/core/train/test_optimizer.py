@@ -92,3 +92,16 @@ def test_what_is_added_to_gradients_is_added_in_float32(tiny_bf16: LoadedModel) 
     make_penalties(config, model, tiny_bf16)
     assert {p.grad_dtype for p in model.parameters()} == {torch.float32}
     assert isinstance(make_optimizer(model, config), AdamW)
+
+
+def test_a_hook_is_called_once_a_step_whoever_else_makes_an_optimizer() -> None:
+    """AdaLoRA takes ranks away in one: twice a step, it would be through with it halfway."""
+    (p,) = ours = [nn.Parameter(torch.ones(3))]
+    torch.optim.AdamW([nn.Parameter(torch.ones(3))])  # torch makes its own `step` call hooks now
+    optimizer, called = AdamW(ours, weight_decay=0.0), list[int]()
+    optimizer.register_step_post_hook(lambda *_: called.append(1))
+    for n in (1, 2):
+        p.grad = torch.ones(3)
+        optimizer.clip(1.0)
+        optimizer.step()
+        assert sum(called) == n
