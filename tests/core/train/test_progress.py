@@ -131,7 +131,7 @@ def test_a_sequence_goes_on_in_its_task(home: Path, tiny: LoadedModel, tmp_path:
             every=2, examples=1, final_examples=1, samples=1, max_new_tokens=2, prompts=("Who?",)
         ),
     )
-    assert check_every_stop(wanted, tiny, tmp_path, each=2) > 3
+    assert check_every_stop(wanted, tiny, tmp_path, each=4) > 3
 
 
 @pytest.mark.thorough
