@@ -118,6 +118,9 @@ def test_a_sweep_fills_and_can_be_stopped(
     app: str, page: Page, prepared_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TUNING_FORK_HOME", str(prepared_home))
+    page.goto(f"{app}/lora")
+    while not (prepared_home / "data" / "machine.json").exists():  # a worker is getting ready
+        page.wait_for_timeout(100)
     first, _ = Sweep(ranks=(1,), rates=(1e-3, 3e-3)).configs()
     run_id = keep(RunStore(), first, "finished")
     page.goto(f"{app}/lora?lora_sweep_ranks=1&lora_sweep_rates=0.001&lora_sweep_rates=0.003")
