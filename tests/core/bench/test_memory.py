@@ -49,6 +49,7 @@ def test_a_record_holds_enough_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert "100 runs" in capsys.readouterr().err
 
 
+@pytest.mark.benchmark
 @pytest.mark.slow
 def test_runs_in_a_real_worker_are_measured() -> None:
     seen: list[str] = []

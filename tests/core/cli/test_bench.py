@@ -17,6 +17,7 @@ from core.cli.main import main
 from tests.watches import BUSY, QUIET, watch
 
 
+@pytest.mark.benchmark
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_sides_take_turns_and_the_report_is_written(
