@@ -15,6 +15,7 @@ from core import methods
 from core.cli.main import build_parser, main
 from core.config import METHODS, MethodConfig, RunConfig, default_learning_rate, method_title
 from core.errors import UserError
+from core.experiments import record
 from core.experiments.methods import recorded_configs
 from core.formulas.memory import memory_parts
 from core.formulas.parameters import count, trained_share
@@ -31,7 +32,7 @@ DOC = (ROOT / "docs/adding-a-method.md").read_text("utf-8")
 
 
 @pytest.fixture
-def added(monkeypatch: pytest.MonkeyPatch) -> None:
+def added(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One module, entered by one call."""
     (source,) = re.findall(r"```python\n(.*?)```", DOC, re.DOTALL)
     module = ModuleType(NAME)
@@ -40,6 +41,9 @@ def added(monkeypatch: pytest.MonkeyPatch) -> None:
     for table in (METHODS, methods.MODULES):  # so that it is taken out of both again
         monkeypatch.setitem(table, NAME, None)
     methods.add(module)
+    record.recorded.cache_clear()  # what it kept is of the methods there are
+    yield
+    record.recorded.cache_clear()
 
 
 def test_without_being_added_it_is_not_known() -> None:
