@@ -122,10 +122,15 @@ def _save(trained: Trained, run_id: str, *, keep: bool) -> int:
 
 
 def _gone_on_from(run: Run, store: RunStore) -> tuple[Progress | None, list[Event]]:
-    """Where the run goes on, and what happened before; None for one that begins."""
+    """Where the run goes on, and what happened before; None for one that begins.
+
+    `UserError` for one that has the events of a stopped run, but no longer what that kept.
+    """
     before = store.events(run.id)
-    if not unfinished.is_kept(run.id) or any(map(attempts.is_lost, before)):
+    if not before or any(map(attempts.is_lost, before)):
         return None, []
+    if not unfinished.is_kept(run.id):
+        raise UserError(unfinished.GONE)
     return Progress.load(unfinished.path_of(run.id)), before
 
 

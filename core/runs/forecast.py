@@ -26,18 +26,21 @@ class Forecast:
     def __init__(self, store: RunStore, events: EventCache) -> None:
         self._store = store
         self._events = events
-        self._paces: dict[tuple[str, str], tuple[float, Pace | None]] = {}
+        self._finished: list[Run] = []
+        self._looked_up = -LOOK_UP_S
+        self._paces: dict[tuple[str, str], Pace | None] = {}
         self._lock = threading.Lock()
 
     def pace(self, config: RunConfig) -> Pace | None:
         """That of the runs of the same model and method which have finished here; None without one."""
         kind, at = (config.model, config.method.name), monotonic()
         with self._lock:
-            looked_up, pace = self._paces.get(kind, (-LOOK_UP_S, None))
-            if at - looked_up >= LOOK_UP_S:
-                pace = usual_pace(config, self._store.finished())
-                self._paces[kind] = at, pace
-        return pace
+            if at - self._looked_up >= LOOK_UP_S:
+                self._finished, self._looked_up = self._store.finished(), at
+                self._paces = {}
+            if kind not in self._paces:
+                self._paces[kind] = usual_pace(config, self._finished)
+            return self._paces[kind]
 
     def expected_s(self, config: RunConfig) -> float | None:
         """Seconds of a whole run; None where nothing tells."""

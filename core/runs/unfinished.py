@@ -23,6 +23,7 @@ from core.typed_json import Json
 MOST_BYTES = 4 * 2**30
 END = ".unfinished"
 AGAIN = "Run it again from the beginning."
+GONE = f"What it needs to go on is no longer on this machine. {AGAIN}"
 
 
 def path_of(run_id: str) -> Path:
@@ -98,6 +99,7 @@ def hand_on(run_id: str, to: str) -> None:
     old, new = path_of(run_id), path_of(to)
     try:
         new.hardlink_to(old)  # it is never written into: no second copy
+        new.touch()  # the one that waits is no old one
     except OSError:  # a file system without such links
         keep(to, lambda path: shutil.copyfile(old, path))
 
@@ -109,16 +111,20 @@ def remove(run_id: str) -> None:
 
 def _make_room(kept: Path) -> None:
     """Delete the oldest until all together, `kept` always among them, are no more than `MOST_BYTES`."""
-    found: list[tuple[float, int, Path]] = []
+    files: dict[int, list[Path]] = {}  # by inode: several names may share one file
+    oldest: list[tuple[float, int, int]] = []
     for path in kept.parent.glob(f"*{END}"):
         with suppress(OSError):  # deleted meanwhile
             stat = path.stat()
-            found.append((stat.st_mtime, stat.st_size, path))
-    total = sum(size for _, size, _ in found)
-    for _, size, path in sorted(found):
+            if stat.st_ino not in files:
+                oldest.append((stat.st_mtime, stat.st_size, stat.st_ino))
+            files.setdefault(stat.st_ino, []).append(path)
+    total = sum(size for _, size, _ in oldest)
+    for _, size, inode in sorted(oldest):
         if total <= MOST_BYTES:
             return
-        if path != kept:
-            with suppress(OSError):
-                path.unlink()
+        if kept not in files[inode]:
+            for path in files[inode]:
+                with suppress(OSError):
+                    path.unlink()
             total -= size

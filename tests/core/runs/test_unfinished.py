@@ -110,6 +110,33 @@ def test_only_one_that_kept_its_state_goes_on(
     assert not list(place.parent.glob(f"{place.stem}*"))
 
 
+def test_one_that_waits_longer_than_its_state_is_kept_says_so(
+    home: Path, wanted: RunConfig
+) -> None:
+    """It has the events of the stopped one: to train from the beginning would tell everything twice."""
+    store = RunStore()
+    waiting = store.resume(stopped_run(store, wanted).id)
+    unfinished.remove(waiting.id)
+    claimed = store.claim(worker="w")
+    assert claimed
+    ended = carry_out(store, claimed)
+    assert (ended.status, ended.reason) == ("failed", unfinished.GONE)
+    assert len(losses(store.events(ended.id))) == 2
+
+
+def test_what_is_handed_on_counts_once_and_as_new(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        unfinished.keep(f"run-{number}", lambda path: path.write_bytes(b"x" * 10))
+    unfinished.hand_on("run-0", "run-2")
+    monkeypatch.setattr(unfinished, "MOST_BYTES", 30)
+    unfinished.keep("run-3", lambda path: path.write_bytes(b"x" * 10))
+    assert all(unfinished.is_kept(f"run-{n}") for n in range(4))  # three files, four names
+    unfinished.keep("run-4", lambda path: path.write_bytes(b"x" * 10))
+    assert [unfinished.is_kept(f"run-{n}") for n in range(5)] == [True, False, True, True, True]
+
+
 def test_states_are_kept_within_a_limit_the_oldest_goes_first(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
