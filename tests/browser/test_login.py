@@ -72,6 +72,7 @@ def test_people_log_in_and_a_claim_makes_the_teacher(
     expect(teacher.get_by_text("1 joined")).to_be_visible()
     expect(teacher.get_by_text("Mia", exact=True)).to_be_visible()
     learner.get_by_role("button", name="Log out").click()
+    learner.get_by_role("button", name="End session").click()  # the provider asks, and sends back
     expect(learner.get_by_role("button", name="Log in")).to_be_visible()
     expect(learner.get_by_role("link", name="Catastrophic forgetting")).to_have_count(0)
     for one in (learner, teacher):
