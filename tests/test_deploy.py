@@ -229,6 +229,7 @@ def healthy(port: int) -> int:
     return subprocess.run(command, env=settings, capture_output=True, check=False).returncode
 
 
+@pytest.mark.thorough
 def test_the_health_check_tells_a_server_from_none(
     served: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

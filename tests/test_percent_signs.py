@@ -53,6 +53,7 @@ def test_what_is_right_is_left_alone(text: str) -> None:
     assert not wrong(text)
 
 
+@pytest.mark.thorough
 def test_no_program_writes_a_percent_sign_without_a_space() -> None:
     found = [
         f"{name}:{line}: {text!r}"

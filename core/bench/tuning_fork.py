@@ -23,8 +23,8 @@ from core.models.acquire import model_dir
 from core.models.load import LoadedModel, load
 from core.models.probe import resolve_dtype
 from core.shape import of_folder
-from core.train.loop import train
 from core.train.plan import batches_of, make_plan
+from core.train.training import train
 
 
 def load_base(model: str, dtype: str = "auto") -> LoadedModel:

@@ -25,8 +25,8 @@ from core.runs.identity import identity_in, remember_machine
 from core.runs.liveness import beating
 from core.runs.states import IllegalTransition
 from core.runs.store import Run, RunStore, RunSummary
-from core.train.loop import Trained, train
 from core.train.progress import Progress
+from core.train.training import Trained, train
 
 log = logging.getLogger(__name__)
 

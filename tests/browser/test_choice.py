@@ -17,6 +17,7 @@ def open_lesson(page: Page, address: str) -> None:
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
 
 
+@pytest.mark.proof
 def test_a_prompt_is_measured_and_kept(app: str, page: Page) -> None:
     open_lesson(page, f"{app}/choice?choice_shots=1&choice_seed=7")  # not a recorded one
     expect(

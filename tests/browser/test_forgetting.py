@@ -37,6 +37,7 @@ def test_names_are_forgotten_and_the_reader_scrubs_back(app: str, page: Page) ->
     assert "guess" not in page.url  # a shared link does not tell it
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(900)
 def test_a_sequence_of_tasks_fills_the_matrix(app: str, page: Page) -> None:
     page.goto(f"{app}/forgetting?forgetting_method=LoRA&forgetting_steps=2")

@@ -37,6 +37,7 @@ def first_answer(page: Page, question: str) -> Locator:
     return asked.get_by_role("radio").first
 
 
+@pytest.mark.proof
 def test_a_lesson_from_the_guess_to_the_challenge(app: str, page: Page, tmp_path: Path) -> None:
     open_page(page, f"{app}/forgetting?forgetting_seed=2")  # no other test trains it
     press(page, first_answer(page, "Guess first:"), "Space")

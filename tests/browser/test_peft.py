@@ -77,6 +77,7 @@ def test_the_rank_slider_redraws_at_once(app: str, page: Page) -> None:
     page.wait_for_url(re.compile("lora_rank=(?!4$)"))
 
 
+@pytest.mark.proof
 def test_lora_is_trained_looked_into_merged_and_switched(app: str, page: Page) -> None:
     page.goto(f"{app}/lora?lora_rank=2&lora_alpha=4")
     button(page, "Compare an untrained LoRA with the base").click()
@@ -133,6 +134,7 @@ def test_a_sweep_fills_and_can_be_stopped(
     RunStore().delete(run_id)
 
 
+@pytest.mark.proof
 def test_virtual_tokens_move_and_are_taken_away(app: str, page: Page) -> None:
     page.goto(f"{app}/soft?soft_prompts_tokens=5&soft_prompts_steps=6")
     button(page, "Train the soft prompt").click()

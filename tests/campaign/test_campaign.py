@@ -241,6 +241,7 @@ def test_damage_is_made_and_read(tmp_path: Path) -> None:
     assert any(t.outcome in (SENTENCE, SILENT) for t in tries)
 
 
+@pytest.mark.proof
 @pytest.mark.thorough
 def test_damaged_recorded_files_end_in_sentences(tmp_path: Path, home: Path) -> None:
     with recorded_files.trying(tmp_path / "place", main) as one:
@@ -249,6 +250,7 @@ def test_damaged_recorded_files_end_in_sentences(tmp_path: Path, home: Path) -> 
     assert {t.outcome for t in tries} == {SENTENCE, SILENT}
 
 
+@pytest.mark.proof
 @pytest.mark.thorough
 def test_hostile_addresses_end_in_sentences(home: Path) -> None:
     with addresses.trying(home / "served") as one:

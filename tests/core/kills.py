@@ -76,7 +76,7 @@ def saving(model: str) -> tuple[Callable[[], object], Look]:
     from core.runs.execute import _save  # pyright: ignore[reportPrivateUsage]
     from core.runs.inference_session import load_run
     from core.runs.store import RunStore, RunSummary, worker_identity
-    from core.train.loop import Trained
+    from core.train.training import Trained
 
     torch.set_num_threads(1)
     config = RunConfig(

@@ -71,6 +71,7 @@ def test_a_killed_conversion_leaves_a_whole_model_or_none(tmp_path: Path) -> Non
     assert counts["absent"]
 
 
+@pytest.mark.proof
 @needs_fork
 @pytest.mark.thorough
 @pytest.mark.parametrize(("what", "kills"), [("exporting", 12), ("recording", 5)])

@@ -42,6 +42,7 @@ def test_freed_memory_goes_back_to_the_system() -> None:
     libc.free(blocks[-1])
 
 
+@pytest.mark.thorough
 def test_the_peak_is_this_process_s_own() -> None:
     held = bytearray(600_000_000)
     held[::4096] = bytes(len(held[::4096])).replace(b"\0", b"\1")

@@ -14,6 +14,7 @@ def stamped(change: Callable[[Stamp], Stamp]) -> Stamp:
     return change(first)
 
 
+@pytest.mark.thorough
 def test_runs_of_two_precisions_or_machines_are_no_record() -> None:
     one = stamped(lambda s: s)
     both = Stamp.of_all([one, stamped(lambda s: replace(s, commit="b"))])

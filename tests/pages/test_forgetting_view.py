@@ -11,6 +11,7 @@ from tests.events import evaluation, step
 from tests.pages.shipped import ship
 
 
+@pytest.mark.thorough
 def test_the_curves_are_built_once_for_a_check(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -75,6 +75,7 @@ def said_of(run_id: str) -> str:
     return shown.get("progress")[0].proto.text
 
 
+@pytest.mark.thorough
 def test_who_waits_sees_place_and_seconds_and_then_what_is_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -96,6 +97,7 @@ def test_who_waits_sees_place_and_seconds_and_then_what_is_left(
     assert said_of(second).startswith("Waiting. 1 run before yours, about 8 s.")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("is_warm", "trains_elsewhere", "said"),
     [
@@ -124,6 +126,7 @@ def whole_view(run_id: str) -> None:
     run_view(run_id)
 
 
+@pytest.mark.thorough
 def test_a_recorded_run_is_offered_while_one_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

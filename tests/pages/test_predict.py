@@ -89,6 +89,7 @@ def test_a_guess_can_be_left_out() -> None:
     assert not progress().of("predicted")
 
 
+@pytest.mark.thorough
 def test_a_guess_is_there_when_the_page_was_left_and_is_back() -> None:
     app = AppTest.from_function(predicting).run()
     app.radio(key=GUESS).set_value("About a tenth").run()
@@ -137,6 +138,7 @@ def test_the_picture_shows_guess_and_measurement() -> None:
     assert figure.layout.yaxis.title.text == curve.axis  # pyright: ignore
 
 
+@pytest.mark.thorough
 def test_the_thread_of_a_lesson() -> None:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
     app = app.switch_page("pages/lessons/lora/page.py").run()

@@ -83,6 +83,7 @@ def test_no_page_reaches_the_whole_store(path: Path) -> None:
         assert not (module == "pages.shared.engine" and name == "server_engine")
 
 
+@pytest.mark.thorough
 def test_the_core_that_pages_use_opens_no_store_of_its_own() -> None:
     """Else a page that calls it would have all runs without a word."""
     graph = grimp.build_graph("pages", "core", cache_dir=None)
@@ -241,6 +242,7 @@ def lesson(config: RunConfig) -> AppTest:
     return AppTest.from_function(pressing, kwargs={"settings": config.to_dict()}).run()
 
 
+@pytest.mark.thorough
 def test_the_second_press_joins_the_first_and_sees_its_curves(
     store: RunStore, looks: list[Visitor]
 ) -> None:
@@ -257,6 +259,7 @@ def test_the_second_press_joins_the_first_and_sees_its_curves(
     assert "loss 1.25" in progress(app)
 
 
+@pytest.mark.thorough
 def test_what_has_finished_is_not_computed_again_in_a_class(
     store: RunStore, looks: list[Visitor]
 ) -> None:
@@ -272,6 +275,7 @@ def test_what_has_finished_is_not_computed_again_in_a_class(
     assert len(store.runs()) == 1
 
 
+@pytest.mark.thorough
 def test_place_and_time_of_a_waiting_run_are_shown(store: RunStore, looks: list[Visitor]) -> None:
     done = store.start(RunConfig(seed=9), worker=worker_identity())
     steps = RunConfig().optimizer.steps

@@ -48,6 +48,7 @@ def said(app: AppTest) -> str:
     return " ".join(text.value for text in [*app.caption, *app.markdown, *app.error])
 
 
+@pytest.mark.thorough
 def test_an_equal_run_is_joined_and_the_page_says_so(store: RunStore) -> None:
     app = opened(RunConfig())
     assert said(app) == ""
@@ -65,6 +66,7 @@ def test_an_equal_run_is_joined_and_the_page_says_so(store: RunStore) -> None:
     assert "is training already" in said(opened(RunConfig()))
 
 
+@pytest.mark.thorough
 def test_a_long_run_asks_first_and_says_how_long_it_takes(store: RunStore) -> None:
     done = store.start(RunConfig(), worker="another-host:1:1.00")
     store.finish(done.id, RunSummary(steps=20, train_s=10.0, elapsed_s=10.0))
@@ -78,6 +80,7 @@ def test_a_long_run_asks_first_and_says_how_long_it_takes(store: RunStore) -> No
     assert store.runs()[0].config == long
 
 
+@pytest.mark.thorough
 def test_what_a_new_run_would_wait_for_is_said(store: RunStore) -> None:
     store.submit(RunConfig(seed=1))
     words = "A new run waits for 1 other: how long, no finished run tells yet."
@@ -117,6 +120,7 @@ def test_a_long_address_is_repeated_in_part(store: RunStore) -> None:
     assert "a" * 100 not in told
 
 
+@pytest.mark.thorough
 def test_a_stopped_run_that_kept_its_state_goes_on(store: RunStore) -> None:
     run = store.start(RunConfig(), worker="another-host:1:1.00")
     for event in (Notice(step=0, message="a note"), step(1), step(2)):

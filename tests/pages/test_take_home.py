@@ -32,6 +32,7 @@ def downloads(app: AppTest) -> list[str]:
     return [one.proto.label for one in app.get("download_button")]
 
 
+@pytest.mark.thorough
 def test_a_finished_run_makes_a_report(engine: FakeEngine) -> None:
     assert DOWNLOAD not in downloads(opened("forgetting"))
     app = opened("forgetting", run=keep(engine.store, collapse(), "finished"))
@@ -54,6 +55,7 @@ def report_of(course: str, **settings: Any) -> str:
     return report(lesson(course), None, settings=Settings(lesson=course, **settings))
 
 
+@pytest.mark.thorough
 def test_an_opened_report_sets_the_controls_and_offers_the_run(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,6 +72,7 @@ def test_an_opened_report_sets_the_controls_and_offers_the_run(
     assert app.query_params["run"] == run.id
 
 
+@pytest.mark.thorough
 def test_another_file_is_refused_and_the_page_goes_on(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

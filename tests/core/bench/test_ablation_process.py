@@ -46,6 +46,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, part: str) -> list[str]:
     return found
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("part", "workload"), [(part.id, w) for part in PARTS.values() for w in part.workloads]
 )
@@ -66,6 +67,7 @@ def test_a_part_that_is_off_is_replaced_and_changes_no_result(
             assert row.grad_norm == pytest.approx(usual.grad_norm, rel=1e-3)
 
 
+@pytest.mark.thorough
 def test_variants_take_turns_at_the_same_weights(base: LoadedModel) -> None:
     before = {name: p.clone() for name, p in base.model.named_parameters()}
     found = list(measure(base, "full", rounds=3, only=("norm_gradient", "blocks")))

@@ -79,6 +79,7 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
     assert (tmp_path / "contention.md").read_text("utf-8") == markdown(found)
 
 
+@pytest.mark.proof
 @pytest.mark.thorough
 @pytest.mark.usefixtures("home")
 def test_every_condition_is_measured(

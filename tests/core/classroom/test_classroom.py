@@ -13,6 +13,7 @@ from core.visitor import OWNER, Visitor
 from tests.core.classroom.conftest import Clock
 
 
+@pytest.mark.thorough
 def test_a_learner_enters_with_the_code_and_is_known_by_the_cookie(room: Classroom) -> None:
     school_class, _ = room.classes.begin(name="8b", minutes=45)
     assert len(school_class.code) == CODE_LENGTH
@@ -26,6 +27,7 @@ def test_a_learner_enters_with_the_code_and_is_known_by_the_cookie(room: Classro
     assert room.learners.counts() == {school_class.id: 2}
 
 
+@pytest.mark.thorough
 def test_the_teacher_enters_with_the_secret(room: Classroom) -> None:
     (one, secret), (other, _) = room.classes.begin(name="8b"), room.classes.begin(name="9a")
     expected = Visitor(one.id, "teacher", one.id)
@@ -50,6 +52,7 @@ def test_what_must_stay_secret_stands_nowhere(room: Classroom) -> None:
         assert hidden not in dump
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("token", ["", "x", "a" * 10_000, "\0", "\ud800", "' OR 1=1 --"])
 def test_a_forged_cookie_is_nobody(room: Classroom, token: str) -> None:
     room.enter(room.classes.begin()[0].code, "Mia")
@@ -166,6 +169,7 @@ def test_a_class_without_a_sensible_name_is_refused(room: Classroom) -> None:
             room.classes.begin(name=name)
 
 
+@pytest.mark.thorough
 def test_a_deleted_class_lets_nobody_in(room: Classroom) -> None:
     school_class, secret = room.classes.begin()
     cookies = room.enter(school_class.code, "Mia"), room.teach(secret)

@@ -84,6 +84,7 @@ def table(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
+@pytest.mark.thorough
 def test_each_learner_has_what_they_did_and_nothing_else(teacher: Visitor) -> None:
     mia, omar = found(teacher)
     assert (mia.name, len(mia.runs), mia.lessons) == ("Mia Lou", 1, {"forgetting"})

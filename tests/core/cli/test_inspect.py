@@ -38,6 +38,7 @@ def run(home: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]):
     return trained
 
 
+@pytest.mark.thorough
 def test_spectrum_and_matrices_have_the_run_s_rank(run, capsys: pytest.CaptureFixture[str]) -> None:
     lora = run("lora", "--rank", "3")
     where = ["--run", lora, "--layer", "1", "--module", "v_proj", "--json"]

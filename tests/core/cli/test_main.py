@@ -60,6 +60,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return printed.err
 
 
+@pytest.mark.thorough
 def test_train_prints_what_design_names_and_records_it(
     train: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -249,6 +250,7 @@ def test_a_home_that_cannot_be_written_gets_one_line(
     assert "TUNING_FORK_HOME" in refused(["runs", "list"], capsys)
 
 
+@pytest.mark.thorough
 def test_a_full_disk_keeps_the_curves(
     train: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

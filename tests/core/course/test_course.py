@@ -56,6 +56,7 @@ def spoil(folder: Path, file: str, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1), "utf-8")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
@@ -110,6 +111,7 @@ def test_below_needs_intervals_and_seeds_apart() -> None:
     assert not is_below(low, Figure(values=(0.2, 0.9), interval=(0.3, 0.95)))
 
 
+@pytest.mark.thorough
 def test_the_command_lists_and_checks(capsys: pytest.CaptureFixture[str], copy: Path) -> None:
     assert main(["course", "list", "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -125,6 +127,7 @@ def test_the_command_lists_and_checks(capsys: pytest.CaptureFixture[str], copy: 
     assert "'0.79' is typed" in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 def test_the_kit_is_there_whole_and_needs_no_network(tmp_path: Path) -> None:
     files = write_kit(tmp_path / "kit")
     assert len(files) == 2 * len(LESSONS) + 1
@@ -143,6 +146,7 @@ def test_the_kit_is_there_whole_and_needs_no_network(tmp_path: Path) -> None:
     assert sheet.count('<section class="sheet">') == 2
 
 
+@pytest.mark.thorough
 def test_the_kit_goes_into_no_folder_with_files(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("kept")
     with pytest.raises(UserError, match="is not empty"):

@@ -27,6 +27,7 @@ def assert_apart(splits: Splits) -> None:
     assert sum(map(len, parts)) == len(set.union(*parts))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("task", ["sentiment", "names", "custom"])
 def test_splits_are_seeded_and_apart(task: str, home: Path) -> None:
     config = custom(PAIRS) if task == "custom" else DataConfig(task=task)

@@ -109,6 +109,7 @@ def test_a_text_that_is_not_read_to_its_end_is_too_long(tiny: LoadedModel) -> No
         check_test_pairs(pairs, tiny.tokenizer, what="t.csv", word="line")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("text", ["~", "é", "日本", "🎼", "the cat ", "<|im_end|>"])
 def test_the_quick_look_misses_no_long_pair(text: str, tiny: LoadedModel) -> None:
     for n in range(1, 300, 7):

@@ -109,6 +109,7 @@ def calls_with_a_set_of_their_own(source: str) -> list[str]:
     ]
 
 
+@pytest.mark.thorough
 def test_no_page_or_experiment_asks_for_another_set() -> None:
     assert calls_with_a_set_of_their_own("EvaluationConfig(final_examples=40)")
     folders = [ROOT / "pages", Path(inspect.getfile(mitigations)).parent]

@@ -68,6 +68,7 @@ def test_mended_pairs_are_free_of_what_was_found() -> None:
         assert not uploads.source(config.data.dataset).lines
 
 
+@pytest.mark.thorough
 def test_of_twenty_sound_runs_at_most_one_raises_an_alarm() -> None:
     cases = list(sound())
     assert len(cases) >= 20

@@ -14,7 +14,7 @@ from core.doctor.doctor import diagnose
 from core.errors import UserError
 from core.events import Event, Failed
 from core.models.load import LoadedModel
-from core.train.loop import train
+from core.train.training import train
 
 WORDS = ("cat", "dog", "mat", "sat", "ran", "review")
 PAIRS: list[Record] = [

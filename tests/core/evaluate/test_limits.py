@@ -27,7 +27,7 @@ from core.evaluate.task import score
 from core.events import Evaluation, Sample, event_from_dict
 from core.models.acquire import is_ready, model_dir
 from core.models.load import LoadedModel
-from core.train.loop import train
+from core.train.training import train
 from tests.events import evaluation
 
 LONG = "the cat sat on the mat " * 12

@@ -78,6 +78,7 @@ def test_the_interval_of_a_median_goes_by_ranks() -> None:
     assert median_interval([5.0]) == (5.0, 5.0)
 
 
+@pytest.mark.thorough
 def test_no_more_is_left_out_at_each_end_of_a_median_than_its_probability_allows() -> None:
     for n in (*range(1, 400), 1029, 1030, 2500):
         left_out, high = median_interval(range(n))

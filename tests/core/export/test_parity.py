@@ -134,6 +134,7 @@ def test_what_cannot_be_loaded_afresh_is_one_sentence_and_leaves_nothing(
     assert not list(tmp_path.glob("to*"))
 
 
+@pytest.mark.thorough
 def test_no_torch_is_loaded_for_a_page() -> None:
     code = "import core.export.export, sys; print({'torch', 'transformers', 'peft'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

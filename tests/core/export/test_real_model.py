@@ -41,6 +41,7 @@ def tuned(method: str, *, rate: float, dtype: str = "auto") -> Run:
     return RunStore().get(run.id)
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_a_merged_model_answers_as_the_app(tmp_path: Path) -> None:
     run = tuned("lora", rate=3e-3)
@@ -51,6 +52,7 @@ def test_a_merged_model_answers_as_the_app(tmp_path: Path) -> None:
     assert found.n_equal + len(found.near_ties) == 8, found.in_words
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["prompt", "prefix"])
 def test_the_code_of_a_soft_prompts_card_answers_as_the_app(

@@ -108,6 +108,7 @@ def test_the_command_carries_it_out_in_a_fresh_process(
     assert "from core" not in written
 
 
+@pytest.mark.proof
 @pytest.mark.thorough
 @pytest.mark.usefixtures("home")
 def test_several_processes_share_each_batch(tiny_folder: Path, tmp_path: Path) -> None:

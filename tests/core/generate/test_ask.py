@@ -71,7 +71,8 @@ def test_all_three_from_one_reading(
     for prompt, reply, alone in zip(PROMPTS, replies, separate, strict=True):
         assert reply.label_logs == pytest.approx(alone.label_logs, abs=1e-9)
         wanted = [own_logs(tuned, tiny64, prompt, label) for label in LABELS]
-        assert reply.label_logs == pytest.approx(wanted, abs=1e-6)  # its rotations are float32
+        # Its rotations are float32.
+        assert reply.label_logs == pytest.approx(wanted, rel=1e-6, abs=1e-6)
         assert reply.next_logits is not None
         torch.testing.assert_close(reply.next_logits, next_logits(tuned, tiny64, prompt))
 

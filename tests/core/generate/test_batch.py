@@ -116,6 +116,7 @@ def test_too_long_or_empty_prompts_are_refused(tiny: LoadedModel) -> None:
         list(stream(tiny.model, tiny, [], SamplingSettings()))
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 @pytest.mark.thorough
 def test_the_longest_prompts_that_fit_stay_below_1500_mb() -> None:

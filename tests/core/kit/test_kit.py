@@ -213,6 +213,7 @@ def test_a_package_counts_by_its_checksum(tmp_path: Path) -> None:
     assert not is_there(tmp_path / "b.whl", package)
 
 
+@pytest.mark.thorough
 def test_what_cannot_be_a_kit_is_said(
     model: ModelEntry, requirements: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

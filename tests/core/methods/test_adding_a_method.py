@@ -84,6 +84,7 @@ def test_formulas_and_pictures_know_it() -> None:
     assert any("circle-cross-open" in symbol for symbol in marks if symbol)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("added")
 def test_the_lesson_offers_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import streamlit as st

@@ -21,8 +21,8 @@ from core.models import check
 from core.models.forward import run_layers, tree_outputs
 from core.models.load import PLAIN, LoadedModel, load_folder
 from core.models.trie import build, mean_loss, tokens_computed
-from core.train.loop import train
 from core.train.time_ablations import time_ablations
+from core.train.training import train
 from tests.core.models.architectures import NAMES, make
 from tests.core.models.own_forward import (
     BATCH,

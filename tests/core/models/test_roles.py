@@ -62,6 +62,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return found
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
 def test_roles_by_architecture(name: str, made: Made) -> None:
     assert matrices_of(made[name][1]) == OTHERS.get(name, LLAMA)
@@ -188,6 +189,7 @@ def test_the_matrices_of_a_run_are_shown_by_role(role: str, made: Made) -> None:
     assert values[:2] == pytest.approx(torch.linalg.svdvals(product)[:2].tolist(), rel=1e-4)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", ["lora", "dora", "adalora", "ia3"])
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "gpt_oss"])
 def test_merged_it_is_the_same(name: str, method: str, made: Made) -> None:

@@ -25,6 +25,7 @@ def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[dic
     return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
+@pytest.mark.thorough
 def test_the_list_counts_what_is_there_and_what_is_not(
     home: Path, write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -70,6 +71,7 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(
     assert reason in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_recorded_runs_are_listed_shown_and_checked(
     write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -133,6 +135,7 @@ def test_a_run_of_another_version_does_not_end_the_list(
     assert "sentiment" in second
 
 
+@pytest.mark.thorough
 def test_what_comes_with_the_app_is_whole_and_small(capsys: pytest.CaptureFixture[str]) -> None:
     status, _ = said(capsys, "recorded", "check", "--json")
     assert status == 0

@@ -67,6 +67,7 @@ def at_step_0(asked: Asked) -> int:
     return n
 
 
+@pytest.mark.thorough
 def test_a_second_run_says_the_same_without_asking_the_base(
     events: Callable[..., list[dict[str, Any]]], asked: Asked
 ) -> None:
@@ -162,6 +163,7 @@ def test_files_stay_small_and_few(
     assert (9, 0) not in found.answers
 
 
+@pytest.mark.thorough
 def test_a_disk_that_refuses_is_no_error(
     events: Callable[..., list[dict[str, Any]]], home: Path
 ) -> None:

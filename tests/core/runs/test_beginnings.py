@@ -50,6 +50,7 @@ def test_it_begins_where_the_other_ended(method: str, wanted: RunConfig) -> None
     assert second.config_hash != first.config_hash
 
 
+@pytest.mark.thorough
 def test_what_does_not_go_on_is_refused_with_a_reason(wanted: RunConfig) -> None:
     store = RunStore()
     first = carry_out(store, wanted)

@@ -19,7 +19,7 @@ from core.runs.inference_session import InferenceSession
 from core.runs.messages import Generate
 from core.runs.store import RunStore
 from core.runs.worker import BaseKeeper
-from core.train import checks, loop
+from core.train import checks, loop, training
 
 PAIRS = [{"prompt": f"cat {n}", "completion": "yes" if n % 2 else "no"} for n in range(12)]
 
@@ -69,7 +69,7 @@ def test_a_run_computes_in_its_turn_and_records_outside(
             (answerer, "run_layers"),
         )
     }
-    saving = watch(monkeypatch, loop.Trained, "save", others_look)
+    saving = watch(monkeypatch, training.Trained, "save", others_look)
     recording: list[tuple[Event, bool]] = []
     store = RunStore()
     run = store.start(config(tiny_folder), worker="test")
@@ -86,7 +86,7 @@ def test_a_run_computes_in_its_turn_and_records_outside(
 def test_a_stopped_run_lets_go(
     tiny_folder: Path, others_look: Callable[[], bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saving = watch(monkeypatch, loop.Trained, "save", others_look)
+    saving = watch(monkeypatch, training.Trained, "save", others_look)
     store = RunStore()
     run = store.start(config(tiny_folder), worker="test")
     store.request_stop(run.id)

@@ -51,6 +51,7 @@ def test_every_example_is_answered_and_judged_once(tiny_folder: Path) -> None:
     )
 
 
+@pytest.mark.thorough
 def test_stopping_keeps_what_has_come(tiny_folder: Path) -> None:
     session = InferenceSession(RunStore())
     came = 0

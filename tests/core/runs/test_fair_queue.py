@@ -79,6 +79,7 @@ def test_the_owner_s_runs_stay_in_their_order(store: RunStore) -> None:
     assert taken(store) == [(20, 1), (100, 0), (10, 0), (50, 0)]
 
 
+@pytest.mark.thorough
 def test_whatever_is_queued_nobody_waits_more_than_a_turn_of_all(store: RunStore) -> None:
     """For any mix: between two runs of one learner, each who waits has at most one taken before theirs."""
     chance = random.Random(7)
@@ -136,6 +137,7 @@ def test_place_and_time_are_told_without_whose_runs_they_are(store: RunStore) ->
 # The same settings at the same moment
 
 
+@pytest.mark.thorough
 def test_threads_of_learners_that_press_at_once_get_one_run(store: RunStore) -> None:
     def press(n: int) -> str:
         return store_for(learner(str(n)), RunStore()).submit(RunConfig(seed=n % 2)).id

@@ -84,6 +84,7 @@ def test_an_ending_that_the_store_cannot_take_is_recorded_when_it_can(disk: Disk
     assert list((data_dir() / "endings").iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_whoever_opens_the_store_records_the_ending_of_a_process_that_is_gone(disk: Disk) -> None:
     worker = spawn(
         "run = store.start(RunConfig(), worker=worker_identity())\n"
@@ -122,6 +123,7 @@ def test_a_damaged_file_of_an_ending_counts_as_none(damage: str) -> None:
     assert store.get(run.id).status is RunStatus.RUNNING
 
 
+@pytest.mark.thorough
 def test_silence_on_a_full_disk_is_no_silence(disk: Disk) -> None:
     """Signs of life cannot be recorded either: who waits for them begins anew."""
     store = RunStore()
@@ -261,6 +263,7 @@ def config(tiny_folder: Path) -> Callable[..., RunConfig]:
     return make
 
 
+@pytest.mark.thorough
 def test_stopping_on_a_full_disk_ends_the_run_and_nothing_else(
     small: Path, config: Callable[..., RunConfig], tiny: LoadedModel
 ) -> None:
@@ -323,6 +326,7 @@ def wait_for(condition: Callable[[], bool], *, limit_s: float = 60) -> None:
 # Long steps
 
 
+@pytest.mark.thorough
 def test_a_long_step_gives_signs_of_life_and_an_end_from_outside_is_noticed(
     config: Callable[..., RunConfig], tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,7 @@ def working() -> tuple[subprocess.Popen[str], str]:
 # Processes that die
 
 
+@pytest.mark.thorough
 def test_a_killed_worker_fails_its_run_and_keeps_its_events(store: RunStore) -> None:
     mine = store.start(RunConfig(), worker=ME)
     worker = spawn(
@@ -83,6 +84,7 @@ def test_a_killed_worker_fails_its_run_and_keeps_its_events(store: RunStore) -> 
     assert store.reap() == []
 
 
+@pytest.mark.thorough
 def test_whoever_opens_the_store_ends_the_runs_that_are_dead(store: RunStore) -> None:
     worker, run_id = working()
     assert RunStore().get(run_id).status is RunStatus.RUNNING
@@ -178,6 +180,7 @@ def test_a_process_that_hangs_is_given_up(store: RunStore) -> None:
     worker.communicate()
 
 
+@pytest.mark.thorough
 def test_a_process_that_beats_is_not_given_up(store: RunStore) -> None:
     run = store.start(RunConfig(), worker=ME)
     for _ in range(4):

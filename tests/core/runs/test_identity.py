@@ -43,6 +43,7 @@ def finished(store: RunStore, config: RunConfig) -> str:
     "touched",
     [
         "core/train/loop.py",
+        "core/train/training.py",
         "core/models/trie.py",
         "core/models/load.py",
         "core/methods/lora.py",
@@ -74,6 +75,7 @@ def test_runs_of_other_code_or_data_are_not_offered(
     assert store.find_finished(config) is not None
 
 
+@pytest.mark.thorough
 def test_a_page_or_a_command_decides_no_number(store: RunStore, copy: Path) -> None:
     finished(store, RunConfig())
     (copy / "core" / "cli" / "main.py").write_text("")

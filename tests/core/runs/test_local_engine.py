@@ -193,6 +193,7 @@ def test_closing_an_answer_early_frees_the_worker(
     assert ask(engine, config())
 
 
+@pytest.mark.proof
 def test_two_servers_on_one_home_train_one_run_at_a_time(
     engine: LocalEngine, config: Callable[..., RunConfig]
 ) -> None:

@@ -19,6 +19,7 @@ def ended(store: RunStore, seed: int = 0) -> str:
     return run.id
 
 
+@pytest.mark.thorough
 def test_a_mark_is_written_changed_and_taken_off() -> None:
     store = RunStore()
     run, other = ended(store), ended(store, 1)
@@ -68,6 +69,7 @@ def test_tags_as_they_are_typed() -> None:
     assert tags_in("") == ()
 
 
+@pytest.mark.thorough
 def test_the_command_writes_what_it_is_given_and_keeps_the_rest(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

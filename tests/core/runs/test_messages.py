@@ -50,6 +50,7 @@ st.register_type_strategy(Evaluation, filled(Evaluation))
 few = settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", REQUESTS.values(), ids=lambda kind: kind.operation)
 @given(data=st.data())
 @few

@@ -40,6 +40,7 @@ def said_to(answerer: Answerer, number: int, asked: Generate) -> list[AnswerLine
     return [read(AnswerLine, {"request": number, **line}) for line in lines]
 
 
+@pytest.mark.thorough
 def test_runs_are_trained_one_after_another_with_uploads_and_weights_of_all_machines(
     home: Path, config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,6 +52,7 @@ def questions(folder: Path, text: str) -> Iterator[Request]:
     yield AskLabels(on=on)
 
 
+@pytest.mark.thorough
 def test_all_of_them_are_refused_before_the_model_is_loaded(
     roomy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -117,6 +117,7 @@ def test_idle_actors_work_when_a_run_waits(engine: RayEngine) -> None:
     assert cluster.was_covered
 
 
+@pytest.mark.thorough
 def test_the_run_of_a_lost_actor_starts_again_also_when_the_database_was_away_then(
     engine: RayEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

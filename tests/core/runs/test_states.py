@@ -2,6 +2,8 @@
 
 import ast
 
+import pytest
+
 from core.paths import ROOT
 from core.runs.states import RunStatus
 
@@ -20,6 +22,7 @@ def compared(source: str) -> list[str]:
     return [e.value for e in found if isinstance(e, ast.Constant) and isinstance(e.value, str)]
 
 
+@pytest.mark.thorough
 def test_only_statuses_that_exist_are_compared_with() -> None:
     files = [f for part in ("core", "pages", "tests") for f in (ROOT / part).rglob("*.py")]
     found = {(str(f), text) for f in files for text in compared(f.read_text("utf-8"))}

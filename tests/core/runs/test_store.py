@@ -29,6 +29,7 @@ def store() -> RunStore:
 # The state machine
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("before", list(RunStatus))
 @pytest.mark.parametrize("after", [RunStatus.FINISHED, RunStatus.STOPPED, RunStatus.FAILED])
 def test_only_allowed_transitions_happen(
@@ -240,6 +241,7 @@ def test_an_active_run_is_not_deleted(store: RunStore, status: RunStatus) -> Non
     assert store.get(run.id) == run
 
 
+@pytest.mark.thorough
 def test_a_run_whose_files_cannot_be_deleted_stays_listed(store: RunStore) -> None:
     run = run_in(store, RunStatus.FINISHED)
     store.append(run.id, step(1))

@@ -70,6 +70,7 @@ def test_processes_that_claim_at_once_get_each_run_once(store: RunStore) -> None
     assert Counter(claimed) == Counter(ids)
 
 
+@pytest.mark.thorough
 def test_threads_that_claim_at_once_get_each_run_once(store: RunStore) -> None:
     ids = [store.submit(RunConfig(seed=n)).id for n in range(24)]
     with ThreadPoolExecutor(8) as pool:
@@ -102,6 +103,7 @@ def test_an_equal_run_that_is_over_is_run_again(store: RunStore) -> None:
     assert store.submit(RunConfig()).id != first.id
 
 
+@pytest.mark.thorough
 def test_threads_that_submit_the_same_at_once_get_one_run(store: RunStore) -> None:
     with ThreadPoolExecutor(8) as pool:
         ids = list(pool.map(lambda n: RunStore().submit(RunConfig(seed=n % 2)).id, range(16)))

@@ -51,6 +51,7 @@ def losses(events: list[Event]) -> list[float]:
     return [e.loss for e in events if isinstance(e, Step)]
 
 
+@pytest.mark.thorough
 def test_a_stopped_run_goes_on_with_the_losses_of_one_that_never_stopped(
     home: Path, wanted: RunConfig
 ) -> None:
@@ -87,6 +88,7 @@ def test_a_stopped_run_goes_on_with_the_losses_of_one_that_never_stopped(
     assert unfinished.is_kept(stopped.id)  # it can go on a second time
 
 
+@pytest.mark.thorough
 def test_only_one_that_kept_its_state_goes_on(
     home: Path, wanted: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +112,7 @@ def test_only_one_that_kept_its_state_goes_on(
     assert not list(place.parent.glob(f"{place.stem}*"))
 
 
+@pytest.mark.thorough
 def test_one_that_waits_longer_than_its_state_is_kept_says_so(
     home: Path, wanted: RunConfig
 ) -> None:
@@ -159,6 +162,7 @@ def test_a_full_disk_leaves_nothing_half_written(home: Path) -> None:
     assert not list(unfinished.path_of("run-1").parent.iterdir())
 
 
+@pytest.mark.thorough
 def test_a_learner_goes_on_with_their_own_within_the_limits_of_the_class(
     home: Path, wanted: RunConfig
 ) -> None:
@@ -200,6 +204,7 @@ def test_the_command_goes_on(
     assert [e for e in store.events(ended.id) if isinstance(e, Evaluation)]
 
 
+@pytest.mark.thorough
 def test_a_stop_says_from_how_many_events_it_goes_on(home: Path, wanted: RunConfig) -> None:
     store = RunStore()
     stopped = stopped_run(store, wanted)

@@ -64,6 +64,7 @@ def test_it_records_as_any_store_does(store: WorkerStore) -> None:
     assert not store.heartbeat(run_id)
 
 
+@pytest.mark.thorough
 def test_an_event_whose_commit_was_not_confirmed_is_there_once(
     store: WorkerStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,9 +22,9 @@ from core.evaluate.task import evaluate_task
 from core.events import Evaluation, Event, PartialEvaluation, Sample
 from core.models.load import LoadedModel
 from core.train.checks import likely_answers
-from core.train.loop import Trained, train
 from core.train.plan import make_plan
 from core.train.stepper import PHASES, Stepper
+from core.train.training import Trained, train
 
 TIMES = {"elapsed_s", "step_s", "examples_per_s", "tokens_per_s", "peak_memory_mb", "train_s"}
 PAIRS = [
@@ -76,6 +76,7 @@ def test_equal_seeds_give_equal_events(method: str, home: Path, tiny: LoadedMode
     assert first == second
 
 
+@pytest.mark.thorough
 def test_events_come_in_order(home: Path, tiny: LoadedModel) -> None:
     events, _ = run(config(), tiny)
     types = [e.type for e in events]

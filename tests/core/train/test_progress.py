@@ -19,8 +19,8 @@ from core.data import uploads
 from core.errors import Stopped, UserError
 from core.events import Event, Notice
 from core.models.load import LoadedModel
-from core.train.loop import Trained, train
 from core.train.progress import DAMAGED, Mark, Progress
+from core.train.training import Trained, train
 from tests.core.train.test_loop import PAIRS, comparable
 
 STEPS = 5

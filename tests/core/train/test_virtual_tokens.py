@@ -10,7 +10,7 @@ from core.config import DataConfig, EvaluationConfig, MethodConfig, OptimizerCon
 from core.events import Event
 from core.models.load import LoadedModel
 from core.train import virtual_tokens
-from core.train.loop import train
+from core.train.training import train
 
 pytestmark = pytest.mark.usefixtures("home")
 

@@ -62,6 +62,7 @@ def text_of(app: AppTest) -> str:
     return "\n".join([*(e.value for e in elements), *(e.proto.body for e in app.get("html"))])
 
 
+@pytest.mark.thorough
 def test_the_teacher_sees_the_way_in_and_who_has_joined(
     room: Classroom, begun: tuple[SchoolClass, str], browser: Browser
 ) -> None:
@@ -78,6 +79,7 @@ def test_the_teacher_sees_the_way_in_and_who_has_joined(
     assert secret not in said
 
 
+@pytest.mark.thorough
 def test_the_teacher_lets_a_learner_in_again(
     room: Classroom, begun: tuple[SchoolClass, str], browser: Browser
 ) -> None:
@@ -88,6 +90,7 @@ def test_the_teacher_lets_a_learner_in_again(
     assert room.tickets.visitor(room.enter(app.code[-1].value)) == mia
 
 
+@pytest.mark.thorough
 def test_the_teacher_prolongs_ends_and_deletes(
     room: Classroom, begun: tuple[SchoolClass, str], browser: Browser
 ) -> None:
@@ -104,6 +107,7 @@ def test_the_teacher_prolongs_ends_and_deletes(
     assert not app.exception
 
 
+@pytest.mark.thorough
 def test_a_learner_does_not_get_the_teachers_page(
     room: Classroom, begun: tuple[SchoolClass, str], browser: Browser
 ) -> None:
@@ -115,6 +119,7 @@ def test_a_learner_does_not_get_the_teachers_page(
     assert not alone.button
 
 
+@pytest.mark.thorough
 def test_each_learner_has_their_own_progress(
     room: Classroom, begun: tuple[SchoolClass, str], browser: Browser
 ) -> None:

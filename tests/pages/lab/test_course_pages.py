@@ -45,6 +45,7 @@ def test_terms_are_marked_once_and_lead_to_the_glossary() -> None:
     assert address_of(terms()["ia3"]) == "glossary?glossary_search=%28IA%29%C2%B3"
 
 
+@pytest.mark.thorough
 def test_the_glossary_finds_a_term_and_its_place() -> None:
     app = opened("glossary")
     assert f"{len(terms())} terms" in text_of(app)
@@ -64,6 +65,7 @@ def judge(app: AppTest, id: str) -> AppTest:
     return app
 
 
+@pytest.mark.thorough
 def test_a_challenge_is_tried_hinted_at_and_solved() -> None:
     one = challenge("fooled")
     assert isinstance(one, PairChallenge)
@@ -82,6 +84,7 @@ def test_a_challenge_is_tried_hinted_at_and_solved() -> None:
     assert progress().entries == ()
 
 
+@pytest.mark.thorough
 def test_a_prompt_is_judged_on_what_was_measured() -> None:
     app = opened("challenges", challenges_one_example=True)
     box = app.selectbox(key="challenges_one_example_prompt")

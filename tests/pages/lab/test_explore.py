@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import DataConfig, MethodConfig, MitigationConfig, OptimizerConfig, RunConfig
@@ -78,6 +79,7 @@ def test_ones_own_finished_runs_are_among_them(planted: Planted) -> None:
     assert any("4 runs, each a point:** 3 recorded, 1 of yours" in m.value for m in app.markdown)
 
 
+@pytest.mark.thorough
 def test_a_filter_leaves_out_the_others(planted: Planted) -> None:
     plant(planted)
     app = opened()
@@ -140,6 +142,7 @@ def test_two_runs_are_told_apart_by_what_differs(planted: Planted) -> None:
     assert "regularizer" not in found.index
 
 
+@pytest.mark.thorough
 def test_the_run_in_the_address_is_replayed(planted: Planted) -> None:
     run_id, *_ = plant(planted)
     app = opened(run=run_id)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import MethodConfig
@@ -35,6 +36,7 @@ def plant_ranks(planted: Planted, scores: dict[int, float], n_seeds: int = 3) ->
             planted.add(of_method(MethodConfig(rank=rank), seed), {"sentiment": score})
 
 
+@pytest.mark.thorough
 def test_without_recordings_every_finding_is_listed_and_none_is_judged(planted: Planted) -> None:
     app = opened(findings_small_rank="true")
     assert len(labels(app)) == len(FINDINGS)
@@ -44,6 +46,7 @@ def test_without_recordings_every_finding_is_listed_and_none_is_judged(planted: 
     assert "Not recorded yet: rank 4 and rank 128." in said
 
 
+@pytest.mark.thorough
 def test_a_verdict_comes_with_the_recordings(planted: Planted) -> None:
     plant_ranks(planted, dict.fromkeys(RANKS, 0.95))
     app = opened(findings_small_rank="true")
@@ -55,12 +58,14 @@ def test_a_verdict_comes_with_the_recordings(planted: Planted) -> None:
     assert "24 of 24 figures are recorded." in " ".join(c.value for c in app.caption)
 
 
+@pytest.mark.thorough
 def test_what_is_recorded_in_part_is_not_decided(planted: Planted) -> None:
     plant_ranks(planted, dict.fromkeys(RANKS, 0.95), n_seeds=2)
     (label,) = [label for label in labels(opened()) if "small rank" in label]
     assert label.endswith("not decided")
 
 
+@pytest.mark.thorough
 def test_only_the_chosen_verdicts_are_listed(planted: Planted) -> None:
     plant_ranks(planted, dict.fromkeys(RANKS, 0.95))
     app = opened()

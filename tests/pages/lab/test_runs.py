@@ -53,6 +53,7 @@ def test_the_shown_command_repeats_the_run(home: Path) -> None:
     assert config_of(build_parser().parse_args(shlex.split(shown)[3:])) == config
 
 
+@pytest.mark.thorough
 def test_a_run_whose_model_is_gone_says_so_in_place_of_the_command(home: Path) -> None:
     folder = home / "model"
     folder.mkdir()

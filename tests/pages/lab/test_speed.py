@@ -265,6 +265,7 @@ def test_the_page_says_how_to_record_memory_and_faults() -> None:
     assert "python -m core bench faults --record" in second
 
 
+@pytest.mark.thorough
 def test_memory_and_faults_are_shown_as_they_are_recorded() -> None:
     def page() -> None:
         from core.bench.faults.campaign import report

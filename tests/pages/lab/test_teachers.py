@@ -28,6 +28,7 @@ def test_a_teacher_finds_every_lesson_and_takes_the_kit() -> None:
     assert "\n".join(goals) in [m.value for m in app.markdown]  # whole, not cut off in a table
 
 
+@pytest.mark.thorough
 def test_the_archive_holds_notes_and_worksheets() -> None:
     from core.course.kit import kit_pages, packed
 
@@ -36,6 +37,7 @@ def test_the_archive_holds_notes_and_worksheets() -> None:
     assert len(names) == 2 * len(LESSONS) + 1
 
 
+@pytest.mark.thorough
 def test_a_link_is_prepared_from_an_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

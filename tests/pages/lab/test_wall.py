@@ -68,6 +68,7 @@ def text_of(app: AppTest) -> str:
     return "\n".join(str(getattr(one, "value", "") or one.proto.body) for one in elements)
 
 
+@pytest.mark.thorough
 def test_the_wall_of_a_class(
     room: Classroom, teacher: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +123,7 @@ def test_a_learner_has_no_wall(
         opened(room, mia, monkeypatch)
 
 
+@pytest.mark.thorough
 def test_guesses_are_cleared_by_the_button(
     room: Classroom, teacher: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

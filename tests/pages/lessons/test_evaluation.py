@@ -226,6 +226,7 @@ def examples_by(rows: "list[Judged]", measure: str) -> None:
     show_examples(rows, measure)
 
 
+@pytest.mark.thorough
 def test_a_high_overlap_is_not_called_right() -> None:
     """By F1 "-1" is as good as "1": words are what ROUGE takes for words."""
     found = rows(("1", "-1"))

