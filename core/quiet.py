@@ -159,6 +159,8 @@ class Quietness:
     """The mean."""
     worst: Load | None = None
     """The measurement that other programs and the host disturbed most."""
+    load_is_ours: bool = False
+    """More of our own was to be done than the processors can do at once: the load says nothing of others then."""
 
     @property
     def disturbances(self) -> tuple[str, ...]:
@@ -167,8 +169,8 @@ class Quietness:
         if self.before:
             found += self.before.disturbances("before measuring", with_load=True)
         if self.during:
-            is_long = self.during.seconds >= LAG_S
-            found += self.during.disturbances("while measuring", with_load=is_long)
+            tells = self.during.seconds >= LAG_S and not self.load_is_ours
+            found += self.during.disturbances("while measuring", with_load=tells)
         if self.worst and not found:
             found += self.worst.disturbances("during one measurement", times=WORST)
         return tuple(found)
@@ -191,7 +193,10 @@ class Watch:
         *,
         reader: Callable[[], Reading] = read,
         wait: Callable[[float], None] = time.sleep,
+        load_is_ours: bool = False,
     ) -> None:
+        """What `load_is_ours` means stands at `Quietness`."""
+        self._load_is_ours = load_is_ours
         self._reader = reader
         first = reader()
         wait(BEFORE_S)
@@ -214,7 +219,12 @@ class Watch:
         if not self.stretches:
             return Quietness(before=self.before)
         worst = max(self.stretches, key=lambda one: one.others + (one.steal or 0.0))
-        return Quietness(before=self.before, during=Load.mean(self.stretches), worst=worst)
+        return Quietness(
+            before=self.before,
+            during=Load.mean(self.stretches),
+            worst=worst,
+            load_is_ours=self._load_is_ours,
+        )
 
     def refuse_busy(self, *, otherwise: str = "") -> None:
         """`UserError` when the machine was not quiet so far, saying what was seen and what to do."""

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from streamlit.proto.Alert_pb2 import Alert
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Delta_pb2 import Delta
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -146,6 +147,14 @@ class Page:
             str(getattr(element, TEXTS[kind]))
             for kind, element, _ in self._elements()
             if kind in wanted
+        ]
+
+    def warnings(self) -> list[str]:
+        """The words of what warns of something or refuses it."""
+        return [
+            str(element.body)
+            for kind, element, _ in self._elements()
+            if kind == "alert" and element.format in (Alert.WARNING, Alert.ERROR)
         ]
 
     def rerun(

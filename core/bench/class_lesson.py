@@ -192,7 +192,7 @@ class Learner:
             self._class.n_questions += 1
 
     def _look_for_refusals(self) -> None:
-        for said in self._browser.page.texts("alert"):
+        for said in self._browser.page.warnings():
             self._class.refused[said.replace(self._name, "NAME")] += 1
 
     async def _open(self, page: str) -> None:

@@ -61,7 +61,11 @@ def run_classroom(arguments: Namespace) -> int:
                 raise
             say(f"Without a real browser: {error}")
             n_chromium = 0
-    watch = timing.start(catalog.DEFAULT_MODEL, is_record=arguments.record)
+    watch = timing.start(
+        catalog.DEFAULT_MODEL,
+        is_record=arguments.record,
+        load_is_ours=True,  # thirty learners want more than two cores
+    )
     quick = arguments.quick
     found = measure(
         n_learners=arguments.learners or (QUICK_LEARNERS if quick else classroom.LEARNERS),

@@ -65,7 +65,7 @@ class Healer:
             for row in running:
                 if ending := self._endings.of(row.id):
                     ended = self._record(row.id, ending)
-                elif latest[row.worker] > row.number:
+                elif latest[row.worker] > _last_sign(row):
                     ended = self._fail(row, left_behind)
                 elif is_gone(row.worker, **silent[row.id], stale_s=stale_s):
                     ended = self._fail(row, ended_unexpectedly)
@@ -82,12 +82,11 @@ class Healer:
             raise
         return healed
 
-    def _latest_of_workers(self, running: Sequence[Row[Any]]) -> dict[str, int]:
-        """The number of the last run that each of their workers took."""
-        oldest = min((row.number for row in running), default=0)
+    def _latest_of_workers(self, running: Sequence[Row[Any]]) -> dict[str, float]:
+        """When each of their workers took its last run. Runs are not taken in the order of their numbers."""
         query = (
-            select(runs.c.worker, func.max(runs.c.number).label("latest"))
-            .where(runs.c.worker != "", runs.c.number >= oldest)
+            select(runs.c.worker, func.max(runs.c.started_at).label("latest"))
+            .where(runs.c.worker.in_({row.worker for row in running}))
             .group_by(runs.c.worker)
         )
         return {row.worker: row.latest for row in self._database.rows(query)} if running else {}
@@ -108,6 +107,11 @@ class Healer:
     def _record(self, run_id: str, ending: Ending) -> Row[Any] | None:
         with self._database.transaction() as connection:
             return _write(connection, run_id, ending)
+
+
+def _last_sign(row: Row[Any]) -> float:
+    """When a running run was last heard of: taking it is the first sign of life."""
+    return max(row.started_at, row.heartbeat_at or 0.0)
 
 
 def _write(

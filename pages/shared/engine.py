@@ -4,7 +4,6 @@ Both are those of who looks at the page (pages/shared/visitor.py): this is the o
 reach the whole of them (tests/pages/test_rights.py).
 """
 
-import gc
 from dataclasses import replace
 
 import streamlit as st
@@ -111,13 +110,3 @@ def _asked_once(request: Request[M]) -> M:
 def model_ready(entry: catalog.ModelEntry | None = None) -> bool:
     """Whether a model can be loaded: the one that the pages work on, unless another is named."""
     return is_ready(entry or current_model())
-
-
-@st.cache_resource(show_spinner=False)
-def spare_the_collector() -> None:
-    """Take what is loaded by now out of garbage collection, once in this process.
-
-    Streamlit collects all garbage after every rerun. With its libraries loaded that took a third of a
-    core while a page followed a run, beside a training that wants both.
-    """
-    gc.freeze()

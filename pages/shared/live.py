@@ -23,7 +23,7 @@ from core.runs.duration import n_steps as planned_steps
 from core.runs.states import RunStatus
 from core.runs.store import Run
 from pages.shared.cards import cards_of, show_cards
-from pages.shared.engine import engine, events_of, spare_the_collector, store
+from pages.shared.engine import engine, events_of, store
 from pages.shared.plain import plain
 from pages.shared.recordings import beside_words, recorded_like
 from pages.shared.replay import replay
@@ -41,7 +41,6 @@ def follow(
     run_id: str, draw: Callable[[Run, list[Event]], None], *, with_status: bool = True
 ) -> None:
     """A run's status and what `draw` makes of its events, anew while the run waits or trains."""
-    spare_the_collector()
     run = store().get(run_id)
     pace = pace_of(run, events_of(run_id))
     st.fragment(_follow, run_every=pace)(run_id, draw, pace, with_status)

@@ -71,6 +71,21 @@ def test_what_the_host_takes_while_measuring_disturbs() -> None:
         watch.refuse_busy()
 
 
+def test_a_load_of_our_own_that_waits_disturbs_nothing() -> None:
+    """Four of our own on two processors: two always wait."""
+    said: list[bool] = []
+    for ours in (False, True):
+        before, begins = QUIET, later(QUIET, 5.0)
+        ends = dataclasses.replace(later(begins, 200.0, own=400.0), load=4.0)
+        left = [before, begins, ends]
+        watch = Watch(
+            reader=lambda left=left: left.pop(0), wait=lambda seconds: None, load_is_ours=ours
+        )
+        watch.look()
+        said.append(bool(watch.found.disturbances))
+    assert said == [True, False]
+
+
 def test_one_disturbed_measurement_among_quiet_ones_is_found() -> None:
     readings = [QUIET, later(QUIET, BEFORE_S)]
     for number in range(20):

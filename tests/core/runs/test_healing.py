@@ -16,8 +16,10 @@ from core.config import RunConfig
 from core.errors import UserError
 from core.paths import data_dir
 from core.runs import liveness
+from core.runs.record import RunSummary
 from core.runs.states import RunStatus
 from core.runs.store import RunStore, worker_identity
+from core.visitor import Visitor
 from tests.core.runs.processes import spawn
 from tests.events import step
 
@@ -204,6 +206,23 @@ def test_a_run_whose_worker_has_taken_another_is_ended(store: RunStore) -> None:
     )
     assert taken is not None
     assert {run.id for run in store.active()} == {taken.id, other.id}
+
+
+def test_a_run_is_not_given_up_for_one_that_was_queued_later_and_taken_before(
+    store: RunStore,
+) -> None:
+    """The queue goes by turns: a worker may take the first run after the second."""
+    ana, ben = (Visitor(f"space-{name}", "learner", "7a", name) for name in ("ana", "ben"))
+    for seed in range(3):
+        store.submit(RunConfig(seed=seed), visitor=ana)
+    last = store.submit(RunConfig(seed=3), visitor=ben)
+    taken: list[str] = []
+    while run := store.claim(worker=ME):
+        assert store.reap() == []
+        store.finish(run.id, RunSummary())
+        taken.append(run.id)
+    assert len(taken) == 4
+    assert taken[-1] != last.id
 
 
 def test_what_an_interrupted_saving_left_goes_with_its_run(store: RunStore) -> None:
