@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 from core import catalog
 from core.config import RunConfig
 from core.errors import UserError
+from core.machine import give_way
 from core.memory import memory_mb, release_memory
 from core.models import load
 from core.models.acquire import is_ready
@@ -89,6 +90,7 @@ class BaseKeeper:
 
 def train_forever(store: RunStore) -> None:
     keeper, me, growth = BaseKeeper(), worker_identity(), Growth()
+    give_way()
     is_queued = threading.Event()
     threading.Thread(target=_heed_parent, args=(store, me, is_queued), daemon=True).start()
     watch_memory(lambda said: exit_failing_own(store, me, said))

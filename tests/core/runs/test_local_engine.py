@@ -21,6 +21,7 @@ from core.config import RunConfig
 from core.errors import UserError
 from core.events import Step
 from core.generate.settings import SamplingSettings
+from core.machine import NICE
 from core.openmp import BRIEF
 from core.paths import ROOT
 from core.runs.engines import local, processes
@@ -77,6 +78,20 @@ def test_workers_spin_briefly_unless_the_reader_wants_otherwise(
     environment = psutil.Process(engine.workers["ask"].process.pid).environ()
     assert environment["GOMP_SPINCOUNT"] == BRIEF["GOMP_SPINCOUNT"]
     assert environment["KMP_BLOCKTIME"] == "7"
+
+
+@pytest.mark.skipif(psutil.WINDOWS, reason="priorities are classes there")
+def test_pages_and_answers_go_before_a_training(
+    engine: LocalEngine, config: Callable[..., RunConfig]
+) -> None:
+    mine = psutil.Process().nice()
+    engine.submit(config())
+    ask(engine, config())
+    training, answering = (
+        psutil.Process(engine.workers[role].process.pid).nice() for role in ("train", "ask")
+    )
+    assert training == max(mine, NICE)
+    assert answering == mine
 
 
 DEAF = "import core.runs.worker as w; w.IDLE_S = 1000; w.main('train')"

@@ -1,5 +1,6 @@
 """The teacher's page, and pages as the learners of a class see them."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from core.classroom.codes import spoken
 from core.course.progress import progress
 from core.visitor import OWNER
 from pages.shared import visitor as who
+from pages.shared.visitor import KNOWN_S
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -142,6 +144,7 @@ def test_a_page_that_is_open_when_the_class_ends_shows_no_more(
     app = browser.open("progress", room.enter(begun[0].code, "Mia"))
     assert app.title
     room.end(OWNER, begun[0].id)
+    time.sleep(KNOWN_S)
     app.run()
     assert app.error[0].value.startswith("This class is over")
     assert not app.title
