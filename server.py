@@ -1,6 +1,7 @@
 """Who may reach the server, and what begins and ends with it: what app.py gives to Streamlit's `st.App`."""
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -22,6 +23,9 @@ FOREIGN_NAME = "This server does not answer under this name. To share it, start 
 
 
 SAID_EVERY_S = 60
+SWITCH_S = 0.0005
+"""How long a page computes before another may. With Python's usual 5 ms, a page that reads a file or the database
+waits so long for each of the others that compute, at every read: with 30 learners that added up to seconds."""
 
 
 @asynccontextmanager
@@ -29,6 +33,7 @@ async def serving(app: st.App) -> AsyncGenerator[None]:
     """Before the first reader comes, queued runs go on and the model warms up; at the end the workers end, too."""
     del app
     asyncio.get_running_loop().set_exception_handler(each_error_seldom())
+    sys.setswitchinterval(SWITCH_S)
     PagesManager.uses_pages_directory = False  # else known only after the first `st.navigation`
     with suppress(UserError):  # the pages say it
         make_room()

@@ -9,6 +9,7 @@ Imports no torch: the web process looks up finished runs, too.
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache
@@ -43,6 +44,10 @@ LIBRARIES = ("torch", "transformers", "peft", "tokenizers", "sacrebleu")
 MODEL_FILES = ("*.safetensors", "*.json", "*.jinja")
 DIGITS = 12
 
+SEEN_S = 2.0
+"""A page of a class asks many times while it is drawn, and looking at two hundred files takes 5 ms."""
+_seen: tuple[float, str] = (-SEEN_S, "")
+
 Signature = tuple[tuple[str, int, int], ...]
 """Path, size and time of change (ns) of each file: while they stay, so does its content."""
 
@@ -76,8 +81,12 @@ def remember_machine(*, device: str, dtype: str = "") -> None:
 
 
 def code_digest() -> str:
-    """Digest of the source files, the built-in data and the libraries that decide numbers."""
-    return _digest(_signature(_sources()), _libraries())
+    """Digest of the source files, the built-in data and the libraries that decide numbers, as they were within the
+    last `SEEN_S` seconds."""
+    global _seen
+    if time.monotonic() - _seen[0] > SEEN_S:
+        _seen = time.monotonic(), _digest(_signature(_sources()), _libraries())
+    return _seen[1]
 
 
 def model_digest(folder: Path) -> str:

@@ -24,6 +24,7 @@ from core.runs.states import RunStatus
 from core.runs.store import Run
 from pages.shared.cards import cards_of, show_cards
 from pages.shared.engine import engine, events_of, store
+from pages.shared.pace import shared_pace
 from pages.shared.plain import plain
 from pages.shared.recordings import beside_words, recorded_like
 from pages.shared.replay import replay
@@ -43,13 +44,14 @@ def follow(
     """A run's status and what `draw` makes of its events, anew while the run waits or trains."""
     run = store().get(run_id)
     pace = pace_of(run, events_of(run_id))
-    st.fragment(_follow, run_every=pace)(run_id, draw, pace, with_status)
+    every = None if pace is None else shared_pace(pace)
+    st.fragment(_follow, run_every=every)(run_id, draw, pace, with_status)
     if with_status and run.status is RunStatus.QUEUED:
         _offer_recorded(run)
 
 
 def pace_of(run: Run, events: list[Event]) -> float | None:
-    """Seconds between two looks at a run; None for one that is over.
+    """Seconds between two looks of a single reader at a run; None for one that is over.
 
     A run that waits behind others is looked at no more often than one that trains: many may wait.
     """
