@@ -17,6 +17,11 @@ from core.runs.store import RunStore, RunSummary
 ME = "here:1:0.0"
 
 
+@pytest.fixture(autouse=True)
+def look_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identity, "SEEN_S", -1.0)
+
+
 @pytest.fixture
 def store(home: Path) -> RunStore:
     return RunStore()
@@ -86,6 +91,20 @@ def test_a_new_file_of_the_training_path_counts(store: RunStore, copy: Path) -> 
     finished(store, RunConfig())
     (copy / "core" / "methods" / "new.py").write_text("x = 1\n")
     assert store.find_finished(RunConfig()) is None
+
+
+def test_files_are_looked_at_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    monkeypatch.setattr(identity, "_signature", lambda files: looks.append(1) or ())
+    monkeypatch.setattr(identity, "_seen", (0.0, ""))
+    monkeypatch.setattr(identity, "SEEN_S", 60.0)
+    monkeypatch.setattr(identity.time, "monotonic", lambda: 100.0)
+    for _ in range(3):
+        identity.code_digest()
+    assert len(looks) == 1
+    monkeypatch.setattr(identity.time, "monotonic", lambda: 200.0)
+    identity.code_digest()
+    assert len(looks) == 2
 
 
 def test_other_libraries_are_other_code(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
