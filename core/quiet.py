@@ -205,9 +205,13 @@ class Watch:
         self.stretches: list[Load] = []
 
     def look(self) -> Load | None:
-        """The load since the last look; None while that is too short to tell."""
+        """The load since the last look; None while that is too short to tell, or where a process of ours ended and
+        nobody took over its time: it would look like others'."""
         now = self._reader()
         if now.at_s - self._last.at_s < SHORTEST_S:
+            return None
+        if now.own_s < self._last.own_s:
+            self._last = now
             return None
         found, self._last = Load.between(self._last, now), now
         self.stretches.append(found)

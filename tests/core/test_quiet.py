@@ -108,6 +108,19 @@ def test_a_look_after_a_moment_waits_for_the_next() -> None:
     assert found.seconds == 4.0
 
 
+def test_a_process_of_ours_whose_time_is_gone_is_no_other() -> None:
+    """A worker that had computed for 300 s ends with a server that did not wait for it."""
+    before, begins = QUIET, later(QUIET, 5.0)
+    works = later(begins, 200.0, own=300.0)
+    ended = dataclasses.replace(later(works, 5.0, own=8.0), own_s=works.own_s - 300.0 + 8.0)
+    rests = later(ended, 5.0)
+    watch = watching([before, begins, works, ended, rests])
+    assert watch.look()
+    assert watch.look() is None
+    assert watch.look()
+    assert not watch.found.disturbances
+
+
 def test_a_system_that_counts_no_steal_says_so() -> None:
     start = dataclasses.replace(QUIET, steal_s=None)
     watch = watching([start, later(start, BEFORE_S), later(start, BEFORE_S + 9)])
