@@ -196,7 +196,7 @@ class Watch:
         load_is_ours: bool = False,
     ) -> None:
         """What `load_is_ours` means stands at `Quietness`."""
-        self._load_is_ours = load_is_ours
+        self.load_is_ours = load_is_ours
         self._reader = reader
         first = reader()
         wait(BEFORE_S)
@@ -227,7 +227,7 @@ class Watch:
             before=self.before,
             during=Load.mean(self.stretches),
             worst=worst,
-            load_is_ours=self._load_is_ours,
+            load_is_ours=self.load_is_ours,
         )
 
     def refuse_busy(self, *, otherwise: str = "") -> None:

@@ -36,7 +36,8 @@ def start(model: str, *, is_record: bool, load_is_ours: bool = False) -> Watch:
     """A watch over the machine; `UserError` without the model, and of a record on a busy machine."""
     if not acquire.is_ready(catalog.find_model(model)):
         raise UserError("The model is not prepared yet; run: python -m core prepare")
-    watch = Watch(load_is_ours=load_is_ours)
+    watch = Watch()
+    watch.load_is_ours = load_is_ours
     if is_record:
         watch.refuse_busy(otherwise=OTHERWISE)
     for said in watch.found.disturbances:

@@ -46,10 +46,9 @@ DIGITS = 12
 
 SEEN_S = 2.0
 """A page of a class asks many times while it is drawn, and looking at two hundred files takes 5 ms."""
-_seen: tuple[float, str] = (-SEEN_S, "")
-
 Signature = tuple[tuple[str, int, int], ...]
 """Path, size and time of change (ns) of each file: while they stay, so does its content."""
+_seen: tuple[float, Signature] = (-SEEN_S, ())
 
 
 def identity_of(config: RunConfig) -> str:
@@ -85,8 +84,8 @@ def code_digest() -> str:
     last `SEEN_S` seconds."""
     global _seen
     if time.monotonic() - _seen[0] > SEEN_S:
-        _seen = time.monotonic(), _digest(_signature(_sources()), _libraries())
-    return _seen[1]
+        _seen = time.monotonic(), _signature(_sources())
+    return _digest(_seen[1], _libraries())
 
 
 def model_digest(folder: Path) -> str:

@@ -111,7 +111,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_a_quiet_machine_is_recorded_whole(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(timing, "Watch", lambda load_is_ours: watch())
+    monkeypatch.setattr(timing, "Watch", watch)
     assert main(["bench", "ablation", "--record"]) == 0
     text = (folder / "ablation.json").read_text("utf-8")
     found = from_json(text)
@@ -130,7 +130,7 @@ def test_a_busy_machine_is_not_recorded(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(timing, "Watch", lambda load_is_ours: watch(*shares))
+    monkeypatch.setattr(timing, "Watch", lambda: watch(*shares))
     assert main(["bench", "ablation", "--record"]) == 2
     assert "Nothing was recorded. Other programs used 50 %" in capsys.readouterr().err
     assert not folder.exists()
@@ -139,7 +139,7 @@ def test_a_busy_machine_is_not_recorded(
 def test_one_workload_and_one_part_alone(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(timing, "Watch", lambda load_is_ours: watch())
+    monkeypatch.setattr(timing, "Watch", watch)
     asked = ["bench", "ablation", "--only", "lora", "--parts", "norm", "--quick", "--json"]
     assert main(asked) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -168,7 +168,7 @@ def test_mistakes_are_one_line(
 def test_a_process_that_fails_ends_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(timing, "Watch", lambda load_is_ours: watch())
+    monkeypatch.setattr(timing, "Watch", watch)
     failed = {"event": "failed", "reason": "no memory"}
     monkeypatch.setattr(ablation, "follow", lambda words, is_first: (failed, 0.0))
     assert main(["bench", "ablation"]) == 2

@@ -130,7 +130,7 @@ def runs(monkeypatch: pytest.MonkeyPatch, timed: Timed) -> list[tuple[str, str]]
     reading = quiet.Reading(at_s=0, busy_s=0, own_s=0, steal_s=0, load=0, n_cores=2)
     ticks = iter(range(0, 1000, 10))
 
-    def watch(*, load_is_ours: bool) -> quiet.Watch:
+    def watch() -> quiet.Watch:
         return quiet.Watch(
             reader=lambda: replace(reading, at_s=float(next(ticks))), wait=lambda s: None
         )

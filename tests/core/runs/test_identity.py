@@ -96,7 +96,7 @@ def test_a_new_file_of_the_training_path_counts(store: RunStore, copy: Path) -> 
 def test_files_are_looked_at_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[int] = []
     monkeypatch.setattr(identity, "_signature", lambda files: looks.append(1) or ())
-    monkeypatch.setattr(identity, "_seen", (0.0, ""))
+    monkeypatch.setattr(identity, "_seen", (0.0, ()))
     monkeypatch.setattr(identity, "SEEN_S", 60.0)
     monkeypatch.setattr(identity.time, "monotonic", lambda: 100.0)
     for _ in range(3):
