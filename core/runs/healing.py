@@ -85,7 +85,7 @@ class Healer:
     def _latest_of_workers(self, running: Sequence[Row[Any]]) -> dict[str, float]:
         """When each of their workers took its last run. Runs are not taken in the order of their numbers."""
         query = (
-            select(runs.c.worker, func.max(runs.c.started_at).label("latest"))
+            select(runs.c.worker, func.coalesce(func.max(runs.c.started_at), 0.0).label("latest"))
             .where(runs.c.worker.in_({row.worker for row in running}))
             .group_by(runs.c.worker)
         )
@@ -111,7 +111,7 @@ class Healer:
 
 def _last_sign(row: Row[Any]) -> float:
     """When a running run was last heard of: taking it is the first sign of life."""
-    return max(row.started_at, row.heartbeat_at or 0.0)
+    return max(row.started_at or 0.0, row.heartbeat_at or 0.0)
 
 
 def _write(

@@ -10,6 +10,7 @@ from functools import partial
 
 import psutil
 import pytest
+from sqlalchemy import update
 
 from core.cli.main import main
 from core.config import RunConfig
@@ -19,6 +20,7 @@ from core.runs import liveness
 from core.runs.record import RunSummary
 from core.runs.states import RunStatus
 from core.runs.store import RunStore, worker_identity
+from core.runs.tables import runs
 from core.visitor import Visitor
 from tests.core.runs.processes import spawn
 from tests.events import step
@@ -223,6 +225,16 @@ def test_a_run_is_not_given_up_for_one_that_was_queued_later_and_taken_before(
         taken.append(run.id)
     assert len(taken) == 4
     assert taken[-1] != last.id
+
+
+def test_a_run_that_does_not_say_when_it_was_taken_hinders_no_other(store: RunStore) -> None:
+    """A damaged row."""
+    nobody_knows = store.start(RunConfig(), worker=ME)
+    with store._database.transaction() as connection:
+        row = update(runs).where(runs.c.id == nobody_knows.id)
+        connection.execute(row.values(started_at=None, heartbeat_at=None))
+    gone = store.start(RunConfig(seed=1), worker=ended_worker())
+    assert gone.id in [run.id for run in store.reap()]
 
 
 def test_what_an_interrupted_saving_left_goes_with_its_run(store: RunStore) -> None:
