@@ -193,10 +193,9 @@ class Watch:
         *,
         reader: Callable[[], Reading] = read,
         wait: Callable[[float], None] = time.sleep,
-        load_is_ours: bool = False,
     ) -> None:
-        """What `load_is_ours` means stands at `Quietness`."""
-        self.load_is_ours = load_is_ours
+        self.load_is_ours = False
+        """May be set; what it means stands at `Quietness`."""
         self._reader = reader
         first = reader()
         wait(BEFORE_S)

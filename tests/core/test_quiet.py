@@ -77,10 +77,8 @@ def test_a_load_of_our_own_that_waits_disturbs_nothing() -> None:
     for ours in (False, True):
         before, begins = QUIET, later(QUIET, 5.0)
         ends = dataclasses.replace(later(begins, 200.0, own=400.0), load=4.0)
-        left = [before, begins, ends]
-        watch = Watch(
-            reader=lambda left=left: left.pop(0), wait=lambda seconds: None, load_is_ours=ours
-        )
+        watch = watching([before, begins, ends])
+        watch.load_is_ours = ours
         watch.look()
         said.append(bool(watch.found.disturbances))
     assert said == [True, False]
