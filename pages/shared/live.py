@@ -69,6 +69,8 @@ def _follow(
     with_status: bool,
 ) -> None:
     try:
+        if paced is not None:
+            shared_pace(paced)  # a reader who only watches counts among the others, too
         run, events = store().get(run_id), events_of(run_id)
         if pace_of(run, events) != paced:
             st.rerun()  # draw the page around it again, and poll at the new pace or no more

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core.config import EvaluationConfig, RunConfig
 from core.recorded import files
 from core.runs.store import RunStore, RunSummary
+from pages.shared import live
 from pages.shared.engine import events_of
 from pages.shared.live import FIRST_POLL_S, POLL_S, pace_of, worker_words
 from tests.events import evaluation, step
@@ -147,3 +148,19 @@ def test_a_recorded_run_is_offered_while_one_waits(
     shown.run()
     assert not shown.exception
     assert not shown.toggle  # its own curves stand here now
+
+
+def test_each_look_makes_a_reader_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a page that nobody touches would be forgotten, and still look every second."""
+    looks: list[float] = []
+    monkeypatch.setattr(live, "shared_pace", lambda usual_s: looks.append(usual_s) or usual_s)
+    run = RunStore().start(RunConfig(), worker=ME)
+
+    def page(run_id: str) -> None:
+        from pages.shared.live import run_view
+
+        run_view(run_id)
+
+    app = AppTest.from_function(page, args=(run.id,), default_timeout=30).run()
+    assert not app.exception
+    assert len(looks) == 2  # the page, and the look that is repeated

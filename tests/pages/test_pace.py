@@ -1,6 +1,7 @@
 """Many readers look less often, each for themselves, and all of them together as often as ten."""
 
 import pytest
+import streamlit as st
 
 from pages.shared.pace import LOOKS_PER_S, RECENT_S, Readers
 
@@ -19,3 +20,8 @@ def test_who_has_gone_slows_nobody() -> None:
         readers.slower(f"reader {n}", 0.0)
     assert readers.slower("reader 0", RECENT_S - 1) == 4
     assert readers.slower("reader 0", 2 * RECENT_S) == 1
+
+
+def test_no_rerun_collects_all_garbage() -> None:
+    """Streamlit does unless it is told not to, by a name it knows; AppTest never does."""
+    assert st.get_option("runner.postScriptGC") is False

@@ -150,6 +150,23 @@ def test_a_page_that_is_open_when_the_class_ends_shows_no_more(
     assert not app.title
 
 
+def test_a_page_is_drawn_with_one_look_at_the_cookie(
+    room: Classroom,
+    begun: tuple[SchoolClass, str],
+    browser: Browser,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tickets, looks = type(room.tickets), list[str]()
+    look_up = tickets.visitor
+    monkeypatch.setattr(who, "KNOWN_S", 60.0)
+    monkeypatch.setattr(
+        tickets, "visitor", lambda self, token: looks.append(token) or look_up(self, token)
+    )
+    app = browser.open("progress", room.enter(begun[0].code, "Mia"))
+    assert app.title
+    assert len(looks) == 1
+
+
 def test_a_forged_cookie_shows_no_page(begun: tuple[SchoolClass, str], browser: Browser) -> None:
     app = browser.open("progress", "forged")
     assert app.error[0].value.startswith("You are in no class")
