@@ -74,7 +74,7 @@ class Browser:
         on_payload: Callable[[bytes], None] = lambda payload: None,
     ) -> None:
         """`on_payload` sees every message as it comes."""
-        self.address = address
+        self.address, self.cookie = address, cookie
         self.page = Page()
         self.n_bytes = 0
         self.trouble = ""

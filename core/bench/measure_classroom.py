@@ -59,9 +59,10 @@ def measure(
     n_chromium: int,
     command: str,
     watch: Watch,
+    picture: Path | None = None,
     on_progress: Callable[[str], None] = lambda text: None,
 ) -> ClassLoad:
-    """Carry it all out. `UserError` where the server does not start."""
+    """Carry it all out, and draw the wall as the lesson ends where `picture` says. `UserError` where the server does not start."""
     if not is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
         raise UserError("The model is not prepared yet; run: python -m core prepare")
     with own_home(), _own_database(), _serving() as (address, server):
@@ -86,6 +87,7 @@ def measure(
                 server=server,
                 held=held,
                 watch=watch,
+                picture=picture,
                 on_progress=on_progress,
             )
         )
@@ -128,6 +130,7 @@ async def _lesson(
     server: psutil.Process,
     held: list[Held],
     watch: Watch,
+    picture: Path | None,
     on_progress: Callable[[str], None],
 ) -> tuple[list[Told], int]:
     """Returns what learners were told, and how many bytes the server sent."""
@@ -164,6 +167,13 @@ async def _lesson(
             *(take_part(number, name) for number, name in enumerate(names)),
             *(click_for_real(number) for number in range(n_chromium)),
         )
+        if picture:
+            try:
+                await real_browser.picture(
+                    address, teacher.cookie, lesson.wall.titles[LESSON], picture
+                )
+            except UserError as error:  # what was measured is kept
+                on_progress(str(error))
         await asyncio.sleep(2 * LOOK_S)  # what was done last has its time to be on the wall
     finally:
         looking.cancel()

@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from core import catalog
@@ -25,6 +26,12 @@ def add_parser(actions: Any) -> None:
         type=int,
         default=None,
         help="real browsers beside them, where installed (default: 1)",
+    )
+    parser.add_argument(
+        "--picture",
+        type=Path,
+        metavar="FILE",
+        help="draw the wall as the lesson ends, 1,920 px wide",
     )
     timing.add_options(
         parser,
@@ -53,11 +60,11 @@ def run_classroom(arguments: Namespace) -> int:
     from core.bench.measure_classroom import measure
 
     n_chromium = 1 if arguments.chromium is None else arguments.chromium
-    if n_chromium:
+    if n_chromium or arguments.picture:
         try:
             real_browser.chromium()
         except UserError as error:
-            if arguments.chromium:
+            if arguments.chromium or arguments.picture:
                 raise
             say(f"Without a real browser: {error}")
             n_chromium = 0
@@ -73,6 +80,7 @@ def run_classroom(arguments: Namespace) -> int:
         n_chromium=n_chromium,
         command=timing.command(arguments, "classroom", options=("learners", "minutes", "quick")),
         watch=watch,
+        picture=arguments.picture,
         on_progress=say,
     )
     save = partial(classroom.save, found)

@@ -1,14 +1,20 @@
 """A teacher and three pupils at once in Chromium: the wall shows them, and their screens follow."""
 
+import asyncio
 import re
+import struct
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from core.bench import real_browser
+from core.bench.browser import enter
 from core.classroom.classroom import SERVER, Classroom
+from core.classwork.places import page_titles
 from tests.browser.conftest import running_app
 from tests.browser.test_looks import STREAMLITS_OWN
 from tests.seeded_class import seed
@@ -86,3 +92,16 @@ def test_a_class_looks_where_its_teacher_looks(
     expect(typing.get_by_role("heading", name="One base, many tasks")).to_be_visible()
     typing.get_by_role("link", name=re.compile("Back to Lesson 3")).click()
     expect(typing.get_by_role("heading", name="Catastrophic forgetting")).to_be_visible()
+
+
+def test_the_wall_is_drawn_into_a_file(room: Classroom, app: str, tmp_path: Path) -> None:
+    _, secret, _ = seed(room, n=12)
+    cookie = enter(app, "teach", {"secret": secret})
+    file = tmp_path / "folder" / "wall.png"
+    with ThreadPoolExecutor(1) as aside:  # the tests' own browser has this thread's loop
+        aside.submit(
+            asyncio.run, real_browser.picture(app, cookie, page_titles()["forgetting"], file)
+        ).result()
+    width, height = struct.unpack(">II", file.read_bytes()[16:24])
+    assert width == real_browser.WALL_WIDTH
+    assert height > 700

@@ -13,7 +13,7 @@ import streamlit as st
 
 from core.classwork.guessed import Fan, Histogram, Line
 from core.classwork.plane import Place
-from core.config import method_title
+from core.config import METHODS, method_title
 from core.runs.names import decimals
 from core.typed_json import JsonObject
 from pages.shared.colours import AMBER, BLUE, GREEN, GREY, ORANGE
@@ -25,7 +25,10 @@ OPTION_PX = 96
 LIGHT_BLUE = "#5ab4f0"
 PALETTE = (ORANGE, GREEN, AMBER, "#CC79A7", "#56B4E9", GREY, "#882255")
 """After blue."""
-SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "stroke", "wedge")
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-left")
+"""One fewer than colours, so that no two methods have the same of both."""
+LEGEND_COLUMNS, LEGEND_PX = 3, 34
+"""In one row, what is too much for the width would be cut off; each row takes so much height."""
 DRAWN, MIDDLE, RECORDED, OWN = (
     "guesses",
     "middle of the guesses",
@@ -170,22 +173,22 @@ def plane_chart(
     found: Sequence[Place], *, names: Mapping[str, str], learned: str, kept: str
 ) -> Chart:
     """Right is learned, up is kept; hollow runs still train. A number says how many learners have runs at a place."""
-    methods = list(dict.fromkeys(place.method for place in found))
-    titles = [method_title(method) for method in methods]
+    shown = {place.method for place in found}
+    methods = [(n, method) for n, method in enumerate(METHODS) if method in shown]
+    titles = [method_title(method) for _, method in methods]
     frame = pd.DataFrame(plane_rows(found, names))
     scale = alt.Scale(domain=[-0.03, 1.06])
     tenths = {"format": ".1f", "tickCount": 6}
     x = alt.X("learned:Q", axis=axis(f"learned: {learned}, score", **tenths), scale=scale)
     y = alt.Y("kept:Q", axis=axis(f"kept: {kept}, score", **tenths), scale=scale)
     palette = (blue(), *PALETTE)
-    colours = alt.Scale(
-        domain=titles, range=[palette[n % len(palette)] for n in range(len(titles))]
-    )
-    shapes = alt.Scale(domain=titles, range=[SHAPES[n % len(SHAPES)] for n in range(len(titles))])
+    colours = alt.Scale(domain=titles, range=[palette[n % len(palette)] for n, _ in methods])
+    shapes = alt.Scale(domain=titles, range=[SHAPES[n % len(SHAPES)] for n, _ in methods])
+    named = legend(columns=LEGEND_COLUMNS)
     chart = alt.Chart(frame).encode(x=x, y=y)
     points = chart.mark_point(size=420, strokeWidth=3).encode(
-        color=alt.Color("method:N", scale=colours, legend=legend()),
-        shape=alt.Shape("method:N", scale=shapes, legend=legend()),
+        color=alt.Color("method:N", scale=colours, legend=named),
+        shape=alt.Shape("method:N", scale=shapes, legend=named),
         fill=alt.condition(
             "datum.is_over",
             alt.Color("method:N", scale=colours, legend=None),
@@ -212,7 +215,8 @@ def plane_chart(
     label = line.mark_text(
         align="left", dy=14, fontSize=SIZE - 2, color=ink(), text=f"base model: {base:.2f}"
     ).encode(x=alt.value(8))
-    return alt.layer(rule, label, points, counts).properties(height=HEIGHT)
+    n_rows = -(-len(titles) // LEGEND_COLUMNS)
+    return alt.layer(rule, label, points, counts).properties(height=HEIGHT + n_rows * LEGEND_PX)
 
 
 def plane_rows(found: Sequence[Place], names: Mapping[str, str]) -> list[JsonObject]:

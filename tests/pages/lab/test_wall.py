@@ -8,7 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from core.classroom.classroom import SERVER, Classroom
 from core.classwork.guessed import Fan, Line
-from core.config import RunConfig
+from core.classwork.plane import Place, Score
+from core.config import METHODS, RunConfig
 from core.course.challenges import challenges
 from core.course.content import lesson
 from core.course.progress import Entry, keep
@@ -17,7 +18,7 @@ from core.recorded import find
 from core.runs.rights import store_for
 from core.runs.store import RunStore
 from core.visitor import Visitor
-from pages.lab.wall.figures import fan_rows, said
+from pages.lab.wall.figures import fan_rows, plane_chart, said
 from pages.shared import visitor as who
 from tests.people import learner_of, teacher_of
 
@@ -154,3 +155,25 @@ def test_a_fan_has_a_row_for_each_point_of_each_line() -> None:
     }  # fmt: skip
     assert [row["x"] for row in rows[:3]] == [0, 5, 10]
     assert lesson("forgetting").prediction("names_curve")
+
+
+def marks(*methods: str) -> dict[str, tuple[str, str]]:
+    """Colour and shape of each method's points."""
+    shown = [
+        Place(
+            run_id=method, spaces=("a",), task="sentiment", method=method, rate=0.001, learned=Score(value=0.9, n=10),
+            kept=Score(value=0.5, n=10), base=0.9, step=20, is_over=True,
+        )
+        for method in methods
+    ]  # fmt: skip
+    drawn = plane_chart(shown, names={}, learned="sentiment", kept="names").to_dict()
+    encoding = next(one["encoding"] for one in drawn["layer"] if "shape" in one["encoding"])
+    colours, shapes = encoding["color"]["scale"], encoding["shape"]["scale"]
+    pairs = zip(colours["range"], shapes["range"], strict=True)
+    return dict(zip(colours["domain"], pairs, strict=True))
+
+
+def test_no_two_methods_look_alike_and_none_changes_its_looks_as_others_come() -> None:
+    every = marks(*METHODS)
+    assert len(set(every.values())) == len(METHODS)
+    assert every.items() >= marks("lora", "full").items()
