@@ -8,7 +8,6 @@ import atexit
 import contextlib
 import itertools
 import json
-import logging
 import math
 import queue
 import socket
@@ -31,13 +30,13 @@ from core.models.acquire import is_ready, model_dir
 from core.runs.backoff import Backoff
 from core.runs.engines.preparation import Preparations, end
 from core.runs.engines.processes import spawn
+from core.runs.engines.watch import keep_watch
 from core.runs.messages import ELSEWHERE, M, Ready, Request, message_from_json
 from core.runs.pipe import AnswerLine, QueuedLine, RequestLine, line_of, request_line
 from core.runs.storage import fetch_dataset, share_dataset, storage
 from core.runs.store import Run, RunStore
 from core.typed_json import read
 
-log = logging.getLogger(__name__)
 WATCH_S = 0.3
 GONE = "The model process ended unexpectedly (it was stopped, or the machine ran out of memory). A new one is starting; please try again."
 
@@ -183,22 +182,15 @@ class LocalEngine:
 
     def _watch(self) -> None:
         """Keep both workers alive while a model is prepared, and mark runs whose worker died."""
-        trouble = Backoff(first_s=WATCH_S, most_s=30)
-        pause_s = WATCH_S
         with contextlib.suppress(Exception):  # submitting will say it
             _tokenizer(catalog.MODELS[catalog.DEFAULT_MODEL])
-        while not self._closed.wait(pause_s):
-            try:
-                self.store.reap(given_up=self._end_hung)
-                if is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]) or self.store.active():
-                    for role in ("train", "ask"):
-                        self._worker(role)
-            except Exception:  # nothing may end this thread: without it no worker is replaced
-                log.exception("engine watch")
-                pause_s = trouble.failed()
-            else:
-                trouble.worked()
-                pause_s = WATCH_S
+        keep_watch(self._look, every_s=WATCH_S, closed=self._closed)
+
+    def _look(self) -> None:
+        self.store.reap(given_up=self._end_hung)
+        if is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]) or self.store.active():
+            for role in ("train", "ask"):
+                self._worker(role)
 
     def _end_hung(self, identity: str) -> None:
         """A worker of this server that was given up may be there and do nothing: the next takes its place."""

@@ -25,11 +25,11 @@ from core.errors import UserError
 from core.models.acquire import is_ready
 from core.probes import kept as probes
 from core.runs import prompt_evaluation
-from core.runs.backoff import Backoff
 from core.runs.engines.local import check
 from core.runs.engines.preparation import Preparations, end
 from core.runs.engines.processes import spawn
 from core.runs.engines.ray_cluster import Actor, Cluster
+from core.runs.engines.watch import keep_watch
 from core.runs.identity import identity_of_answers, remember_machine
 from core.runs.messages import AskProbes, M, Probed, Ready, Request, message_from_json
 from core.runs.needs import needs_of
@@ -212,34 +212,27 @@ class RayEngine:
 
     def _watch(self) -> None:
         """Keep two actors on each node, have idle ones train what is queued, and have lost runs start again."""
-        trouble, pause_s = Backoff(first_s=WATCH_S, most_s=30), WATCH_S
-        while not self._closed.wait(pause_s):
-            try:
-                with self._lock:
-                    self._look()
-            except Exception:  # nothing may end this thread: without it no run starts
-                log.exception("engine watch")
-                pause_s = trouble.failed()
-            else:
-                trouble.worked()
-                pause_s = WATCH_S
+        keep_watch(self._look, every_s=WATCH_S, closed=self._closed)
 
     def _look(self) -> None:
-        active = self.store.active()
-        is_waiting = any(run.status is RunStatus.QUEUED for run in active)
-        if active or is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
-            self._cluster.cover_nodes()
-        gone = [actor for actor in self._cluster.look() if actor.role == "train" and actor.hello]
-        self._lost += [actor.hello["worker"] for actor in gone]
-        while self._lost:
-            for run in self.store.start_again(self._lost[0]):
-                log.warning("the run %s lost its machine and is now %s", run.id, run.status)
-            self._lost.pop(0)  # once it is recorded
-        for actor in self._cluster.actors("train"):
-            if is_waiting and actor.is_ready and not actor.is_busy:
-                remember_machine(**self._measured(actor))
-                actor.work()
-        self.store.reap(given_up=self._end_hung)
+        with self._lock:
+            active = self.store.active()
+            is_waiting = any(run.status is RunStatus.QUEUED for run in active)
+            if active or is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
+                self._cluster.cover_nodes()
+            gone = [
+                actor for actor in self._cluster.look() if actor.role == "train" and actor.hello
+            ]
+            self._lost += [actor.hello["worker"] for actor in gone]
+            while self._lost:
+                for run in self.store.start_again(self._lost[0]):
+                    log.warning("the run %s lost its machine and is now %s", run.id, run.status)
+                self._lost.pop(0)  # once it is recorded
+            for actor in self._cluster.actors("train"):
+                if is_waiting and actor.is_ready and not actor.is_busy:
+                    remember_machine(**self._measured(actor))
+                    actor.work()
+            self.store.reap(given_up=self._end_hung)
 
     def _measured(self, actor: Actor) -> dict[str, str]:
         ready = asdict(read(Ready, actor.hello["ready"]))
