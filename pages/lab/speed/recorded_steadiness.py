@@ -12,6 +12,9 @@ from pages.shared.plain import plain
 
 KINDS = {
     "kills": "A training run killed at a random moment",
+    "servers": "The app’s server killed during a run",
+    "connections": "The database away during a run, or its connections cut",
+    "nodes": "A machine of a Ray cluster killed during a run",
     "uploads": "A damaged data file",
     "options": "A hostile value for an option of a command",
     "addresses": "A hostile value in the address of a page",

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.bench import contention, lesson
 from core.bench.ablation import Ablation, Timed
+from core.bench.faults.campaign import USUAL
 from core.bench.report import Growth, Measured, Report, recorded
 from core.bench.speedups import disturbances
 from core.bench.tree import count
@@ -19,6 +20,7 @@ from pages.lab.speed.ablations import loss_words, time_finding, time_rows, title
 from pages.lab.speed.batch_tree import heading, padded_rows, tree_rows
 from pages.lab.speed.bench_report import comparison_table, failed_words, growth_figure, speed_figure
 from pages.lab.speed.recorded_ablation import gain_chart, gain_rows
+from pages.lab.speed.recorded_steadiness import KINDS
 from pages.lab.speed.recorded_times import PART_COLOURS, part_rows
 from pages.shared.plain import plain
 
@@ -319,3 +321,7 @@ def test_the_page_says_how_to_record_them() -> None:
     said = [caption.value for caption in found.caption]
     assert "python -m core bench lesson --record" in said[0]
     assert "python -m core bench contention --record" in said[1]
+
+
+def test_each_kind_of_fault_has_its_words() -> None:
+    assert set(KINDS) == set(USUAL)
