@@ -7,7 +7,9 @@ out, missing ones take their default. JSON has no word for NaN and infinities, s
 null, and a null where a number is wanted is NaN again.
 """
 
+import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
@@ -22,6 +24,20 @@ JsonObject: TypeAlias = "dict[str, Json]"
 """What `json.loads` gives of {…}: its values are read before they are used."""
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
+
+
+HALF_A_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def load_json(text: str) -> Any:
+    """As `json.loads`, with "?" for each half of a character: JSON can write one ("\\udcff"), and no file can hold it.
+
+    Raises `ValueError` for what is no JSON.
+    """
+    found = json.loads(text)
+    if HALF_A_CHARACTER.search(text):
+        return json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
+    return found
 
 
 def read(kind: type[T], value: object) -> T:

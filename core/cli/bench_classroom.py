@@ -2,12 +2,12 @@
 
 from argparse import ArgumentParser, Namespace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from core import catalog
 from core.bench import classroom
 from core.cli import timing
+from core.cli.options import a_path
 from core.cli.output import say
 from core.config import check_number
 from core.errors import UserError
@@ -29,7 +29,7 @@ def add_parser(actions: Any) -> None:
     )
     parser.add_argument(
         "--picture",
-        type=Path,
+        type=a_path,
         metavar="FILE",
         help="draw the wall as the lesson ends, 1,920 px wide",
     )

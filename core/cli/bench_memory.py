@@ -2,13 +2,12 @@
 
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from core import catalog
 from core.bench import memory
 from core.cli import timing
-from core.cli.options import add_json_option, add_model_option
+from core.cli.options import a_path, add_json_option, add_model_option
 from core.cli.output import emit, say
 from core.config import METHODS, check_number
 from core.errors import UserError
@@ -21,7 +20,7 @@ def add_parser(actions: Any) -> None:
         "memory", help="what a training worker holds after each of many short runs"
     )
     parser.add_argument("--runs", type=int, default=100)
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="write memory.json and .svg")
+    parser.add_argument("--out", type=a_path, metavar="FOLDER", help="write memory.json and .svg")
     parser.add_argument("--record", action="store_true", help="keep it with the app's records")
     add_model_option(parser)
     add_json_option(parser)

@@ -1,13 +1,12 @@
 """The command `class results`: all reports and results of a class, into a new folder."""
 
 from argparse import Namespace
-from pathlib import Path
 from typing import Any
 
 from core.classroom.classroom import Classroom
 from core.classwork.handing_in import handed_in, write
 from core.classwork.pupils import pupils
-from core.cli.options import add_json_option
+from core.cli.options import a_path, add_json_option
 from core.cli.output import emit, say
 from core.data.listing import count
 from core.errors import UserError
@@ -20,7 +19,7 @@ def add_parser(what: Any) -> None:
     parser.add_argument(
         "wanted", nargs="?", default="", metavar="CLASS", help="its code or its id; else the newest"
     )
-    parser.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="a new folder")
+    parser.add_argument("--to", type=a_path, required=True, metavar="FOLDER", help="a new folder")
     add_json_option(parser)
     parser.set_defaults(run=write_results)
 

@@ -2,11 +2,11 @@
 
 from argparse import Namespace
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from core.cli import challenges as challenge_commands
 from core.cli import course_results
+from core.cli.options import a_path
 from core.cli.output import emit, say
 from core.course.challenges import challenges
 from core.course.check import Checked, check
@@ -28,11 +28,11 @@ def add_parser(actions: Any) -> None:
     ):
         sub = what.add_parser(name, help=help)
         sub.add_argument(
-            "--folder", type=Path, default=FOLDER, help="another folder, such as a translation"
+            "--folder", type=a_path, default=FOLDER, help="another folder, such as a translation"
         )
         if name == "kit":
             sub.add_argument(
-                "--to", type=Path, required=True, metavar="FOLDER", help="a new folder"
+                "--to", type=a_path, required=True, metavar="FOLDER", help="a new folder"
             )
         sub.add_argument("--json", action="store_true", help="one JSON object per line on stdout")
         sub.set_defaults(run=command)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core import catalog
-from core.cli.options import USUAL_MODEL, add_json_option, add_model_option
+from core.cli.options import USUAL_MODEL, a_path, add_json_option, add_model_option
 from core.cli.output import emit, say
 from core.config import DataConfig, RunConfig
 from core.data import uploads
@@ -69,14 +69,18 @@ def check_test_data(data: Dataset, examples: Sequence[Example], tokenizer: ChatT
 def add_parser(actions: Any) -> None:
     parser = actions.add_parser("data", help="what a data file holds, before it is trained on")
     parser.add_argument(
-        "file", type=Path, nargs="?", metavar="FILE", help="JSONL, JSON, CSV, TSV, XLSX or Parquet"
+        "file",
+        type=a_path,
+        nargs="?",
+        metavar="FILE",
+        help="JSONL, JSON, CSV, TSV, XLSX or Parquet",
     )
     parser.add_argument(
         "--hub", default="", metavar="OWNER/NAME", help="a data set of the Hugging Face hub instead"
     )
     parser.add_argument("--split", default="train", help="of a data set of the hub")
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="where to write what came from the hub"
+        "--out", type=a_path, metavar="FILE", help="where to write what came from the hub"
     )
     add_data_options(parser)
     parser.add_argument(

@@ -2,9 +2,9 @@
 
 from argparse import BooleanOptionalAction, Namespace
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
+from core.cli.options import a_path
 from core.cli.output import emit, say
 from core.export.export import FORMATS, MODELS, export
 from core.export.parity import table
@@ -17,7 +17,7 @@ def add_parser(actions: Any) -> None:
         "export", help="take a run out: as adapter, model, script or report"
     )
     parser.add_argument("--run", dest="run_id", metavar="ID", required=True)
-    parser.add_argument("--to", type=Path, required=True, help="a folder that is new or empty")
+    parser.add_argument("--to", type=a_path, required=True, help="a folder that is new or empty")
     each = "; ".join(f"{name}: {what}" for name, what in FORMATS.items())
     parser.add_argument("--format", choices=tuple(FORMATS), default="peft", help=each)
     parser.add_argument(

@@ -23,7 +23,7 @@ from core.bench.faults import (
 )
 from core.bench.faults.tries import BAD, NOT_TRIED, Try
 from core.cli import timing
-from core.cli.options import add_json_option
+from core.cli.options import a_path, add_json_option
 from core.cli.output import emit, say
 from core.config import check_choice, check_number
 from core.config.command import names
@@ -42,7 +42,7 @@ def add_parser(actions: Any, *, main: Main, build_parser: Callable[[], ArgumentP
     parser.add_argument("--n", type=int, default=0, help="tries of each kind; 0: as is usual")
     parser.add_argument("--resume", action="store_true", help="go on where it was stopped")
     parser.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="write tries, faults.json and .md"
+        "--out", type=a_path, metavar="FOLDER", help="write tries, faults.json and .md"
     )
     parser.add_argument("--record", action="store_true", help="make it the report the app shows")
     add_json_option(parser)

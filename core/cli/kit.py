@@ -2,11 +2,10 @@
 
 import argparse
 from argparse import Namespace
-from pathlib import Path
 from typing import Any
 
 from core import catalog
-from core.cli.options import add_json_option, add_model_option
+from core.cli.options import a_path, add_json_option, add_model_option
 from core.cli.output import emit, say
 from core.kit.check import check
 from core.kit.contents import Kit
@@ -23,10 +22,10 @@ def add_parser(actions: Any) -> None:
     offline = what.add_parser(
         "offline", help="gather app, model and packages; goes on when stopped"
     )
-    offline.add_argument("--to", type=Path, required=True, metavar="FOLDER")
+    offline.add_argument("--to", type=a_path, required=True, metavar="FOLDER")
     offline.add_argument(
         "--requirements",
-        type=Path,
+        type=a_path,
         default=ROOT / "requirements.txt",
         metavar="FILE",
         help="other packages than requirements.txt names",
@@ -35,7 +34,7 @@ def add_parser(actions: Any) -> None:
     add_json_option(offline)
     offline.set_defaults(run=make_kit)
     checking = what.add_parser("check", help="is everything there, undamaged and enough?")
-    checking.add_argument("folder", type=Path, metavar="FOLDER")
+    checking.add_argument("folder", type=a_path, metavar="FOLDER")
     add_json_option(checking)
     checking.set_defaults(run=check_kit)
 

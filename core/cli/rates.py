@@ -2,11 +2,10 @@
 
 from argparse import Namespace
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 from core.cli.data import add_data_options
-from core.cli.options import add_json_option
+from core.cli.options import a_path, add_json_option
 from core.cli.output import emit, emit_event, say
 from core.cli.train import check_ready, config_with_data
 from core.config import RunConfig
@@ -32,7 +31,7 @@ def add_parser(actions: Any) -> None:
     parser = actions.add_parser(
         "rates", help="try learning rates in short runs and suggest one; takes the options of train"
     )
-    parser.add_argument("--data", type=Path, help="JSONL, JSON or CSV (see: data --help)")
+    parser.add_argument("--data", type=a_path, help="JSONL, JSON or CSV (see: data --help)")
     add_data_options(parser)
     add_options(parser)
     add_json_option(parser)

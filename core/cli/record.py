@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core import catalog
+from core.cli.options import a_path
 from core.cli.output import emit, say
 from core.config import RunConfig, check_choice, check_number
 from core.config.command import names
@@ -40,7 +41,7 @@ def add_parser(actions: Any) -> None:
     parser.add_argument("--most", type=int, default=0, help="make at most so many runs (0: all)")
     parser.add_argument(
         "--out",
-        type=Path,
+        type=a_path,
         metavar="FOLDER",
         help="write here, not into the app; then a busy machine is allowed and runs it disturbed are marked",
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from core import catalog
-from core.cli.options import USUAL_MODEL, add_json_option
+from core.cli.options import USUAL_MODEL, a_path, add_json_option
 from core.cli.output import emit, say
 from core.errors import UserError
 from core.experiments.record import FOLDER
@@ -25,7 +25,7 @@ Save = Callable[[Path], None]
 def add_options(parser: ArgumentParser, *, quick: str, files: str, record: str) -> None:
     """--quick, --out, --record and --json, with what they mean here."""
     parser.add_argument("--quick", action="store_true", help=f"{quick}: a look only")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help=f"write {files}")
+    parser.add_argument("--out", type=a_path, metavar="FOLDER", help=f"write {files}")
     parser.add_argument(
         "--record", action="store_true", help=f"{record}; refused on a busy machine"
     )

@@ -5,13 +5,12 @@ import threading
 from argparse import Namespace
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from core import catalog
 from core.cli.commands import show_event
 from core.cli.data import add_data_options, keep_data, read_data
-from core.cli.options import add_json_option
+from core.cli.options import a_path, add_json_option
 from core.cli.output import emit, emit_event, say
 from core.config import RunConfig
 from core.config.command import ONE_SOURCE, SOURCES, add_options, command_of, config_of
@@ -28,7 +27,7 @@ def add_parser(actions: Any) -> None:
     """Add the command to the command line."""
     parser = actions.add_parser("train", help="fine-tune on a task or a data file")
     # What is done with a file before it is a dataset, and so no setting of the run.
-    parser.add_argument("--data", type=Path, help="JSONL, JSON or CSV (see: data --help)")
+    parser.add_argument("--data", type=a_path, help="JSONL, JSON or CSV (see: data --help)")
     add_data_options(parser)
     add_options(parser)
     parser.add_argument(

@@ -20,7 +20,7 @@ from typing import Any
 
 from core.errors import UserError, shortened
 from core.paths import ASSETS, save_whole
-from core.typed_json import JsonObject, read, read_object, strict_json
+from core.typed_json import JsonObject, load_json, read, read_object, strict_json
 
 FOLDER = ASSETS / "recorded" / "runs"
 INDEX, EVENTS, ANSWERS = "index.json", ".jsonl.gz", ".answers.gz"
@@ -103,7 +103,7 @@ def read_lines(path: Path) -> list[JsonObject]:
         # Only "\n" ends a line: a text may hold what Python, too, takes for an end of a line.
         if not (lines := content.decode().removesuffix("\n").split("\n")) or lines == [""]:
             raise ValueError("nothing is in it")
-        return [read_object(json.loads(line)) for line in lines]
+        return [read_object(load_json(line)) for line in lines]
 
 
 def read_index(folder: Path) -> Index:
@@ -112,7 +112,7 @@ def read_index(folder: Path) -> Index:
     if not path.is_file():
         return Index(runs=[])
     with reading(path):
-        found = read_object(json.loads(path.read_text("utf-8")))
+        found = read_object(load_json(path.read_text("utf-8")))
         runs = found["runs"]
         if not isinstance(runs, list):
             raise ValueError("its runs are no list")

@@ -1,6 +1,5 @@
 """What the store gives out: a `Run`, and how it gets its id and its JSON."""
 
-import json
 import math
 import secrets
 import time
@@ -14,7 +13,7 @@ from core.config import RunConfig
 from core.errors import UserError, quote
 from core.runs.states import STATUSES, RunStatus
 from core.runs.stored_config import unchecked
-from core.typed_json import Json, read
+from core.typed_json import Json, load_json, read
 
 END_OF_TIME = 253_402_300_800
 """The year 10,000 in seconds since 1970; no calendar here goes further."""
@@ -150,7 +149,7 @@ def _damaged_column(row: Row[Any]) -> str:
 def read_json(text: str) -> Any:
     """As the store's tables hold it; None for what is no JSON, so that other rows can still be read."""
     try:
-        return json.loads(text)
+        return load_json(text)
     except ValueError:
         return None
 

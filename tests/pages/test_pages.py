@@ -41,6 +41,29 @@ def test_page_opens_before_the_model_is_there(page: str, empty_home: Path) -> No
         assert any("Prepare the model" in b.label for b in app.button)
 
 
+@pytest.mark.thorough
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_page_opens_though_its_address_leaves_all_values_empty(
+    page: str, empty_home: Path
+) -> None:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app.run()
+    app.switch_page(str(Path(page).relative_to(ROOT))).run()
+    keys = [key for one in app.main if (key := getattr(one, "key", None))]
+    empty = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    empty.run()
+    for key in keys:
+        empty.query_params[key] = ""
+    empty.switch_page(str(Path(page).relative_to(ROOT))).run()
+    assert not empty.exception
+
+
+def test_a_choice_that_must_be_made_is_made_in_one_way() -> None:
+    """Streamlit's own gives None for an empty value in the address."""
+    own = [p for p in (ROOT / "pages").rglob("*.py") if p.name != "one_of.py"]
+    assert [p.name for p in own if "required=True" in p.read_text("utf-8")] == []
+
+
 def test_files_directly_in_pages_would_bypass_the_app() -> None:
     assert [p.name for p in (ROOT / "pages").glob("*.py")] == ["__init__.py"]
 

@@ -20,6 +20,7 @@ from core.data.listing import count
 from core.errors import UserError
 from core.percent import percent
 from pages.shared.learner import ask_learner, learner, my_progress, remember
+from pages.shared.one_of import one_of
 from pages.shared.plain import plain
 from pages.shared.terms import FirstUses
 
@@ -28,12 +29,12 @@ TITLES = {BEFORE: "Before the first lesson", AFTER: "After the last lesson"}
 
 def choose_moment(done: dict[str, Result]) -> str:
     usual = AFTER if BEFORE in done else BEFORE
-    return st.segmented_control(
+    return one_of(
+        st.segmented_control,
         "When",
         MOMENTS,
         format_func=TITLES.__getitem__,
         default=usual,
-        required=True,
         key="before_after_moment",
     )
 

@@ -25,6 +25,7 @@ from pages.lab.wall.lists import solved_list, where_list
 from pages.lab.wall.steer import steer
 from pages.shared.class_choice import chosen_class
 from pages.shared.engine import events_of, store
+from pages.shared.one_of import one_of
 from pages.shared.plain import plain
 from pages.shared.visitor import classroom, visitor
 
@@ -61,8 +62,7 @@ def choose(class_id: str) -> tuple[Lesson, Prediction, str, bool, bool]:
         format_func=lambda id: course.printed(asked[id].ask),
         key=f"wall_guess_{id}",
     )
-    kept = three.segmented_control(
-        "Kept", KEPT, format_func=lambda task: task_title(task).lower(), default=KEPT[0], required=True,
+    kept = one_of(three.segmented_control, "Kept", KEPT, format_func=lambda task: task_title(task).lower(), default=KEPT[0],
         key="wall_kept", bind="query-params",
     )  # fmt: skip
     with four:

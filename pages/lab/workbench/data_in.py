@@ -19,6 +19,7 @@ from core.data.listing import count
 from core.datafile import FILE_TYPES, read
 from core.errors import UserError
 from core.paths import data_dir
+from pages.shared.one_of import one_of
 from pages.shared.plain import plain
 from pages.shared.uploads import keep_pairs, load_pairs
 
@@ -52,11 +53,11 @@ class Known:
 
 def choose_pairs() -> str:
     """The address of the pairs in use, or "" while there are none."""
-    source = st.segmented_control(
+    source = one_of(
+        st.segmented_control,
         "Where your pairs are",
         [FILE, TEXT, HUB],
         default=FILE,
-        required=True,
         key="workbench_source",
     )
     given = {FILE: _from_file, TEXT: _from_text, HUB: _from_hub}[source]()

@@ -15,6 +15,7 @@ from pages.lessons.before.report import lab_report
 from pages.lessons.before.sampling import sampling_panel
 from pages.lessons.before.three_answers import three_answers
 from pages.shared.engine import current_model, model_ready, tokenizer
+from pages.shared.one_of import one_of
 from pages.shared.plain import plain
 from pages.shared.predict import show_outcome
 from pages.shared.prepare import ask_for_model
@@ -26,12 +27,12 @@ COURSE = content.lesson("before")
 
 def choose_task() -> str:
     titles = {task.id: task.title for task in catalog.TASKS.values()}
-    return st.segmented_control(
+    return one_of(
+        st.segmented_control,
         "Task",
         list(titles),
         format_func=titles.__getitem__,
         default="sentiment",
-        required=True,
         key="before_task",
         bind="query-params",
     )
@@ -60,11 +61,11 @@ def compose(task: str, side: str = "") -> tuple[str, bool]:
     question = task_examples(task, "test")[3]
     split = "train" if "train" in catalog.find_task(task).splits else "test"
     pool = [e for e in task_examples(task, split)[:12] if e.prompt != question.prompt]
-    chosen = st.segmented_control(
+    chosen = one_of(
+        st.segmented_control,
         "Examples in the prompt",
         list(SHOTS),
         default="Zero-shot",
-        required=True,
         key=f"before_shots{side}",
         bind="query-params",
         wrap=True,

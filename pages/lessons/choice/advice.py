@@ -25,6 +25,7 @@ from core.runs.messages import Generate
 from pages.lessons.choice.costs import amount, pay_words
 from pages.lessons.choice.figures import name_of
 from pages.shared.engine import current_model, engine, tokenizer
+from pages.shared.one_of import one_of
 from pages.shared.plain import plain
 from pages.shared.prepare import compute_button
 
@@ -106,11 +107,11 @@ def reasons(advice: Advice, *, requests: int, unit: str) -> list[str]:
 def ask_fact(run: str) -> None:
     """A question whose answer stands in no weight: asked in every way, live."""
     kinds = {fact.kind: fact for fact in FACTS}
-    chosen = st.pills(
+    chosen = one_of(
+        st.pills,
         "A fact that is",
         list(kinds),
         default=FACTS[0].kind,
-        required=True,
         key="choice_fact",
         bind="query-params",
     )

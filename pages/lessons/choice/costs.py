@@ -10,6 +10,7 @@ from core.experiments.break_even import BreakEven, break_even
 from core.experiments.prompting import TUNED, Way
 from pages.lessons.choice.figures import LOOKS, NEAR, best, name_of
 from pages.shared.colours import GREY
+from pages.shared.one_of import one_of
 
 MOST_REQUESTS = 1_000_000
 TIME_TICKS = {
@@ -33,11 +34,11 @@ def when_it_pays(found: Sequence[Way], *, with_scores: bool) -> tuple[str, bool]
     top = best(found, tuned=False)
     usual = prompts.index(top) if top else 0
     chosen = left.selectbox("Instead of", names, usual, key=f"choice_against_{len(names)}_{usual}")
-    unit = middle.segmented_control(
+    unit = one_of(
+        middle.segmented_control,
         "Cost in",
         ("seconds", "tokens"),
         default="seconds",
-        required=True,
         key="choice_unit",
         bind="query-params",
     )

@@ -22,6 +22,7 @@ from core.runs.prompt_evaluation import Measured, PromptEvaluation
 from pages.lessons.choice.figures import FORM_TITLES
 from pages.lessons.choice.measure import measure_button
 from pages.shared.engine import model_ready, tokenizer
+from pages.shared.one_of import one_of
 from pages.shared.plain import plain
 from pages.shared.prepare import ask_for_model
 from pages.shared.recordings import known_answer
@@ -34,12 +35,12 @@ def one_prompt(task: str) -> None:
     st.header("Show examples in the prompt")
     left, middle, right = st.columns([2, 2, 1])
     k = left.slider("Solved examples", 0, MOST_SHOWN, 4, key="choice_shots", bind="query-params")
-    form = middle.segmented_control(
+    form = one_of(
+        middle.segmented_control,
         "Shown",
         FORMS,
         format_func=FORM_TITLES.__getitem__,
         default="chat",
-        required=True,
         key="choice_form",
         bind="query-params",
     )

@@ -35,6 +35,7 @@ from pages.lessons.choice.measure import measure_button, trained
 from pages.lessons.choice.one_prompt import one_prompt
 from pages.lessons.choice.report import lab_report
 from pages.shared.layout import experiment
+from pages.shared.one_of import one_of
 from pages.shared.predict import is_locked, predict_here, show_outcome
 from pages.shared.queue import run_all
 from pages.shared.thread import begin, end
@@ -102,12 +103,12 @@ def where(found: Sequence[Way]) -> str:
 
 
 def choose_task() -> str:
-    return st.segmented_control(
+    return one_of(
+        st.segmented_control,
         "Task",
         prompted_tasks(),
         format_func=lambda task: catalog.TASKS[task].title,
         default="sentiment",
-        required=True,
         key="choice_task",
         bind="query-params",
     )
@@ -161,12 +162,12 @@ def figures_of(task: str) -> list[Way]:
     use_own = not shipped
     if shipped and own:
         words = {True: f"Yours ({len(own)} measurements)", False: "Recorded"}
-        use_own = st.segmented_control(
+        use_own = one_of(
+            st.segmented_control,
             "Figures",
             (True, False),
             format_func=words.__getitem__,
             default=is_whole(own),
-            required=True,
             key=f"choice_own_{is_whole(own)}",
         )
     return ways(own if use_own else shipped.rows if shipped else ())

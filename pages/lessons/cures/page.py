@@ -25,6 +25,7 @@ from pages.shared.engine import store
 from pages.shared.forgetting import draw, forgetting_view
 from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
+from pages.shared.one_of import one_of
 from pages.shared.predict import predict, show_outcome_of
 from pages.shared.recordings import recorded_run
 from pages.shared.run_button import run_button
@@ -192,12 +193,12 @@ def plane(run_id: str) -> None:
         st.caption("No run yet. Press Run above, and the first point lands here.")
         return
     left, right = st.columns(2, vertical_alignment="bottom")
-    score = left.segmented_control(
+    score = one_of(
+        left.segmented_control,
         "Kept is measured on",
         list(KEPT_TITLES),
         format_func=KEPT_TITLES.__getitem__,
         default="general",
-        required=True,
         key="cures_score",
         bind="query-params",
     )

@@ -29,6 +29,7 @@ from core.runs.store import Run
 from pages.lessons.evaluation.collect import Found
 from pages.shared.cards import shared_words
 from pages.shared.engine import current_model, model_ready, store, tokenizer
+from pages.shared.one_of import one_of
 from pages.shared.own_pairs import choose_file
 from pages.shared.plain import plain
 from pages.shared.uploads import load_pairs
@@ -177,12 +178,12 @@ def show_examples(rows: Sequence[Judged], measure: str) -> None:
     """Every answer: filter, search, sort, download."""
     left, middle, right = st.columns(3)
     is_binary = measure in BINARY
-    which = left.segmented_control(
+    which = one_of(
+        left.segmented_control,
         "Show",
         ["all", "wrong", "right"],
         format_func=str if is_binary else SHARES.__getitem__,
         default="wrong",
-        required=True,
         key="evaluation_which" if is_binary else "evaluation_share",
         bind="query-params",
     )

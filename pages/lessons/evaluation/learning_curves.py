@@ -26,6 +26,7 @@ from pages.shared.cards import shared_words
 from pages.shared.check_marks import check_marks
 from pages.shared.colours import AMBER, GREEN, GREY
 from pages.shared.live import follow, recorded_behind
+from pages.shared.one_of import one_of
 from pages.shared.run_charts import CHART_HEIGHT, loss_chart, step_axis
 
 TITLES = {"precision": "precision", "recall": "recall", "f1": "F1"}
@@ -44,12 +45,12 @@ def _view(run: Run, events: list[Event]) -> None:
         return
     finding, chart, loss = st.container(), st.container(), st.container()
     tasks = list(dict.fromkeys(e.task for e in evaluations))
-    task = st.pills(
+    task = one_of(
+        st.pills,
         "Task",
         tasks,
         format_func=catalog.task_title,
         default=tasks[0],
-        required=True,
         key=f"evaluation_watched_{run.id}",
     )
     n_steps = planned_steps(run.unchecked_config)

@@ -20,6 +20,7 @@ from core.evaluate.overlap import Overlap
 from core.evaluate.undefined import or_dash, share
 from core.evaluate.words import CutText, Cutting
 from pages.shared.colours import BLUE
+from pages.shared.one_of import one_of
 from pages.shared.plain import plain
 
 REFERENCE = "Raj lets Fiona bake her bread in his oven."
@@ -275,11 +276,11 @@ def challenges(found: TextComparison) -> None:
             st.markdown(
                 f"**{failure.title}: a {kind} answer with F1 {found.rouge_1.f1:.2f}.** {failure.why}"
             )
-    verdict = st.segmented_control(
+    verdict = one_of(
+        st.segmented_control,
         "You are the judge: the output is",
         ["wrong", "right"],
         default="wrong",
-        required=True,
         key="evaluation_right",
         bind="query-params",
     )

@@ -14,6 +14,7 @@ from pages.shared.engine import events_of, store
 from pages.shared.forgetting import draw, forgetting_view, how_sure, matrix_figure, scrub
 from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
+from pages.shared.one_of import one_of
 from pages.shared.predict import predict, show_outcome_of
 from pages.shared.recordings import recorded_run
 from pages.shared.run_button import run_button
@@ -32,12 +33,12 @@ def settings() -> RunConfig:
     """Method, steps and seed in a popover, the rate in sight; all else as in the textbook's experiment."""
     place = st.container()
     with more_settings():
-        method = st.segmented_control(
+        method = one_of(
+            st.segmented_control,
             "Method",
             OFFERED,
             format_func=method_title,
             default="full",
-            required=True,
             key="forgetting_method",
             bind="query-params",
         )

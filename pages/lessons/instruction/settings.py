@@ -16,6 +16,7 @@ from core.config import (
     method_title,
 )
 from pages.shared.layout import more_settings
+from pages.shared.one_of import one_of
 from pages.shared.settings import RATES, choose_targets, rate_slider, within
 
 METHODS = ("full", "lora")
@@ -35,12 +36,12 @@ def run_settings(data: DataConfig) -> RunConfig:
     """
     place = st.container()
     with more_settings():
-        method = st.segmented_control(
+        method = one_of(
+            st.segmented_control,
             "Method",
             METHODS,
             format_func=method_title,
             default="full",
-            required=True,
             key="instruction_method",
             bind="query-params",
             help="Full fine-tuning trains every weight; LoRA trains two small matrices beside some layers.",

@@ -19,6 +19,7 @@ from pages.lessons.lora.matrices import (
     spectrum_finding,
 )
 from pages.shared.engine import ask_once, model_shape, store
+from pages.shared.one_of import one_of
 from pages.shared.recordings import recorded_run
 
 FULL = "full fine-tuning"
@@ -118,7 +119,7 @@ def show_merged(found: Merged) -> None:
 
 
 def _choose_module(modules: Sequence[str], *, key: str) -> str:
-    return st.segmented_control("Matrix", modules, default=modules[0], required=True, key=key)
+    return one_of(st.segmented_control, "Matrix", modules, default=modules[0], key=key)
 
 
 def _show(

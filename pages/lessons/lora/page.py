@@ -23,6 +23,7 @@ from pages.shared.engine import engine, model_shape, store
 from pages.shared.forgetting import draw, forgetting_view
 from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
+from pages.shared.one_of import one_of
 from pages.shared.predict import predict, show_outcome_of
 from pages.shared.prepare import compute_button
 from pages.shared.recordings import known_answer, recorded_run
@@ -61,12 +62,12 @@ def choose() -> RunConfig:
             key="lora_layers",
             bind="query-params",
         )
-        variant = st.segmented_control(
+        variant = one_of(
+            st.segmented_control,
             "Variant",
             VARIANTS,
             format_func=lambda name: METHODS[name].title,
             default="lora",
-            required=True,
             key="lora_variant",
             bind="query-params",
         )

@@ -12,6 +12,7 @@ from core.experiments.sweep import Cell, Sweep, state
 from core.recorded import find
 from core.runs.states import RunStatus
 from pages.shared.engine import store
+from pages.shared.one_of import one_of
 from pages.shared.queue import run_all
 
 RECORDED = "recorded"
@@ -21,12 +22,12 @@ SCORES = {"learned": "sentiment learned", "kept": "names kept"}
 def sweep_view(sweep: Sweep) -> None:
     """The button, and the map that fills while runs finish."""
     left, right = st.columns(2, vertical_alignment="bottom")
-    score = left.segmented_control(
+    score = one_of(
+        left.segmented_control,
         "Show",
         list(SCORES),
         format_func=SCORES.__getitem__,
         default="learned",
-        required=True,
         key="lora_sweep_score",
         bind="query-params",
     )

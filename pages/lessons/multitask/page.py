@@ -35,6 +35,7 @@ from pages.shared.ask import ask_while_waiting
 from pages.shared.engine import events_of, store
 from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
+from pages.shared.one_of import one_of
 from pages.shared.predict import predict, show_outcome, show_outcome_of
 from pages.shared.run_button import run_button, run_in_url
 from pages.shared.settings import RATES, SEEDS, rate_slider, within
@@ -97,12 +98,12 @@ def mix() -> tuple[RunConfig | None, str]:
     predict(COURSE, name="mix")
     button = st.container()
     with more_settings("Weights, method, rate"):
-        method = st.segmented_control(
+        method = one_of(
+            st.segmented_control,
             "Method",
             ["full", "lora"],
             format_func=method_title,
             default=METHOD,
-            required=True,
             key="multitask_method",
             bind="query-params",
         )

@@ -31,6 +31,7 @@ from pages.lessons.one_base.report import lab_report
 from pages.shared.cards import Card, show_cards
 from pages.shared.engine import current_model, model_shape, store
 from pages.shared.layout import experiment, more_settings
+from pages.shared.one_of import one_of
 from pages.shared.predict import is_locked, predict_here, show_outcome
 from pages.shared.prepare import compute_button
 from pages.shared.queue import run_all
@@ -148,8 +149,8 @@ def switch() -> tuple[list[Adapter], dict[str, Adapter], list[str]]:
         names = [BASE_MODEL, *loaded]
         with asking:
             if loaded:
-                who = st.segmented_control(
-                    "Answer as", names, default=names[0], required=True, key="one_base_who"
+                who = one_of(
+                    st.segmented_control, "Answer as", names, default=names[0], key="one_base_who"
                 )
                 one, all_of_them = st.columns(2)
                 ask = compute_button(

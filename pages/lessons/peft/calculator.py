@@ -13,6 +13,7 @@ from core.formulas.memory import GB, KEEP, OPTIMIZERS, PRECISIONS, Part, memory_
 from core.formulas.parameters import count
 from core.shape import PUBLISHED, ModelShape, llama, total_parameters
 from pages.shared.colours import BLUE, GREEN, GREY, ORANGE
+from pages.shared.one_of import one_of
 from pages.shared.plain import plain
 
 OWN = "my own numbers"
@@ -117,19 +118,19 @@ def choose_method(shape: ModelShape) -> MethodConfig:
 
 def choose_parts(method: MethodConfig, shape: ModelShape) -> tuple[Part, ...]:
     left, right = st.columns(2)
-    precision = left.segmented_control(
+    precision = one_of(
+        left.segmented_control,
         "Stored weights",
         list(PRECISIONS),
         default="bfloat16",
-        required=True,
         key="peft_calc_precision",
         bind="query-params",
     )
-    optimizer = right.segmented_control(
+    optimizer = one_of(
+        right.segmented_control,
         "Optimizer",
         list(OPTIMIZERS),
         default="AdamW",
-        required=True,
         key="peft_calc_optimizer",
         bind="query-params",
     )

@@ -38,6 +38,7 @@ from pages.shared.engine import model_shape
 from pages.shared.forgetting import draw, forgetting_view
 from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
+from pages.shared.one_of import one_of
 from pages.shared.predict import is_locked, predict, show_outcome_of
 from pages.shared.run_button import run_button
 from pages.shared.settings import SEEDS
@@ -71,12 +72,12 @@ def choose() -> MethodConfig:
     methods = of_family(family)
     method = methods[0]
     if len(methods) > 1:
-        method = st.pills(
+        method = one_of(
+            st.pills,
             "Method",
             methods,
             format_func=lambda method: METHODS[method].title,
             default=methods[0],
-            required=True,
             key=f"peft_method_{family.split()[0]}",
             bind="query-params",
             wrap=True,
@@ -184,12 +185,12 @@ def side_by_side(found: list[MethodSetting]) -> None:
     if not found:
         st.caption("No run yet. Run a method above, and its row appears here.")
         return
-    measure = st.segmented_control(
+    measure = one_of(
+        st.segmented_control,
         "Compare",
         list(MEASURES),
         format_func=MEASURES.__getitem__,
         default="sentiment",
-        required=True,
         key="peft_measure",
         bind="query-params",
     )

@@ -34,6 +34,7 @@ from pages.shared.engine import (
 )
 from pages.shared.lab_report import lab_report
 from pages.shared.layout import experiment, more_settings
+from pages.shared.one_of import one_of
 from pages.shared.plain import plain
 from pages.shared.predict import predict, show_outcome_of, waits_for_guess
 from pages.shared.prepare import compute_button
@@ -63,23 +64,23 @@ def choose() -> RunConfig:
         "Virtual tokens", SIZES, 10, key="soft_prompts_tokens", bind="query-params"
     )
     with more_settings():
-        method = st.segmented_control(
+        method = one_of(
+            st.segmented_control,
             "Method",
             of_family("soft prompts"),
             format_func=lambda name: METHODS[name].title,
             default="prompt",
-            required=True,
             key="soft_prompts_method",
             bind="query-params",
         )
         start, text = "vocabulary", ""
         if method == "prompt":
-            start = st.segmented_control(
+            start = one_of(
+                st.segmented_control,
                 "The tokens begin as",
                 list(STARTS),
                 format_func=STARTS.__getitem__,
                 default="vocabulary",
-                required=True,
                 key="soft_prompts_begin",
                 bind="query-params",
             )

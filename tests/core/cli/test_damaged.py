@@ -210,7 +210,13 @@ def test_deleting_a_run_leaves_nothing_of_it(place: Place) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("value", ["'{'", "'null'", "'[1]'", '\'{"type": "step"}\''])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "'{'", "'null'", "'[1]'", '\'{"type": "step"}\'',
+        '\'{"type": "notice", "step": 1, "message": "half a character: \\udcff"}\'',
+    ],
+)  # fmt: skip
 def test_a_damaged_event_hides_no_other(
     value: str, place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:

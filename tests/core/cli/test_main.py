@@ -329,7 +329,7 @@ def test_a_reader_that_goes_away_is_no_error(
         (["train", "--data", "\ud800"], "which is no text"),
         (["train", "--data", "no\nfile"], r"The data file no\nfile cannot be read"),
         (["evaluate", "--base", "--task", "sentiment", f"--split={'s' * 5_000}"], "has no ss"),
-        (["prepare", f"--wheel={'w' * 5_000}"], "There is no file ww"),
+        (["prepare", f"--wheel={'w' * 5_000}"], "is no path here: File name too long"),
         (["memory", f"--batch={'9' * 400}"], "--batch must be a whole number from 1"),
         (["memory", "--shape", "\n"], "does not describe a model"),
         (["experiment", "sweep", "--ranks=inf"], "--ranks wants whole numbers"),
