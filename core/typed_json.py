@@ -29,11 +29,12 @@ Reader = Callable[[Any], Any]
 HALF_A_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def load_json(text: str) -> Any:
+def load_json(text: str | bytes) -> Any:
     """As `json.loads`, with "?" for each half of a character: JSON can write one ("\\udcff"), and no file can hold it.
 
     Raises `ValueError` for what is no JSON.
     """
+    text = text if isinstance(text, str) else text.decode()
     found = json.loads(text)
     if HALF_A_CHARACTER.search(text):
         return json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))

@@ -146,7 +146,7 @@ def _damaged_column(row: Row[Any]) -> str:
     return next((name for name, is_sound in sound.items() if not is_sound), "")
 
 
-def read_json(text: str) -> Any:
+def read_json(text: str | bytes) -> Any:
     """As the store's tables hold it; None for what is no JSON, so that other rows can still be read."""
     try:
         return load_json(text)
