@@ -22,6 +22,7 @@ def test_the_containers_limit_counts_where_it_is_less(
     assert memory.machine_memory_mb() == 512
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc only")
 def test_freed_memory_goes_back_to_the_system() -> None:
     import ctypes

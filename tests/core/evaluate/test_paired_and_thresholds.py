@@ -31,6 +31,7 @@ from core.evaluate.thresholds import (
 from core.evaluate.uncertainty import wilson_interval
 
 
+@pytest.mark.thorough
 @given(st.integers(0, 600), st.integers(0, 600))
 def test_mcnemar_is_the_chance_of_so_uneven_a_split(only_first: int, only_second: int) -> None:
     n = only_first + only_second

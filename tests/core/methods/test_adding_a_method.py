@@ -52,6 +52,7 @@ def test_without_being_added_it_is_not_known() -> None:
         MethodConfig(name=NAME)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("added")
 def test_settings_and_command_line_know_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert MethodConfig(name=NAME).name == NAME

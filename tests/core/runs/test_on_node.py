@@ -68,6 +68,7 @@ def test_runs_are_trained_one_after_another_with_uploads_and_weights_of_all_mach
     assert not any(message.error for message in messages)
 
 
+@pytest.mark.thorough
 def test_a_run_whose_model_is_not_here_and_nowhere_fails_with_the_sentence(
     config: Callable[..., RunConfig], tmp_path: Path, tiny_folder: Path
 ) -> None:
@@ -83,6 +84,7 @@ def test_a_run_whose_model_is_not_here_and_nowhere_fails_with_the_sentence(
     assert str(tiny_folder.name) in store.get(run.id).reason
 
 
+@pytest.mark.thorough
 def test_questions_that_wait_at_one_actor_are_answered_together(
     config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,6 +118,7 @@ def test_questions_that_wait_at_one_actor_are_answered_together(
     assert all(lines[-1].done and len(lines) > 1 for lines in said.values())
 
 
+@pytest.mark.thorough
 def test_mistakes_and_cancelled_questions_end_at_once(config: Callable[..., RunConfig]) -> None:
     answerer = Answerer()
     asked = Generate(model=config().model, text="cat")

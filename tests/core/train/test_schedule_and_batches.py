@@ -38,6 +38,7 @@ def test_rates_by_hand(schedule: str, steps: int, warmup: int, wanted: list[floa
     assert rates(schedule, steps=steps, warmup_steps=warmup) == pytest.approx(wanted)
 
 
+@pytest.mark.thorough
 @given(st.sampled_from(SCHEDULES), st.integers(1, 60), st.integers(0, 80))
 def test_rates_rise_then_fall_and_never_vanish(schedule: str, steps: int, warmup: int) -> None:
     found = rates(schedule, steps=steps, warmup_steps=warmup)
