@@ -112,20 +112,6 @@ PARTS: dict[str, Part] = {
             workloads=("lora", "answer"),
         ),
         Part(
-            id="packing",
-            title="Packed weights",
-            code="core/models/fused/linear.py: Packing, packing, packed, multiply",
-            off="reordered for every product",
-            workloads=("answer",),
-        ),
-        Part(
-            id="room",
-            title="A cache with room",
-            code="core/generate/cache.py: RoomyLayer",
-            off="transformers’ cache, copied for every token",
-            workloads=("answer",),
-        ),
-        Part(
             id="near_ties",
             title="Near ties decided in float32",
             code="core/generate/logits.py: likeliest",

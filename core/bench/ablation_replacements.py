@@ -11,8 +11,6 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
 from transformers.models.llama.modeling_llama import (
     LlamaAttention,
     LlamaDecoderLayer,
@@ -27,7 +25,6 @@ from core.models.fused.attention import FusedAttention
 from core.models.fused.block_sparse import Blocks
 from core.models.fused.gate import gated
 from core.models.fused.layer import FusedLayer, Whole
-from core.models.fused.linear import FusedLinear
 from core.models.fused.norm import FusedNorm
 from core.models.plain import unrolled_logits
 
@@ -90,26 +87,8 @@ def gate_by_autograd(dh: torch.Tensor, gate_up: torch.Tensor, opened: torch.Tens
     return torch.autograd.grad(h, x, dh)[0]
 
 
-def growing(cache: DynamicCache, rows: torch.Tensor, n_more: int) -> None:
-    """Each row's own keys and values in transformers' cache, which has no room for more."""
-    del n_more
-    layers: list[DynamicLayer] = []
-    for known in cache.layers:
-        filled: Any = known
-        layers.append(DynamicLayer())
-        layers[-1].update(
-            *(t[0][:, rows].transpose(0, 1).contiguous() for t in (filled.keys, filled.values))
-        )
-    found: Any = cache
-    found.layers = layers
-
-
 def highest(head: nn.Module, hidden: torch.Tensor) -> torch.Tensor:
     return head(hidden).max(-1).indices
-
-
-def no_packs(weights: Sequence[torch.Tensor], dtype: torch.dtype) -> None:
-    del weights, dtype
 
 
 def copied(weights: Sequence[torch.Tensor], dtype: torch.dtype) -> torch.Tensor:
@@ -134,7 +113,6 @@ REPLACED: dict[str, tuple[Replacement, ...]] = {
     "fused": (
         (forward, "can_fuse", no),
         (FusedNorm, "forward", LlamaRMSNorm.forward),
-        (FusedLinear, "forward", nn.Linear.forward),
         (FusedLayer, "forward", LlamaDecoderLayer.forward),
         (FusedAttention, "forward", LlamaAttention.forward),
     ),
@@ -147,8 +125,6 @@ REPLACED: dict[str, tuple[Replacement, ...]] = {
     "gate_gradient": ((layer, "gated_gradient", gate_by_autograd),),
     "blocks": ((fused_forward, "cut", one_block),),
     "laid_together": ((linear, "joined", copied), (product, "joined", copied)),
-    "packing": ((linear, "packed", no_packs), (product, "packed", no_packs)),
-    "room": ((answers, "spread", growing),),
     "near_ties": ((answers, "likeliest", highest),),
 }
 

@@ -18,7 +18,6 @@ from core.generate.label_logs import Spelled, completion_ids, label_logs, spell
 from core.generate.logits import float_logits, likeliest
 from core.generate.questions import Question, Reply
 from core.models.forward import run_layers, tree_logits, tree_outputs
-from core.models.fused.linear import Packing
 from core.models.load import LoadedModel
 from core.models.plain import own_logits, read_rows
 from core.models.structure import backbone_and_head, is_plain
@@ -27,9 +26,6 @@ from core.models.virtual_tokens import n_virtual_tokens
 
 WORTH_MOVING = 0.9
 """Ended answers are computed on, unheeded, until more than a tenth is: moving the others costs more."""
-WORTH_PACKING = 5
-"""Answers of so many tokens are likely to go on; with packed weights, 64 answers of up to 24 tokens took
-2.0 s instead of 2.25. Labels of one or two words end before."""
 
 
 class Answerer:
@@ -39,12 +35,10 @@ class Answerer:
         self,
         model: nn.Module,
         base: LoadedModel,
-        packs: Packing,
         guesses: Sequence[Sequence[int]],
         should_stop: Callable[[], bool],
     ) -> None:
-        self.base, self.packs, self.should_stop = base, packs, should_stop
-        self.guesses = guesses
+        self.base, self.guesses, self.should_stop = base, guesses, should_stop
         self.model, (_, self.head) = model.eval(), backbone_and_head(model)
 
     @torch.no_grad()
@@ -158,8 +152,7 @@ class Answerer:
         ]
         if going and cache is not None:
             rows, seen = self._rows([paths[i] for i in going])
-            room = max(limits[i] - len(answers[i]) for i in going)
-            spread(cache, rows.to(self.base.device), room)
+            spread(cache, rows.to(self.base.device))
             self._go_on(answers, limits, torch.tensor(going), cache, seen)
         return answers
 
@@ -194,8 +187,6 @@ class Answerer:
                 cache.batch_select_indices(going)
                 row, left, chosen, goes = row[going], left[going], chosen[going], goes[going]
                 seen, place = seen[going], place[going]
-            longest = max(len(answers[i]) for i in row[goes].tolist())
-            self.packs.is_worth |= longest >= WORTH_PACKING
             seen = torch.cat([seen, torch.ones(len(row), 1, dtype=torch.bool)], dim=1)
             chosen, place = self._next(chosen, place, seen, cache), place + 1
             for i, token, is_going in zip(*(t.tolist() for t in (row, chosen, goes)), strict=True):

@@ -15,7 +15,6 @@ from torch import nn
 from core.answer import Answer
 from core.generate.answerer import Answerer
 from core.generate.questions import Question, Reply, groups
-from core.models.fused.linear import packing
 from core.models.load import LoadedModel
 from core.models.plain import can_pad
 from core.models.precision import autocast
@@ -62,8 +61,8 @@ def ask(
         n_groups = ceil(len(order) / PROMPTS_AT_ONCE)
         size = 1 if is_plain(model) and not can_pad(model) else ceil(len(order) / n_groups)
         # One autocast around all: float32 weights are then cast once, not for every token.
-        with autocast(base.device, base.dtype), packing() as packs:
-            answerer = Answerer(model, base, packs, guesses, should_stop)
+        with autocast(base.device, base.dtype):
+            answerer = Answerer(model, base, guesses, should_stop)
             for group in groups(order, size):
                 for question, reply in zip(group, answerer.reply(group), strict=True):
                     if reply.answer is not None:

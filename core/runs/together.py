@@ -181,7 +181,6 @@ class BatchDecoder:
         _, self.head = backbone_and_head(module)
         self.trie = Trie()
         self.paths = [self.trie.insert(row.ids) for row in batch]
-        self.room = max(row.settings.max_new_tokens for row in batch)
         self.cache = DynamicCache()
         lengths = torch.tensor([len(path) for path in self.paths])
         self.place = lengths
@@ -200,7 +199,7 @@ class BatchDecoder:
         n_virtual, width = n_virtual_tokens(self.module), self.seen.shape[1]
         nodes = torch.tensor([[*path, *[0] * (width - len(path))] for path in self.paths])
         virtual = torch.arange(n_virtual).expand(len(self.paths), -1)
-        spread(self.cache, torch.cat([virtual, nodes + n_virtual], dim=1).to(device), self.room)
+        spread(self.cache, torch.cat([virtual, nodes + n_virtual], dim=1).to(device))
         return logits
 
     def next(self, rows: Sequence[int], tokens: Sequence[int]) -> torch.Tensor:

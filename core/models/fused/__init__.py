@@ -21,10 +21,10 @@ from transformers.models.llama.modeling_llama import (
 
 from core.models.fused.attention import FusedAttention
 from core.models.fused.layer import FusedLayer
-from core.models.fused.linear import FusedLinear, lay_together
+from core.models.fused.linear import lay_together
 from core.models.fused.norm import FusedNorm
 
-FUSED = (FusedNorm, FusedLinear, FusedLayer, FusedAttention)
+FUSED = (FusedNorm, FusedLayer, FusedAttention)
 
 
 def fuse(model: nn.Module) -> None:
@@ -32,8 +32,6 @@ def fuse(model: nn.Module) -> None:
     for module in model.modules():
         if type(module) is LlamaRMSNorm:
             module.__class__ = FusedNorm
-        elif type(module) is nn.Linear:
-            module.__class__ = FusedLinear
         elif type(module) is LlamaDecoderLayer:
             module.__class__ = FusedLayer
         elif type(module) is LlamaAttention and _is_plain(module):

@@ -11,7 +11,7 @@ import torch
 from peft.tuners.lora import Linear as LoraLinear
 from torch import nn
 
-from core.models.fused.linear import FusedLinear, joined, multiply, packed
+from core.models.fused.linear import joined
 from core.models.fused.precision import no_autocast, product_dtype
 
 
@@ -43,7 +43,7 @@ class Product:
         at = 0
         for module in modules:
             plain: Any = module.base_layer if type(module) is LoraLinear else module
-            if type(plain) not in (nn.Linear, FusedLinear) or plain.bias is not None:
+            if type(plain) is not nn.Linear or plain.bias is not None:
                 return None
             weights.append(plain.weight)
             if type(module) is LoraLinear and (module.merged or not module.disable_adapters):
@@ -66,9 +66,8 @@ class Product:
 
     def __call__(self, x: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
         """y (N, Σ d_i) of x (N, d), and what its gradient needs: W; trained, x; with pairs A, B and x·Aᵀ."""
-        pack = packed(self.weights, x.dtype)
         w = joined(self.weights, x.dtype)
-        y = x @ w.t() if pack is None else multiply(x, pack)
+        y = x @ w.t()
         if not self.pairs:
             return y, (w, x) if self.is_trained else (w,)
         a, b = self._stacked(len(w), x.dtype)

@@ -75,7 +75,7 @@ def test_results_are_compared_round_by_round() -> None:
         timed(ALL_ON, [1.0], loss=2.0, grad_norm=1.0),
         timed("blocks", [1.0], loss=2.0, grad_norm=1.01),
         timed(ALL_ON, [1.0], workload="answer", answers=(1, 2)),
-        timed("room", [1.0], workload="answer", answers=(1, 3)),
+        timed("near_ties", [1.0], workload="answer", answers=(1, 3)),
     )
     assert differences(found) == pytest.approx({"lora": 0.01, "answer": 0.5})
 
@@ -153,7 +153,7 @@ def test_one_workload_and_one_part_alone(
     [
         (["--only", "tea"], "The workload"),
         (["--parts", "tea"], "The part"),
-        (["--only", "lora", "--parts", "packing"], "None of these parts"),
+        (["--only", "lora", "--parts", "near_ties"], "None of these parts"),
         (["--record", "--quick"], "give --record by itself"),
         (["--rounds", "-1"], "--rounds"),
     ],

@@ -18,7 +18,7 @@ from core.models.forward import ancestors, tree_forward, tree_outputs
 from core.models.fused.block_sparse import cut
 from core.models.fused.forward import fused_forward
 from core.models.fused.layer import Whole
-from core.models.fused.linear import has_packing, joined, packed, packing
+from core.models.fused.linear import joined
 from core.models.fused.norm import Norm
 from core.models.load import LoadedModel
 
@@ -205,42 +205,12 @@ def test_a_tree_fills_a_cache_like_rows_do(tiny64: LoadedModel) -> None:
         torch.testing.assert_close(mine.values, other.values, rtol=0, atol=1e-10)
 
 
-@pytest.mark.skipif(not has_packing(), reason="this CPU has no bf16 kernels in oneDNN")
-def test_packed_weights_multiply_like_others_and_go_with_the_block() -> None:
-    layer = nn.Linear(48, 40, bias=False).to(torch.bfloat16).requires_grad_(False)
-    layer.__class__ = fused.FusedLinear
-    x = torch.randn(2, 5, 48, dtype=torch.bfloat16)
-    wanted = nn.functional.linear(x, layer.weight)
-    with torch.no_grad(), packing() as found:
-        assert packed([layer.weight], torch.bfloat16) is None  # not asked for yet
-        found.is_worth = True
-        torch.testing.assert_close(layer(x), wanted)
-        torch.testing.assert_close(layer(x[0, 0]), wanted[0, 0])
-        assert len(found.packs) == has_packing()
-    layer.weight.mul_(2)
-    with torch.no_grad(), packing() as found:
-        found.is_worth = True
-        torch.testing.assert_close(layer(x), wanted * 2)
-    assert packed([layer.weight], torch.bfloat16) is None
-
-
-def test_a_trained_layer_has_the_usual_gradients() -> None:
-    layer = nn.Linear(9, 7, bias=False).double()
-    x = torch.randn(3, 4, 9, dtype=torch.float64, requires_grad=True)
-    wanted = torch.autograd.grad(layer(x).square().sum(), (x, layer.weight))
-    layer.__class__ = fused.FusedLinear
-    found = torch.autograd.grad(layer(x).square().sum(), (x, layer.weight))
-    for mine, theirs in zip(found, wanted, strict=True):
-        torch.testing.assert_close(mine, theirs)
-    assert found[1].is_contiguous()
-
-
 def test_loading_gives_a_llama_the_fused_parts(tiny: LoadedModel) -> None:
     kinds = {type(module) for module in tiny.model.modules()}
-    assert {fused.FusedNorm, fused.FusedLinear, fused.FusedAttention} <= kinds
+    assert {fused.FusedNorm, fused.FusedAttention} <= kinds
     own = {type(module) for module in plain(tiny.model).modules()}
     assert {OwnDtypeNorm, nn.Linear, LlamaAttention} <= own
-    assert not own & {fused.FusedNorm, fused.FusedLinear, fused.FusedAttention}
+    assert not own & {fused.FusedNorm, fused.FusedAttention}
     assert isinstance(tiny.model, LlamaForCausalLM)
     attention = tiny.model.model.layers[0].self_attn
     together = joined(
