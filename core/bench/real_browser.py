@@ -20,7 +20,8 @@ PAUSE_S = 7.0
 OPEN_MS = 120_000
 WALL_WIDTH, SETTLED_S = 1920, 5.0
 """Of a projector; and how long the wall draws what it shows, on a machine that trains beside it."""
-POINTS = "[data-testid='stVegaLiteChart'][aria-label*='learned against kept'], [data-testid='stVegaLiteChart'] [aria-label*='learned against kept']"
+POINTS = "[aria-label*='learned against kept']"
+"""The wall's plane, by its words for those who do not see it."""
 HEIGHT = "document.querySelector('[data-testid=\"stMainBlockContainer\"]').scrollHeight"
 BUTTONS = ".st-key-before_task button"
 """On the page of the first lesson; each shows another task's example, which the server looks up."""
