@@ -21,7 +21,10 @@ def one_of(
 
     Streamlit takes such an address for a choice of nothing, though one is required.
     """
+    was_empty = f"{key}_was_empty"  # remembered: with another default, it would be another control
     if st.query_params.get(key) == "":
         del st.query_params[key]
-    chosen = control(label, options, default=default, required=True, key=key, **more)
+        st.session_state[key], st.session_state[was_empty] = default, True
+    usual = {} if was_empty in st.session_state else {"default": default}
+    chosen = control(label, options, required=True, key=key, **usual, **more)
     return default if chosen is None else chosen
