@@ -11,7 +11,7 @@ from pathlib import Path
 from core.bench.lesson import ROUNDS, SCENARIOS, Lesson, Timed
 from core.config import RunConfig
 from core.errors import UserError
-from core.events import Event, Finished, Started, Step
+from core.events import Event, Finished, Memory, Started, Step
 from core.paths import cache_dir, data_dir
 from core.quiet import Watch
 from core.runs.engines.local import LocalEngine
@@ -135,7 +135,7 @@ def timeline(
             checks[step] = checks.get(step, 0.0) + spent
         elif isinstance(event, Finished):
             saving_s += spent
-        elif isinstance(event, Step) or steps_s:
+        elif isinstance(event, Step | Memory) or steps_s:  # the first step's memory comes before it
             steps_s += spent
         else:
             load_s += spent

@@ -23,5 +23,5 @@ def _spread(known: Any, rows: torch.Tensor) -> DynamicLayer:
 
 
 def _taken(known: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-    """(B, G, K, D) the rows' tokens of (1, G, N, D)."""
-    return known[0][:, rows].transpose(0, 1).contiguous()
+    """(B, G, K, D) the rows' tokens of (1, G, N, D), as a view: a layer copies what it is given."""
+    return known[0][:, rows].transpose(0, 1)
