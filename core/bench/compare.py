@@ -16,7 +16,6 @@ from itertools import product
 
 from core.bench.process_results import Choice, Peak, Scaling, WarmStart
 from core.bench.report import Measured, Report, check_one_device
-from core.bench.speedups import is_uneven
 from core.bench.workloads import N_PROMPTS, N_SCORED, Workload
 from core.machine import describe_machine
 from core.openmp import without_brief_spin
@@ -28,8 +27,6 @@ from core.typed_json import JsonObject, read
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 LONGEST_S = 900
 """A process that takes longer is ended."""
-MOST_TURNS = 3
-"""How often a workload is measured over all its seeds, while processes of a baseline lie too far apart."""
 
 
 def run_side(side: str, workload: str, *options: str) -> tuple[JsonObject, float]:
@@ -158,14 +155,16 @@ def measure(
         for side in wanted:
             if side != "ours" and with_trials:
                 _try(side, workload, usual, trials, settings, on_progress)
-        order = list(product(seeds or workload.seeds, wanted * repeats))
-        common = [*usual, "--steps", str(steps)]
-        scored = n_scored if workload.is_scored else 0
-        for found in _by_turns(workload, order, common, settings, scored, on_progress):
-            measured.append(found)
+        for seed, side in product(seeds or workload.seeds, wanted * repeats):
+            options = [*usual, "--seed", str(seed), "--steps", str(steps)]
+            if workload.is_scored:
+                options += ["--scored", str(n_scored)]
+            if setting := settings.get((side, workload.tried_with or workload.id)):
+                options += ["--setting", setting]
+            measured.append(_measured(side, workload, seed, options))
             watch.look()
             check_one_device(measured)
-            on_measured(found)
+            on_measured(measured[-1])
     gflops = peak.gflops
     if workloads:
         again = _peak(on_progress).gflops
@@ -193,31 +192,6 @@ def measure(
             quiet=watch.found,
         ),
     )
-
-
-def _by_turns(
-    workload: Workload,
-    order: Sequence[tuple[int, str]],
-    common: Sequence[str],
-    settings: Mapping[tuple[str, str], str],
-    n_scored: int,
-    on_progress: Callable[[str], None],
-) -> Iterator[Measured]:
-    """Every (seed, side); all of it again, without scores, while processes of a baseline lie too far apart."""
-    done = list[Measured]()
-    for turn in range(MOST_TURNS):
-        if turn:
-            if not is_uneven(done):
-                return
-            on_progress(f"{workload.title}: processes of a baseline differ, so all sides run again")
-        for seed, side in order:
-            options = [*common, "--seed", str(seed)]
-            if n_scored and not turn:
-                options += ["--scored", str(n_scored)]
-            if setting := settings.get((side, workload.tried_with or workload.id)):
-                options += ["--setting", setting]
-            done.append(_measured(side, workload, seed, options))
-            yield done[-1]
 
 
 def _measured(side: str, workload: Workload, seed: int, options: Sequence[str]) -> Measured:

@@ -7,7 +7,6 @@ from core.bench.growth import growth_finding
 from core.bench.negative_results import NEGATIVE_RESULTS, WHERE
 from core.bench.report import Growth, Report
 from core.bench.speedups import (
-    MOST_SPREAD,
     Comparison,
     comparisons,
     disturbances,
@@ -53,8 +52,7 @@ def _head(report: Report) -> str:
         f"{report.where} Made with `{report.command}`. {versions}. Peak of the fastest product: {peak}. "
         f"Sides take turns, each in a fresh process; a step is the median without the first {WARM_UP}; "
         "several processes: the median of theirs, lowest and highest in brackets (of a single one, the "
-        "95 % interval of its median). Where processes of a baseline differ by more than "
-        f"{100 * MOST_SPREAD:.0f} %, all sides of the row are measured again."
+        "95 % interval of its median)."
     )
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, median
 
-from core.bench.report import Measured, Report
-from core.bench.summaries import Summary, measurements_of, speed, spread, step_s, summaries
+from core.bench.report import Report
+from core.bench.summaries import Summary, measurements_of, step_s, summaries
 from core.bench.workloads import BASELINES, SIDES, WORKLOADS, Workload, product_dtype
 
 CLOSE = 0.02
@@ -142,13 +142,6 @@ def comparisons(report: Report, workloads: Sequence[str] = ()) -> list[Compariso
     """In the order of the workloads."""
     found = (compare(report, name) for name in workloads or WORKLOADS)
     return [c for c in found if c]
-
-
-def is_uneven(measured: Sequence[Measured]) -> bool:
-    """Whether processes of a baseline, on one workload, lie too far apart for a headline."""
-    sides = {m.side for m in measured} - {"ours"}
-    found = (spread([speed(m) for m in measured if m.side == side and m.step_s]) for side in sides)
-    return any(one is not None and one > MOST_SPREAD for one in found)
 
 
 def disturbances(report: Report) -> list[str]:

@@ -35,12 +35,15 @@ class Summary:
     """By seed."""
     score: dict[int, float]
     n_scored: int
-    spread: float | None
-    """See `spread`."""
 
     @property
     def mean_score(self) -> float | None:
         return mean(self.score.values()) if self.score else None
+
+    @property
+    def spread(self) -> float | None:
+        """How far its processes lie apart, as a share of the median; None with one only."""
+        return (self.high - self.low) / self.examples_per_s if self.n > 1 else None
 
 
 def step_s(one: Measured) -> float:
@@ -50,26 +53,6 @@ def step_s(one: Measured) -> float:
 
 def _counted(one: Measured) -> Sequence[float]:
     return one.step_s[WARM_UP:] or one.step_s[-1:]
-
-
-def speed(one: Measured) -> float:
-    """Examples per second of the median step."""
-    return one.batch_size / step_s(one)
-
-
-def spread(speeds: Sequence[float]) -> float | None:
-    """How far the speeds of processes lie apart, as a share of their median; None with one only.
-
-    Of four or more, the slowest and the fastest are left out: something that held one of them back says
-    nothing of the others, and the median does not move with it.
-
-    >>> spread([10, 12]), spread([7, 10, 10, 10.5])
-    (0.18181818181818182, 0.0)
-    """
-    if len(speeds) < 2:
-        return None
-    middle = sorted(speeds)[1:-1] if len(speeds) > 3 else speeds
-    return (max(middle) - min(middle)) / median(speeds)
 
 
 def final_loss(one: Measured) -> float:
@@ -83,7 +66,7 @@ def summaries(report: Report, workload: str) -> dict[str, Summary]:
         done = [m for m in measurements_of(report, workload, side) if m.step_s]
         if not done:
             continue
-        speeds = list(map(speed, done))
+        speeds = [m.batch_size / step_s(m) for m in done]
         ends = [m.batch_size / s for m in done for s in median_interval(_counted(m))]
         shown = speeds if len(done) > 1 else ends
         scored = {m.seed: m.score for m in done if m.score is not None}
@@ -101,7 +84,6 @@ def summaries(report: Report, workload: str) -> dict[str, Summary]:
             final_loss={m.seed: final_loss(m) for m in done if m.losses},
             score=scored,
             n_scored=done[0].n_scored,
-            spread=spread(speeds),
         )
     return found
 
