@@ -27,8 +27,8 @@ NEGATIVE_RESULTS: dict[str, str] = {
     "The answers of the last check, read as guesses": (
         "As the labels that are learned are: what follows the guess need not be computed token by token. On an AMD EPYC "
         "without AMX, two runs each, a run’s checks took 16.8 s instead of 17.7 s (LoRA), 16.7 s instead of 18.0 s (full "
-        "fine-tuning at a low rate) and 7.5 s as before (the lesson of forgetting). One answer that is not the last one "
-        "keeps all waiting, and tokens that are read together round differently, so one answer in 48 changed."
+        "fine-tuning at a low rate) and 7.5 s as before (the lesson of forgetting). Tokens that are "
+        "read together round differently: scores moved by one or two answers of 48."
     ),
     "Weights packed as 1 × 1 convolutions": "No faster than plain products of 64 or 266 rows.",
     "Float32 weights packed": "Up to a fifth on a product of 8 rows, nothing sure from 64 on: not worth a second copy.",

@@ -26,9 +26,8 @@ def keep_watch(look: Callable[[], None], *, every_s: float, closed: threading.Ev
                 said = str(error)
                 log.warning("The watch over workers and runs goes on trying: %s", said)
             pause_s = trouble.failed()
-        except (
-            Exception
-        ):  # whatever it is: without this thread no worker is replaced and no run starts
+        except Exception:
+            # Whatever it is: without this thread no worker is replaced and no run starts.
             log.exception("The watch over workers and runs goes on trying")
             pause_s = trouble.failed()
         else:
