@@ -18,13 +18,13 @@ from core.evaluate.uncertainty import wilson_interval
 from core.events import Evaluation, Event, MatrixMovement, Movement, NextTokens, Sample
 from core.experiments.plane import tasks_seen
 from core.percent import percent
-from core.recorded import RecordedRun
 from core.runs.duration import n_steps as planned_steps
 from core.runs.store import Run
 from pages.shared.cards import cards_of, show_cards
 from pages.shared.check_marks import SCORE, TRAINED_NOTE, CheckRow, check_marks, check_rows
 from pages.shared.colours import AMBER, BLUE, GREY, ORANGE, TASK_COLOURS
 from pages.shared.live import follow
+from pages.shared.live_chart import live_chart, scores_in
 from pages.shared.plain import quoted
 from pages.shared.recordings import recorded_like
 from pages.shared.run_charts import step_axis
@@ -45,29 +45,17 @@ def draw(run: Run, events: list[Event]) -> None:
     watched = [e for e in events if isinstance(e, Sample) and not e.task]
     if watched:
         show_cards(cards_of(watched))
-    if n := len(of_type(events, Evaluation)):
+    if of_type(events, Evaluation):
         seen = tasks_seen(run.unchecked_config)
         n_steps = planned_steps(run.unchecked_config)
-        chart = _chart_of(run.id, n, n_steps, recorded is not None, events, seen, recorded)
-        st.altair_chart(chart, width="stretch")
+        behind = recorded.events() if recorded else []
+        live_chart(
+            ("curves", run.id, scores_in(events), len(behind)),
+            lambda: curves(events, n_steps, seen, behind=behind),
+        )
         st.caption(curves_note(events, seen))
         if recorded:
             st.caption(f"Grey rings: the recorded run of the same settings. {recorded.where}")
-
-
-@st.cache_resource(show_spinner=False, max_entries=64)
-def _chart_of(
-    run_id: str,
-    n_evaluations: int,
-    n_steps: int,
-    has_recorded: bool,
-    _events: list[Event],
-    _seen: Collection[str],
-    _recorded: RecordedRun | None,
-) -> alt.LayerChart | alt.FacetChart:
-    """The curves of a run with so many evaluations: built at a check, not at every look between two."""
-    behind = _recorded.events() if _recorded else []
-    return curves(_events, n_steps, _seen, behind=behind)
 
 
 def of_type(events: Sequence[Event], kind: type[E]) -> list[E]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from math import isfinite
 from statistics import median
+from time import monotonic, sleep
 
 import streamlit as st
 
@@ -24,6 +25,7 @@ from core.runs.states import RunStatus
 from core.runs.store import Run
 from pages.shared.cards import cards_of, show_cards
 from pages.shared.engine import engine, events_of, store
+from pages.shared.live_chart import live_chart, losses_in, scores_in
 from pages.shared.pace import shared_pace
 from pages.shared.plain import plain
 from pages.shared.recordings import beside_words, recorded_like
@@ -34,6 +36,9 @@ from pages.shared.waiting import left_words, place_words
 POLL_S = 1.0
 FIRST_POLL_S = 0.3
 """While a run is next or has begun, and no loss is there: the reader has just clicked, and waits for it."""
+NEWS_WAIT_S, NEWS_LOOK_S = 0.8, 0.1
+"""Then it is drawn only once there is something new, or after so long: to draw the same again takes a tenth of a
+second of the cores on which the first step is computed."""
 LEFT = "left_run"
 """In the session: the run that its reader stopped and that goes on for others."""
 
@@ -45,7 +50,10 @@ def follow(
     run = store().get(run_id)
     pace = pace_of(run, events_of(run_id))
     every = None if pace is None else shared_pace(pace)
-    st.fragment(_follow, run_every=every)(run_id, draw, pace, with_status)
+    is_waited_for = pace == FIRST_POLL_S == every and with_status  # of two views of a run, one
+    news = News(run_id, wait_s=NEWS_WAIT_S if is_waited_for else 0)
+    with st.container(key=f"live_{'run' if with_status else 'part'}_{run_id}"):  # page.css
+        st.fragment(_follow, run_every=every)(news, draw, pace, with_status)
     if with_status and run.status is RunStatus.QUEUED:
         _offer_recorded(run)
 
@@ -62,8 +70,28 @@ def pace_of(run: Run, events: list[Event]) -> float | None:
     return FIRST_POLL_S if is_near and not has_loss else POLL_S
 
 
+class News:
+    """A run and its events, as soon as there is more than at the last look, or after `wait_s` at the latest."""
+
+    def __init__(self, run_id: str, *, wait_s: float) -> None:
+        self.run_id, self.wait_s = run_id, wait_s
+        self._seen: tuple[RunStatus, bool, int] | None = None
+
+    def next(self) -> tuple[Run, list[Event]]:
+        until = monotonic() + self.wait_s
+        if st.session_state.get(stop_key(self.run_id)):  # just clicked
+            until = 0
+        while True:
+            run, events = store().get(self.run_id), events_of(self.run_id)
+            now = run.status, run.stop_requested, len(events)
+            if now != self._seen or monotonic() >= until:
+                self._seen = now
+                return run, events
+            sleep(NEWS_LOOK_S)
+
+
 def _follow(
-    run_id: str,
+    news: News,
     draw: Callable[[Run, list[Event]], None],
     paced: float | None,
     with_status: bool,
@@ -71,7 +99,7 @@ def _follow(
     try:
         if paced is not None:
             shared_pace(paced)  # a reader who only watches counts among the others, too
-        run, events = store().get(run_id), events_of(run_id)
+        run, events = news.next()
         if pace_of(run, events) != paced:
             st.rerun()  # draw the page around it again, and poll at the new pace or no more
         # each in its place, so that a changed status moves nothing below it
@@ -107,10 +135,18 @@ def draw_run(run: Run, events: list[Event]) -> None:
     if steps:
         left, right = st.columns(2)
         wanted = planned_steps(run.unchecked_config)
-        left.altair_chart(loss_chart(events, wanted, behind=recorded_behind(run)), width="stretch")
-        scores = score_chart(events, wanted, run.unchecked_config.data.task)
-        right.altair_chart(scores, width="stretch")
-        right.caption(score_note(events, run.unchecked_config.data.task))
+        task, behind = run.unchecked_config.data.task, recorded_behind(run)
+        with left:
+            live_chart(
+                ("loss", run.id, losses_in(events), len(behind)),
+                lambda: loss_chart(events, wanted, behind=behind),
+            )
+        with right:
+            live_chart(
+                ("scores", run.id, scores_in(events)),
+                lambda: score_chart(events, wanted, task),
+            )
+            st.caption(score_note(events, task))
     evaluations = [e for e in events if isinstance(e, Evaluation)]
     if evaluations:
         with st.expander("Scores in numbers, with 95 % intervals"):
@@ -186,9 +222,13 @@ def show_pace(run: Run, events: list[Event]) -> None:
         )
 
 
+def stop_key(run_id: str) -> str:
+    return f"live_stop_{run_id}"
+
+
 def _stop_button(run: Run) -> None:
     """Where others in the class have pressed Run for these settings, too, it goes on for them."""
-    if st.button("Stop", key=f"live_stop_{run.id}") and not engine().cancel(run.id):
+    if st.button("Stop", key=stop_key(run.id)) and not engine().cancel(run.id):
         st.session_state[LEFT] = run.id
         st.rerun()
 

@@ -26,6 +26,20 @@ pytestmark = [pytest.mark.browser, pytest.mark.benchmark, pytest.mark.timeout(90
 BUTTON = re.compile(r"^Run( again)?$")
 FIRST_LOSS_S, FINISHED_S = 1.5, 20
 """With a warm worker that knows the base model's answers."""
+LONGEST_S = 600
+WATCH = """() => {
+    const seen = {loss: 0, finished: 0};
+    window.seen = seen;
+    addEventListener("click", () => { seen.clicked = performance.now(); }, {capture: true, once: true});
+    const read = name => document.querySelector(`[data-testid="${name}"]`)?.textContent ?? "";
+    const look = setInterval(() => {
+        const s = (performance.now() - seen.clicked) / 1000;
+        if (!seen.loss && /Step \\d+ of 20\\b.*; loss \\d/.test(read("stProgress"))) seen.loss = s;
+        if (/Finished after 20 steps/.test(read("stAlert"))) { seen.finished = s; clearInterval(look); }
+    }, 50);
+}"""
+"""The page says itself what it shows: Playwright's own waiting searches the whole page again and again, which takes
+a tenth of the cores."""
 
 
 @pytest.fixture
@@ -81,15 +95,24 @@ class Sent:
         return found
 
 
+def open_lesson(page: Page, address: str) -> None:
+    """Until it is drawn and the reader can press Run: the time to open a page is none of the run's."""
+    page.goto(f"{address}/forgetting")
+    expect(page.get_by_role("button", name=BUTTON)).to_be_enabled(timeout=60_000)
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    page.wait_for_timeout(5_000)
+
+
 def run_once(page: Page, sent: Sent) -> dict[str, Any]:
     """Press Run; when the first loss and the end are on screen (s), what it cost the cores, what was sent."""
     sent.taken()
     before, clicked = cpu_s(), time.monotonic()
+    page.evaluate(WATCH)
     page.get_by_role("button", name=BUTTON).click(timeout=60_000)
-    page.get_by_text(re.compile(r"Step \d+ of 20\b.*; loss \d")).wait_for(timeout=120_000)
-    first_loss_s = time.monotonic() - clicked
-    expect(page.get_by_text(re.compile("Finished after 20 steps"))).to_be_visible(timeout=600_000)
-    finished_s = time.monotonic() - clicked
+    while not page.evaluate("window.seen.finished"):
+        page.wait_for_timeout(500)
+        assert time.monotonic() - clicked < LONGEST_S
+    first_loss_s, finished_s = page.evaluate("[window.seen.loss, window.seen.finished]")
     spent = {name: after - before[name] for name, after in cpu_s().items()}
     return {
         "first_loss_s": first_loss_s,
@@ -101,11 +124,10 @@ def run_once(page: Page, sent: Sent) -> dict[str, Any]:
 
 def test_the_lesson_from_click_to_finished(own_app: str, page: Page) -> None:
     sent = Sent(page)
-    page.goto(f"{own_app}/forgetting")
-    expect(page.get_by_role("button", name=BUTTON)).to_be_enabled(timeout=60_000)
+    open_lesson(page, own_app)
     page.wait_for_timeout(20_000)  # the workers get warm
     computed = run_once(page, sent)
-    page.goto(f"{own_app}/forgetting")
+    open_lesson(page, own_app)
     kept = run_once(page, sent)
     for base, found in (("computed", computed), ("kept", kept)):
         row = {"type": "lesson_in_browser", "base": base, **found}

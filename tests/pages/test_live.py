@@ -1,7 +1,8 @@
 """The live view of a run: how often it looks, and what it says while answers are still coming."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,16 @@ from core.recorded import files
 from core.runs.store import RunStore, RunSummary
 from pages.shared import live
 from pages.shared.engine import events_of
-from pages.shared.live import FIRST_POLL_S, POLL_S, pace_of, worker_words
+from pages.shared.live import (
+    FIRST_POLL_S,
+    NEWS_LOOK_S,
+    NEWS_WAIT_S,
+    POLL_S,
+    News,
+    pace_of,
+    stop_key,
+    worker_words,
+)
 from tests.events import evaluation, step
 from tests.pages.fake_engine import FakeEngine
 from tests.pages.shipped import ship
@@ -53,6 +63,67 @@ def test_only_a_run_that_is_near_and_has_no_loss_is_looked_at_often() -> None:
     assert paces()[0] == POLL_S
     store.finish(near.id, RunSummary())
     assert paces() == [None, FIRST_POLL_S]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> "Clock":
+    made = Clock()
+    monkeypatch.setattr("pages.shared.live.monotonic", lambda: made.now_s)
+    monkeypatch.setattr("pages.shared.live.sleep", made.sleep)
+    return made
+
+
+class Clock:
+    """Time that passes only where somebody sleeps; at a moment, something may happen."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+        self.then: tuple[float, Callable[[], object]] = (inf, lambda: None)
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+        at, happen = self.then
+        if self.now_s >= at:
+            self.then = (inf, lambda: None)
+            happen()
+
+
+def test_who_waits_for_the_first_loss_is_drawn_to_at_news_only(clock: Clock) -> None:
+    store = RunStore()
+    run = store.start(RunConfig(), worker=ME)
+    news = News(run.id, wait_s=NEWS_WAIT_S)
+    assert news.next()[1] == []
+    assert clock.now_s == 100.0  # the first time there is a page to draw
+    clock.then = (100.2, lambda: store.append(run.id, step(1)))
+    assert len(news.next()[1]) == 1
+    news_s = clock.now_s
+    assert news_s - 100.2 < 1.5 * NEWS_LOOK_S
+    assert len(news.next()[1]) == 1
+    assert clock.now_s - news_s == pytest.approx(NEWS_WAIT_S, abs=1.5 * NEWS_LOOK_S)
+    clock.then = (clock.now_s, lambda: store.request_stop(run.id))
+    before_s = clock.now_s
+    assert news.next()[0].stop_requested
+    assert clock.now_s - before_s < 2 * NEWS_LOOK_S
+
+
+def test_a_click_on_stop_waits_for_nothing(clock: Clock) -> None:
+    run = RunStore().start(RunConfig(), worker=ME)
+    news = News(run.id, wait_s=NEWS_WAIT_S)
+    news.next()
+    st.session_state[stop_key(run.id)] = True
+    try:
+        news.next()
+    finally:
+        del st.session_state[stop_key(run.id)]
+    assert clock.now_s == 100.0
+
+
+def test_who_looks_seldom_or_at_another_phase_waits_for_nothing(clock: Clock) -> None:
+    run = RunStore().start(RunConfig(), worker=ME)
+    news = News(run.id, wait_s=0)
+    news.next()
+    news.next()
+    assert clock.now_s == 100.0
 
 
 def test_a_score_is_seen_to_grow_and_the_loss_stands_beside_the_step() -> None:

@@ -18,6 +18,7 @@ from core.runs.store import Run
 from pages.shared.cards import cards_of, show_cards
 from pages.shared.engine import events_of
 from pages.shared.live import follow, recorded_behind
+from pages.shared.live_chart import live_chart, losses_in, scores_in
 from pages.shared.run_charts import loss_chart, score_chart, score_table
 
 FEW_TESTS = 20
@@ -94,8 +95,12 @@ def results(config: RunConfig, events: Sequence[Event], *, behind: Sequence[Even
     curve(config, events, behind=behind)
     evaluations = [e for e in events if isinstance(e, Evaluation)]
     if any(e.task == task for e in evaluations) and any(isinstance(e, Step) for e in events):
-        scores = score_chart(list(events), planned_steps(config), task)
-        st.altair_chart(scores.properties(height=CHART_HEIGHT), width="stretch")
+        live_chart(
+            ("instruction scores", config.hash, scores_in(events)),
+            lambda: score_chart(list(events), planned_steps(config), task).properties(
+                height=CHART_HEIGHT
+            ),
+        )
         with st.expander("Scores in numbers, with 95 % intervals"):
             st.dataframe(score_table(evaluations), hide_index=True)
 
@@ -109,8 +114,12 @@ def curve(config: RunConfig, events: Sequence[Event], *, behind: Sequence[Event]
     """The loss over the steps, and what its last value means."""
     losses = [e.loss for e in events if isinstance(e, Step) and math.isfinite(e.loss)]
     if losses:
-        chart = loss_chart(list(events), planned_steps(config), behind=behind)
-        st.altair_chart(chart.properties(height=CHART_HEIGHT), width="stretch")
+        live_chart(
+            ("instruction loss", config.hash, losses_in(events), len(behind)),
+            lambda: loss_chart(list(events), planned_steps(config), behind=behind).properties(
+                height=CHART_HEIGHT
+            ),
+        )
         st.caption(
             "The loss is −ln of the probability that the model gives the right token, averaged over tokens: "
             f"{losses[-1]:.2f} means {percent(likelihood(losses[-1]))} (a geometric mean)."

@@ -15,6 +15,7 @@ from core.runs.store import Run
 from pages.shared.cards import Card, cards_of, show_cards
 from pages.shared.colours import BLUE, GREY, ORANGE, TASK_COLOURS
 from pages.shared.live import follow, recorded_behind
+from pages.shared.live_chart import live_chart, scores_in
 
 BASE_MODEL, TRAINED_ON, NOT_TRAINED_ON, HELD = (
     "base model",
@@ -180,7 +181,10 @@ def draw(run: Run, events: list[Event]) -> None:
         return
     st.markdown(f"**{heading(frame)}**")
     recorded = recorded_by(run, trained, step=int(frame.step.max()))
-    st.altair_chart(score_chart(frame, recorded), width="stretch")
+    live_chart(
+        ("mixture", run.id, scores_in(events), recorded is None),
+        lambda: score_chart(frame, recorded),
+    )
     counts = frame.groupby(frame.kind == BASE_MODEL).n.max()
     now = f" and {counts[False]} now" if False in counts else ""
     st.caption(
