@@ -182,7 +182,10 @@ def show_status(run: Run, events: list[Event]) -> None:
         st.progress(0.0, text=text)
     elif run.status is RunStatus.RUNNING:
         asked = " Stopping…" if run.stop_requested else ""
-        text = f"Measuring the base model first{left_words(run)}"
+        measured = {e.task for e in events if isinstance(e, Evaluation)}
+        is_measured = measured >= set(run.unchecked_config.evaluation_tasks())
+        what = "Computing the first step" if is_measured else "Measuring the base model first"
+        text = f"{what}{left_words(run)}"
         if done:
             text = f"Step {done} of {wanted}{left_words(run)}; loss {steps[-1].loss:.2f}"
             if seen := examples_seen(run, events, done):

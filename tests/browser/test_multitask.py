@@ -23,7 +23,9 @@ def test_two_tasks_are_mixed_and_the_run_can_be_stopped(app: str, page: Page) ->
     expect(page.get_by_text("Each task: 50\u00a0% of the examples.")).to_be_visible()
     page.get_by_test_id("stRadio").get_by_text("it rises", exact=True).click()
     page.get_by_role("button", name="Run", exact=True).click()
-    on_its_way = re.compile(r"^(Waiting\. |Measuring the base model first|Step \d of 2)")
+    on_its_way = re.compile(
+        r"^(Waiting\. |Measuring the base model first|Computing the first step|Step \d of 2)"
+    )
     expect(page.get_by_text(on_its_way).first).to_be_visible(timeout=60_000)
     assert "mix=" in page.url
     assert "guess" not in page.url

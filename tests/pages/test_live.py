@@ -162,6 +162,10 @@ def test_who_waits_sees_place_and_seconds_and_then_what_is_left(
     assert claimed
     monkeypatch.setattr("core.runs.forecast.now", lambda: claimed.started_at)
     assert said_of(first) == "Measuring the base model first, about 20 s left."
+    for task in kind.evaluation_tasks():
+        assert said_of(first).startswith("Measuring the base model first")
+        store.append(first, evaluation(0, task, 0.5))
+    assert said_of(first).startswith("Computing the first step, about ")
     for number in range(1, 8):
         store.append(first, step(number, 0.5, step_s=0.4))
     # 13 steps of 0.4 s, then 10 and 20 prompts of 0.1 s
