@@ -13,7 +13,8 @@ from core.recorded.files import reading
 from core.stamp import Stamp, check_alike
 from core.typed_json import read
 
-NAME = "bench"
+NAME, ELSEWHERE = "bench", "bench-elsewhere"
+"""Of the last report, and of an earlier one, of a machine with another kind of processor."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,9 +134,9 @@ def save(report: Report, path: Path) -> None:
 
 
 @cache
-def recorded() -> Report | None:
-    """The report that comes with the app; None when there is none."""
-    path = FOLDER / f"{NAME}.json"
+def recorded(name: str = NAME) -> Report | None:
+    """The report that comes with the app, or one of another machine by its name; None when there is none."""
+    path = FOLDER / f"{name}.json"
     if not path.is_file():
         return None
     with reading(path):

@@ -6,7 +6,7 @@ from core import catalog
 from core.bench import ablation, contention, lesson, memory
 from core.bench.faults import campaign
 from core.bench.negative_results import NEGATIVE_RESULTS, WHERE
-from core.bench.report import Report, recorded
+from core.bench.report import ELSEWHERE, Report, recorded
 from core.bench.speedups import disturbances, equal_words, finding, left_out
 from core.bench.tree import count
 from pages.lab.speed.ablations import ablations_view
@@ -68,34 +68,42 @@ def picture(task: str, batch_size: int, seed: int) -> None:
     )
 
 
-def beside(report: Report) -> None:
-    """The recorded comparison."""
+def compared(report: Report, *, key: str) -> None:
+    """What was measured beside the usual ways: in a sentence, drawn, as a table, and under which conditions."""
+    st.markdown(f"**{finding(report)}**")
+    if disturbed := disturbances(report):
+        st.warning(f"This record is disturbed. {' '.join(disturbed)}")
+    st.plotly_chart(speed_figure(report), width="stretch", key=key)
+    if marked := left_out(report):
+        st.caption(f"\\* {' '.join(marked)}")
+    st.caption(f"{plain(report.where)} Made with `{report.command}`.")
+    st.table(comparison_shown(report))
+    tried = (
+        "The other sides take the settings that were fastest in short trials on that machine: fused or "
+        "eager attention, padded or padding-free, 16-bit weights or autocast. "
+        if report.trials
+        else "The other sides’ settings were not tried out: this is a quick look. "
+    )
+    device = report.stamp.device
+    same = f"All sides compute in {report.stamp.dtype} on {device}. " if device else ""
+    memory = "of the GPU" if device.startswith("cuda") else "of the whole process"
+    st.caption(
+        f"{same}{tried}All sides see the same batches in the same order, with the same seeds, rates and "
+        f"threads, by turns, in fresh processes. {equal_words(report)} Memory: {memory}. "
+        "Utilisation: operations that the mathematics needs, per second, as a share of the fastest "
+        "matrix product there."
+    )
+    if said := failed_words(report):
+        st.caption(said)
+
+
+def beside(report: Report, elsewhere: Report | None) -> None:
+    """The recorded comparison, and an earlier one of another kind of processor."""
     if report.measured:
-        st.markdown(f"**{finding(report)}**")
-        if disturbed := disturbances(report):
-            st.warning(f"This record is disturbed. {' '.join(disturbed)}")
-        st.plotly_chart(speed_figure(report), width="stretch", key="speed_sides")
-        if marked := left_out(report):
-            st.caption(f"\\* {' '.join(marked)}")
-        st.caption(f"{plain(report.where)} Made with `{report.command}`.")
-        st.table(comparison_shown(report))
-        tried = (
-            "The other sides take the settings that were fastest in short trials on that machine: fused or "
-            "eager attention, padded or padding-free, 16-bit weights or autocast. "
-            if report.trials
-            else "The other sides’ settings were not tried out: this is a quick look. "
-        )
-        device = report.stamp.device
-        same = f"All sides compute in {report.stamp.dtype} on {device}. " if device else ""
-        memory = "of the GPU" if device.startswith("cuda") else "of the whole process"
-        st.caption(
-            f"{same}{tried}All sides see the same batches in the same order, with the same seeds, rates and "
-            f"threads, by turns, in fresh processes. {equal_words(report)} Memory: {memory}. "
-            "Utilisation: operations that the mathematics needs, per second, as a share of the fastest "
-            "matrix product there."
-        )
-        if said := failed_words(report):
-            st.caption(said)
+        compared(report, key="speed_sides")
+    if elsewhere:
+        with st.expander(f"An earlier record, of another processor: {plain(elsewhere.machine)}"):
+            compared(elsewhere, key="speed_sides_elsewhere")
     axes = [axis for axis in AXES if any(point.axis == axis for point in report.growth)]
     if axes:
         st.header("How the cost of a step grows")
@@ -129,7 +137,7 @@ ablation_record(ablation.recorded())
 st.header("Beside the usual ways")
 report = recorded()
 if report:
-    beside(report)
+    beside(report, recorded(ELSEWHERE))
 else:
     st.caption(
         "Nothing is recorded yet. Measure this machine: `python -m core bench --growth --record` "

@@ -7,7 +7,16 @@ import pytest
 
 from core.bench.growth import NOT_DECIDED, growth_finding
 from core.bench.markdown import markdown
-from core.bench.report import Growth, Measured, Report, from_json, recorded, save, to_json
+from core.bench.report import (
+    ELSEWHERE,
+    Growth,
+    Measured,
+    Report,
+    from_json,
+    recorded,
+    save,
+    to_json,
+)
 from core.bench.speedups import (
     comparisons,
     disturbances,
@@ -261,19 +270,21 @@ def test_growth_is_a_finding_only_where_intervals_part() -> None:
     assert growth_finding("rank", old) == "Too few steps were timed to tell a difference from noise"
 
 
-def test_the_shipped_record_names_its_disturbance_and_what_is_not_known() -> None:
-    recorded.cache_clear()
-    found = recorded()
+def test_the_shipped_records_name_their_disturbance_and_what_is_not_known() -> None:
+    found, earlier = recorded(), recorded(ELSEWHERE)
     assert found is not None
-    if found.stamp.commit:
-        pytest.skip("recorded anew, with all of it")
-    assert "A neighbour was busy" in disturbances(found)[0]
-    assert finding(found).startswith("On a disturbed machine: ")
-    assert "Not known: precision, device, processor features, commit, load." in found.where
-    gaps = {c.workload.id: c.loss_gap for c in comparisons(found)}
-    marked = {c.workload.id for c in comparisons(found) if c.marks}
-    assert marked == {name for name, gap in gaps.items() if gap is not None and gap > 0.02}
-    assert marked == {"lora8", "full"}
+    assert earlier is not None
+    assert "Not known" not in found.where
+    assert found.machine != earlier.machine
+    assert disturbances(found)[0].startswith("Processes of the same baseline differed by up to ")
+    assert "A neighbour was busy" in disturbances(earlier)[0]
+    assert "Not known: precision, device, processor features, commit, load." in earlier.where
+    for one in (found, earlier):
+        assert finding(one).startswith("On a disturbed machine: ")
+        gaps = {c.workload.id: c.loss_gap for c in comparisons(one)}
+        marked = {c.workload.id for c in comparisons(one) if c.marks}
+        assert marked == {name for name, gap in gaps.items() if gap is not None and gap > 0.02}
+    assert recorded("bench-nowhere") is None
 
 
 def test_a_record_says_in_which_precision_it_was_made() -> None:

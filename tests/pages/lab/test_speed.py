@@ -187,6 +187,9 @@ def test_the_page_shows_a_batch_of_a_prepared_model(monkeypatch: pytest.MonkeyPa
     if found and disturbances(found):
         assert any("This record is disturbed." in warning.value for warning in app.warning)
         assert any(m.value.startswith("**On a disturbed machine") for m in app.markdown)
+    (earlier,) = [e for e in app.expander if e.label.startswith("An earlier record, of another")]
+    assert len(earlier.table) == 1
+    assert earlier.markdown[0].value.startswith("**On a disturbed machine")
     assert not any("up to 2 %" in c.value for c in app.caption)
 
 
