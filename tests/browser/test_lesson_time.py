@@ -38,8 +38,8 @@ WATCH = """() => {
         if (/Finished after 20 steps/.test(read("stAlert"))) { seen.finished = s; clearInterval(look); }
     }, 50);
 }"""
-"""The page says itself what it shows: Playwright's own waiting searches the whole page again and again, which takes
-a tenth of the cores."""
+"""The page says itself what it shows: Playwright's own waiting searches the whole page again and again, which took
+a third of the browser's time."""
 
 
 @pytest.fixture
