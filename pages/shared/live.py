@@ -71,23 +71,30 @@ def pace_of(run: Run, events: list[Event]) -> float | None:
 
 
 class News:
-    """A run and its events, as soon as there is more than at the last look, or after `wait_s` at the latest."""
+    """A run and its events, as soon as there is more than at the last look, or after `wait_s` at the latest.
+
+    A run that waits for another has none before that ends: its view waits for nothing, as the other's may stand
+    on the same page.
+    """
 
     def __init__(self, run_id: str, *, wait_s: float) -> None:
         self.run_id, self.wait_s = run_id, wait_s
         self._seen: tuple[RunStatus, bool, int] | None = None
 
     def next(self) -> tuple[Run, list[Event]]:
-        until = monotonic() + self.wait_s
-        if st.session_state.get(stop_key(self.run_id)):  # just clicked
-            until = 0
+        is_stop_clicked = st.session_state.get(stop_key(self.run_id))
+        until = monotonic() + (0 if is_stop_clicked else self.wait_s)
         while True:
             run, events = store().get(self.run_id), events_of(self.run_id)
             now = run.status, run.stop_requested, len(events)
-            if now != self._seen or monotonic() >= until:
+            if now != self._seen or monotonic() >= until or _waits_for_another(run):
                 self._seen = now
                 return run, events
             sleep(NEWS_LOOK_S)
+
+
+def _waits_for_another(run: Run) -> bool:
+    return run.status is RunStatus.QUEUED and store().n_active() > 1
 
 
 def _follow(

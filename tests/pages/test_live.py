@@ -88,7 +88,7 @@ class Clock:
             happen()
 
 
-def test_who_waits_for_the_first_loss_is_drawn_to_at_news_only(clock: Clock) -> None:
+def test_while_the_first_loss_is_awaited_only_news_are_drawn(clock: Clock) -> None:
     store = RunStore()
     run = store.start(RunConfig(), worker=ME)
     news = News(run.id, wait_s=NEWS_WAIT_S)
@@ -116,6 +116,19 @@ def test_a_click_on_stop_waits_for_nothing(clock: Clock) -> None:
     finally:
         del st.session_state[stop_key(run.id)]
     assert clock.now_s == 100.0
+
+
+def test_the_view_of_a_run_behind_another_keeps_nobody_waiting(clock: Clock) -> None:
+    store = RunStore()
+    first, second = (store.submit(RunConfig(seed=seed)) for seed in (1, 2))
+    store.claim(worker=ME)
+    news = News(second.id, wait_s=NEWS_WAIT_S)
+    news.next()
+    news.next()
+    assert clock.now_s == 100.0
+    store.finish(first.id, RunSummary())
+    news.next()
+    assert clock.now_s == pytest.approx(100 + NEWS_WAIT_S, abs=1.5 * NEWS_LOOK_S)
 
 
 def test_who_looks_seldom_or_at_another_phase_waits_for_nothing(clock: Clock) -> None:
