@@ -65,7 +65,7 @@ def speed_figure(report: Report) -> go.Figure:
     figure.update_layout(
         barmode="group",
         bargap=0.3,
-        xaxis={"title": "examples per second (the fastest of the usual ways = 1)"},
+        xaxis={"title": "examples per second<br>(the fastest of the usual ways = 1)"},
         yaxis={"autorange": "reversed", "automargin": True},
         legend={"orientation": "h", "y": 1, "yanchor": "bottom"},
         height=110 + 90 * len({n for t in traces for n in t.y}),
