@@ -1,5 +1,6 @@
 """Is the process that carries out a run still there? It signs the run with `worker_identity`, and says
-regularly that it lives, also during a long step (`beating`).
+regularly that it lives, also during a long step (`beating`). A worker process says so to its server, too: one that
+hangs while it holds the database keeps everybody from recording that.
 """
 
 import logging
@@ -22,6 +23,9 @@ CREATE_TIME_TOLERANCE_S = 1.0
 BEAT_S = 15.0
 STALE_S = 120.0
 """A worker that said nothing for so long is given up."""
+LONGEST_BLINK_S = 90.0
+"""Who looks more seldom does not know what happened meanwhile. A look at a busy database, and the pause after it, may take a
+minute."""
 
 
 def worker_identity() -> str:
@@ -41,14 +45,21 @@ class Silence(TypedDict):
 
 
 class Silences:
-    """Watches the signs of life of runs."""
+    """Watches signs of life, of runs or of processes."""
 
     def __init__(self) -> None:
         self._since: dict[str, tuple[float | None, float]] = {}
+        self._looked_at = 0.0
 
     def of(self, beats: Mapping[str, float | None]) -> dict[str, Silence]:
-        """`beats` are the times at which the workers of all running runs last said that they live."""
+        """`beats` are the times at which all that is watched last said that it lives.
+
+        Whoever has not looked for a while was perhaps suspended together with those it watches, and begins anew.
+        """
         now, before = time.monotonic(), self._since
+        if now - self._looked_at > LONGEST_BLINK_S:
+            before = {}
+        self._looked_at = now
         self._since = {
             run_id: before[run_id]
             if run_id in before and before[run_id][0] == beat

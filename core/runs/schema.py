@@ -187,6 +187,8 @@ def _engine(url: URL) -> Engine:
         ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
+    if engine.dialect.name == "postgresql":
+        event.listen(engine, "connect", _set_up_postgresql)
     event.listen(engine, "before_cursor_execute", _with_plain_texts, retval=True)
     return engine
 
@@ -222,6 +224,15 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA synchronous = NORMAL")  # safe in write-ahead mode, one fsync less
 
 
+def _set_up_postgresql(connection: Any, _record: object) -> None:
+    """It waits for a lock as long as SQLite; and one that hangs within a transaction is cut off, else it would
+    keep the others waiting for ever."""
+    with connection.cursor() as cursor:
+        for setting in ("lock_timeout", "idle_in_transaction_session_timeout"):
+            cursor.execute(f"SET {setting} = {BUSY_TIMEOUT_S * 1000:.0f}")
+    connection.commit()
+
+
 def describe(url: URL) -> str:
     """The address for a person: a file path, or the URL without its password."""
     sqlite = url.get_backend_name() == "sqlite"
@@ -229,14 +240,15 @@ def describe(url: URL) -> str:
 
 
 FULL = "The disk is full: {where} cannot record more. Free some space, then try again."
+BUSY = (
+    "The run database {where} is busy: another program has been holding it for "
+    f"{BUSY_TIMEOUT_S:.0f} seconds. Close that program, then try again."
+)
 SENTENCES = (
     ("No space left", FULL),
     ("is full", FULL),
-    (
-        "locked",
-        "The run database {where} is busy: another program has been holding it for "
-        f"{BUSY_TIMEOUT_S:.0f} seconds. Close that program, then try again.",
-    ),
+    ("locked", BUSY),
+    ("lock timeout", BUSY),
     ("readonly", "The run database {where} cannot be written; check its permissions."),
     ("unable to open", "The run database {where} cannot be opened; check its permissions."),
     ("not a database", "The file {where} is not a run database; move it away and start again."),
@@ -260,8 +272,9 @@ def explain(error: DBAPIError | PoolTimeout, url: URL) -> StoreError:
     return StoreError(f"The run database {describe(url)} cannot be used: {cause.strip()}.")
 
 
-GONE_STATES = ("08", "57P", "53300")
-"""Of PostgreSQL: connection trouble, a server that shuts down or starts, one with too many clients."""
+GONE_STATES = ("08", "57P", "53300", "25P03")
+"""Of PostgreSQL: connection trouble, a server that shuts down or starts, one with too many clients, one that cut us off
+while we were suspended within a transaction."""
 
 
 def is_lost(error: DBAPIError, url: URL) -> bool:

@@ -34,6 +34,7 @@ from core.runs.backoff import Backoff
 from core.runs.execute import execute
 from core.runs.identity import remember_machine
 from core.runs.inference_session import InferenceSession
+from core.runs.liveness import beating
 from core.runs.memory_ceiling import Growth, watch_memory
 from core.runs.messages import ELSEWHERE, Ready, Warm
 from core.runs.pipe import AnswerLine, RequestLine, line_of
@@ -69,6 +70,12 @@ def measured() -> Ready:
 def say_ready() -> None:
     """Tell the server."""
     say({"state": "ready", **asdict(measured())})
+
+
+def say_alive() -> bool:
+    """Tell the server; true, so that it goes on (`beating`)."""
+    say({"alive": True})
+    return True
 
 
 class BaseKeeper:
@@ -191,10 +198,11 @@ def main(role: str) -> None:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )
-    if role == "train":
-        train_forever(WorkerStore(worker=worker_identity()))
-    else:
-        answer_forever(RunStore())
+    with beating(say_alive):
+        if role == "train":
+            train_forever(WorkerStore(worker=worker_identity()))
+        else:
+            answer_forever(RunStore())
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import atexit
 import contextlib
 import itertools
 import json
+import logging
 import math
 import queue
 import socket
@@ -31,12 +32,14 @@ from core.runs.backoff import Backoff
 from core.runs.engines.preparation import Preparations, end
 from core.runs.engines.processes import spawn
 from core.runs.engines.watch import keep_watch
+from core.runs.liveness import STALE_S, Silences
 from core.runs.messages import ELSEWHERE, M, Ready, Request, message_from_json
 from core.runs.pipe import AnswerLine, QueuedLine, RequestLine, line_of, request_line
 from core.runs.storage import fetch_dataset, share_dataset, storage
 from core.runs.store import Run, RunStore
 from core.typed_json import read
 
+log = logging.getLogger(__name__)
 WATCH_S = 0.3
 GONE = "The model process ended unexpectedly (it was stopped, or the machine ran out of memory). A new one is starting; please try again."
 
@@ -49,6 +52,9 @@ class Worker:
     process: subprocess.Popen[str]
     restart_at: float = math.inf
     """When another may take its place, once it has ended."""
+    heard_at: float | None = None
+    """When it last said anything, by `time.time`; None before its first word, since to load what it needs may take
+    long."""
     ready: Ready | None = None
     """Device, dtype and measured GFLOP/s, once the worker is warm."""
     trains_elsewhere: bool = False
@@ -72,6 +78,7 @@ class LocalEngine:
         self._numbers = itertools.count(1)
         self._lock = threading.RLock()
         self._restarts = {role: Backoff(first_s=1, most_s=60) for role in ("train", "ask")}
+        self._silences = Silences()
         self._closed = threading.Event()
         threading.Thread(target=self._watch, daemon=True, name="engine watch").start()
         atexit.register(self.close)
@@ -187,10 +194,23 @@ class LocalEngine:
         keep_watch(self._look, every_s=WATCH_S, closed=self._closed)
 
     def _look(self) -> None:
+        self._end_silent()  # before anything is recorded: one that hangs may hold the database
         self.store.reap(given_up=self._end_hung)
         if is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]) or self.store.active():
             for role in ("train", "ask"):
                 self._worker(role)
+
+    def _end_silent(self) -> None:
+        """A worker that says nothing any more hangs, or was suspended: another takes its place."""
+        with self._lock:
+            watched = {
+                str(w.process.pid): w for w in self.workers.values() if w.alive and w.heard_at
+            }
+        silent = self._silences.of({pid: worker.heard_at for pid, worker in watched.items()})
+        for pid, worker in watched.items():
+            if silent[pid]["watched_s"] > STALE_S:
+                log.warning("the worker %s (%s) hangs: it is ended", pid, worker.role)
+                worker.process.kill()
 
     def _end_hung(self, identity: str) -> None:
         """A worker of this server that was given up may be there and do nothing: the next takes its place."""
@@ -224,6 +244,7 @@ class LocalEngine:
                 continue  # a library printed something
             if not isinstance(message, dict):
                 continue
+            worker.heard_at = time.time()
             if "state" in message:
                 worker.trains_elsewhere = message["state"] == ELSEWHERE
             if message.get("state") == "ready":

@@ -1,5 +1,6 @@
 """Runs that nobody carries out any more are ended, with what is known of their end."""
 
+import itertools
 import os
 import signal
 import socket
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from functools import partial
+from unittest.mock import Mock
 
 import psutil
 import pytest
@@ -180,6 +182,20 @@ def test_a_process_that_hangs_is_given_up(store: RunStore) -> None:
     assert RunStore().reap(stale_s=0.3) == []
     assert [run.id for run in heal()] == [run_id]
     assert given_up == [store.get(run_id).worker]
+    worker.kill()
+    worker.communicate()
+
+
+@pytest.mark.thorough
+def test_who_was_suspended_with_a_process_does_not_call_it_silent(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-Z in the terminal of the app, or a container that is paused, stops both."""
+    worker, run_id = working()
+    clock = itertools.accumulate((1000.0, 1.0, 5000.0, 80.0, 60.0))
+    monkeypatch.setattr(liveness, "time", Mock(monotonic=lambda: next(clock), time=time.time))
+    assert [len(store.reap()) for _ in range(5)] == [0, 0, 0, 0, 1]
+    assert store.get(run_id).status is RunStatus.FAILED
     worker.kill()
     worker.communicate()
 

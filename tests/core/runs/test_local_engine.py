@@ -7,9 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -29,22 +28,10 @@ from core.runs.engines.local import LocalEngine
 from core.runs.messages import Generate, Generated
 from core.runs.states import RunStatus
 from core.runs.store import RunStore
-from tests.core.runs.tiny_runs import configs_of, wait_for
+from tests.core.runs.tiny_runs import wait_for
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.thorough]
 LONG = 5_000
-
-
-@pytest.fixture
-def engine(home: Path) -> Iterator[LocalEngine]:
-    made = LocalEngine(RunStore())
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def config(home: Path, tiny_folder: Path) -> Callable[..., RunConfig]:
-    return configs_of(tiny_folder)
 
 
 def ask(engine: LocalEngine, config: RunConfig, n: int = 5) -> list[Generated]:
@@ -234,20 +221,6 @@ def test_two_servers_on_one_home_train_one_run_at_a_time(
         wait_for(lambda: not store.active())
     finally:
         other.close()
-
-
-def test_a_worker_that_hangs_is_replaced_and_its_run_ends(
-    engine: LocalEngine, config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = engine.store
-    run, following = engine.submit(config(steps=LONG)), engine.submit(config(seed=1))
-    wait_for(lambda: any(isinstance(e, Step) for e in store.events(run.id)))
-    monkeypatch.setattr(store, "reap", partial(store.reap, stale_s=3.0))
-    os.kill(engine.workers["train"].process.pid, signal.SIGSTOP)
-    wait_for(lambda: store.get(following.id).status.is_over)
-    assert store.get(run.id).status is RunStatus.FAILED
-    assert "ended unexpectedly" in store.get(run.id).reason
-    assert store.get(following.id).status is RunStatus.FINISHED
 
 
 def test_the_watch_outlives_what_nobody_foresaw(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, text, update
 
 from core.config import RunConfig
 from core.errors import UserError
@@ -54,3 +54,30 @@ def test_a_server_that_is_not_there_is_said_without_the_password(
     with pytest.raises(UserError, match="cannot be reached") as caught:
         RunStore(f"postgresql://teacher:secret@/tuning?host={tmp_path}")
     assert "secret" not in str(caught.value)
+
+
+def test_who_hangs_within_a_change_keeps_nobody_waiting(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a worker that was suspended: its change is undone, and it finds that it was cut off."""
+    run = RunStore().submit(RunConfig())
+    monkeypatch.setattr(schema, "BUSY_TIMEOUT_S", 1.0)
+    hanging, store = schema.Database(address), RunStore()
+    mine = update(tables.runs).where(tables.runs.c.id == run.id)
+
+    def hang() -> None:
+        with hanging.transaction() as connection:
+            connection.execute(mine.values(reason="not committed"))
+            with pytest.raises(schema.StoreError, match="is busy: another program"):
+                waits_less.append(run.id, step(1))
+            assert store.append(run.id, step(1)) == 1
+            connection.execute(mine.values(reason="too late"))
+
+    monkeypatch.setattr(schema, "BUSY_TIMEOUT_S", 0.2)
+    waits_less = RunStore()
+    with pytest.raises(schema.LostConnectionError, match="cannot be reached"):
+        hang()
+    assert store.get(run.id).reason == ""
+    with hanging.transaction() as connection:
+        connection.execute(mine.values(reason="again"))
+    assert store.get(run.id).reason == "again"
