@@ -59,6 +59,8 @@ class Worker:
     """Device, dtype and measured GFLOP/s, once the worker is warm."""
     trains_elsewhere: bool = False
     """It waits, since the worker of another server with this data folder trains."""
+    sending: threading.Lock = field(default_factory=threading.Lock)
+    """Held by who writes to it: for long where it does not read."""
     pending: dict[int, "queue.Queue[AnswerLine]"] = field(default_factory=dict[int, Any])
     """Who waits for which request's answers."""
 
@@ -202,10 +204,8 @@ class LocalEngine:
 
     def _end_silent(self) -> None:
         """A worker that says nothing any more hangs, or was suspended: another takes its place."""
-        with self._lock:
-            watched = {
-                str(w.process.pid): w for w in self.workers.values() if w.alive and w.heard_at
-            }
+        workers = list(self.workers.values())
+        watched = {str(w.process.pid): w for w in workers if w.alive and w.heard_at}
         silent = self._silences.of({pid: worker.heard_at for pid, worker in watched.items()})
         for pid, worker in watched.items():
             if silent[pid]["watched_s"] > STALE_S:
@@ -257,7 +257,7 @@ class LocalEngine:
             restarts.worked()
         # One that never came to be ready will hardly fare better at once.
         worker.restart_at = time.monotonic() + (0 if worker.ready else restarts.failed())
-        with self._lock, contextlib.suppress(OSError):
+        with worker.sending, contextlib.suppress(OSError):
             worker.process.stdout.close()
             if worker.process.stdin:
                 worker.process.stdin.close()
@@ -267,7 +267,7 @@ class LocalEngine:
     def _send(self, worker: Worker, message: QueuedLine | RequestLine) -> None:
         assert worker.process.stdin is not None
         # A dead worker (a closed pipe) is noticed by its listener, which tells all who wait.
-        with self._lock, contextlib.suppress(OSError, ValueError):
+        with worker.sending, contextlib.suppress(OSError, ValueError):
             worker.process.stdin.write(json.dumps(line_of(message)) + "\n")
             worker.process.stdin.flush()
 

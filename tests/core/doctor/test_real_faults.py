@@ -45,7 +45,7 @@ def trained(base: LoadedModel, records: list[Record], *, method: str = "full", e
     ("cause", "plant"),
     [
         ("rate too low", {"learning_rate": 1e-9}),
-        ("rate too high", {"learning_rate": 1.0, "clip_norm": 1_000.0}),
+        ("rate too high", {"learning_rate": 1.0, "steps": 60}),
         ("answers cut", {"learning_rate": 3e-3, "steps": 60, "evaluation": {"max_new_tokens": 1}}),
     ],
 )

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -117,6 +118,8 @@ def test_a_worker_suspended_during_a_question(
     answer = engine.ask(request)
     next(answer)
     os.kill(engine.workers["ask"].process.pid, signal.SIGSTOP)
+    with pytest.raises(UserError, match="ended unexpectedly"):
+        list(engine.ask(replace(request, text="cat " * 100_000)))  # more than its pipe takes
     with pytest.raises(UserError, match="ended unexpectedly"):
         list(answer)
     assert list(engine.ask(request))
