@@ -104,8 +104,7 @@ def check_marks(
         if len(shown) > 1
         else None,
     )
-    x = x.copy()
-    x.shorthand = "at:Q"
+    x = _with_margins(x, n_steps, n_kinds=len(set(order)))
     scale = alt.Scale(domain=[0, 1])
     chart = alt.Chart(frame)
     bars = chart.mark_rule(strokeWidth=2, opacity=0.4).encode(
@@ -138,6 +137,16 @@ def check_marks(
         )
     )
     return alt.layer(rings, bars, marks)
+
+
+def _with_margins(x: alt.X, n_steps: int, *, n_kinds: int) -> alt.X:
+    """Room for the marks that stand beside the first and the last step, off the labels of the other axis."""
+    margin = (n_kinds + 1) / 2 * APART * n_steps
+    x = x.copy()
+    x.shorthand = "at:Q"
+    x["scale"] = alt.Scale(domain=[-margin, n_steps + margin], nice=False)
+    x["axis"]["labelExpr"] = f"datum.value < 0 || datum.value > {n_steps} ? '' : datum.label"
+    return x
 
 
 def _fill(palette: alt.Scale) -> alt.Fill:

@@ -117,7 +117,7 @@ def curves(
         title="share of prompts",
         recorded=recorded,
     )
-    return marks.properties(title=heading, height=360, description=", ".join(heading))
+    return marks.properties(title=heading, height=440, description=", ".join(heading))
 
 
 def curves_note(events: list[Event], seen: Collection[str]) -> str:

@@ -25,6 +25,7 @@ from core.paths import ASSETS
 from core.recorded import RecordedRun, as_run
 from core.runs.duration import n_steps
 from core.runs.store import Run
+from pages.shared.live_chart import kept_around
 from pages.shared.plain import plain
 
 FOLDER = ASSETS / "components"
@@ -132,7 +133,7 @@ def replay(
 def _pictures(_recorded: RecordedRun, _draw: Draw, _line: TimeLine, key: str, what: str) -> None:
     """A container for each check; `what` and `key` say which pictures are the same."""
     events, run = _recorded.events(), as_run(_recorded)
-    with st.container(key=f"{key}_replay_frames"):
+    with st.container(key=f"{key}_replay_frames"), kept_around():
         for n, frame in enumerate(_line.frames):
             with st.container(key=f"{key}_replay_frame_{n}"):
                 _draw(run, events[: frame.n_events])

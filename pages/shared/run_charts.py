@@ -23,7 +23,7 @@ from core.percent import percent
 from pages.shared.check_marks import CheckRow, check_marks
 from pages.shared.colours import AMBER, BLUE, GREEN, GREY
 
-CHART_HEIGHT = 340
+CHART_HEIGHT = 380
 RECORDED, PALE = "training, recorded run", "#c9ccd1"
 WORDS = {"precision": "precision", "recall": "recall", "f1": "F1"}
 EXTRA = {

@@ -38,6 +38,17 @@ def test_no_line_joins_a_few_checks(chart: Any) -> None:
     assert kinds_of_marks(chart.to_dict()) == {"rule", "point"}
 
 
+@pytest.mark.parametrize(
+    "chart", [curves(EVENTS, 20), score_chart(list(EVENTS), 20, "sentiment")], ids=["all", "one"]
+)
+def test_marks_beside_the_first_and_last_step_stand_within_the_frame(chart: Any) -> None:
+    spec = chart.to_dict()
+    for layer in spec["layer"]:
+        low, high = layer["encoding"]["x"]["scale"]["domain"]
+        for mark in next(iter(spec["datasets"].values())):
+            assert low < mark["at"] < high
+
+
 def test_labels_have_both_lines_and_free_text_has_none() -> None:
     frame = curve_rows(EVENTS)
     assert set(frame[frame.curve == "Sentiment"].line) == {"score", RIGHT_FORM, LIKELIEST_LABEL}

@@ -124,6 +124,11 @@ def page() -> None:
     replay(found, draw, key="test")
 
 
+def shape(node: Any) -> Any:
+    """What lies in what."""
+    return node.type, [shape(child) for child in getattr(node, "children", {}).values()]
+
+
 @pytest.mark.thorough
 def test_all_pictures_are_sent_at_once_and_drawn_once(
     shipped: RecordedRun, monkeypatch: pytest.MonkeyPatch
@@ -145,10 +150,12 @@ def test_all_pictures_are_sent_at_once_and_drawn_once(
     app = AppTest.from_function(page, default_timeout=30).run()
     assert not app.exception
     assert len(drawn) == len(app.get("vega_lite_chart")) == 5
+    first = shape(app.main)
     app.run()
     again = AppTest.from_function(page, default_timeout=30).run()  # another reader
     assert not again.exception
     assert len(again.get("vega_lite_chart")) == 5
+    assert shape(again.main) == shape(app.main) == first, "a picture lies in another place"
     assert len(drawn) == 5
     assert any(caption.value == plain(shipped.where) for caption in again.caption)
 
