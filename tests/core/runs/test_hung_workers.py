@@ -98,31 +98,25 @@ def test_a_worker_suspended_while_it_holds_the_database(
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_worker_suspended_while_it_waits_for_a_run(
+def test_workers_suspended_during_a_question_and_between_two_runs(
     engine: LocalEngine, config: Callable[..., RunConfig]
 ) -> None:
     first = engine.submit(config())
-    wait_for(lambda: engine.store.get(first.id).status.is_over)
-    os.kill(engine.workers["train"].process.pid, signal.SIGSTOP)
-    run = engine.submit(config(seed=1))
-    wait_for(lambda: engine.store.get(run.id).status.is_over)
-    assert engine.store.get(run.id).status is RunStatus.FINISHED
-
-
-@pytest.mark.usefixtures("impatient")
-def test_a_worker_suspended_during_a_question(
-    engine: LocalEngine, config: Callable[..., RunConfig]
-) -> None:
     settings = SamplingSettings(max_new_tokens=200)
-    request = Generate(model=config().model, text="cat", settings=settings)
+    request = Generate(model=first.config.model, text="cat", settings=settings)
+    wait_for(lambda: engine.store.get(first.id).status.is_over)
     answer = engine.ask(request)
     next(answer)
-    os.kill(engine.workers["ask"].process.pid, signal.SIGSTOP)
+    for role in ("train", "ask"):
+        os.kill(engine.workers[role].process.pid, signal.SIGSTOP)
+    run = engine.submit(config(seed=1))
     with pytest.raises(UserError, match="ended unexpectedly"):
         list(engine.ask(replace(request, text="cat " * 100_000)))  # more than its pipe takes
     with pytest.raises(UserError, match="ended unexpectedly"):
         list(answer)
     assert list(engine.ask(request))
+    wait_for(lambda: engine.store.get(run.id).status.is_over)
+    assert engine.store.get(run.id).status is RunStatus.FINISHED
 
 
 def test_a_worker_that_is_only_silent_in_the_database(
