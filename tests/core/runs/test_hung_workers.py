@@ -23,11 +23,12 @@ from core.runs.store import RunStore
 from tests.core.runs.tiny_runs import wait_for
 
 pytestmark = [
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(600),
     pytest.mark.thorough,
     pytest.mark.skipif(psutil.WINDOWS, reason="knows no signal to suspend"),
 ]
-GIVEN_UP_S = 3.0
+GIVEN_UP_S = 8.0
+"""A machine that is very busy may keep a worker that is well from speaking for a few."""
 WORKER = """
 import os, signal, sys, time
 from pathlib import Path
@@ -109,9 +110,9 @@ def test_workers_suspended_during_a_question_and_between_two_runs(
     next(answer)
     for role in ("train", "ask"):
         os.kill(engine.workers[role].process.pid, signal.SIGSTOP)
-    run = engine.submit(config(seed=1))
     with pytest.raises(UserError, match="ended unexpectedly"):
         list(engine.ask(replace(request, text="cat " * 100_000)))  # more than its pipe takes
+    run = engine.submit(config(seed=1))
     with pytest.raises(UserError, match="ended unexpectedly"):
         list(answer)
     assert list(engine.ask(request))

@@ -30,7 +30,7 @@ from core.runs.states import RunStatus
 from core.runs.store import RunStore
 from tests.core.runs.tiny_runs import wait_for
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.thorough]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.thorough]
 LONG = 5_000
 
 

@@ -24,7 +24,7 @@ def configs_of(tiny_folder: Path, *, usual_steps: int = 3) -> Callable[..., RunC
     return make
 
 
-def wait_for(condition: Callable[[], bool], *, limit_s: float = 120) -> None:
+def wait_for(condition: Callable[[], bool], *, limit_s: float = 240) -> None:
     end = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < end, "it never happened"
