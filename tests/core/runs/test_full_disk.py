@@ -30,6 +30,7 @@ from core.runs.execute import execute
 from core.runs.states import RunStatus
 from core.runs.store import RunStore, RunSummary, worker_identity
 from tests.core.runs.processes import spawn
+from tests.core.runs.tiny_runs import wait_for
 from tests.events import step
 
 ME = worker_identity()
@@ -291,7 +292,7 @@ def test_stopping_on_a_full_disk_ends_the_run_and_nothing_else(
 
 
 @pytest.mark.thorough
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_a_disk_that_fills_during_a_run_and_has_space_again(
     small: Path, config: Callable[..., RunConfig]
 ) -> None:
@@ -314,13 +315,6 @@ def test_a_disk_that_fills_during_a_run_and_has_space_again(
         store.delete(run.id)
     finally:
         engine.close()
-
-
-def wait_for(condition: Callable[[], bool], *, limit_s: float = 60) -> None:
-    end = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.1)
 
 
 # Long steps
