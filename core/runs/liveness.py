@@ -24,8 +24,8 @@ BEAT_S = 15.0
 STALE_S = 120.0
 """A worker that said nothing for so long is given up."""
 LONGEST_BLINK_S = 90.0
-"""Who looks more seldom does not know what happened meanwhile. A look at a busy database, and the pause after it, may take a
-minute."""
+"""Who looks more seldom does not know what happened meanwhile. A look at a busy database, and the pause after it,
+may take a minute."""
 
 
 def worker_identity() -> str:
