@@ -13,6 +13,7 @@ import pandas as pd
 from core.evaluate.form_and_label import LIKELIEST_LABEL, LINE_FIELDS, RIGHT_FORM, lines
 from core.events import Evaluation
 from pages.shared.colours import GREY
+from pages.shared.step_axis import step_axis
 
 SCORE = "score"
 SHAPES = {SCORE: "circle", RIGHT_FORM: "stroke", LIKELIEST_LABEL: "diamond"}
@@ -65,7 +66,6 @@ def check_marks(
     frame: pd.DataFrame,
     colours: Mapping[str, str],
     *,
-    x: alt.X,
     n_steps: int,
     title: str,
     recorded: pd.DataFrame | None = None,
@@ -104,7 +104,7 @@ def check_marks(
         if len(shown) > 1
         else None,
     )
-    x = _with_margins(x, n_steps, n_kinds=len(set(order)))
+    x = step_axis(n_steps, field="at", margin=(len(set(order)) + 1) / 2 * APART * n_steps)
     scale = alt.Scale(domain=[0, 1])
     chart = alt.Chart(frame)
     bars = chart.mark_rule(strokeWidth=2, opacity=0.4).encode(
@@ -137,16 +137,6 @@ def check_marks(
         )
     )
     return alt.layer(rings, bars, marks)
-
-
-def _with_margins(x: alt.X, n_steps: int, *, n_kinds: int) -> alt.X:
-    """Room for the marks that stand beside the first and the last step, off the labels of the other axis."""
-    margin = (n_kinds + 1) / 2 * APART * n_steps
-    x = x.copy()
-    x.shorthand = "at:Q"
-    x["scale"] = alt.Scale(domain=[-margin, n_steps + margin], nice=False)
-    x["axis"]["labelExpr"] = f"datum.value < 0 || datum.value > {n_steps} ? '' : datum.label"
-    return x
 
 
 def _fill(palette: alt.Scale) -> alt.Fill:

@@ -27,7 +27,6 @@ from pages.shared.live import follow
 from pages.shared.live_chart import live_chart, scores_in
 from pages.shared.plain import quoted
 from pages.shared.recordings import recorded_like
-from pages.shared.run_charts import step_axis
 
 E = TypeVar("E", bound=Event)
 SENTIMENT_SHARE = "wrongly a sentiment"
@@ -112,7 +111,6 @@ def curves(
     marks = check_marks(
         frame,
         dict(zip(shown, colours, strict=True)),
-        x=step_axis(n_steps),
         n_steps=n_steps,
         title="share of prompts",
         recorded=recorded,

@@ -22,6 +22,7 @@ from core.events import Evaluation, Event, Step, Validation
 from core.percent import percent
 from pages.shared.check_marks import CheckRow, check_marks
 from pages.shared.colours import AMBER, BLUE, GREEN, GREY
+from pages.shared.step_axis import step_axis
 
 CHART_HEIGHT = 380
 RECORDED, PALE = "training, recorded run", "#c9ccd1"
@@ -36,16 +37,6 @@ EXTRA = {
 """Colours of what stands beside the main score."""
 LINES = alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3)
 """A legend of lines: their marks would be drawn with the lines' dashes."""
-
-
-def step_axis(n_steps: int) -> alt.X:
-    """The whole run from the start, so that the curves grow into a fixed frame."""
-    return alt.X(
-        "step:Q",
-        title="optimizer step",
-        scale=alt.Scale(domain=[0, n_steps]),
-        axis=alt.Axis(tickMinStep=1, format="d"),
-    )
 
 
 def loss_title(first: float, last: float) -> str:
@@ -124,9 +115,7 @@ def score_chart(
         colours |= {name: EXTRA[name] for name in more}
     title = f"{catalog.task_title(task)}: {metric} {found[-1].score:.2f}"
     title += f" (n = {found[-1].n})"  # a longer one is cut off at 1024 px
-    marks = check_marks(
-        pd.DataFrame(rows), colours, x=step_axis(n_steps), n_steps=n_steps, title="share of 1"
-    )
+    marks = check_marks(pd.DataFrame(rows), colours, n_steps=n_steps, title="share of 1")
     return marks.properties(title=title, height=CHART_HEIGHT, description=title)
 
 

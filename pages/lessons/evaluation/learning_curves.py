@@ -27,7 +27,8 @@ from pages.shared.check_marks import check_marks
 from pages.shared.colours import AMBER, GREEN, GREY
 from pages.shared.live import follow, recorded_behind
 from pages.shared.one_of import one_of
-from pages.shared.run_charts import CHART_HEIGHT, loss_chart, step_axis
+from pages.shared.run_charts import CHART_HEIGHT, loss_chart
+from pages.shared.step_axis import step_axis
 
 TITLES = {"precision": "precision", "recall": "recall", "f1": "F1"}
 METRIC_HEIGHT = 320  # so that it stands on the first screen, below what it found
@@ -129,7 +130,6 @@ def metric_chart(
     marks = check_marks(
         frame.rename(columns={"measure": "curve"}),
         COLOURS,
-        x=step_axis(n_steps),
         n_steps=n_steps,
         title="value (0 to 1)",
     )
