@@ -5,8 +5,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +14,11 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from core import catalog, paths
 from core.models.acquire import is_ready
+from tests.patience import PATIENCE_S, listens, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
-expect.set_options(timeout=90_000)  # a busy machine is slow, not wrong
+PATIENCE_MS = 1000 * PATIENCE_S
+expect.set_options(timeout=PATIENCE_MS)
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -43,15 +43,6 @@ def prepared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def wait_until_it_answers(address: str) -> None:
-    for _ in range(120):
-        try:
-            urllib.request.urlopen(f"{address}/_stcore/health").read()
-            return
-        except OSError:
-            time.sleep(0.25)
-
-
 @contextmanager
 def running_app(
     home: Path, *options: str, port: int | None = None, **environment: str
@@ -65,11 +56,11 @@ def running_app(
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     address = f"http://localhost:{port}"
     try:
-        wait_until_it_answers(address)
+        wait_for(lambda: listens(port) or server.poll() is not None)
         yield address
     finally:
         server.terminate()
-        server.wait(timeout=60)
+        server.wait(timeout=PATIENCE_S)
 
 
 @pytest.fixture(scope="session")
@@ -99,6 +90,6 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
     context = chromium.new_context(viewport={"width": 1440, "height": 1000})
-    context.set_default_timeout(90_000)
+    context.set_default_timeout(PATIENCE_MS)
     yield context.new_page()
     context.close()

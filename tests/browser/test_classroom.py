@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from core.classroom.classroom import SERVER, Classroom
 from core.classroom.codes import spoken
-from tests.browser.conftest import running_app
+from tests.browser.conftest import PATIENCE_MS, running_app
 
 pytestmark = pytest.mark.browser
 
@@ -29,7 +29,7 @@ def app(room: Classroom, tmp_path: Path) -> Iterator[str]:
 
 def browser(chromium: Browser) -> Page:
     context = chromium.new_context(viewport={"width": 1440, "height": 1000})
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(PATIENCE_MS)
     return context.new_page()
 
 

@@ -13,7 +13,6 @@ from tests.pages.test_any_run import keep
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.timeout(300)
 def test_a_run_lands_on_the_plane(
     app: str, page: Page, prepared_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -36,7 +35,6 @@ def test_a_run_lands_on_the_plane(
     RunStore().delete(run_id)
 
 
-@pytest.mark.timeout(300)
 def test_each_claim_stands_beside_what_was_measured(app: str, page: Page) -> None:
     page.goto(f"{app}/cures")
     for source in ("Biderman", "Grandvalet", "Kirkpatrick"):

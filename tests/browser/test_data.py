@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 from playwright.sync_api import Page, expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.browser]
 
 
 def open_own_pairs(page: Page, app: str) -> None:
@@ -85,7 +85,7 @@ def change_first_completion(page: Page, text: str) -> None:
         if not field.count():  # the second click on a cell opens it, where Enter would close it
             page.keyboard.press("Enter")
         with suppress(AssertionError):
-            expect(field).to_be_focused(timeout=4_000)
+            expect(field).to_be_focused()
             break
     expect(field).to_be_focused()
     page.keyboard.press("ControlOrMeta+a")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser]
 PAIRS = [
     {"prompt": f"Is {thing} an animal? Answer yes or no.", "completion": answer}
     for thing, answer in (
@@ -37,7 +37,7 @@ def test_a_file_is_measured_answer_by_answer(app: str, page: Page, tmp_path: Pat
     page.goto(f"{app}/evaluation?evaluation_task=Your+own+file&evaluation_which=all")
     page.locator("input[type=file]").first.set_input_files(str(file))
     page.get_by_role("button", name="Evaluate", exact=True).click()
-    expect(page.get_by_text("6 of 6 examples.")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("6 of 6 examples.")).to_be_visible()
     expect(page.get_by_text(re.compile(r"\d of 6 answers are none of the labels"))).to_be_visible()
     page.get_by_role("button", name="Measure the labels’ probabilities").click()
     expect(page.get_by_text("the labels hold")).to_be_visible()

@@ -21,9 +21,10 @@ from core.experiments.ranks import rank_config
 from core.experiments.soft_prompts import prompt_config
 from core.experiments.watching import watched_config
 from core.runs.store import RunStore
+from tests.browser.conftest import PATIENCE_MS
 from tests.pages.test_any_run import keep
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser]
 SCREENS: tuple[ViewportSize, ...] = (
     {"width": 1024, "height": 768},  # the smallest a lesson is made for
     {"width": 1440, "height": 900},
@@ -78,7 +79,7 @@ FINDINGS: dict[str, tuple[str, RunConfig, Callable[[Page], Locator]]] = {
 @pytest.fixture
 def screen(chromium: Browser):
     context = chromium.new_context(viewport=SCREENS[0])
-    context.set_default_timeout(90_000)
+    context.set_default_timeout(PATIENCE_MS)
     yield context.new_page()
     context.close()
 
@@ -86,9 +87,7 @@ def screen(chromium: Browser):
 def is_on_first_screen(page: Page, what: Locator) -> None:
     """At both sizes of the screen, from one load of the page."""
     expect(what).to_be_visible()
-    expect(page.get_by_test_id("stApp")).to_have_attribute(
-        "data-test-script-state", "notRunning", timeout=150_000
-    )
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     for size in SCREENS:
         page.set_viewport_size(size)
         expect(what).to_be_in_viewport(ratio=0.99)
@@ -178,7 +177,7 @@ def test_three_answers_to_one_review_stand_side_by_side(app: str, screen: Page) 
 def test_on_a_phone_the_result_stands_below_run(app: str, chromium: Browser, lesson: str) -> None:
     context = chromium.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
-    page.set_default_timeout(90_000)
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{app}/{lesson}")
     run = page.get_by_role("button", name=RUN[lesson], exact=True)
     columns = page.get_by_test_id("stColumn")

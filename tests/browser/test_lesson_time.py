@@ -22,7 +22,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tests.browser.conftest import running_app
 
-pytestmark = [pytest.mark.browser, pytest.mark.benchmark, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.browser, pytest.mark.benchmark]
 BUTTON = re.compile(r"^Run( again)?$")
 FIRST_LOSS_S, FINISHED_S = 1.5, 20
 """With a warm worker that knows the base model's answers."""
@@ -98,7 +98,7 @@ class Sent:
 def open_lesson(page: Page, address: str) -> None:
     """Until it is drawn and the reader can press Run: the time to open a page is none of the run's."""
     page.goto(f"{address}/forgetting")
-    expect(page.get_by_role("button", name=BUTTON)).to_be_enabled(timeout=60_000)
+    expect(page.get_by_role("button", name=BUTTON)).to_be_enabled()
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     page.wait_for_timeout(5_000)
 
@@ -108,7 +108,7 @@ def run_once(page: Page, sent: Sent) -> dict[str, Any]:
     sent.taken()
     before, clicked = cpu_s(), time.monotonic()
     page.evaluate(WATCH)
-    page.get_by_role("button", name=BUTTON).click(timeout=60_000)
+    page.get_by_role("button", name=BUTTON).click()
     while not page.evaluate("window.seen.finished"):
         page.wait_for_timeout(500)
         assert time.monotonic() - clicked < LONGEST_S

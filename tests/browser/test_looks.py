@@ -10,8 +10,9 @@ from playwright.sync_api import Page, expect
 
 from core.course.lessons import LAB, LESSONS
 from core.paths import ROOT
+from tests.patience import PATIENCE_S
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser]
 PAGES = ["", *(page.url_path for page in (*LESSONS, *LAB))]
 """Every page of the app, as its navigation lists them."""
 STATES = ["glossary?glossary_search=rank"]
@@ -122,7 +123,7 @@ def test_a_port_in_use_is_said_in_one_line() -> None:
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
         )
     assert done.returncode != 0
     printed = done.stdout + done.stderr

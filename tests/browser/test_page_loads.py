@@ -12,7 +12,8 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 
-from tests.browser.conftest import ROOT, free_port, wait_until_it_answers
+from tests.browser.conftest import ROOT, free_port
+from tests.patience import PATIENCE_S, listens, wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.benchmark]  # five hundred loads take minutes
 LOADS = 500
@@ -29,7 +30,7 @@ def load(address: str, page: str) -> str:
         socket.send(run.SerializeToString())
         while True:
             message = ForwardMsg()
-            message.ParseFromString(socket.recv(timeout=60))  # pyright: ignore
+            message.ParseFromString(socket.recv(timeout=PATIENCE_S))  # pyright: ignore
             said.append(str(message))
             if message.WhichOneof("type") == "script_finished":
                 return "\n".join(said)
@@ -53,7 +54,7 @@ def test_the_server_still_answers(limit: int, hard: int, n_loads: int, tmp_path:
         )  # fmt: skip
     address = f"http://localhost:{port}"
     try:
-        wait_until_it_answers(address)
+        wait_for(lambda: listens(port))
         pages = ("", "forgetting", "runs", "lora")
         was_told = False
         for n in range(n_loads):
@@ -63,8 +64,10 @@ def test_the_server_still_answers(limit: int, hard: int, n_loads: int, tmp_path:
         assert was_told == (hard < 1024)  # in time, not left waiting
         if not was_told:  # 128 closed pages are kept, with three descriptors each
             assert psutil.Process(server.pid).num_fds() < 600
-        assert urllib.request.urlopen(f"{address}/_stcore/health", timeout=5).read() == b"ok"
+        assert (
+            urllib.request.urlopen(f"{address}/_stcore/health", timeout=PATIENCE_S).read() == b"ok"
+        )
     finally:
         server.terminate()
-        server.wait(timeout=20)
+        server.wait(timeout=PATIENCE_S)
     assert log.stat().st_size < 100_000

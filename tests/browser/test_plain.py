@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import ROOT, free_port
 from tests.pages.hostile import HOSTILE
+from tests.patience import PATIENCE_S, listens, wait_for
 
 pytestmark = pytest.mark.browser
 DRAWN = f"""
@@ -34,17 +34,11 @@ def address(tmp_path: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "streamlit", "run", str(script), f"--server.port={port}"]
     server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
-        for _ in range(120):
-            try:
-                urllib.request.urlopen(f"http://localhost:{port}/_stcore/health").read()
-                break
-            except OSError:
-                server.poll()
-                __import__("time").sleep(0.25)
+        wait_for(lambda: listens(port))
         yield f"http://localhost:{port}"
     finally:
         server.terminate()
-        server.wait(timeout=20)
+        server.wait(timeout=PATIENCE_S)
 
 
 def test_text_from_outside_is_drawn_as_it_is(page: Page, address: str) -> None:

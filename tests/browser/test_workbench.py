@@ -13,8 +13,9 @@ from playwright.sync_api import Page, expect
 from core.export.export import FORMATS
 from core.export.parity import plain_environment
 from pages.shared.take_home import TITLES
+from tests.browser.conftest import PATIENCE_MS
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 ROWS = [(f"Wie viele Beine haben {n} Käfer?", f"{6 * n}") for n in range(2, 22)]
 CSV = "Frage;Antwort\r\n" + "".join(f"{question};{answer}\r\n" for question, answer in ROWS)
 
@@ -47,7 +48,7 @@ def tuned(app: str, page: Page, *, steps: int) -> None:
     wanted.press("Enter")
     expect(page.get_by_text("With these steps, a run sees")).to_be_visible()
     page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.get_by_role("heading", name="Take it home")).to_be_visible(timeout=180_000)
+    expect(page.get_by_role("heading", name="Take it home")).to_be_visible()
 
 
 def exported(page: Page, format: str, folder: Path) -> Path:
@@ -57,8 +58,8 @@ def exported(page: Page, format: str, folder: Path) -> Path:
     expect(page.get_by_text(f"{said[0].upper()}{said[1:]}.", exact=True)).to_be_visible()
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     page.get_by_role("button", name="Export", exact=True).click()
-    with page.expect_download(timeout=240_000) as download:
-        page.get_by_role("button", name=re.compile(r"^Download \(")).click(timeout=240_000)
+    with page.expect_download() as download:
+        page.get_by_role("button", name=re.compile(r"^Download \(")).click()
     file = folder / "export.zip"
     download.value.save_as(file)
     with zipfile.ZipFile(file) as archive:
@@ -84,9 +85,9 @@ def test_a_newcomers_whole_way(app: str, page: Page, tmp_path: Path) -> None:
     tuned(app, page, steps=20)
     expect(page.get_by_role("heading", name="Run doctor")).to_be_visible()
     page.get_by_role("button", name="Ask the probes").click()
-    expect(page.get_by_text(re.compile(r"\d+ of \d+ answers"))).to_be_visible(timeout=240_000)
+    expect(page.get_by_text(re.compile(r"\d+ of \d+ answers"))).to_be_visible()
     expect(page.get_by_text("Bars: 95 % intervals of the difference").first).to_be_visible(
-        timeout=600_000
+        timeout=2 * PATIENCE_MS
     )
     folder = exported(page, "merged", tmp_path)
     (program,) = folder.rglob("answer.py")

@@ -1,12 +1,12 @@
 """A command in a process of its own: what it says, how it fails, and that it can be stopped."""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
 
 from core.command_process import CommandProcess
+from tests.patience import wait_for
 
 pytestmark = pytest.mark.thorough
 
@@ -18,10 +18,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def ended(process: CommandProcess) -> CommandProcess:
-    deadline = time.monotonic() + 60
-    while process.is_running:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: not process.is_running)
     return process
 
 

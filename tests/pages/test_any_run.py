@@ -26,6 +26,7 @@ from core.runs.engines.local import LocalEngine
 from core.runs.store import Run, RunStore, RunSummary
 from tests.core.conftest import make_tokenizer
 from tests.pages.test_pages import PAGES, ROOT, name_of
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.thorough
 
@@ -194,7 +195,7 @@ each_page = pytest.mark.parametrize("page", ABOUT_RUNS, ids=name_of)
 
 def looked_at(page: str, run_ids: Iterable[str]) -> Iterator[AppTest]:
     """The page with one run after another in its address."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
     app.run()  # only then does Streamlit know the pages' addresses; before, it would open home
     app.switch_page(str(Path(page).relative_to(ROOT)))
     for run_id in run_ids:
@@ -309,7 +310,7 @@ def test_both_models_are_first_asked_what_the_run_is_about(
 
 def test_the_table_of_runs_names_tasks_and_methods_as_people_do(store: RunStore) -> None:
     keep(store, configs()["own data, LoRA on its last layers"], "finished")
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
     app.run()
     app.switch_page("pages/lab/runs/page.py").run()
     table = app.dataframe[0].value
@@ -324,7 +325,7 @@ def test_how_sure_a_sequence_is_comes_from_its_own_examples(store: RunStore) -> 
 
 @pytest.mark.parametrize("page", ["home", "lessons/before"])
 def test_the_rounding_of_the_model_is_said(page: str, store: RunStore) -> None:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
     app.run().switch_page(f"pages/{page}/page.py").run()
     said = catalog.MODELS[catalog.DEFAULT_MODEL].rounding
     assert any(said in caption.value for caption in app.caption)

@@ -12,6 +12,7 @@ from core.classroom.classroom import SERVER, Classroom
 from core.classroom.steering import Look
 from core.visitor import Visitor
 from pages.shared import class_screen, visitor
+from tests.patience import PATIENCE_S
 from tests.people import learner_of, teacher_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +45,7 @@ def open_page(room: Classroom, monkeypatch: pytest.MonkeyPatch) -> Open:
         space = who.space if who.role == "learner" else None
         cookies = {visitor.COOKIE: room.tickets.cookie(who.class_id, space)}
         monkeypatch.setattr(type(st.context), "cookies", property(lambda _: cookies))
-        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
         app.switch_page(f"pages/{page}/page.py").run()
         assert not app.exception
         return app

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 import pages.shared.engine
 from core.paths import ROOT
 from pages.shared.engine import server_engine
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +41,7 @@ def test_without_its_settings_every_page_says_what_is_missing(
 ) -> None:
     monkeypatch.setenv("TUNING_FORK_ENGINE", "ray")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
     assert not app.exception
     (error,) = app.error
     assert "needs the address of a Ray cluster" in error.value

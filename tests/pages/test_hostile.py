@@ -18,6 +18,7 @@ from tests.pages.hostile import HOSTILE, drawn
 from tests.pages.test_any_run import NAMES, ROOT, store
 from tests.pages.test_lessons import WORK, engine, opened
 from tests.pages.test_pages import PAGES, name_of
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.thorough
 __all__ = ["engine", "store"]  # fixtures
@@ -117,7 +118,7 @@ def test_own_pairs_with_hostile_fields_and_labels(engine: FakeEngine) -> None:
 
 def opened_page(name: str, **address: str) -> AppTest:
     page = next(page for page in PAGES if name_of(page) == name)
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
     app.run()
     for key, value in address.items():
         app.query_params[key] = value

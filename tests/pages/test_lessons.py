@@ -19,6 +19,7 @@ from core.runs.messages import AskLabels, Evaluate, Generate, LookAtMatrices, Lo
 from core.runs.store import Run, RunStore
 from tests.pages.fake_engine import MERGED, FakeEngine
 from tests.pages.test_any_run import ROOT, configs, end, keep, own_data, recorded, store
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.thorough
 __all__ = ["store"]  # a fixture
@@ -60,7 +61,7 @@ def engine(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEng
 
 
 def opened(lesson: str, **address: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
     for name, value in address.items():
         app.query_params[name] = value
     return app.switch_page(f"pages/lessons/{lesson}/page.py").run()

@@ -27,6 +27,7 @@ from pages.shared.live import (
 from tests.events import evaluation, step
 from tests.pages.fake_engine import FakeEngine
 from tests.pages.shipped import ship
+from tests.patience import PATIENCE_S
 
 ME = "here:1:0.0"
 
@@ -249,6 +250,6 @@ def test_each_look_makes_a_reader_count(monkeypatch: pytest.MonkeyPatch) -> None
 
         run_view(run_id)
 
-    app = AppTest.from_function(page, args=(run.id,), default_timeout=30).run()
+    app = AppTest.from_function(page, args=(run.id,), default_timeout=PATIENCE_S).run()
     assert not app.exception
     assert len(looks) == 2  # the page, and the look that is repeated

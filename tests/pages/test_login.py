@@ -11,6 +11,7 @@ from core.classroom.classroom import Classroom
 from core.errors import UserError
 from core.paths import ROOT
 from pages.shared import login, visitor
+from tests.patience import PATIENCE_S
 
 CLAIMS = {"is_logged_in": True, "iss": "https://login.school", "sub": "17", "name": "Mia"}
 
@@ -60,7 +61,7 @@ def test_without_its_settings_nobody_gets_in(
 
 
 def test_the_app_asks_to_log_in_and_shows_nothing_else() -> None:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S)
     app.secrets["auth"] = {"cookie_secret": "a secret", "client_id": "x"}
     app.run()
     assert not app.exception

@@ -15,6 +15,7 @@ from core.data.edited import EditedRow, keep_edited
 from core.data.examples import Splits, load_splits
 from core.data.tokenizer import ChatTokenizer
 from core.errors import UserError
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.thorough
 
@@ -54,7 +55,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     ):
         monkeypatch.setattr(place, lambda *args: tokenizer)
     st.cache_resource.clear()
-    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
 
 
 def open_own(app: AppTest, **query: str) -> AppTest:
@@ -116,7 +117,7 @@ def test_an_edit_wins_while_the_file_is_in_the_uploader(app: AppTest) -> None:
 def test_an_edit_survives_a_reload_before_any_button(app: AppTest) -> None:
     edit(upload(open_own(app), "own.jsonl", JSONL), edited_rows={0: {"completion": "mended"}})
     address = in_url(app)
-    again = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    again = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
     open_own(again, dataset=address)
     assert counts(again) == ["14", "2", "4"]
     assert again.data_editor[0].value["completion"].iloc[0] == "mended"

@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.lessons.instruction.stepping import FORWARD, source_of
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,7 +33,7 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_page_opens_before_the_model_is_there(page: str, empty_home: Path) -> None:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
     app.run()  # only then does Streamlit know the pages' addresses; before, it would open home
     app.switch_page(str(Path(page).relative_to(ROOT))).run()
     assert not app.exception
@@ -46,11 +47,11 @@ def test_page_opens_before_the_model_is_there(page: str, empty_home: Path) -> No
 def test_a_page_opens_though_its_address_leaves_all_values_empty(
     page: str, empty_home: Path
 ) -> None:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
     app.run()
     app.switch_page(str(Path(page).relative_to(ROOT))).run()
     keys = [key for one in app.main if (key := getattr(one, "key", None))]
-    empty = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    empty = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
     empty.run()
     for key in keys:
         empty.query_params[key] = ""
@@ -72,7 +73,7 @@ def test_files_directly_in_pages_would_bypass_the_app() -> None:
 def test_web_process_never_imports_torch(tmp_path: Path) -> None:
     code = (
         "import sys; from streamlit.testing.v1 import AppTest\n"
-        "app = AppTest.from_file('app.py', default_timeout=30).run()\n"
+        "app = AppTest.from_file('app.py', default_timeout=300).run()\n"
         f"for page in {[str(Path(p).relative_to(ROOT)) for p in PAGES]!r}:\n"
         "    assert not app.switch_page(page).run().exception\n"
         "bad = {'torch', 'transformers', 'peft'} & set(sys.modules)\n"

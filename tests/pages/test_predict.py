@@ -10,6 +10,7 @@ from core.course.progress import progress
 from core.paths import ROOT
 from pages.shared.ask import which
 from pages.shared.predict import picture
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture(autouse=True)
@@ -140,7 +141,7 @@ def test_the_picture_shows_guess_and_measurement() -> None:
 
 @pytest.mark.thorough
 def test_the_thread_of_a_lesson() -> None:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
     app = app.switch_page("pages/lessons/lora/page.py").run()
     assert not app.exception
     found = "LoRA of rank 8 on two matrices of every layer trains 0.34\u00a0%"

@@ -13,6 +13,7 @@ from core.config import method_title
 from core.experiments.collapse import collapse
 from core.recorded import find
 from core.visitor import OWNER
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.thorough
@@ -32,7 +33,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def opened(page: str, **address: str | list[str]) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
     for name, value in address.items():
         app.query_params[name] = value
     if page:

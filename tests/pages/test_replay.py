@@ -21,6 +21,7 @@ from pages.shared.plain import plain
 from pages.shared.replay import check_ends, time_line
 from tests.events import evaluation, sample, step
 from tests.pages.shipped import ship
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture(autouse=True)
@@ -147,12 +148,12 @@ def test_all_pictures_are_sent_at_once_and_drawn_once(
         return real(events, *args, **options)
 
     monkeypatch.setattr(pages.shared.forgetting, "curves", counted)
-    app = AppTest.from_function(page, default_timeout=30).run()
+    app = AppTest.from_function(page, default_timeout=PATIENCE_S).run()
     assert not app.exception
     assert len(drawn) == len(app.get("vega_lite_chart")) == 5
     first = shape(app.main)
     app.run()
-    again = AppTest.from_function(page, default_timeout=30).run()  # another reader
+    again = AppTest.from_function(page, default_timeout=PATIENCE_S).run()  # another reader
     assert not again.exception
     assert len(again.get("vega_lite_chart")) == 5
     assert shape(again.main) == shape(app.main) == first, "a picture lies in another place"

@@ -24,6 +24,7 @@ from core.runs.store import RunStore, RunSummary, worker_identity
 from core.visitor import Visitor
 from tests.events import evaluation, step
 from tests.pages.fake_engine import FakeEngine
+from tests.patience import PATIENCE_S
 
 ANNA = Visitor("space-of-anna", "learner", "7a", "Anna")
 BEN = Visitor("space-of-ben", "learner", "7a", "Ben")
@@ -148,7 +149,7 @@ def progress(app: AppTest) -> str:
 
 
 def runs_page(**address: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
     for name, value in address.items():
         app.query_params[name] = value
     return app.switch_page("pages/lab/runs/page.py").run()

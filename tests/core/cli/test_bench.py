@@ -19,7 +19,6 @@ from tests.watches import BUSY, QUIET, watch
 
 @pytest.mark.benchmark
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 def test_sides_take_turns_and_the_report_is_written(
     home: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

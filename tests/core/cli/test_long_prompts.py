@@ -68,5 +68,9 @@ def test_a_long_prompt_is_refused_without_torch(roomy: str, home: Path) -> None:
         assert "tokens" in lines[0] or "characters" in lines[0], (what, one)
         assert len(lines[0]) < 1000, (what, one)
         assert not one["torch"], what
-        assert one["seconds"] < 10, (what, one)  # a slow machine takes 3; it was 22 on a fast one
+        others_s = sum(other["seconds"] for other in found if other is not one)
+        assert one["seconds"] < 5 * others_s, (
+            what,
+            one,
+        )  # the longest takes as long as they; it was 24 times
     assert found[-1]["peak_mb"] < 1_500

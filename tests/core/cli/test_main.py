@@ -19,6 +19,7 @@ from core.events import Step
 from core.methods import lora
 from core.paths import ROOT
 from core.runs.store import RunStore
+from tests.patience import PATIENCE_S
 
 PAIRS = "\n".join(f'{{"prompt": "cat {i}", "completion": "positive"}}' for i in range(20))
 STEP = {"step", "loss", "learning_rate", "grad_norm", "examples_per_s", "tokens_per_s", "elapsed_s"}
@@ -290,7 +291,7 @@ def test_control_c_keeps_the_run(train: list[str]) -> None:
         if json.loads(line)["type"] == "step":
             break
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert "Traceback" not in errors
     (run,) = RunStore().runs()
@@ -309,7 +310,7 @@ def test_a_reader_that_goes_away_is_no_error(
     process.stdout.close()
     assert process.stderr is not None
     assert "Traceback" not in process.stderr.read()
-    process.wait(timeout=60)
+    process.wait(timeout=PATIENCE_S)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from core.errors import UserError
 from core.models.load import LoadedModel
 from core.paths import ROOT
 from core.runs.store import RunStore
+from tests.patience import PATIENCE_S
 
 PAIRS = [{"prompt": f"cat {n}", "completion": "dog"} for n in range(12)]
 
@@ -135,7 +136,7 @@ def test_the_command_line_refuses_before_it_loads_anything(
         "assert 'torch' not in sys.modules; sys.exit(status)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S
     )
     assert done.returncode == 2, done.stderr
     assert "long.jsonl: 1 line over the limit of" in done.stderr

@@ -97,7 +97,7 @@ def test_what_a_killed_process_left_goes_with_the_next_export(tmp_path: Path) ->
     code = (
         "import sys, time; from pathlib import Path; from core.export.folder import whole_folder\n"
         "with whole_folder(Path(sys.argv[1])) as folder:\n"
-        "    (folder / 'half.txt').write_text('half'); print('in', flush=True); time.sleep(60)\n"
+        "    (folder / 'half.txt').write_text('half'); print('in', flush=True); time.sleep(600)\n"
     )
     to = tmp_path / "to"
     process = subprocess.Popen(

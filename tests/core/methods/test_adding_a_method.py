@@ -25,6 +25,7 @@ from core.shape import PUBLISHED, total_parameters
 from pages.lessons.peft.pictures import layer_picture
 from pages.lessons.peft.shares import share_figure, share_rows
 from tests.core.methods.tuning import logits, tune
+from tests.patience import PATIENCE_S
 
 NAME, TITLE = "last_norm", "Last norm only"
 SHAPE = PUBLISHED["SmolLM2-135M"]
@@ -92,7 +93,7 @@ def test_the_lesson_offers_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setenv("TUNING_FORK_HOME", str(tmp_path))
     st.cache_resource.clear()
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
     app.run()  # only then does Streamlit know the pages' addresses
     app.switch_page("pages/lessons/peft/page.py")
     app.run()

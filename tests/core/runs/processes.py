@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from core.paths import ROOT
 from core.runs.schema import Database
+from tests.patience import PATIENCE_S
 
 
 def spawn(code: str) -> subprocess.Popen[str]:
@@ -31,7 +32,7 @@ def spawn(code: str) -> subprocess.Popen[str]:
 
 
 def output_of(process: subprocess.Popen[str]) -> list[str]:
-    out, errors = process.communicate(timeout=120)
+    out, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, errors
     return out.split()
 

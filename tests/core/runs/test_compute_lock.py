@@ -18,7 +18,6 @@ from core.paths import ROOT
 from core.runs import compute_lock
 from core.runs.compute_lock import ComputeLock, in_turns
 
-pytestmark = pytest.mark.timeout(60)
 MANY = 10_000
 """Threads: no machine has cores for two such processes."""
 PIECE_S = 0.03

@@ -30,8 +30,8 @@ from core.runs.execute import execute
 from core.runs.states import RunStatus
 from core.runs.store import RunStore, RunSummary, worker_identity
 from tests.core.runs.processes import spawn
-from tests.core.runs.tiny_runs import wait_for
 from tests.events import step
+from tests.patience import wait_for
 
 ME = worker_identity()
 WHY = "It is a long story. " * 1_000
@@ -292,7 +292,6 @@ def test_stopping_on_a_full_disk_ends_the_run_and_nothing_else(
 
 
 @pytest.mark.thorough
-@pytest.mark.timeout(600)
 def test_a_disk_that_fills_during_a_run_and_has_space_again(
     small: Path, config: Callable[..., RunConfig]
 ) -> None:

@@ -20,10 +20,9 @@ from core.runs.engines.local import LocalEngine
 from core.runs.messages import Generate
 from core.runs.states import RunStatus
 from core.runs.store import RunStore
-from tests.core.runs.tiny_runs import wait_for
+from tests.patience import wait_for
 
 pytestmark = [
-    pytest.mark.timeout(600),
     pytest.mark.thorough,
     pytest.mark.skipif(psutil.WINDOWS, reason="knows no signal to suspend"),
 ]

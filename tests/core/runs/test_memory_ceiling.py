@@ -13,6 +13,7 @@ from core.paths import ROOT
 from core.runs import memory_ceiling
 from core.runs.memory_ceiling import SETTING, Growth, ceiling_mb
 from core.runs.store import RunStore
+from tests.patience import PATIENCE_S
 
 
 def test_ceiling_is_a_share_of_the_machine_or_what_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +58,7 @@ def test_a_worker_that_grew_ends_between_two_runs(home: Path, tiny_folder: Path)
     ]
     worker = subprocess.Popen([sys.executable, "-c", GROWS], stdin=subprocess.PIPE, cwd=ROOT)
     try:
-        assert worker.wait(timeout=120) == 0
+        assert worker.wait(timeout=PATIENCE_S) == 0
     finally:
         worker.kill()
         assert worker.stdin
@@ -98,7 +99,7 @@ def test_a_run_that_needs_too_much_is_failed_with_the_numbers(
         [sys.executable, "-c", TOO_LARGE], env=environment, stdin=subprocess.PIPE
     )
     try:
-        assert worker.wait(timeout=120) == 0
+        assert worker.wait(timeout=PATIENCE_S) == 0
     finally:
         worker.kill()
         assert worker.stdin

@@ -20,7 +20,7 @@ from core.runs.store import RunStore
 from core.typed_json import read
 from tests.core.runs.tiny_runs import configs_of
 
-pytestmark = [pytest.mark.usefixtures("home"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.usefixtures("home")]
 
 
 @pytest.fixture(autouse=True)

@@ -23,12 +23,12 @@ from core.runs.engines.ray_engine import RayEngine
 from core.runs.messages import Generate
 from core.runs.states import RunStatus
 from core.runs.store import RunStore
-from tests.core.runs.tiny_runs import configs_of, wait_for
+from tests.core.runs.tiny_runs import configs_of
+from tests.patience import wait_for
 
 pytestmark = [
     pytest.mark.cluster,
     pytest.mark.thorough,
-    pytest.mark.timeout(400),
     pytest.mark.skipif(
         find_spec("ray") is None, reason="ray is not installed (requirements-cluster.txt)"
     ),

@@ -1,6 +1,5 @@
-"""Short runs of the tests' tiny model, and waiting for what happens in another process."""
+"""Short runs of the tests' tiny model."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,10 +21,3 @@ def configs_of(tiny_folder: Path, *, usual_steps: int = 3) -> Callable[..., RunC
         )
 
     return make
-
-
-def wait_for(condition: Callable[[], bool], *, limit_s: float = 240) -> None:
-    end = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.1)

@@ -17,6 +17,7 @@ from core.runs.store import RunStore, RunSummary, worker_identity
 from core.visitor import Visitor
 from pages.shared import visitor as who
 from tests.pages.fake_engine import FakeEngine
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.thorough
 
@@ -39,7 +40,7 @@ class Room:
     def open(self, page: str, name: str, **address: str) -> AppTest:
         cookies = {who.COOKIE: self.cookies[name]}
         self.monkeypatch.setattr(type(st.context), "cookies", property(lambda _: cookies))
-        app = AppTest.from_file(str(ROOT / f"pages/lab/{page}/page.py"), default_timeout=60)
+        app = AppTest.from_file(str(ROOT / f"pages/lab/{page}/page.py"), default_timeout=PATIENCE_S)
         for key, value in address.items():
             app.query_params[key] = value
         app.run()

@@ -14,6 +14,7 @@ from core.course.progress import progress
 from core.visitor import OWNER
 from pages.shared import visitor as who
 from pages.shared.visitor import KNOWN_S
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -47,7 +48,7 @@ class Browser:
     def open(self, page: str, cookie: str) -> AppTest:
         cookies = {who.COOKIE: cookie}
         self.monkeypatch.setattr(type(st.context), "cookies", property(lambda _: cookies))
-        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
         if not app.error:
             app.switch_page(f"pages/lab/{page}/page.py").run()
         assert not app.exception
@@ -116,7 +117,9 @@ def test_a_learner_does_not_get_the_teachers_page(
     app = browser.open("progress", room.enter(begun[0].code, "Mia"))
     assert "You are Mia." in text_of(app)
     assert not app.text_input
-    alone = AppTest.from_file(str(ROOT / "pages/lab/classroom/page.py"), default_timeout=30).run()
+    alone = AppTest.from_file(
+        str(ROOT / "pages/lab/classroom/page.py"), default_timeout=PATIENCE_S
+    ).run()
     assert "for your teacher" in alone.info[0].value
     assert not alone.button
 
@@ -176,7 +179,7 @@ def test_a_forged_cookie_shows_no_page(begun: tuple[SchoolClass, str], browser: 
 def test_the_person_at_this_computer_reads_how_a_class_begins_and_runs_it(
     room: Classroom, begun: tuple[SchoolClass, str]
 ) -> None:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
     app.switch_page("pages/lab/classroom/page.py").run()
     assert not app.exception
     assert app.code[0].value.startswith("python -m core class start")

@@ -10,6 +10,7 @@ from core.course.challenges import PairChallenge, challenge
 from core.course.glossary import terms
 from core.course.progress import Entry, keep, progress
 from pages.shared.terms import FirstUses, address_of
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -24,7 +25,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def opened(page: str, **state: object) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
     for key, value in state.items():
         app.session_state[key] = value
     app.switch_page(f"pages/lab/{page}/page.py").run()

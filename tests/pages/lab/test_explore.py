@@ -12,6 +12,7 @@ from core.runs.store import RunStore, worker_identity
 from pages.lab.explore.figures import parallel, scatter
 from pages.lab.explore.opened import difference_table
 from pages.lab.explore.points import columns, recorded_rows, settings_of
+from tests.patience import PATIENCE_S
 from tests.planted import Planted, short_events
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -40,7 +41,7 @@ def plant(planted: Planted) -> list[str]:
 
 
 def opened(**address: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
     for name, value in address.items():
         app.query_params[name] = value
     app.switch_page("pages/lab/explore/page.py").run()

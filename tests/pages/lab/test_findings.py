@@ -11,13 +11,14 @@ from core.findings import FINDINGS, find_finding, judge
 from core.findings.evidence import Records
 from core.findings.low_rank import of_method
 from pages.lab.findings.figure import figure_of, words_of
+from tests.patience import PATIENCE_S
 from tests.planted import Planted
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def opened(**address: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
     app.switch_page("pages/lab/findings/page.py").run()
     for name, value in address.items():
         app.session_state[name] = value == "true"

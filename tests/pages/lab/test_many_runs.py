@@ -21,6 +21,7 @@ from pages.lab.runs.compare import loss_figure, names_of, score_figure
 from pages.shared.broke import broke_figure
 from tests.core.doctor.streams import falling, scored, stream
 from tests.pages.fake_engine import ANSWERS, FakeEngine
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -57,7 +58,7 @@ def slow(rate: float = 1e-6) -> tuple[RunConfig, list[Event]]:
 
 
 def page(**address: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
     for name, value in address.items():
         app.query_params[name] = value
     app.switch_page("pages/lab/runs/page.py").run()

@@ -1,7 +1,6 @@
 """The page Runs: it shows the command that core makes of a run."""
 
 import shlex
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from core.errors import UserError
 from core.runs.store import RunStore, worker_identity
 from pages.lab.runs import deletions
 from tests.events import sample
+from tests.patience import PATIENCE_S, wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -28,7 +28,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def opened(run_id: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
     app.query_params["run"] = run_id
     app.switch_page("pages/lab/runs/page.py").run()
     assert not app.exception
@@ -119,10 +119,7 @@ def test_a_deletion_is_carried_out_once_it_cannot_be_undone(
     store = RunStore()
     run_id = ended(store)
     deleted(opened(run_id), run_id)
-    for _ in range(100):
-        if run_id not in [run.id for run in store.runs()]:
-            break
-        time.sleep(0.05)
+    wait_for(lambda: run_id not in [run.id for run in store.runs()])
     with pytest.raises(UserError):
         store.get(run_id)
 

@@ -23,6 +23,7 @@ from pages.lab.speed.recorded_ablation import gain_chart, gain_rows
 from pages.lab.speed.recorded_steadiness import KINDS
 from pages.lab.speed.recorded_times import PART_COLOURS, part_rows
 from pages.shared.plain import plain
+from tests.patience import PATIENCE_S
 
 BATCH = [Encoded([1, 2, 3], [7, 9]), Encoded([1, 2, 4, 5], [8, 9]), Encoded([1, 2, 4, 6], [7, 9])]
 
@@ -179,7 +180,7 @@ def test_the_page_shows_a_batch_of_a_prepared_model(monkeypatch: pytest.MonkeyPa
     if not is_ready(catalog.MODELS[catalog.DEFAULT_MODEL]):
         pytest.skip("the model is not prepared")
     root = Path(__file__).resolve().parents[3]
-    app = AppTest.from_file(str(root / "pages/lab/speed/page.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(root / "pages/lab/speed/page.py"), default_timeout=PATIENCE_S).run()
     assert not app.exception
     assert app.title[0].value == "Why is it fast?"
     assert any("touch a block to read its text" in c.value for c in app.caption)
@@ -223,7 +224,7 @@ def test_the_page_says_how_to_record_an_ablation() -> None:
 
         ablation_record(None)
 
-    found = AppTest.from_function(page).run(timeout=20)
+    found = AppTest.from_function(page).run(timeout=PATIENCE_S)
     assert not found.exception
     assert "python -m core bench ablation --record" in found.caption[0].value
 
@@ -236,7 +237,7 @@ def test_the_lesson_s_and_contention_s_records_are_shown() -> None:
         lesson_record(lesson.recorded())
         contention_record(contention.recorded())
 
-    found = AppTest.from_function(page).run(timeout=20)
+    found = AppTest.from_function(page).run(timeout=PATIENCE_S)
     assert not found.exception
     lesson_found, contention_found = lesson.recorded(), contention.recorded()
     assert lesson_found
@@ -263,7 +264,7 @@ def test_the_page_says_how_to_record_memory_and_faults() -> None:
         memory_record(None)
         faults_record(None)
 
-    found = AppTest.from_function(page).run(timeout=20)
+    found = AppTest.from_function(page).run(timeout=PATIENCE_S)
     assert not found.exception
     first, second = (caption.value for caption in found.caption)
     assert "python -m core bench memory --record" in first
@@ -289,7 +290,7 @@ def test_memory_and_faults_are_shown_as_they_are_recorded() -> None:
         good = [Try(kind="uploads", number=n, what="", outcome=SENTENCE) for n in range(1_200)]
         faults_record(report([*good, bad], seed=0, command="c"))
 
-    found = AppTest.from_function(page).run(timeout=20)
+    found = AppTest.from_function(page).run(timeout=PATIENCE_S)
     assert not found.exception
     titles = [m.value for m in found.markdown]
     assert titles[0].startswith(
@@ -320,7 +321,7 @@ def test_the_page_says_how_to_record_them() -> None:
         lesson_record(None)
         contention_record(None)
 
-    found = AppTest.from_function(page).run(timeout=20)
+    found = AppTest.from_function(page).run(timeout=PATIENCE_S)
     said = [caption.value for caption in found.caption]
     assert "python -m core bench lesson --record" in said[0]
     assert "python -m core bench contention --record" in said[1]

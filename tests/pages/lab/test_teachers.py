@@ -13,10 +13,13 @@ from core.classroom.links import opened
 from core.course.content import lesson
 from core.course.lessons import LESSONS
 from core.paths import ROOT
+from tests.patience import PATIENCE_S
 
 
 def test_a_teacher_finds_every_lesson_and_takes_the_kit() -> None:
-    app = AppTest.from_file(str(ROOT / "pages/lab/teachers/page.py"), default_timeout=30).run()
+    app = AppTest.from_file(
+        str(ROOT / "pages/lab/teachers/page.py"), default_timeout=PATIENCE_S
+    ).run()
     assert not app.exception
     assert len(app.dataframe[0].value) == len(LESSONS)
     assert "45 minutes" in " ".join(m.value for m in app.markdown)
@@ -44,7 +47,9 @@ def test_a_link_is_prepared_from_an_address(
     monkeypatch.setenv("TUNING_FORK_HOME", str(tmp_path))
     monkeypatch.delenv("DATABASE_URL", raising=False)
     st.cache_resource.clear()
-    app = AppTest.from_file(str(ROOT / "pages/lab/teachers/page.py"), default_timeout=30).run()
+    app = AppTest.from_file(
+        str(ROOT / "pages/lab/teachers/page.py"), default_timeout=PATIENCE_S
+    ).run()
     address = "http://localhost:8501/forgetting?forgetting_steps=40&forgetting_seed=3"
     app.text_input(key="teachers_address").set_value(address).run()
     assert not app.exception

@@ -20,6 +20,7 @@ from core.runs.store import RunStore
 from core.visitor import Visitor
 from pages.lab.wall.figures import fan_rows, plane_chart, said
 from pages.shared import visitor as who
+from tests.patience import PATIENCE_S
 from tests.people import learner_of, teacher_of
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -57,7 +58,7 @@ def opened(room: Classroom, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -
     space = visitor.space if visitor.role == "learner" else None
     cookies = {who.COOKIE: room.tickets.cookie(visitor.class_id, space)}
     monkeypatch.setattr(type(st.context), "cookies", property(lambda _: cookies))
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
     app.session_state["wall_lesson"] = "forgetting"
     app.switch_page("pages/lab/wall/page.py").run()
     assert not app.exception

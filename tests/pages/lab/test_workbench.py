@@ -18,6 +18,7 @@ from tests.pages.fake_engine import FakeEngine
 from tests.pages.lab.test_many_runs import finished, slow
 from tests.pages.test_any_run import ROOT, end, keep, own_data, store
 from tests.pages.test_lessons import engine
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.thorough
 __all__ = ["engine", "store"]  # fixtures
@@ -32,7 +33,7 @@ SEMICOLON = "Frage;Antwort;Notiz\r\n" + "".join(
 
 
 def opened(page: str = "workbench", **address: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
     for name, value in address.items():
         app.query_params[name] = value
     app.switch_page(f"pages/lab/{page}/page.py").run()

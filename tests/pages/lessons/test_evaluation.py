@@ -23,6 +23,7 @@ from pages.lessons.evaluation.thresholds import confusion_finding, report_of
 from pages.lessons.evaluation.two_models import difference_chart, on_both
 from pages.shared.cards import cards_of
 from tests.events import evaluation, sample, step
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -33,7 +34,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 
     monkeypatch.setenv("TUNING_FORK_HOME", str(tmp_path))
     st.cache_resource.clear()
-    made = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    made = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S).run()
     return made.switch_page("pages/lessons/evaluation/page.py").run()
 
 

@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -15,6 +14,7 @@ from core.errors import Stopped
 from core.models import acquire, download
 from core.models.download import Progress
 from tests.core.models.acquire.preparing import ROOT, SLEEP, leftovers, prepare
+from tests.patience import wait_for
 
 
 def test_stop_kills_the_download(
@@ -90,15 +90,10 @@ def start_preparing(entry: ModelEntry, wheel: Path, folder: Path, name: str) -> 
     return subprocess.Popen(command, cwd=ROOT)
 
 
-def wait_for(*files: Path) -> Path:
+def first_of(*files: Path) -> Path:
     """The first of `files` to appear."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        for file in files:
-            if file.exists():
-                return file
-        time.sleep(0.05)
-    raise AssertionError(f"none of {[f.name for f in files]} appeared")
+    wait_for(lambda: any(file.exists() for file in files), look_s=0.05)
+    return next(file for file in files if file.exists())
 
 
 @pytest.mark.thorough
@@ -106,9 +101,9 @@ def test_of_two_processes_one_converts_and_one_waits(
     entry: ModelEntry, wheel: Path, tmp_path: Path, home: Path
 ) -> None:
     both = [start_preparing(entry, wheel, tmp_path, name) for name in "ab"]
-    converts = wait_for(tmp_path / "converts-a", tmp_path / "converts-b").name[-1]
+    converts = first_of(tmp_path / "converts-a", tmp_path / "converts-b").name[-1]
     waits = "b" if converts == "a" else "a"
-    wait_for(tmp_path / f"wait-{waits}")
+    first_of(tmp_path / f"wait-{waits}")
     (tmp_path / "go").touch()
     assert [process.wait(60) for process in both] == [0, 0]
     assert not (tmp_path / f"converts-{waits}").exists()
@@ -121,7 +116,7 @@ def test_a_killed_process_leaves_the_way_free(
     entry: ModelEntry, wheel: Path, tmp_path: Path, conversions: list[bytes], home: Path
 ) -> None:
     process = start_preparing(entry, wheel, tmp_path, "a")
-    wait_for(tmp_path / "converts-a")
+    first_of(tmp_path / "converts-a")
     process.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
     process.wait(60)
     assert not acquire.is_ready(entry)
@@ -133,7 +128,7 @@ def test_a_killed_process_leaves_the_way_free(
 @pytest.mark.thorough
 def test_waiting_can_be_stopped(entry: ModelEntry, wheel: Path, tmp_path: Path) -> None:
     other = start_preparing(entry, wheel, tmp_path, "a")
-    wait_for(tmp_path / "converts-a")
+    first_of(tmp_path / "converts-a")
     seen: list[Progress] = []
     with pytest.raises(Stopped):
         acquire.prepare(
