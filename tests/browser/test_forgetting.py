@@ -5,16 +5,20 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.experiments.collapse import STEPS
 from tests.browser.conftest import PATIENCE_MS
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize("steps", [2, pytest.param(STEPS, marks=pytest.mark.proof)])
-def test_names_are_forgotten_and_the_reader_scrubs_back(app: str, page: Page, steps: int) -> None:
-    """Whole, or with so few steps that the tests of each change have the patience."""
-    page.goto(f"{app}/forgetting?forgetting_steps={steps}")
+FAST = "forgetting_steps=4&forgetting_rate_full=0.001"
+"""Forgets in few steps: the tests of each change have the patience for these."""
+
+
+@pytest.mark.parametrize("settings", [FAST, pytest.param("", marks=pytest.mark.proof)])
+def test_names_are_forgotten_and_the_reader_scrubs_back(
+    app: str, page: Page, settings: str
+) -> None:
+    page.goto(f"{app}/forgetting?{settings}")
     guesses = page.get_by_test_id("stRadio")  # the answers on the page say the same
     guesses.get_by_text("Amina and Omar", exact=True).click()
     run = page.get_by_role("button", name="Run", exact=True)
