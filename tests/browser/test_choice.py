@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import TRAINED_MS
+
 pytestmark = [pytest.mark.browser]
 RESULT = re.compile(
     r"Score 0\.\d\d \[0\.\d\d, 0\.\d\d\] on 48 test examples; \d+ tokens and \d+ ms"
@@ -25,9 +27,9 @@ def test_a_prompt_is_measured_and_kept(app: str, page: Page) -> None:
     ).to_be_visible()
     expect(page.get_by_text(RESULT)).to_have_count(0)
     page.get_by_role("button", name="Measure this prompt", exact=True).click()
-    expect(page.get_by_text(RESULT)).to_be_visible()
+    expect(page.get_by_text(RESULT)).to_be_visible(timeout=TRAINED_MS)
     page.reload()
-    expect(page.get_by_text(RESULT)).to_be_visible()
+    expect(page.get_by_text(RESULT)).to_be_visible(timeout=TRAINED_MS)
     expect(page.get_by_text("It is measured.")).to_be_visible()
     expect(page.get_by_text(re.compile("Yours .1 measurement"))).to_be_visible()
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import TRAINED_MS
+
 pytestmark = [pytest.mark.browser]
 PAIRS = [
     {"prompt": f"Is {thing} an animal? Answer yes or no.", "completion": answer}
@@ -37,7 +39,7 @@ def test_a_file_is_measured_answer_by_answer(app: str, page: Page, tmp_path: Pat
     page.goto(f"{app}/evaluation?evaluation_task=Your+own+file&evaluation_which=all")
     page.locator("input[type=file]").first.set_input_files(str(file))
     page.get_by_role("button", name="Evaluate", exact=True).click()
-    expect(page.get_by_text("6 of 6 examples.")).to_be_visible()
+    expect(page.get_by_text("6 of 6 examples.")).to_be_visible(timeout=TRAINED_MS)
     expect(page.get_by_text(re.compile(r"\d of 6 answers are none of the labels"))).to_be_visible()
     page.get_by_role("button", name="Measure the labels’ probabilities").click()
     expect(page.get_by_text("the labels hold")).to_be_visible()
@@ -45,4 +47,4 @@ def test_a_file_is_measured_answer_by_answer(app: str, page: Page, tmp_path: Pat
         page.get_by_role("button", name="Download these as CSV").click()
     assert download.value.path().read_text("utf-8").count("Is a") == 6
     page.reload()  # the file stands in the URL, its answers are remembered
-    expect(page.get_by_text("6 of 6 examples.")).to_be_visible()
+    expect(page.get_by_text("6 of 6 examples.")).to_be_visible(timeout=TRAINED_MS)

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PATIENCE_MS
+from tests.browser.conftest import TRAINED_MS
 
 pytestmark = pytest.mark.browser
 
@@ -23,7 +23,7 @@ def test_names_are_forgotten_and_the_reader_scrubs_back(
     guesses.get_by_text("Amina and Omar", exact=True).click()
     run = page.get_by_role("button", name="Run", exact=True)
     run.click()
-    expect(page.get_by_text("Back through time")).to_be_visible(timeout=2 * PATIENCE_MS)
+    expect(page.get_by_text("Back through time")).to_be_visible(timeout=TRAINED_MS)
     assert "run=" in page.url
     guess = page.get_by_role("status").filter(has_text="Your guess: Amina and Omar.")
     expect(guess).to_be_visible()
@@ -49,7 +49,7 @@ def test_names_are_forgotten_and_the_reader_scrubs_back(
 def test_a_sequence_of_tasks_fills_the_matrix(app: str, page: Page) -> None:
     page.goto(f"{app}/forgetting?forgetting_method=LoRA&forgetting_steps=2")
     page.get_by_role("button", name="Run the sequence").click()
-    expect(page.get_by_text("Backward transfer")).to_be_visible()
+    expect(page.get_by_text("Backward transfer")).to_be_visible(timeout=TRAINED_MS)
     expect(
         page.get_by_text(re.compile("At the end: Sentiment .*, Topic .*, Names")).last
     ).to_be_visible()

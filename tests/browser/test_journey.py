@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.conftest import TRAINED_MS
+
 pytestmark = [pytest.mark.browser]
 
 
@@ -53,15 +55,17 @@ def test_run_survives_reload_and_second_screen_then_before_and_after(
 ) -> None:
     page.goto(f"{app}/instruction?instruction_steps=12&instruction_seed=3")
     button(page, "Run").click()
-    expect(page.get_by_text(re.compile(r"Step [1-9]\d* of 12"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Step [1-9]\d* of 12"))).to_be_visible(timeout=TRAINED_MS)
     assert "run=" in page.url
     page.reload()
-    expect(page.get_by_text(re.compile(r"Step \d+ of 12|Finished after 12"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Step \d+ of 12|Finished after 12"))).to_be_visible(
+        timeout=TRAINED_MS
+    )
     second = chromium.new_page()
     second.goto(page.url)
-    expect(second.get_by_text("Finished after 12 steps")).to_be_visible()
+    expect(second.get_by_text("Finished after 12 steps")).to_be_visible(timeout=TRAINED_MS)
     second.close()
-    expect(page.get_by_text("Finished after 12 steps")).to_be_visible()
+    expect(page.get_by_text("Finished after 12 steps")).to_be_visible(timeout=TRAINED_MS)
     expect(page.get_by_text("12 steps of 8 pairs")).to_be_visible()
     expect(page.locator(".answers").first).to_be_visible()
     tuned = page.locator(".answers > div", has_text="The soup was cold").last  # asked by itself
@@ -71,9 +75,11 @@ def test_run_survives_reload_and_second_screen_then_before_and_after(
 def test_stop_keeps_what_was_recorded(app: str, page: Page) -> None:
     page.goto(f"{app}/instruction?instruction_steps=100&instruction_seed=4")
     button(page, "Run").click()
-    expect(page.get_by_text(re.compile(r"Step [1-9]\d* of 100"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Step [1-9]\d* of 100"))).to_be_visible(timeout=TRAINED_MS)
     button(page, re.compile("^Stop$")).click()
-    expect(page.get_by_text(re.compile(r"Stopped after \d+ steps"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Stopped after \d+ steps"))).to_be_visible(
+        timeout=TRAINED_MS
+    )
     expect(page.get_by_text("Ask both: before and after")).to_be_visible()
 
 

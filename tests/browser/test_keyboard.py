@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from core.config import RunConfig
 from core.course.report_settings import settings_of
 from core.experiments.collapse import collapse
+from tests.browser.conftest import TRAINED_MS
 from tests.browser.test_looks import PHONE_PX, open_page, serious, width
 
 pytestmark = [pytest.mark.browser]
@@ -58,7 +59,7 @@ def test_a_lesson_from_the_guess_to_the_challenge(app: str, page: Page, tmp_path
     press(page, page.get_by_role("button", name="Run", exact=True))
     press(page, first_answer(page, "While it trains:"), "Space")
     expect(explained.first).to_be_visible()
-    expect(page.get_by_text(f"Finished after {STEPS} steps")).to_be_visible()
+    expect(page.get_by_text(f"Finished after {STEPS} steps")).to_be_visible(timeout=TRAINED_MS)
     press(page, page.locator("summary", has_text="Lab report"))
     button = page.get_by_role("button", name="Download your lab report")
     expect(button).to_be_visible()

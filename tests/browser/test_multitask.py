@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from core.experiments.mixtures import mixture_config
 from core.runs.store import RunStore
+from tests.browser.conftest import TRAINED_MS
 from tests.pages.test_any_run import STEPS, keep
 
 pytestmark = [pytest.mark.browser]
@@ -26,11 +27,11 @@ def test_two_tasks_are_mixed_and_the_run_can_be_stopped(app: str, page: Page) ->
     on_its_way = re.compile(
         r"^(Waiting\. |Measuring the base model first|Computing the first step|Step \d of 2)"
     )
-    expect(page.get_by_text(on_its_way).first).to_be_visible()
+    expect(page.get_by_text(on_its_way).first).to_be_visible(timeout=TRAINED_MS)
     assert "mix=" in page.url
     assert "guess" not in page.url
     page.get_by_role("button", name="Stop", exact=True).click()
-    expect(page.get_by_text(re.compile(r"^Stopped"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^Stopped"))).to_be_visible(timeout=TRAINED_MS)
 
 
 def test_a_finished_mixture_is_scored_on_every_task(
@@ -39,7 +40,7 @@ def test_a_finished_mixture_is_scored_on_every_task(
     monkeypatch.setenv("TUNING_FORK_HOME", str(prepared_home))
     run_id = keep(RunStore(), mixture_config(TWO), "finished")
     page.goto(f"{app}/{ADDRESS}&mix={run_id}")
-    expect(page.get_by_text(f"Finished after {STEPS} steps")).to_be_visible()
+    expect(page.get_by_text(f"Finished after {STEPS} steps")).to_be_visible(timeout=TRAINED_MS)
     expect(page.get_by_text(f"Step {STEPS}, mean scores: tasks trained on")).to_be_visible()
     chart = page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").first
     expect(chart).to_be_visible()

@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from core.experiments.methods import method_config
 from core.experiments.sweep import Sweep
 from core.runs.store import RunStore
+from tests.browser.conftest import TRAINED_MS
 from tests.pages.test_any_run import keep
 
 pytestmark = [pytest.mark.browser]
@@ -29,7 +30,7 @@ def test_a_method_is_drawn_and_a_run_lands_in_the_chart(
     monkeypatch.setenv("TUNING_FORK_HOME", str(prepared_home))
     run_id = keep(RunStore(), method_config("ia3"), "finished")
     page.goto(f"{app}/peft?run={run_id}")
-    expect(page.get_by_text("Finished after 4 steps")).to_be_visible()
+    expect(page.get_by_text("Finished after 4 steps")).to_be_visible(timeout=TRAINED_MS)
     chart = page.locator(".st-key-peft_all_sentiment")
     expect(chart.get_by_text("yours: IA³")).to_be_visible()
     RunStore().delete(run_id)
@@ -84,7 +85,7 @@ def test_lora_is_trained_looked_into_merged_and_switched(app: str, page: Page) -
     expect(page.get_by_text("Tuning starts exactly where the base is")).to_be_visible()
     button(page, "Train this LoRA").click()
     learned = page.get_by_role("heading", name="What was learned")  # no text of the course
-    expect(learned).to_be_visible()
+    expect(learned).to_be_visible(timeout=TRAINED_MS)
     expect(page.get_by_text(re.compile("LoRA: effective rank 1")).first).to_be_visible()
     button(page, "Merge and unmerge").click()
     expect(page.get_by_text("then subtracted from the same weights")).to_be_visible()
@@ -99,7 +100,7 @@ def switch_adapters(app: str, page: Page) -> None:
     """With the adapter for sentiment that was just trained, and one for topics that is trained here."""
     page.goto(f"{app}/base?one_base_tasks=Topic")
     button(page, "Train these adapters: 1 of 1").click()
-    expect(page.get_by_text("It is finished.")).to_be_visible()
+    expect(page.get_by_text("It is finished.")).to_be_visible(timeout=TRAINED_MS)
     page.get_by_test_id("stButtonGroup").get_by_text("Sentiment", exact=True).first.click()
     expect(page.locator(".answers").get_by_text("Sentiment (recorded)")).to_have_count(2)
     button(page, "Ask all of them").click()
@@ -126,7 +127,7 @@ def test_a_sweep_fills_and_can_be_stopped(
     expect(page.get_by_text(re.compile("^1 of these runs came with the app"))).to_be_visible()
     expect(page.get_by_text(re.compile("2 of 2 runs: sentiment"))).to_be_visible()
     button(page, re.compile("Run the sweep: 1 of 2")).click()
-    expect(page.get_by_text(re.compile("^1 of 2 runs finished"))).to_be_visible()
+    expect(page.get_by_text(re.compile("^1 of 2 runs finished"))).to_be_visible(timeout=TRAINED_MS)
     button(page, "Stop them").click()
     expect(button(page, re.compile("Run the sweep: 1 of 2"))).to_be_visible()
     RunStore().delete(run_id)

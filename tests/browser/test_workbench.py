@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from core.export.export import FORMATS
 from core.export.parity import plain_environment
 from pages.shared.take_home import TITLES
-from tests.browser.conftest import PATIENCE_MS
+from tests.browser.conftest import TRAINED_MS
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 ROWS = [(f"Wie viele Beine haben {n} Käfer?", f"{6 * n}") for n in range(2, 22)]
@@ -48,7 +48,7 @@ def tuned(app: str, page: Page, *, steps: int) -> None:
     wanted.press("Enter")
     expect(page.get_by_text("With these steps, a run sees")).to_be_visible()
     page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.get_by_role("heading", name="Take it home")).to_be_visible()
+    expect(page.get_by_role("heading", name="Take it home")).to_be_visible(timeout=TRAINED_MS)
 
 
 def exported(page: Page, format: str, folder: Path) -> Path:
@@ -78,7 +78,6 @@ def test_from_a_spreadsheet_to_a_script(app: str, page: Page, tmp_path: Path) ->
 
 
 @pytest.mark.benchmark
-@pytest.mark.timeout(1_200)
 def test_a_newcomers_whole_way(app: str, page: Page, tmp_path: Path) -> None:
     """Minutes: what the tuning broke, why it went so, and the model taken home answers as the app, in a process
     that knows nothing of it."""
@@ -87,7 +86,7 @@ def test_a_newcomers_whole_way(app: str, page: Page, tmp_path: Path) -> None:
     page.get_by_role("button", name="Ask the probes").click()
     expect(page.get_by_text(re.compile(r"\d+ of \d+ answers"))).to_be_visible()
     expect(page.get_by_text("Bars: 95 % intervals of the difference").first).to_be_visible(
-        timeout=2 * PATIENCE_MS
+        timeout=TRAINED_MS
     )
     folder = exported(page, "merged", tmp_path)
     (program,) = folder.rglob("answer.py")
