@@ -101,7 +101,7 @@ def test_a_worker_is_told_of_a_run_and_need_not_look(
         wait_for(lambda: engine.is_warm("train"))
         time.sleep(1)  # it has looked once, and found nothing
         run = engine.submit(config())
-        wait_for(lambda: engine.store.get(run.id).status.is_over, limit_s=60)
+        wait_for(lambda: engine.store.get(run.id).status.is_over)
         assert engine.store.get(run.id).status == "finished"
     finally:
         engine.close()
@@ -329,7 +329,7 @@ def test_workers_of_a_killed_server_go_and_its_run_is_marked(
     wait_for(lambda: any(isinstance(e, Step) for e in store.events(run_id)))
     server.kill()
     server.wait()
-    wait_for(lambda: store.get(run_id).status.is_over, limit_s=20)
+    wait_for(lambda: store.get(run_id).status.is_over)
     assert store.get(run_id).status == "failed"
     assert "run it again" in store.get(run_id).reason
     assert any(isinstance(e, Step) for e in store.events(run_id))

@@ -163,7 +163,7 @@ def test_a_run_whose_node_is_killed_starts_again_and_finishes_with_every_event(
     wait_for(lambda: has_steps(store, run.id, 20))
     lost = store.get(run.id).worker
     place.lose(lost)
-    wait_for(lambda: store.get(run.id).status.is_over, limit_s=200)
+    wait_for(lambda: store.get(run.id).status.is_over)
     ended = store.get(run.id)
     assert ended.status is RunStatus.FINISHED, ended.reason
     assert ended.worker != lost
@@ -188,7 +188,7 @@ def test_the_real_model_is_tuned_on_a_node_and_asked(place: Place) -> None:
         evaluation=EvaluationConfig(every=10_000, samples=0),
     )
     run = engine.submit(config)
-    wait_for(lambda: store.get(run.id).status.is_over, limit_s=300)
+    wait_for(lambda: store.get(run.id).status.is_over)
     ended = store.get(run.id)
     assert ended.status is RunStatus.FINISHED, ended.reason
     assert ended.worker.startswith("ray/")
