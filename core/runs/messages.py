@@ -344,6 +344,8 @@ def message_from_json(request: Request[M], line: dict[str, Json]) -> M:
 
 ELSEWHERE = "trains elsewhere"
 """State of a training worker that waits for that of another server with the same data folder."""
+LEAVING = "leaving"
+"""State of a worker that ends by itself, between two pieces of work: it begins none any more."""
 
 
 @dataclass(frozen=True, kw_only=True)

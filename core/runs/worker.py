@@ -36,7 +36,7 @@ from core.runs.identity import remember_machine
 from core.runs.inference_session import InferenceSession
 from core.runs.liveness import beating
 from core.runs.memory_ceiling import Growth, watch_memory
-from core.runs.messages import ELSEWHERE, Ready, Warm
+from core.runs.messages import ELSEWHERE, LEAVING, Ready, Warm
 from core.runs.pipe import AnswerLine, RequestLine, line_of
 from core.runs.states import IllegalTransition
 from core.runs.storage import fetch_dataset
@@ -161,6 +161,7 @@ def _exit_when_grown(growth: Growth) -> None:
             used,
             growth.least_mb,
         )
+        say({"state": LEAVING})  # a question that is on its way is put to the new one
         os._exit(0)
 
 

@@ -33,7 +33,7 @@ from core.runs.engines.preparation import Preparations, end
 from core.runs.engines.processes import spawn
 from core.runs.engines.watch import keep_watch
 from core.runs.liveness import STALE_S, Silences
-from core.runs.messages import ELSEWHERE, M, Ready, Request, message_from_json
+from core.runs.messages import ELSEWHERE, LEAVING, M, Ready, Request, message_from_json
 from core.runs.pipe import AnswerLine, QueuedLine, RequestLine, line_of, request_line
 from core.runs.storage import fetch_dataset, share_dataset, storage
 from core.runs.store import Run, RunStore
@@ -42,6 +42,8 @@ from core.typed_json import read
 log = logging.getLogger(__name__)
 WATCH_S = 0.3
 GONE = "The model process ended unexpectedly (it was stopped, or the machine ran out of memory). A new one is starting; please try again."
+NOT_BEGUN = AnswerLine(request=0)
+"""Told to who waits for a worker that left: the next is to be asked."""
 
 
 @dataclass
@@ -59,10 +61,18 @@ class Worker:
     """Device, dtype and measured GFLOP/s, once the worker is warm."""
     trains_elsewhere: bool = False
     """It waits, since the worker of another server with this data folder trains."""
+    leaves: bool = False
+    """It goes by itself, between two questions: what is pending, it has not begun."""
+    is_over: bool = False
+    """It has ended, and all that it said was heard."""
     sending: threading.Lock = field(default_factory=threading.Lock)
     """Held by who writes to it: for long where it does not read."""
     pending: dict[int, "queue.Queue[AnswerLine]"] = field(default_factory=dict[int, Any])
     """Who waits for which request's answers."""
+
+    def last_word(self, request: int) -> AnswerLine:
+        """What who waits for an answer is told at the end of the process."""
+        return NOT_BEGUN if self.leaves else AnswerLine(request=request, error=GONE)
 
     @property
     def alive(self) -> bool:
@@ -122,22 +132,24 @@ class LocalEngine:
         With `beat`, None comes for every second of silence, so that who waits can stop.
         Closing the iterator early cancels the request. Raises `UserError` with the worker's sentence.
         """
-        worker = self._worker("ask")
         number = next(self._numbers)
         inbox: queue.Queue[AnswerLine] = queue.Queue()
-        worker.pending[number] = inbox
-        self._send(worker, request_line(number, request))
+        line = request_line(number, request)
+        worker = self._put(line, inbox)
         done = False
         try:
             while True:
                 try:
                     message = inbox.get(timeout=1.0)
                 except queue.Empty:
-                    if worker.alive:
+                    if not worker.is_over:
                         if beat:
                             yield None
                         continue
-                    message = AnswerLine(request=number, error=GONE)
+                    message = worker.last_word(number)
+                if message is NOT_BEGUN:
+                    worker = self._put(line, inbox)
+                    continue
                 if message.error:
                     done = True
                     raise UserError(message.error)
@@ -149,6 +161,13 @@ class LocalEngine:
             worker.pending.pop(number, None)
             if not done:
                 self._send(worker, RequestLine(cancel=number))
+
+    def _put(self, line: RequestLine, inbox: "queue.Queue[AnswerLine]") -> Worker:
+        """Have a request answered by the worker that is there."""
+        worker = self._worker("ask")
+        worker.pending[line.request] = inbox
+        self._send(worker, line)
+        return worker
 
     def waiting_questions(self) -> int:
         """Requests that the answering worker has not finished."""
@@ -247,6 +266,7 @@ class LocalEngine:
             worker.heard_at = time.time()
             if "state" in message:
                 worker.trains_elsewhere = message["state"] == ELSEWHERE
+                worker.leaves = message["state"] == LEAVING
             if message.get("state") == "ready":
                 worker.ready = read(Ready, message)
             if inbox := worker.pending.get(message.get("request", 0)):
@@ -261,8 +281,9 @@ class LocalEngine:
             worker.process.stdout.close()
             if worker.process.stdin:
                 worker.process.stdin.close()
+        worker.is_over = True  # who comes later does not wait for it
         for number, inbox in list(worker.pending.items()):
-            inbox.put(AnswerLine(request=number, error=GONE))
+            inbox.put(worker.last_word(number))
 
     def _send(self, worker: Worker, message: QueuedLine | RequestLine) -> None:
         assert worker.process.stdin is not None

@@ -164,6 +164,34 @@ def test_questions_are_answered_beside_a_run_and_after_a_crash(
     assert ask(engine, config())
 
 
+GROWS = """
+import itertools, time
+import core.runs.worker as worker
+
+held_mb = itertools.count(1_000, 1_500)
+worker.memory_mb = lambda: next(held_mb)
+worker.release_memory = lambda: time.sleep(1)
+worker.main("ask")
+"""
+
+
+def test_a_question_to_a_worker_that_starts_anew_is_answered_by_the_next(
+    engine: LocalEngine, config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that has grown ends between two questions: the second may be on its way by then."""
+    spawn = engine._spawn
+
+    def grows(command: list[str]) -> subprocess.Popen[str]:
+        return spawn([sys.executable, "-c", GROWS] if command[-1] == "ask" else command)
+
+    monkeypatch.setattr(engine, "_spawn", grows)
+    workers = set[int]()
+    for _ in range(6):
+        assert ask(engine, config())
+        workers.add(engine.workers["ask"].process.pid)
+    assert len(workers) >= 3
+
+
 def test_mistakes_come_back_as_one_sentence(
     engine: LocalEngine, config: Callable[..., RunConfig]
 ) -> None:
