@@ -186,10 +186,13 @@ def test_a_question_to_a_worker_that_starts_anew_is_answered_by_the_next(
 
     monkeypatch.setattr(engine, "_spawn", grows)
     workers = set[int]()
-    for _ in range(6):
+
+    def third_answers() -> bool:
         assert ask(engine, config())
         workers.add(engine.workers["ask"].process.pid)
-    assert len(workers) >= 3
+        return len(workers) >= 3
+
+    wait_for(third_answers)
 
 
 def test_mistakes_come_back_as_one_sentence(
