@@ -18,9 +18,8 @@ from tests.patience import PATIENCE_S, listens, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_MS = 1000 * PATIENCE_S
-TRAINED_MS = (
-    3 * PATIENCE_MS
-)  # what is computed gives way to pages, also to those of the test beside
+TRAINED_MS = 3 * PATIENCE_MS
+"""What is computed gives way to pages, also to those of the test beside."""
 expect.set_options(timeout=PATIENCE_MS)
 FLAGS = (
     "--no-sandbox",

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import TRAINED_MS
 
-pytestmark = [pytest.mark.browser]
+pytestmark = pytest.mark.browser
 RESULT = re.compile(
     r"Score 0\.\d\d \[0\.\d\d, 0\.\d\d\] on 48 test examples; \d+ tokens and \d+ ms"
 )

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import TRAINED_MS
 
-pytestmark = [pytest.mark.browser]
+pytestmark = pytest.mark.browser
 PAIRS = [
     {"prompt": f"Is {thing} an animal? Answer yes or no.", "completion": answer}
     for thing, answer in (

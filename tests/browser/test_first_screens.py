@@ -24,7 +24,7 @@ from core.runs.store import RunStore
 from tests.browser.conftest import PATIENCE_MS
 from tests.pages.test_any_run import keep
 
-pytestmark = [pytest.mark.browser]
+pytestmark = pytest.mark.browser
 SCREENS: tuple[ViewportSize, ...] = (
     {"width": 1024, "height": 768},  # the smallest a lesson is made for
     {"width": 1440, "height": 900},

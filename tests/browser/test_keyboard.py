@@ -12,7 +12,7 @@ from core.experiments.collapse import collapse
 from tests.browser.conftest import TRAINED_MS
 from tests.browser.test_looks import PHONE_PX, open_page, serious, width
 
-pytestmark = [pytest.mark.browser]
+pytestmark = pytest.mark.browser
 STEPS = 2
 FOCUSED = "element => element.getRootNode().activeElement === element"
 

@@ -12,7 +12,7 @@ from core.course.lessons import LAB, LESSONS
 from core.paths import ROOT
 from tests.patience import PATIENCE_S
 
-pytestmark = [pytest.mark.browser]
+pytestmark = pytest.mark.browser
 PAGES = ["", *(page.url_path for page in (*LESSONS, *LAB))]
 """Every page of the app, as its navigation lists them."""
 STATES = ["glossary?glossary_search=rank"]

@@ -14,7 +14,7 @@ from core.runs.store import RunStore
 from tests.browser.conftest import TRAINED_MS
 from tests.pages.test_any_run import STEPS, keep
 
-pytestmark = [pytest.mark.browser]
+pytestmark = pytest.mark.browser
 TWO = ("sentiment", "names")
 ADDRESS = "multitask?multitask_steps=2&multitask_method=LoRA&multitask_tasks=Sentiment&multitask_tasks=Names"
 

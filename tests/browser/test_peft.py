@@ -12,7 +12,7 @@ from core.runs.store import RunStore
 from tests.browser.conftest import TRAINED_MS
 from tests.pages.test_any_run import keep
 
-pytestmark = [pytest.mark.browser]
+pytestmark = pytest.mark.browser
 RANK_BUDGET_MS = 150
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from core.recorded import collection
 from tests.browser.test_looks import serious
 
-pytestmark = [pytest.mark.browser]
+pytestmark = pytest.mark.browser
 MOVES_WITHIN_S = 5
 ANSWERS_WITHIN_S = 0.3
 PLAYED = {

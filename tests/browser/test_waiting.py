@@ -17,7 +17,7 @@ from pages.shared.live import NEWS_WAIT_S
 from tests.browser.conftest import running_app
 from tests.events import evaluation, sample
 
-pytestmark = [pytest.mark.browser]
+pytestmark = pytest.mark.browser
 N_DRAWN = 8
 FAINTEST = """() => Math.min(...[...document.querySelectorAll('[class*="st-key-live_"] [data-stale]')]
     .map(element => Number(getComputedStyle(element).opacity)))"""

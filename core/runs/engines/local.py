@@ -111,6 +111,7 @@ class LocalEngine:
                         continue
                     message = worker.last_word(number)
                 if message is NOT_BEGUN:
+                    worker.pending.pop(number, None)
                     worker = self._put(line, inbox)
                     continue
                 if message.error:

